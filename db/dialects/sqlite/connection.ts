@@ -1,0 +1,61 @@
+import Sqlite, { type Database } from 'better-sqlite3'
+import { StorageError } from '../../errors.ts'
+
+/** Milliseconds that a connection waits for another process's lock. */
+const BUSY_TIMEOUT_MS = 2000
+
+/** @returns the path of the file that a `sqlite:` URL names. @throws StorageError for any other URL. */
+export const filePath = (url: string): string => {
+  const path = /^sqlite:(?:\/\/(?=\/))?(.+)$/.exec(url)?.[1]
+  if (!path || path.startsWith(':memory:')) {
+    throw new StorageError(
+      'unusable',
+      `DATABASE_URL is "${url}": it must be "sqlite:" and the path of a file, as in sqlite:messenger.db`,
+    )
+  }
+  return path
+}
+
+/** Opens the connection that writes: WAL, and every commit on disk before it returns. */
+export const openForWriting = (path: string): Database => {
+  const db = open(path, {})
+  try {
+    db.pragma('journal_mode = WAL')
+    // SQLite lowers it to NORMAL by itself for a WAL file, at each open.
+    db.pragma('synchronous = FULL')
+    assertPragma(db, 'journal_mode', 'wal')
+    assertPragma(db, 'synchronous', 2)
+    db.pragma('wal_autocheckpoint = 4000')
+    db.pragma('journal_size_limit = 67108864')
+    db.pragma('cache_size = -65536')
+    return db
+  } catch (error) {
+    db.close()
+    throw StorageError.from(error)
+  }
+}
+
+/** Opens a connection that only reads: it sees each commit, and waits for none. */
+export const openForReading = (path: string): Database => {
+  const db = open(path, { readonly: true, fileMustExist: true })
+  db.pragma('cache_size = -65536')
+  return db
+}
+
+const open = (path: string, options: Sqlite.Options): Database => {
+  try {
+    return new Sqlite(path, { timeout: BUSY_TIMEOUT_MS, ...options })
+  } catch (error) {
+    throw StorageError.from(error, path)
+  }
+}
+
+const assertPragma = (db: Database, name: string, wanted: unknown) => {
+  const value = db.pragma(name, { simple: true })
+  if (value !== wanted) {
+    throw new StorageError(
+      'unusable',
+      `The database has ${name} = ${value}, and ${wanted} is needed to keep messages safe.`,
+    )
+  }
+}

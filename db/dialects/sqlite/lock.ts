@@ -1,0 +1,23 @@
+import Sqlite from 'better-sqlite3'
+import { StorageError } from '../../errors.ts'
+
+/**
+ * Makes this process the only server of the file. The lock is the operating system's, on an empty file beside the
+ * database: it ends with the process, however that ends, and leaves backups and readers alone.
+ * @returns what gives it back
+ * @throws StorageError `unusable` when another process has it
+ */
+export const lockFile = (path: string): (() => void) => {
+  const lock = new Sqlite(`${path}-lock`, { timeout: 0 })
+  try {
+    lock.exec('begin exclusive')
+  } catch (error) {
+    lock.close()
+    throw new StorageError(
+      'unusable',
+      `The database ${path} is in use by another server; one server a file.`,
+      error,
+    )
+  }
+  return () => lock.close()
+}

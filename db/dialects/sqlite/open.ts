@@ -1,0 +1,67 @@
+import { randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import type { Database as SqliteDatabase } from 'better-sqlite3'
+import { defineFunctions } from '../../migrations/0001-conversations.ts'
+import { migrate } from '../../migrations/index.ts'
+import { checkFirstServer } from '../../migrations/take-over.ts'
+import { StorageError } from '../../errors.ts'
+import type { Database } from '../../open.ts'
+import * as counter from '../../queries/counter.ts'
+import { createBatchRunner } from './batch.ts'
+import { filePath, openForReading, openForWriting } from './connection.ts'
+import { lockFile } from './lock.ts'
+import { createReader, createStatements } from './statements.ts'
+import { createWorkerWriter } from './worker-writer.ts'
+
+/** Opens a SQLite file: locked, checked, migrated, in a new epoch; then a thread that writes and a connection that reads. */
+export const openSqlite = async (url: string, maxQueue: number): Promise<Database> => {
+  const path = filePath(url)
+  const unlock = lockFile(path)
+  try {
+    if (existsSync(path)) use(openForReading(path), check)
+    const db = openForWriting(path)
+    try {
+      await migrate(db)
+      startEpoch(db)
+    } finally {
+      db.close()
+    }
+    const writer = await createWorkerWriter(path, maxQueue)
+    const connection = openForReading(path)
+    const reader = createReader(connection)
+    return {
+      reader,
+      writer,
+      epochs: await reader.all(counter.epochs, {}),
+      beside: (extension) => `${path}.${extension}`,
+      async close() {
+        connection.close()
+        await writer.close()
+        unlock()
+      },
+    }
+  } catch (error) {
+    unlock()
+    throw StorageError.from(error, path)
+  }
+}
+
+const use = <T>(db: SqliteDatabase, body: (db: SqliteDatabase) => T): T => {
+  try {
+    return body(db)
+  } finally {
+    db.close()
+  }
+}
+
+const check = (db: SqliteDatabase) => {
+  defineFunctions(db)
+  checkFirstServer(db)
+}
+
+/** What a stopped server had not announced gets its numbers first: they belong to nobody's cursor yet. */
+const startEpoch = (db: SqliteDatabase) => {
+  const { last } = createBatchRunner(db)([{ name: 'announceDue', input: {} }])
+  const name = randomBytes(6).toString('base64url')
+  createStatements(db).run(counter.insertEpoch, { name, first: last + 1 })
+}

@@ -1,0 +1,142 @@
+import { once } from 'node:events'
+import { Worker } from 'node:worker_threads'
+import { AppError, type ErrorCode } from '../../../src/errors.ts'
+import { Refusal, StorageError, type StorageErrorKind } from '../../errors.ts'
+import type { Operation } from '../../operations/index.ts'
+import type { Batch, Writer } from '../../writer.ts'
+import type { BatchResult } from './batch.ts'
+
+export type WorkerData = { path: string }
+
+/** An outcome as it crosses between threads. */
+export type Settled =
+  | { ok: true; value: unknown }
+  | { ok: false; refusal: { code: ErrorCode; message: string; path: string | undefined } }
+  | { ok: false; storage: { kind: StorageErrorKind; message: string } }
+
+export type FromWorker = 'ready' | (Omit<BatchResult, 'outcomes'> & { outcomes: Settled[] })
+
+/** The most operations that share a commit: bounds what one waits for the others. */
+const MAX_BATCH = 1024
+
+type Pending = {
+  operation: Operation
+  origin: unknown
+  resolve: (value: never) => void
+  reject: (error: Error) => void
+}
+
+/**
+ * The writer of a SQLite file, in a thread of its own. While a batch runs, what arrives gathers into the next one.
+ * @param maxQueue operations that may wait; past it `append` refuses with `OVERLOADED`.
+ * @throws StorageError when the file can't be opened for writing
+ */
+export const createWorkerWriter = async (path: string, maxQueue: number): Promise<Writer> => {
+  const worker = new Worker(new URL('./worker.ts', import.meta.url), {
+    workerData: { path } satisfies WorkerData,
+  })
+  await once(worker, 'message')
+
+  let queue: Pending[] = []
+  let running: Pending[] = []
+  let isScheduled = false
+  let closing: Promise<void> | undefined
+  let broken: StorageError | undefined
+  let drained = () => {}
+  let onCommit: (batch: Batch) => void = () => {}
+  let onBroken: (error: Error) => void = () => {}
+
+  const flush = () => {
+    isScheduled = false
+    if (running.length > 0 || queue.length === 0) return
+    running = queue.length > MAX_BATCH ? queue.splice(0, MAX_BATCH) : queue
+    if (running === queue) queue = []
+    worker.postMessage(running.map(({ operation }) => operation))
+  }
+
+  const fail = (error: StorageError) => {
+    if (broken) return
+    broken = error
+    for (const { reject } of [...running, ...queue]) reject(error)
+    running = []
+    queue = []
+    drained()
+    onBroken(error)
+  }
+
+  worker.on('message', ({ first, last, changes, outcomes }: Exclude<FromWorker, 'ready'>) => {
+    const settled = running
+    running = []
+    // The next batch goes to the disk while this one is told to everybody.
+    flush()
+    if (last >= first) {
+      onCommit({
+        first,
+        last,
+        changes: changes.map(({ operation, ...change }) => ({
+          ...change,
+          origin: settled[operation]?.origin,
+        })),
+      })
+    }
+    for (const [index, { resolve, reject }] of settled.entries()) {
+      const outcome = outcomes[index] as Settled
+      if (outcome.ok) resolve(outcome.value as never)
+      else if ('refusal' in outcome) {
+        const { code, message, path: pointer } = outcome.refusal
+        reject(new Refusal(code, message, pointer))
+      } else {
+        const error = new StorageError(outcome.storage.kind, outcome.storage.message)
+        reject(error)
+        if (error.kind === 'broken') fail(error)
+      }
+    }
+    if (running.length === 0) drained()
+  })
+  worker.on('error', (error) =>
+    fail(new StorageError('broken', `The writer failed: ${error.message}`, error)),
+  )
+
+  return {
+    append(name, input, origin) {
+      if (broken) return Promise.reject(broken)
+      if (closing)
+        return Promise.reject(new AppError('SHUTTING_DOWN', 'The server is stopping; connect again.'))
+      if (queue.length >= maxQueue) {
+        return Promise.reject(
+          new AppError('OVERLOADED', 'Too many changes wait to be written; try again in a second.'),
+        )
+      }
+      return new Promise((resolve, reject) => {
+        queue.push({ operation: { name, input } as Operation, origin, resolve, reject })
+        if (!isScheduled && running.length === 0) {
+          isScheduled = true
+          // After all sockets that are readable now have been read: what they send shares a commit.
+          setImmediate(flush)
+        }
+      })
+    },
+    onCommit(listener) {
+      onCommit = listener
+    },
+    onBroken(listener) {
+      onBroken = listener
+    },
+    get pending() {
+      return queue.length + running.length
+    },
+    close() {
+      closing ??= (async () => {
+        while (queue.length + running.length > 0) {
+          await new Promise<void>((resolve) => {
+            drained = resolve
+          })
+        }
+        const exit = once(worker, 'exit')
+        worker.postMessage('close')
+        await exit
+      })()
+      return closing
+    },
+  }
+}

@@ -1,0 +1,34 @@
+import { parentPort, workerData } from 'node:worker_threads'
+import { Refusal } from '../../errors.ts'
+import type { Operation } from '../../operations/index.ts'
+import { createBatchRunner } from './batch.ts'
+import { openForWriting } from './connection.ts'
+import type { FromWorker, Settled, WorkerData } from './worker-writer.ts'
+
+/** The writer's thread: an fsync takes as long as the disk likes, and nobody who reads waits for it. */
+const { path } = workerData as WorkerData
+const db = openForWriting(path)
+const runBatch = createBatchRunner(db)
+
+const post = (message: FromWorker) => parentPort?.postMessage(message)
+
+parentPort?.on('message', (batch: Operation[] | 'close') => {
+  if (batch === 'close') {
+    db.pragma('wal_checkpoint(TRUNCATE)')
+    db.close()
+    parentPort?.close()
+    return
+  }
+  const { outcomes, ...result } = runBatch(batch)
+  post({
+    ...result,
+    outcomes: outcomes.map((outcome): Settled => {
+      if (outcome.ok) return outcome
+      const { error } = outcome
+      return error instanceof Refusal
+        ? { ok: false, refusal: { code: error.code, message: error.message, path: error.path } }
+        : { ok: false, storage: { kind: error.kind, message: error.message } }
+    }),
+  })
+})
+post('ready')

@@ -1,0 +1,30 @@
+import type { Database } from 'better-sqlite3'
+import { type Migration, Migrator } from 'kysely/migration'
+import { createKysely } from '../dialects/sqlite/kysely.ts'
+import { StorageError } from '../errors.ts'
+import * as conversations from './0001-conversations.ts'
+
+/** Every change of the schema, in order; a name once shipped is never changed. */
+const migrations: Record<string, Migration> = { '0001-conversations': conversations }
+
+/**
+ * Brings the schema of `db` up to date, in one transaction.
+ * @throws StorageError `unusable` when that can't be done; the data are then as they were.
+ */
+export const migrate = async (db: Database) => {
+  conversations.defineFunctions(db)
+  const migrator = new Migrator({ db: createKysely(db), provider: { getMigrations: async () => migrations } })
+  const { error } = await migrator.migrateToLatest()
+  if (error) throw unusable(error)
+}
+
+const unusable = (error: unknown) => {
+  const { message } = error as Error
+  return message.includes('corrupted migrations')
+    ? new StorageError(
+        'unusable',
+        `The database was written by a newer version of the server: ${message}`,
+        error,
+      )
+    : StorageError.from(error)
+}

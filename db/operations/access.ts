@@ -1,0 +1,55 @@
+import { Refusal } from '../errors.ts'
+import * as blocks from '../queries/blocks.ts'
+import * as members from '../queries/members.ts'
+import type { Room, RoomMember, StoredUser, Transaction } from '../transaction.ts'
+
+/** @returns the user that acts. @throws Refusal `UNAUTHORIZED` when the account is no more. */
+export const actor = (tx: Transaction, id: number): StoredUser => {
+  const user = tx.user(id)
+  if (!user || user.removed_at !== null) throw new Refusal('UNAUTHORIZED', 'This account is no more.')
+  return user
+}
+
+/** @throws Refusal `USER_NOT_FOUND` at `path` when nobody who lives has this folded name. */
+export const namedUser = (tx: Transaction, key: string, path: string): StoredUser => {
+  const user = tx.userByKey(key)
+  if (!user || user.removed_at !== null) throw new Refusal('USER_NOT_FOUND', 'Nobody has this name.', path)
+  return user
+}
+
+/**
+ * @returns the conversation, and the actor's place in it.
+ * @throws Refusal `CONVERSATION_NOT_FOUND` when the actor never was in it, `FORBIDDEN` when it was left.
+ */
+export const membership = (
+  tx: Transaction,
+  user_id: number,
+  conversation_id: number,
+): { room: Room; me: RoomMember } => {
+  const room = tx.room(conversation_id)
+  const me = room && memberOf(room, user_id)
+  if (room && me) return { room, me }
+  if (tx.get(members.staysIn, { user_id, conversation_id })) {
+    throw new Refusal('FORBIDDEN', 'You are no longer in this conversation.', '/conversation_id')
+  }
+  throw new Refusal('CONVERSATION_NOT_FOUND', 'You are in no conversation with this id.', '/conversation_id')
+}
+
+export const memberOf = (room: Room, user_id: number) =>
+  room.members.find((member) => member.user_id === user_id)
+
+/** @throws Refusal `BLOCKED` when one of the two of a direct conversation blocks the other. */
+export const refuseBlocked = (room: Room) => {
+  if (room.blocked) throw blocked()
+}
+
+/** The same for two who may have no conversation yet. */
+export const refuseBlockedPair = (tx: Transaction, a: number, b: number) => {
+  if (isBlocking(tx, a, b) || isBlocking(tx, b, a)) throw blocked()
+}
+
+export const isBlocking = (tx: Transaction, blocker_id: number, blocked_id: number) =>
+  tx.get(blocks.blockOf, { blocker_id, blocked_id }) !== undefined
+
+/** The same sentence for whichever of the two it is. */
+export const blocked = () => new Refusal('BLOCKED', 'One of the two has blocked the other.')

@@ -1,0 +1,62 @@
+import { Refusal } from '../errors.ts'
+import * as users from '../queries/users.ts'
+import type { StoredUser, Transaction } from '../transaction.ts'
+import { actor } from './access.ts'
+
+export type CreateUser = { username: string; key: string; password_hash: string | null; family: string }
+export type SetPassword = {
+  user_id: number
+  /** The hash that the current password was checked against. */
+  checked_hash: string | null
+  password_hash: string
+  family: string
+  kept_token: string
+}
+export type RevokeToken = { user_id: number; jti: string; expires_at: number }
+export type RevokeAll = { user_id: number; family: string }
+
+/** Makes an account, or finds the one that has the name by now. */
+export const createUser = (tx: Transaction, input: CreateUser): { user: StoredUser; created: boolean } => {
+  const existing = tx.userByKey(input.key)
+  if (existing) return { user: existing, created: false }
+  tx.run(users.insertUser, { ...input, now: tx.now })
+  return { user: tx.userByKey(input.key) as StoredUser, created: true }
+}
+
+/**
+ * Sets a password; every token but the one that asked for it ends.
+ * @throws Refusal `INVALID_CREDENTIALS` when the password was changed since it was checked
+ */
+export const setPassword = (tx: Transaction, input: SetPassword): void => {
+  const user = actor(tx, input.user_id)
+  if (user.password_hash !== input.checked_hash) {
+    throw new Refusal('INVALID_CREDENTIALS', 'The password was changed just now.', '/current_password')
+  }
+  setCredentials(tx, user.id, input)
+}
+
+/** Ends one token; those that ended by themselves are forgotten. */
+export const revokeToken = (tx: Transaction, { user_id, jti, expires_at }: RevokeToken): void => {
+  actor(tx, user_id)
+  tx.run(users.forgetRevokedTokens, { now: tx.now })
+  tx.run(users.revokeToken, { jti, expires_at })
+}
+
+/** Ends every token of the account. */
+export const revokeAll = (tx: Transaction, { user_id, family }: RevokeAll): void => {
+  const { password_hash } = actor(tx, user_id)
+  setCredentials(tx, user_id, { password_hash, family, kept_token: null })
+}
+
+const setCredentials = (
+  tx: Transaction,
+  id: number,
+  {
+    password_hash,
+    family,
+    kept_token,
+  }: { password_hash: string | null; family: string; kept_token: string | null },
+) => {
+  tx.run(users.setCredentials, { id, password_hash, family, kept_token })
+  tx.forgetUser(id)
+}

@@ -1,0 +1,79 @@
+import type { Marks } from '../changes.ts'
+import { Refusal } from '../errors.ts'
+import * as blocks from '../queries/blocks.ts'
+import * as members from '../queries/members.ts'
+import type { Room, StoredUser, Transaction } from '../transaction.ts'
+import { actor, namedUser } from './access.ts'
+import { publishMarks } from './receipts.ts'
+
+export type Block = { user_id: number; blocked_key: string }
+
+export type Blocked = { user_id: number; username: string; blocked_at: number }
+
+/**
+ * Blocks somebody in the direct conversation with the actor. What each sees of the other's marks stays as it is now.
+ * @throws Refusal `USER_NOT_FOUND`, `VALIDATION_FAILED` for oneself
+ */
+export const block = (tx: Transaction, { user_id, blocked_key }: Block): Blocked => {
+  const me = actor(tx, user_id)
+  const other = namedUser(tx, blocked_key, '/username')
+  if (other.id === me.id) throw new Refusal('VALIDATION_FAILED', 'One can not block oneself.', '/username')
+  const pair = { blocker_id: me.id, blocked_id: other.id }
+  const standing = tx.get(blocks.blockOf, pair)
+  if (standing) return { user_id: other.id, username: other.username, blocked_at: standing.created_at }
+  const reverse = tx.get(blocks.blockOf, { blocker_id: other.id, blocked_id: me.id })
+  tx.run(blocks.insertBlock, { ...pair, now: tx.now, ...(reverse ?? frozenMarks(tx, me, other)) })
+  forget(tx, me, other)
+  return { user_id: other.id, username: other.username, blocked_at: tx.now }
+}
+
+/**
+ * Ends a block. When none stands between the two any more, marks that moved meanwhile are announced.
+ * @throws Refusal `USER_NOT_FOUND`
+ */
+export const unblock = (
+  tx: Transaction,
+  { user_id, blocked_key }: Block,
+): { user_id: number; changed: boolean } => {
+  const me = actor(tx, user_id)
+  const other = tx.userByKey(blocked_key)
+  if (!other) throw new Refusal('USER_NOT_FOUND', 'Nobody has this name.', '/username')
+  const pair = { blocker_id: me.id, blocked_id: other.id }
+  const standing = tx.get(blocks.blockOf, pair)
+  if (!standing) return { user_id: other.id, changed: false }
+  tx.run(blocks.deleteBlock, pair)
+  const room = forget(tx, me, other)
+  if (room && !room.blocked) {
+    for (const member of room.members) {
+      const stay = tx.get(members.staysIn, { user_id: member.user_id, conversation_id: room.id })
+      if (stay && stay.receipt_number > standing.number)
+        publishMarks(tx, stay, member.username, room.audience)
+    }
+  }
+  return { user_id: other.id, changed: true }
+}
+
+const frozenMarks = (tx: Transaction, a: StoredUser, b: StoredUser) => {
+  const room = tx.roomOf(a.id, b.id)
+  const marks = ({ id }: StoredUser): Marks =>
+    (room && tx.get(members.staysIn, { user_id: id, conversation_id: room.id })) ?? {
+      delivered_up_to: 0,
+      read_up_to: 0,
+    }
+  const [low, high] = a.id < b.id ? [marks(a), marks(b)] : [marks(b), marks(a)]
+  return {
+    number: tx.last,
+    low_delivered: low.delivered_up_to,
+    low_read: low.read_up_to,
+    high_delivered: high.delivered_up_to,
+    high_read: high.read_up_to,
+  }
+}
+
+/** @returns the direct conversation of the two as it is now. */
+const forget = (tx: Transaction, a: StoredUser, b: StoredUser): Room | undefined => {
+  const room = tx.roomOf(a.id, b.id)
+  if (!room) return undefined
+  tx.forgetRoom(room.id)
+  return tx.room(room.id)
+}

@@ -1,0 +1,143 @@
+import { Refusal } from '../errors.ts'
+import * as conversations from '../queries/conversations.ts'
+import * as members from '../queries/members.ts'
+import type { Room, RoomMember, StoredUser, Transaction } from '../transaction.ts'
+import { actor, blocked, isBlocking, memberOf, membership, namedUser } from './access.ts'
+
+export type CreateGroup = { user_id: number; title: string; member_keys: string[]; max_members: number }
+export type RenameGroup = { user_id: number; conversation_id: number; title: string }
+export type AddMember = { user_id: number; conversation_id: number; member_key: string; max_members: number }
+export type RemoveMember = { user_id: number; conversation_id: number; member_key: string }
+
+/**
+ * Makes a group of the actor, who owns it, and the named.
+ * @throws Refusal `USER_NOT_FOUND`, `BLOCKED`, `VALIDATION_FAILED` for too many
+ */
+export const createGroup = (tx: Transaction, input: CreateGroup): number => {
+  const owner = actor(tx, input.user_id)
+  const joining = new Map([[owner.id, owner]])
+  for (const [index, key] of input.member_keys.entries()) {
+    const user = namedUser(tx, key, `/members/${index}`)
+    if (isBlocking(tx, user.id, owner.id)) throw blocked()
+    joining.set(user.id, user)
+  }
+  if (joining.size > input.max_members) {
+    throw new Refusal('VALIDATION_FAILED', `A group has at most ${input.max_members} members.`, '/members')
+  }
+  const number = tx.next()
+  const { id } = tx.run(conversations.insertConversation, {
+    kind: 'group',
+    low_id: null,
+    high_id: null,
+    title: input.title,
+    member_count: joining.size,
+    number,
+  })
+  for (const user of joining.values()) join(tx, id, user, number, user === owner ? 'owner' : 'member')
+  publish(tx, number, id, [...joining.keys()], [])
+  return id
+}
+
+/** @throws Refusal what `ownGroup` refuses */
+export const renameGroup = (tx: Transaction, { user_id, conversation_id, title }: RenameGroup): void => {
+  const room = ownGroup(tx, user_id, conversation_id)
+  if (room.title === title) return
+  const number = tx.next()
+  tx.run(conversations.setGroup, { id: room.id, title, member_count: room.members.length, number })
+  publish(tx, number, room.id, [], [])
+}
+
+/**
+ * Adds somebody. To add a member again changes nothing.
+ * @throws Refusal what `ownGroup` refuses, `USER_NOT_FOUND`, `BLOCKED`, `GROUP_FULL`
+ */
+export const addMember = (tx: Transaction, input: AddMember): void => {
+  const room = ownGroup(tx, input.user_id, input.conversation_id)
+  const user = namedUser(tx, input.member_key, '/username')
+  if (memberOf(room, user.id)) return
+  if (isBlocking(tx, user.id, input.user_id)) throw blocked()
+  if (room.members.length >= input.max_members) {
+    throw new Refusal('GROUP_FULL', `A group has at most ${input.max_members} members.`)
+  }
+  const number = tx.next()
+  join(tx, room.id, user, number, 'member')
+  const member_count = room.members.length + 1
+  tx.run(conversations.setGroup, { id: room.id, title: room.title as string, member_count, number })
+  publish(tx, number, room.id, [user.id], [])
+}
+
+/**
+ * Takes a member out, or lets the actor leave.
+ * @throws Refusal what `ownGroup` refuses, unless it is oneself; `USER_NOT_FOUND` for one who is not a member
+ */
+export const removeMember = (
+  tx: Transaction,
+  { user_id, conversation_id, member_key }: RemoveMember,
+): void => {
+  const isMe = actor(tx, user_id).username_key === member_key
+  const room = isMe ? group(tx, user_id, conversation_id).room : ownGroup(tx, user_id, conversation_id)
+  const member = memberOf(room, tx.userByKey(member_key)?.id ?? 0)
+  if (!member) throw new Refusal('USER_NOT_FOUND', 'Nobody of this name is a member.', '/username')
+  leave(tx, room, member)
+}
+
+/** Ends a member's stay; the oldest of the others inherits a group that loses its owner. */
+export const leave = (tx: Transaction, room: Room, member: RoomMember) => {
+  const number = tx.next()
+  const [id, title, count] = [room.id, room.title as string, room.members.length - 1]
+  const { user_id, from_number } = member
+  tx.run(members.endStay, { user_id, conversation_id: id, from_number, number, title, count })
+  tx.run(conversations.setGroup, { id, title, member_count: count, number })
+  const heir = room.members.find((other) => other !== member)
+  if (member.role === 'owner' && heir) tx.run(members.makeOwner, { ...heir, conversation_id: id })
+  publish(tx, number, id, [], [user_id])
+}
+
+const join = (
+  tx: Transaction,
+  conversation_id: number,
+  user: StoredUser,
+  number: number,
+  role: RoomMember['role'],
+) => {
+  const earlier = tx.get(members.staysIn, { user_id: user.id, conversation_id })
+  tx.run(members.insertMember, {
+    user_id: user.id,
+    conversation_id,
+    number,
+    role,
+    delivered_up_to: earlier?.delivered_up_to ?? 0,
+    read_up_to: earlier?.read_up_to ?? 0,
+  })
+}
+
+/** Tells those who are in it now, and those who left by this change. */
+const publish = (tx: Transaction, number: number, id: number, joined: number[], left: number[]) => {
+  tx.forgetRoom(id)
+  const room = tx.room(id) as Room
+  tx.publish(number, [...room.audience, ...left], {
+    type: 'conversation',
+    conversation_id: id,
+    kind: 'group',
+    title: room.title,
+    member_count: room.members.length,
+    joined,
+    left,
+    pair: [],
+  })
+}
+
+const group = (tx: Transaction, user_id: number, conversation_id: number) => {
+  actor(tx, user_id)
+  const place = membership(tx, user_id, conversation_id)
+  if (place.room.kind !== 'group')
+    throw new Refusal('CONVERSATION_NOT_FOUND', 'This conversation is not a group.')
+  return place
+}
+
+/** @throws Refusal what `membership` refuses, `CONVERSATION_NOT_FOUND` for no group, `FORBIDDEN` for all but its owner */
+const ownGroup = (tx: Transaction, user_id: number, conversation_id: number): Room => {
+  const { room, me } = group(tx, user_id, conversation_id)
+  if (me.role !== 'owner') throw new Refusal('FORBIDDEN', 'Only the owner of the group may do this.')
+  return room
+}

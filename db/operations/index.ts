@@ -1,0 +1,38 @@
+import type { Transaction } from '../transaction.ts'
+import { createUser, revokeAll, revokeToken, setPassword } from './accounts.ts'
+import { block, unblock } from './blocks.ts'
+import { addMember, createGroup, removeMember, renameGroup } from './groups.ts'
+import { announce, announceDue, mark } from './receipts.ts'
+import { edit, remove } from './revise.ts'
+import { probe } from './probe.ts'
+import { send } from './send.ts'
+
+/**
+ * Everything that can be written. An operation runs inside a transaction that it shares with others: it checks all it
+ * needs before its first write, and refuses by throwing a Refusal.
+ */
+export const operations = {
+  send,
+  edit,
+  remove,
+  mark,
+  announce,
+  announceDue,
+  createGroup,
+  renameGroup,
+  addMember,
+  removeMember,
+  block,
+  unblock,
+  createUser,
+  setPassword,
+  revokeToken,
+  revokeAll,
+  probe,
+} satisfies Record<string, (tx: Transaction, input: never) => unknown>
+
+export type OperationName = keyof typeof operations
+export type Input<K extends OperationName> =
+  Parameters<(typeof operations)[K]> extends [unknown, infer I] ? I : Record<never, never>
+export type Output<K extends OperationName> = ReturnType<(typeof operations)[K]>
+export type Operation = { [K in OperationName]: { name: K; input: Input<K> } }[OperationName]

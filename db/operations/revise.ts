@@ -1,0 +1,61 @@
+import type { StoredMessage } from '../changes.ts'
+import { Refusal } from '../errors.ts'
+import * as messages from '../queries/messages.ts'
+import type { Transaction } from '../transaction.ts'
+import { actor, membership, refuseBlocked } from './access.ts'
+import { hashContent, withNames } from './send.ts'
+
+export type Edit = { user_id: number; message_id: number; content: string }
+export type Delete = { user_id: number; message_id: number }
+
+/**
+ * Replaces the content of one's own message. The same content again changes nothing.
+ * @throws Refusal `MESSAGE_NOT_FOUND`, `FORBIDDEN`, `BLOCKED`, `MESSAGE_DELETED`
+ */
+export const edit = (tx: Transaction, { user_id, message_id, content }: Edit): StoredMessage => {
+  const { room, sender, original_hash, message } = ownMessage(tx, user_id, message_id)
+  refuseBlocked(room)
+  if (message.deleted_at !== null)
+    throw new Refusal('MESSAGE_DELETED', 'A deleted message can not be edited.')
+  if (message.content === content) return withNames(message, room, sender)
+  const number = tx.next()
+  const change = { content, edited_at: tx.now }
+  tx.run(messages.editMessage, {
+    id: message_id,
+    ...change,
+    number,
+    original_hash: original_hash ?? hashContent(message.content),
+  })
+  const edited = withNames({ ...message, ...change }, room, sender)
+  tx.publish(number, room.audience, { type: 'message_updated', message: edited })
+  return edited
+}
+
+/**
+ * Empties one's own message, which keeps its place. To delete it again changes nothing.
+ * @throws Refusal `MESSAGE_NOT_FOUND`, `FORBIDDEN`
+ */
+export const remove = (tx: Transaction, { user_id, message_id }: Delete): StoredMessage => {
+  const { room, sender, original_hash, message } = ownMessage(tx, user_id, message_id)
+  if (message.deleted_at !== null) return withNames(message, room, sender)
+  const number = tx.next()
+  tx.run(messages.deleteMessage, {
+    id: message_id,
+    deleted_at: tx.now,
+    number,
+    original_hash: original_hash ?? hashContent(message.content),
+  })
+  const deleted = withNames({ ...message, content: '', metadata: null, deleted_at: tx.now }, room, sender)
+  tx.publish(number, room.audience, { type: 'message_updated', message: deleted })
+  return deleted
+}
+
+const ownMessage = (tx: Transaction, user_id: number, id: number) => {
+  const { username } = actor(tx, user_id)
+  const row = tx.get(messages.visibleMessage, { id, user_id })
+  if (!row) throw new Refusal('MESSAGE_NOT_FOUND', 'There is no message with this id that you may see.')
+  const { original_hash, ...message } = row
+  if (message.sender_id !== user_id) throw new Refusal('FORBIDDEN', 'Only its sender may change a message.')
+  const { room } = membership(tx, user_id, message.conversation_id)
+  return { room, sender: username, original_hash, message }
+}

@@ -1,0 +1,169 @@
+import { createHash } from 'node:crypto'
+import type { StoredMessage } from '../changes.ts'
+import { Refusal } from '../errors.ts'
+import * as conversations from '../queries/conversations.ts'
+import * as members from '../queries/members.ts'
+import * as messages from '../queries/messages.ts'
+import type { Room, StoredUser, Transaction } from '../transaction.ts'
+import { actor, membership, namedUser, refuseBlocked, refuseBlockedPair } from './access.ts'
+
+export type Send = {
+  sender_id: number
+  /** Either this, folded, or the conversation. */
+  receiver_key?: string | undefined
+  conversation_id?: number | undefined
+  content: string
+  client_id?: string | undefined
+  reply_to?: number | undefined
+  /** JSON text. */
+  metadata?: string | undefined
+}
+
+export type Sent = { message: StoredMessage; duplicate: boolean }
+
+/**
+ * Stores a message, or finds the one that it repeats: a repeat is recognised before membership and blocks are looked at.
+ * @throws Refusal `IDEMPOTENCY_KEY_REUSED` for another message under a used key; what `access` refuses;
+ *   `MESSAGE_NOT_FOUND` for a `reply_to` of another conversation.
+ */
+export const send = (tx: Transaction, input: Send): Sent => {
+  const sender = actor(tx, input.sender_id)
+  let place: Place
+  try {
+    place = findPlace(tx, sender, input)
+    checkReplyTo(tx, place.room, input)
+  } catch (error) {
+    // The way that no message should take: only here, and where a conversation would be made, is the key looked up first.
+    const original = findOriginal(tx, sender, input)
+    if (original) return original
+    throw error
+  }
+  const original = place.room ? undefined : findOriginal(tx, sender, input)
+  if (original) return original
+
+  const room = place.room ?? makeDirect(tx, sender, place.receiver)
+  const id = tx.last + 1
+  const row = {
+    id,
+    conversation_id: room.id,
+    sender_id: sender.id,
+    content: input.content,
+    timestamp: tx.now,
+    client_id: input.client_id ?? null,
+    reply_to: input.reply_to ?? null,
+    metadata: input.metadata ?? null,
+  }
+  if (tx.run(messages.insertMessage, row).changes === 0) return findOriginal(tx, sender, input) as Sent
+  tx.next()
+  const message = withNames({ ...row, edited_at: null, deleted_at: null }, room, sender.username)
+  tx.publish(id, room.audience, { type: 'message', message })
+  return { message, duplicate: false }
+}
+
+type Place = { room: Room; receiver?: never } | { room: undefined; receiver: StoredUser }
+
+const findPlace = (tx: Transaction, sender: StoredUser, input: Send): Place => {
+  if (input.conversation_id !== undefined) {
+    const { room } = membership(tx, sender.id, input.conversation_id)
+    refuseBlocked(room)
+    if (room.kind === 'direct') refuseRemoved(tx, room, sender)
+    return { room }
+  }
+  const receiver = namedUser(tx, input.receiver_key as string, '/receiver_username')
+  const room = tx.roomOf(sender.id, receiver.id)
+  if (room) {
+    refuseBlocked(room)
+    return { room }
+  }
+  refuseBlockedPair(tx, sender.id, receiver.id)
+  return { room, receiver }
+}
+
+const refuseRemoved = (tx: Transaction, room: Room, sender: StoredUser) => {
+  const peer = tx.user(room.low_id === sender.id ? (room.high_id as number) : (room.low_id as number))
+  if (peer?.removed_at !== null) throw new Refusal('FORBIDDEN', 'The account of the other is no more.')
+}
+
+const checkReplyTo = (tx: Transaction, room: Room | undefined, { reply_to, sender_id }: Send) => {
+  if (reply_to === undefined) return
+  const original = tx.get(messages.visibleMessage, { id: reply_to, user_id: sender_id })
+  if (!room || original?.conversation_id !== room.id) {
+    throw new Refusal('MESSAGE_NOT_FOUND', 'reply_to names no message of this conversation.', '/reply_to')
+  }
+}
+
+/** @returns the message that was first sent under this key, as it is now. */
+const findOriginal = (tx: Transaction, sender: StoredUser, input: Send): Sent | undefined => {
+  if (input.client_id === undefined) return undefined
+  const row = tx.get(messages.messageByClientId, { client_id: input.client_id, sender_id: sender.id })
+  if (!row) return undefined
+  const receiver = input.receiver_key === undefined ? undefined : tx.userByKey(input.receiver_key)
+  const conversation_id = receiver ? tx.roomOf(sender.id, receiver.id)?.id : input.conversation_id
+  const { original_hash, ...message } = row
+  const isSameContent = original_hash
+    ? hashContent(input.content).equals(original_hash)
+    : input.content === message.content
+  if (
+    conversation_id !== message.conversation_id ||
+    !isSameContent ||
+    (input.reply_to ?? null) !== message.reply_to
+  ) {
+    throw new Refusal('IDEMPOTENCY_KEY_REUSED', 'Another message was sent under this key.', '/client_id')
+  }
+  return {
+    message: withNames(message, tx.room(message.conversation_id) as Room, sender.username),
+    duplicate: true,
+  }
+}
+
+const makeDirect = (tx: Transaction, sender: StoredUser, receiver: StoredUser): Room => {
+  const number = tx.next()
+  const [low, high] = sender.id < receiver.id ? [sender, receiver] : [receiver, sender]
+  const pair = low === high ? [low] : [low, high]
+  const { id } = tx.run(conversations.insertConversation, {
+    kind: 'direct',
+    low_id: low.id,
+    high_id: high.id,
+    title: null,
+    member_count: pair.length,
+    number,
+  })
+  for (const { id: user_id } of pair) {
+    tx.run(members.insertMember, {
+      user_id,
+      conversation_id: id,
+      number,
+      role: 'member',
+      delivered_up_to: 0,
+      read_up_to: 0,
+    })
+  }
+  const room = tx.room(id) as Room
+  tx.publish(number, room.audience, {
+    type: 'conversation',
+    conversation_id: id,
+    kind: 'direct',
+    title: null,
+    member_count: pair.length,
+    joined: room.audience,
+    left: [],
+    pair: room.members.map(({ user_id, username }) => ({ user_id, username })),
+  })
+  return room
+}
+
+/** Names a stored message's sender and, in a direct conversation, its receiver. */
+export const withNames = (
+  row: Omit<StoredMessage, 'sender' | 'receiver' | 'receiver_id'>,
+  room: Room,
+  sender: string,
+): StoredMessage => {
+  const receiver =
+    room.kind === 'direct'
+      ? (room.members.find(({ user_id }) => user_id !== row.sender_id) ?? room.members[0])
+      : null
+  return { ...row, sender, receiver_id: receiver?.user_id ?? null, receiver: receiver?.username ?? null }
+}
+
+/** What is kept of a content that is no longer there, to recognise a repeat by. */
+export const hashContent = (content: string) => createHash('sha256').update(content).digest()

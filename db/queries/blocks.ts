@@ -1,0 +1,48 @@
+import { query } from '../query.ts'
+
+export const insertBlock = query<{
+  blocker_id: number
+  blocked_id: number
+  now: number
+  number: number
+  low_delivered: number
+  low_read: number
+  high_delivered: number
+  high_read: number
+}>()((db, arg) =>
+  db.insertInto('blocks').values({
+    blocker_id: arg('blocker_id'),
+    blocked_id: arg('blocked_id'),
+    created_at: arg('now'),
+    number: arg('number'),
+    low_delivered: arg('low_delivered'),
+    low_read: arg('low_read'),
+    high_delivered: arg('high_delivered'),
+    high_read: arg('high_read'),
+  }),
+)
+
+export const deleteBlock = query<{ blocker_id: number; blocked_id: number }>()((db, arg) =>
+  db
+    .deleteFrom('blocks')
+    .where('blocker_id', '=', arg('blocker_id'))
+    .where('blocked_id', '=', arg('blocked_id')),
+)
+
+export const blockOf = query<{ blocker_id: number; blocked_id: number }>()((db, arg) =>
+  db
+    .selectFrom('blocks')
+    .selectAll()
+    .where('blocker_id', '=', arg('blocker_id'))
+    .where('blocked_id', '=', arg('blocked_id')),
+)
+
+export const blocksBy = query<{ blocker_id: number }>()((db, arg) =>
+  db
+    .selectFrom('blocks')
+    .innerJoin('users', 'users.id', 'blocks.blocked_id')
+    .select(['users.username', 'blocks.created_at'])
+    .where('blocker_id', '=', arg('blocker_id'))
+    .orderBy('blocks.created_at', 'desc')
+    .orderBy('users.username'),
+)

@@ -1,0 +1,154 @@
+import { sql } from 'kysely'
+import { query } from '../query.ts'
+import { OPEN } from '../tables.ts'
+
+/** A conversation as the writer needs it: whether a block stands between the two of a direct one is part of it. */
+const room = ['id', 'kind', 'title', 'low_id', 'high_id'] as const
+const isBlocked = sql<0 | 1>`exists (
+  select 1 from blocks where (blocker_id = low_id and blocked_id = high_id) or (blocker_id = high_id and blocked_id = low_id)
+)`.as('blocked')
+
+export const roomById = query<{ id: number }>()((db, arg) =>
+  db.selectFrom('conversations').select(room).select(isBlocked).where('id', '=', arg('id')),
+)
+
+export const roomByPair = query<{ low_id: number; high_id: number }>()((db, arg) =>
+  db
+    .selectFrom('conversations')
+    .select(room)
+    .select(isBlocked)
+    .where('low_id', '=', arg('low_id'))
+    .where('high_id', '=', arg('high_id')),
+)
+
+export const insertConversation = query<{
+  kind: 'direct' | 'group'
+  low_id: number | null
+  high_id: number | null
+  title: string | null
+  member_count: number
+  number: number
+}>()((db, arg) =>
+  db.insertInto('conversations').values({
+    kind: arg('kind'),
+    low_id: arg('low_id'),
+    high_id: arg('high_id'),
+    title: arg('title'),
+    member_count: arg('member_count'),
+    changed: arg('number'),
+  }),
+)
+
+export const setGroup = query<{ id: number; title: string; member_count: number; number: number }>()(
+  (db, arg) =>
+    db
+      .updateTable('conversations')
+      .set({ title: arg('title'), member_count: arg('member_count'), changed: arg('number') })
+      .where('id', '=', arg('id')),
+)
+
+/**
+ * One's conversations by the newest message that one may see, or where there is none by one's coming. The latest stay of
+ * each counts; an index search a conversation, however long its history.
+ */
+export const conversationsOf = query<{ user_id: number; before: number; limit: number }>()((db, arg) =>
+  db
+    .selectFrom((inner) =>
+      inner
+        .selectFrom('members')
+        .select('members.conversation_id')
+        .select((eb) =>
+          eb.fn
+            .coalesce(
+              eb
+                .selectFrom('messages')
+                .select('messages.id')
+                .whereRef('messages.conversation_id', '=', 'members.conversation_id')
+                .whereRef('messages.id', '>=', 'members.from_number')
+                .whereRef('messages.id', '<=', 'members.to_number')
+                .orderBy('messages.id', 'desc')
+                .limit(1),
+              eb.ref('members.from_number'),
+            )
+            .as('newest'),
+        )
+        .where('members.user_id', '=', arg('user_id'))
+        .where(({ not, exists, selectFrom }) =>
+          not(
+            exists(
+              selectFrom('members as later')
+                .select('later.user_id')
+                .whereRef('later.user_id', '=', 'members.user_id')
+                .whereRef('later.conversation_id', '=', 'members.conversation_id')
+                .whereRef('later.from_number', '>', 'members.from_number'),
+            ),
+          ),
+        )
+        .as('mine'),
+    )
+    .select(['mine.conversation_id', 'mine.newest'])
+    .where('mine.newest', '<', arg('before'))
+    .orderBy('mine.newest', 'desc')
+    .limit(arg('limit')),
+)
+
+export const conversationById = query<{ id: number }>()((db, arg) =>
+  db
+    .selectFrom('conversations')
+    .select(['id', 'kind', 'title', 'low_id', 'high_id', 'member_count'])
+    .where('id', '=', arg('id')),
+)
+
+/** Others' undeleted messages of a conversation in (after, to], counted up to `limit`. */
+export const unreadCount = query<{
+  conversation_id: number
+  user_id: number
+  after: number
+  to: number
+  limit: number
+}>()((db, arg) =>
+  db
+    .selectFrom((inner) =>
+      inner
+        .selectFrom('messages')
+        .select('messages.id')
+        .where('messages.conversation_id', '=', arg('conversation_id'))
+        .where('messages.id', '>', arg('after'))
+        .where('messages.id', '<=', arg('to'))
+        .where('messages.sender_id', '!=', arg('user_id'))
+        .where('messages.deleted_at', 'is', null)
+        .limit(arg('limit'))
+        .as('unread'),
+    )
+    .select(({ fn }) => fn.countAll<number>().as('count')),
+)
+
+/** Of the named, those with whom the user is in a conversation now, and between whom no block stands. */
+export const acquaintances = query<{ user_id: number; other_id: number }>()((db, arg) =>
+  db
+    .selectFrom('members')
+    .innerJoin('members as other', (join) =>
+      join
+        .onRef('other.conversation_id', '=', 'members.conversation_id')
+        .on('other.user_id', '=', arg('other_id')),
+    )
+    .select('other.user_id')
+    .where('members.user_id', '=', arg('user_id'))
+    .where('members.to_number', '=', OPEN)
+    .where('other.to_number', '=', OPEN)
+    .where(({ not, exists, selectFrom }) =>
+      not(
+        exists(
+          selectFrom('blocks')
+            .select('blocks.number')
+            .where((eb) =>
+              eb.or([
+                eb.and([eb('blocker_id', '=', arg('user_id')), eb('blocked_id', '=', arg('other_id'))]),
+                eb.and([eb('blocker_id', '=', arg('other_id')), eb('blocked_id', '=', arg('user_id'))]),
+              ]),
+            ),
+        ),
+      ),
+    )
+    .limit(1),
+)

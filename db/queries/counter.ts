@@ -1,0 +1,18 @@
+import { query } from '../query.ts'
+
+/** The last number given: all up to it is committed. */
+export const head = query()((db) => db.selectFrom('counter').select('last').where('id', '=', 1))
+
+export const setHead = query<{ last: number }>()((db, arg) =>
+  db
+    .updateTable('counter')
+    .set({ last: arg('last') })
+    .where('id', '=', 1),
+)
+
+/** In the order of the starts. */
+export const epochs = query()((db) => db.selectFrom('epochs').select(['name', 'first']).orderBy('number'))
+
+export const insertEpoch = query<{ name: string; first: number }>()((db, arg) =>
+  db.insertInto('epochs').values({ name: arg('name'), first: arg('first') }),
+)

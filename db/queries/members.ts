@@ -1,0 +1,119 @@
+import { query } from '../query.ts'
+import { OPEN } from '../tables.ts'
+
+export const insertMember = query<{
+  user_id: number
+  conversation_id: number
+  number: number
+  role: 'owner' | 'member'
+  delivered_up_to: number
+  read_up_to: number
+}>()((db, arg) =>
+  db.insertInto('members').values({
+    user_id: arg('user_id'),
+    conversation_id: arg('conversation_id'),
+    from_number: arg('number'),
+    role: arg('role'),
+    delivered_up_to: arg('delivered_up_to'),
+    read_up_to: arg('read_up_to'),
+  } as never),
+)
+
+/** Those who are in a conversation now, the oldest first. */
+export const membersOf = query<{ conversation_id: number }>()((db, arg) =>
+  db
+    .selectFrom('members')
+    .innerJoin('users', 'users.id', 'members.user_id')
+    .select([
+      'members.user_id',
+      'users.username',
+      'members.role',
+      'members.from_number',
+      'members.delivered_up_to',
+      'members.read_up_to',
+    ])
+    .where('members.conversation_id', '=', arg('conversation_id'))
+    .where('members.to_number', '=', OPEN)
+    .orderBy('members.from_number')
+    .orderBy('members.user_id'),
+)
+
+/** All of one's stays in a conversation, the newest first. */
+export const staysIn = query<{ user_id: number; conversation_id: number }>()((db, arg) =>
+  db
+    .selectFrom('members')
+    .selectAll()
+    .where('user_id', '=', arg('user_id'))
+    .where('conversation_id', '=', arg('conversation_id'))
+    .orderBy('from_number', 'desc'),
+)
+
+export const setMarks = query<{
+  user_id: number
+  conversation_id: number
+  from_number: number
+  delivered_up_to: number
+  read_up_to: number
+  number: number
+  due: 0 | 1
+}>()((db, arg) =>
+  db
+    .updateTable('members')
+    .set({
+      delivered_up_to: arg('delivered_up_to'),
+      read_up_to: arg('read_up_to'),
+      receipt_number: arg('number'),
+      receipt_due: arg('due'),
+    })
+    .where('user_id', '=', arg('user_id'))
+    .where('conversation_id', '=', arg('conversation_id'))
+    .where('from_number', '=', arg('from_number')),
+)
+
+/** Stays whose marks changed and were not announced. */
+export const dueReceipts = query()((db) =>
+  db.selectFrom('members').select(['user_id', 'conversation_id']).where('receipt_due', '=', 1),
+)
+
+export const endStay = query<{
+  user_id: number
+  conversation_id: number
+  from_number: number
+  number: number
+  title: string
+  count: number
+}>()((db, arg) =>
+  db
+    .updateTable('members')
+    .set({
+      to_number: arg('number'),
+      role: 'member',
+      receipt_due: 0,
+      title_at_end: arg('title'),
+      count_at_end: arg('count'),
+    })
+    .where('user_id', '=', arg('user_id'))
+    .where('conversation_id', '=', arg('conversation_id'))
+    .where('from_number', '=', arg('from_number')),
+)
+
+export const makeOwner = query<{ user_id: number; conversation_id: number; from_number: number }>()(
+  (db, arg) =>
+    db
+      .updateTable('members')
+      .set({ role: 'owner' })
+      .where('user_id', '=', arg('user_id'))
+      .where('conversation_id', '=', arg('conversation_id'))
+      .where('from_number', '=', arg('from_number')),
+)
+
+/** Groups that one is in now. */
+export const groupsOf = query<{ user_id: number }>()((db, arg) =>
+  db
+    .selectFrom('members')
+    .innerJoin('conversations', 'conversations.id', 'members.conversation_id')
+    .select('members.conversation_id')
+    .where('members.user_id', '=', arg('user_id'))
+    .where('members.to_number', '=', OPEN)
+    .where('conversations.kind', '=', 'group'),
+)

@@ -1,0 +1,136 @@
+import { query } from '../query.ts'
+
+export const messageColumns = [
+  'messages.id',
+  'messages.conversation_id',
+  'messages.sender_id',
+  'messages.content',
+  'messages.timestamp',
+  'messages.client_id',
+  'messages.reply_to',
+  'messages.metadata',
+  'messages.edited_at',
+  'messages.deleted_at',
+] as const
+
+export const insertMessage = query<{
+  id: number
+  conversation_id: number
+  sender_id: number
+  content: string
+  timestamp: number
+  client_id: string | null
+  reply_to: number | null
+  metadata: string | null
+}>()((db, arg) =>
+  db
+    .insertInto('messages')
+    .values({
+      id: arg('id'),
+      conversation_id: arg('conversation_id'),
+      sender_id: arg('sender_id'),
+      content: arg('content'),
+      timestamp: arg('timestamp'),
+      client_id: arg('client_id'),
+      reply_to: arg('reply_to'),
+      metadata: arg('metadata'),
+    } as never)
+    // A repeat writes nothing and is seen by that: a look beforehand would cost every message a search.
+    .onConflict((conflict) =>
+      conflict.columns(['client_id', 'sender_id']).where('client_id', 'is not', null).doNothing(),
+    ),
+)
+
+export const messageByClientId = query<{ client_id: string; sender_id: number }>()((db, arg) =>
+  db
+    .selectFrom('messages')
+    .select([...messageColumns, 'messages.original_hash'])
+    .where('client_id', '=', arg('client_id'))
+    .where('sender_id', '=', arg('sender_id')),
+)
+
+/** A message that lies in one of the user's stays. */
+export const visibleMessage = query<{ id: number; user_id: number }>()((db, arg) =>
+  db
+    .selectFrom('messages')
+    .select([...messageColumns, 'messages.original_hash'])
+    .where('id', '=', arg('id'))
+    .where(({ exists, selectFrom }) =>
+      exists(
+        selectFrom('members')
+          .select('members.user_id')
+          .where('members.user_id', '=', arg('user_id'))
+          .whereRef('members.conversation_id', '=', 'messages.conversation_id')
+          .whereRef('members.from_number', '<=', 'messages.id')
+          .whereRef('members.to_number', '>=', 'messages.id'),
+      ),
+    ),
+)
+
+export const editMessage = query<{
+  id: number
+  content: string
+  edited_at: number
+  number: number
+  original_hash: Uint8Array
+}>()((db, arg) =>
+  db
+    .updateTable('messages')
+    .set({
+      content: arg('content'),
+      edited_at: arg('edited_at'),
+      changed: arg('number'),
+      original_hash: arg('original_hash'),
+    })
+    .where('id', '=', arg('id')),
+)
+
+export const deleteMessage = query<{
+  id: number
+  deleted_at: number
+  number: number
+  original_hash: Uint8Array
+}>()((db, arg) =>
+  db
+    .updateTable('messages')
+    .set({
+      content: '',
+      metadata: null,
+      deleted_at: arg('deleted_at'),
+      changed: arg('number'),
+      original_hash: arg('original_hash'),
+    })
+    .where('id', '=', arg('id')),
+)
+
+export const newestMessage = query<{ conversation_id: number }>()((db, arg) =>
+  db
+    .selectFrom('messages')
+    .select(({ fn }) => fn.max('id').as('id'))
+    .where('conversation_id', '=', arg('conversation_id')),
+)
+
+type Range = { conversation_id: number; from: number; to: number; limit: number }
+
+/** Newest first, `from` and `to` included: a range of the index, whose cost does not grow with the history. */
+export const messagesDown = query<Range>()((db, arg) =>
+  db
+    .selectFrom('messages')
+    .select(messageColumns)
+    .where('conversation_id', '=', arg('conversation_id'))
+    .where('id', '>=', arg('from'))
+    .where('id', '<=', arg('to'))
+    .orderBy('id', 'desc')
+    .limit(arg('limit')),
+)
+
+export const messagesUp = query<Range>()((db, arg) =>
+  db
+    .selectFrom('messages')
+    .select(messageColumns)
+    .where('conversation_id', '=', arg('conversation_id'))
+    .where('id', '>=', arg('from'))
+    .where('id', '<=', arg('to'))
+    .orderBy('id', 'asc')
+    .limit(arg('limit')),
+)

@@ -1,0 +1,74 @@
+import { query } from '../query.ts'
+
+const columns = [
+  'id',
+  'username',
+  'username_key',
+  'password_hash',
+  'token_family',
+  'kept_token',
+  'removed_at',
+] as const
+
+export const userById = query<{ id: number }>()((db, arg) =>
+  db.selectFrom('users').select(columns).where('id', '=', arg('id')),
+)
+
+export const userByKey = query<{ key: string }>()((db, arg) =>
+  db.selectFrom('users').select(columns).where('username_key', '=', arg('key')),
+)
+
+/** Living users whose folded name lies in [from, to): a range of the index. */
+export const usersByPrefix = query<{ from: string; to: string; limit: number }>()((db, arg) =>
+  db
+    .selectFrom('users')
+    .select(['id', 'username'])
+    .where('username_key', '>=', arg('from'))
+    .where('username_key', '<', arg('to'))
+    .where('removed_at', 'is', null)
+    .orderBy('username_key')
+    .limit(arg('limit')),
+)
+
+export const insertUser = query<{
+  username: string
+  key: string
+  password_hash: string | null
+  family: string
+  now: number
+}>()((db, arg) =>
+  db.insertInto('users').values({
+    username: arg('username'),
+    username_key: arg('key'),
+    password_hash: arg('password_hash'),
+    token_family: arg('family'),
+    kept_token: null,
+    created_at: arg('now'),
+    removed_at: null,
+  }),
+)
+
+export const setCredentials = query<{
+  id: number
+  password_hash: string | null
+  family: string
+  kept_token: string | null
+}>()((db, arg) =>
+  db
+    .updateTable('users')
+    .set({ password_hash: arg('password_hash'), token_family: arg('family'), kept_token: arg('kept_token') })
+    .where('id', '=', arg('id')),
+)
+
+export const revokeToken = query<{ jti: string; expires_at: number }>()((db, arg) =>
+  db
+    .insertInto('revoked_tokens')
+    .values({ jti: arg('jti'), expires_at: arg('expires_at') })
+    .onConflict((conflict) => conflict.doNothing()),
+)
+
+export const forgetRevokedTokens = query<{ now: number }>()((db, arg) =>
+  db.deleteFrom('revoked_tokens').where('expires_at', '<', arg('now')),
+)
+
+export const revokedTokens = query()((db) => db.selectFrom('revoked_tokens').select(['jti', 'expires_at']))

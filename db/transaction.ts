@@ -1,0 +1,154 @@
+import { LRUCache } from 'lru-cache'
+import type { Change, Event } from './changes.ts'
+import type { Query, Statements } from './query.ts'
+import * as conversations from './queries/conversations.ts'
+import * as members from './queries/members.ts'
+import * as users from './queries/users.ts'
+
+export type StoredUser = NonNullable<(typeof users.userById)['row']>
+
+export type RoomMember = { user_id: number; username: string; role: 'owner' | 'member'; from_number: number }
+
+/** A conversation and who is in it now. */
+export type Room = {
+  id: number
+  kind: 'direct' | 'group'
+  title: string | null
+  low_id: number | null
+  high_id: number | null
+  /** A block stands between the two of a direct one. */
+  blocked: boolean
+  /** The oldest first. */
+  members: readonly RoomMember[]
+  /** The ids of `members`. */
+  audience: readonly number[]
+}
+
+/** Rows that operations look up again and again; it learns of them after the commit only. */
+export const createCaches = () => ({
+  users: new LRUCache<number, StoredUser>({ max: 50_000 }),
+  userIds: new LRUCache<string, number>({ max: 50_000 }),
+  rooms: new LRUCache<number, Room>({ max: 50_000 }),
+  roomIds: new LRUCache<string, number>({ max: 50_000 }),
+})
+export type Caches = ReturnType<typeof createCaches>
+
+/**
+ * One transaction: its statements, its numbers, what it has read or changed of the caches, and the changes that are to
+ * be published once it is committed.
+ */
+export class Transaction {
+  readonly now: number
+  readonly changes: Change[] = []
+  /** The last number given, in this transaction or before it. */
+  last: number
+  /** Index of the operation that runs. */
+  operation = 0
+  readonly #statements: Statements
+  readonly #caches: Caches
+  readonly #users = new Map<number, StoredUser>()
+  readonly #userIds = new Map<string, number>()
+  readonly #rooms = new Map<number, Room>()
+  readonly #roomIds = new Map<string, number>()
+
+  constructor(statements: Statements, caches: Caches, last: number, now: number) {
+    this.#statements = statements
+    this.#caches = caches
+    this.last = last
+    this.now = now
+  }
+
+  all<A, R>(query: Query<A, R>, args: A): R[] {
+    return this.#statements.all(query, args)
+  }
+
+  get<A, R>(query: Query<A, R>, args: A): R | undefined {
+    return this.#statements.get(query, args)
+  }
+
+  run<A, R>(query: Query<A, R>, args: A) {
+    return this.#statements.run(query, args)
+  }
+
+  /** @returns the number of the next change, which is given by this. */
+  next(): number {
+    this.last += 1
+    return this.last
+  }
+
+  /** Has `event` published under `number`, to `audience`, after the commit. */
+  publish(number: number, audience: readonly number[], event: Event) {
+    this.changes.push({ number, audience, event, operation: this.operation })
+  }
+
+  user(id: number): StoredUser | undefined {
+    return (
+      this.#users.get(id) ?? this.#caches.users.get(id) ?? this.#learnUser(this.get(users.userById, { id }))
+    )
+  }
+
+  userByKey(key: string): StoredUser | undefined {
+    const id = this.#userIds.get(key) ?? this.#caches.userIds.get(key)
+    return id === undefined ? this.#learnUser(this.get(users.userByKey, { key })) : this.user(id)
+  }
+
+  /** To be called where a user's row was written. */
+  forgetUser(id: number) {
+    this.#caches.users.delete(id)
+    this.#users.delete(id)
+  }
+
+  room(id: number): Room | undefined {
+    return (
+      this.#rooms.get(id) ??
+      this.#caches.rooms.get(id) ??
+      this.#learnRoom(this.get(conversations.roomById, { id }))
+    )
+  }
+
+  /** @returns the direct conversation of two users, whichever comes first. */
+  roomOf(a: number, b: number): Room | undefined {
+    const [low_id, high_id] = a < b ? [a, b] : [b, a]
+    const key = `${low_id}:${high_id}`
+    const id = this.#roomIds.get(key) ?? this.#caches.roomIds.get(key)
+    return id === undefined
+      ? this.#learnRoom(this.get(conversations.roomByPair, { low_id, high_id }))
+      : this.room(id)
+  }
+
+  /** To be called where the rows behind a room were written: it is read again, within this transaction at first. */
+  forgetRoom(id: number) {
+    this.#caches.rooms.delete(id)
+    this.#rooms.delete(id)
+  }
+
+  /** Hands what was read to the caches. To be called after the commit. */
+  committed() {
+    for (const [id, user] of this.#users) this.#caches.users.set(id, user)
+    for (const [key, id] of this.#userIds) this.#caches.userIds.set(key, id)
+    for (const [id, room] of this.#rooms) this.#caches.rooms.set(id, room)
+    for (const [key, id] of this.#roomIds) this.#caches.roomIds.set(key, id)
+  }
+
+  #learnUser(user: StoredUser | undefined) {
+    if (user) {
+      this.#users.set(user.id, user)
+      this.#userIds.set(user.username_key, user.id)
+    }
+    return user
+  }
+
+  #learnRoom(row: (typeof conversations.roomById)['row']): Room | undefined {
+    if (!row) return undefined
+    const roomMembers = this.all(members.membersOf, { conversation_id: row.id })
+    const room = {
+      ...row,
+      blocked: row.blocked === 1,
+      members: roomMembers,
+      audience: roomMembers.map(({ user_id }) => user_id),
+    }
+    this.#rooms.set(room.id, room)
+    if (room.kind === 'direct') this.#roomIds.set(`${room.low_id}:${room.high_id}`, room.id)
+    return room
+  }
+}

@@ -1,0 +1,33 @@
+import type { Change } from './changes.ts'
+import type { Input, OperationName, Output } from './operations/index.ts'
+
+/** What one commit changed: all numbers from `first` to `last`, in order. Empty when `last` is below `first`. */
+export type Batch<Origin = unknown> = {
+  first: number
+  last: number
+  changes: readonly (Omit<Change, 'operation'> & { origin?: Origin | undefined })[]
+}
+
+/**
+ * The one way to write. Its contract, which test/contract/writer.ts checks of every implementation:
+ *
+ * - Operations commit in the order of `append`. Those that wait at the same time share a transaction.
+ * - A promise settles after the commit is on disk, and after `onCommit` has been called with what it changed.
+ * - An operation that refuses leaves no row and no number, and does not touch the others of its batch.
+ * - Numbers rise by one, without a gap, in commit order, over restarts too.
+ */
+export type Writer = {
+  /**
+   * @param origin is handed back with the changes that this operation makes.
+   * @throws (rejects) Refusal; StorageError; AppError `OVERLOADED` past the queue's limit, `SHUTTING_DOWN` once closed.
+   */
+  append<K extends OperationName>(name: K, input: Input<K>, origin?: unknown): Promise<Output<K>>
+  /** Called in commit order, once for each commit. */
+  onCommit(listener: (batch: Batch) => void): void
+  /** Called once if what is stored can't be trusted any more: the process must end. */
+  onBroken(listener: (error: Error) => void): void
+  /** How many operations wait or run. */
+  readonly pending: number
+  /** Ends after what was appended is answered. */
+  close(): Promise<void>
+}

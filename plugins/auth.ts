@@ -1,0 +1,52 @@
+import jwt from '@fastify/jwt'
+import type { FastifyRequest, preHandlerAsyncHookHandler } from 'fastify'
+import plugin from 'fastify-plugin'
+import type { Identity } from '../src/chat/context.ts'
+import { createTokens, type Tokens, unauthorized } from '../src/chat/tokens.ts'
+import { keptSecret } from '../src/secret.ts'
+
+/** Tokens, and the hook that wants one before a protected call. */
+export const auth = plugin(
+  async (app) => {
+    const { JWT_SECRET, TOKEN_TTL } = app.config
+    await app.register(jwt, {
+      secret: JWT_SECRET ?? keptSecret(app.database.beside('key')),
+      sign: { algorithm: 'HS256' },
+      verify: { algorithms: ['HS256'], requiredClaims: ['exp', 'iat', 'jti', 'sub'] },
+    })
+    const { reader } = app.database
+    const signer = {
+      sign: (claims: object) => app.jwt.sign(claims),
+      verify: (token: string) => app.jwt.verify(token),
+    }
+    const tokens = await createTokens(signer, reader, app.chat.bus, TOKEN_TTL)
+    app.decorate('tokens', tokens)
+    app.decorateRequest('me', null as never)
+    app.decorate('authenticate', async (request: FastifyRequest) => {
+      request.me = await tokens.verify(bearer(request))
+    })
+  },
+  { name: 'auth', dependencies: ['database', 'realtime'] },
+)
+
+/** @returns the token of a request. @throws AppError `UNAUTHORIZED` where there is none */
+const bearer = ({ headers, ws }: FastifyRequest): string => {
+  const token =
+    /^Bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1] ?? (ws ? offeredToken(headers) : undefined)
+  if (!token) throw unauthorized('Send a token as in "Authorization: Bearer <token>"; POST /login gives one.')
+  return token
+}
+
+/** Browsers can't set a header for a socket: they offer the token as a subprotocol. */
+const offeredToken = (headers: FastifyRequest['headers']) =>
+  /(?:^|,)\s*bearer\.([^\s,]+)/.exec(headers['sec-websocket-protocol'] ?? '')?.[1]
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    tokens: Tokens
+    authenticate: preHandlerAsyncHookHandler
+  }
+  interface FastifyRequest {
+    me: Identity
+  }
+}

@@ -1,0 +1,18 @@
+import plugin from 'fastify-plugin'
+import { type Database, openDatabase } from '../db/open.ts'
+
+/** Opens the database at boot and closes it last of all. */
+export const database = plugin(
+  async (app) => {
+    const opened = await openDatabase(app.config.DATABASE_URL, { maxQueue: app.config.MAX_QUEUE })
+    app.decorate('database', opened)
+    app.addHook('onClose', () => opened.close())
+  },
+  { name: 'database' },
+)
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    database: Database
+  }
+}

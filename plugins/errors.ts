@@ -1,0 +1,142 @@
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest, RawServerDefault } from 'fastify'
+import plugin from 'fastify-plugin'
+import { STATUS_CODES } from 'node:http'
+import type { Socket } from 'node:net'
+import { asAppError } from '../src/chat/failures.ts'
+import { AppError, type ErrorCode, errorInfo, problem } from '../src/errors.ts'
+
+const CONTENT_TYPE = 'application/problem+json; charset=utf-8'
+
+/** Every refusal leaves in one shape, whoever found it: a use case, a schema, the framework or the parser. */
+export const errors = plugin(
+  async (app) => {
+    app.setErrorHandler<FastifyError>((error, request, reply) =>
+      sendProblem(translate(error), request, reply),
+    )
+    app.setNotFoundHandler((request, reply) =>
+      sendProblem(
+        new AppError('ROUTE_NOT_FOUND', `There is no ${request.method} ${path(request)} here.`),
+        request,
+        reply,
+      ),
+    )
+    refuseOtherMethods(app)
+  },
+  { name: 'errors' },
+)
+
+/** For Fastify's `frameworkErrors`: what is wrong with an address before there is a route. */
+export const onFrameworkError = (error: FastifyError, request: FastifyRequest, reply: FastifyReply) => {
+  sendProblem(translate(error), request, reply)
+}
+
+/** For Fastify's `clientErrorHandler`: what Node could not read as HTTP is answered, and the connection closed. */
+export const onClientError = (error: Error & { code?: string }, socket: Socket) => {
+  if (error.code === 'ECONNRESET' || socket.destroyed) return
+  const code = parserCodes[error.code ?? ''] ?? 'BAD_REQUEST'
+  refuse(socket, new AppError(code, clientDetails[code] ?? 'This is not valid HTTP/1.1.'))
+}
+
+/** Answers with a problem where there is no reply to use, and closes the connection. */
+export const refuse = (socket: Socket, error: AppError) => {
+  const { status } = errorInfo(error.code)
+  const body = JSON.stringify(problem(error, '-'))
+  socket.write(
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: ${CONTENT_TYPE}\r\n` +
+      `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+  )
+  socket.destroySoon()
+}
+
+const parserCodes: Record<string, ErrorCode> = {
+  HPE_HEADER_OVERFLOW: 'HEADERS_TOO_LARGE',
+  ERR_HTTP_REQUEST_TIMEOUT: 'REQUEST_TIMEOUT',
+}
+
+const clientDetails: Partial<Record<ErrorCode, string>> = {
+  HEADERS_TOO_LARGE: 'The headers are larger than 16 KiB.',
+  REQUEST_TIMEOUT: 'The request did not arrive in time.',
+}
+
+const frameworkCodes: Record<string, [ErrorCode, string]> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: ['PAYLOAD_TOO_LARGE', 'The body is larger than is allowed.'],
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: [
+    'UNSUPPORTED_MEDIA_TYPE',
+    'Send the body as JSON, with Content-Type: application/json.',
+  ],
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: ['BAD_REQUEST', 'The body is not as long as Content-Length says.'],
+  FST_ERR_BAD_URL: ['BAD_REQUEST', 'The address has a percent-encoding that stands for nothing.'],
+  FST_ERR_MAX_PARAM_LENGTH: ['URI_TOO_LONG', 'A part of the address is longer than is allowed.'],
+  FST_ERR_ASYNC_CONSTRAINT: ['BAD_REQUEST', 'The address is not valid.'],
+}
+
+const translate = (error: FastifyError): AppError => {
+  const known = asAppError(error)
+  if (known) return known
+  if (error.validation) {
+    const prefix = error.validationContext === 'body' ? '' : `/${error.validationContext}`
+    const list = (error as { errors?: { path: string; message: string }[] }).errors ?? []
+    const errors = list.map(({ path, message }) => ({ path: prefix + path, message }))
+    return new AppError(
+      'VALIDATION_FAILED',
+      errors.map((field) => `${field.path} ${field.message}`).join('; '),
+      { errors },
+    )
+  }
+  const [code, detail] = frameworkCodes[error.code] ?? []
+  if (code && detail) return new AppError(code, detail)
+  return new AppError('INTERNAL', 'The server made a mistake; it is logged.', { cause: error })
+}
+
+const sendProblem = (error: AppError, request: FastifyRequest, reply: FastifyReply) => {
+  const { status } = errorInfo(error.code)
+  if (status >= 500) request.log.error({ err: error.cause ?? error, code: error.code }, error.message)
+  if (status === 401) reply.header('WWW-Authenticate', 'Bearer')
+  if (error.retryAfter !== undefined) reply.header('Retry-After', error.retryAfter)
+  return reply
+    .code(status)
+    .header('Content-Type', CONTENT_TYPE)
+    .serializer((body: unknown) => JSON.stringify(body))
+    .send(problem(error, request.id))
+}
+
+const path = ({ url }: FastifyRequest) => url.split('?', 1)[0]
+
+/** Gives each address a 405 for the methods that it has not. */
+const refuseOtherMethods = (app: FastifyInstance<RawServerDefault>) => {
+  const methods = new Map<string, Set<string>>()
+  app.addHook('onRoute', ({ url, method }) => {
+    const known = methods.get(url) ?? new Set()
+    for (const name of [method].flat()) known.add(name)
+    methods.set(url, known)
+  })
+  app.decorate('refuseOtherMethods', () => {
+    for (const [url, known] of [...methods]) {
+      if (url.includes('*')) continue
+      const allow = [...known].sort().join(', ')
+      app.route({
+        url,
+        method: app.supportedMethods.filter((method) => !known.has(method)),
+        schema: { hide: true } as object,
+        config: { isInternal: true },
+        onRequest: (_request, reply, done) => {
+          reply.header('Allow', allow)
+          done(new AppError('METHOD_NOT_ALLOWED', `This address takes ${allow}.`))
+        },
+        /* c8 ignore next -- the hook before it has refused */
+        handler: () => {},
+      })
+    }
+  })
+}
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** To be called when all routes are there. */
+    refuseOtherMethods(): void
+  }
+  interface FastifyContextConfig {
+    /** Not part of the interface: needs no schema, stands in no document. */
+    isInternal?: boolean
+  }
+}

@@ -1,0 +1,23 @@
+import plugin from 'fastify-plugin'
+import type { Batch } from '../db/writer.ts'
+import { type Chat, createChat } from '../src/chat/context.ts'
+import type { Origin } from '../src/realtime/bus.ts'
+import { createMemoryBus } from '../src/realtime/bus-memory.ts'
+
+/** What the use cases work with, and the way from a commit to everybody's sockets. */
+export const realtime = plugin(
+  async (app) => {
+    const bus = createMemoryBus((error) => app.log.error({ err: error }, 'fan-out failed'))
+    const chat = createChat(app.config, app.database, bus)
+    app.database.writer.onCommit((batch) => bus.publish(batch as Batch<Origin>))
+    app.decorate('chat', chat)
+    app.addHook('preClose', async () => chat.receiptPacing.stop())
+  },
+  { name: 'realtime', dependencies: ['database'] },
+)
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    chat: Chat
+  }
+}

@@ -1,0 +1,42 @@
+import websocketPlugin from '@fastify/websocket'
+import type { Socket } from 'node:net'
+import plugin from 'fastify-plugin'
+import { readHead } from '../src/chat/conversations.ts'
+import { AppError } from '../src/errors.ts'
+import { maxFrameBytes, SocketServer } from '../src/realtime/socket-server.ts'
+import { refuse } from './errors.ts'
+
+/** The only subprotocol; what is offered beside it may be a token, and is never echoed. */
+export const PROTOCOL = 'messenger.v1'
+
+/** Milliseconds that a peer has to answer a close. */
+const CLOSE_TIMEOUT = 1000
+
+export const websocket = plugin(
+  async (app) => {
+    await app.register(websocketPlugin, {
+      options: {
+        maxPayload: maxFrameBytes(app.config),
+        perMessageDeflate: false,
+        clientTracking: false,
+        handleProtocols: (offered: Set<string>) => offered.has(PROTOCOL) && PROTOCOL,
+        closeTimeout: CLOSE_TIMEOUT,
+      } as object,
+      // The sockets are closed by what owns them, below.
+      preClose: (done) => done(),
+    })
+    app.websocketServer.on('wsClientError', (error, socket) => {
+      refuse(socket as Socket, new AppError('BAD_REQUEST', `The handshake is not right: ${error.message}.`))
+    })
+    const sockets = new SocketServer(app.chat, app.tokens, app.log, await readHead(app.chat))
+    app.decorate('sockets', sockets)
+    app.addHook('preClose', async () => sockets.stop())
+  },
+  { name: 'websocket', dependencies: ['realtime', 'auth'] },
+)
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    sockets: SocketServer
+  }
+}

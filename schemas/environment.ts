@@ -1,0 +1,78 @@
+import { Type } from '@sinclair/typebox'
+import { type Static, stringEnum } from './common.ts'
+
+const count = (value: number, description: string, minimum = 1, maximum = 1_000_000_000) =>
+  Type.Integer({ default: value, minimum, maximum, description })
+
+/** The environment, all of it: `.env.example` is written from this, and a test compares the two. */
+export const Environment = Type.Object(
+  {
+    DATABASE_URL: Type.String({
+      default: 'sqlite:messenger.db',
+      description: 'Where the messages are: `sqlite:` and the path of a file.',
+    }),
+    JWT_SECRET: Type.Optional(
+      Type.String({
+        minLength: 1,
+        description:
+          'Signs the tokens, 32 bytes or more. Absent: one is made at the first start and kept beside the database.',
+      }),
+    ),
+    HOST: Type.String({ default: '0.0.0.0', description: 'The address to listen on.' }),
+    PORT: Type.Integer({
+      default: 3000,
+      minimum: 0,
+      maximum: 65_535,
+      description: 'The port; 0 takes a free one.',
+    }),
+    NODE_ENV: Type.Optional(
+      Type.String({ description: '`production` refuses a short secret and wants AUTH_MODE to be said.' }),
+    ),
+    AUTH_MODE: Type.Optional(
+      stringEnum(['open', 'password'], {
+        description:
+          '`open` (the default): a username is enough, unless that account has a password. `password`: always needed.',
+      }),
+    ),
+    LOG_LEVEL: stringEnum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], {
+      default: 'info',
+      description: 'How much is logged.',
+    }),
+    CORS_ORIGINS: Type.String({
+      default: '',
+      description: 'Origins of web pages, besides the server’s own, that may call it: separated by commas.',
+    }),
+    TRUST_PROXY: Type.String({
+      default: '',
+      description:
+        'Proxies whose X-Forwarded-* headers are believed: addresses or networks, separated by commas. Empty: none.',
+    }),
+    TOKEN_TTL: count(86_400, 'Seconds that a token lives.', 1, 31_536_000),
+    RATE_LIMIT_LOGIN: count(300, 'Logins a minute and address; 0 is no limit.', 0),
+    RATE_LIMIT_SEND: count(6000, 'Sends and edits a minute and user; 0 is no limit.', 0),
+    MAX_MESSAGE_LENGTH: count(4096, 'Code points of a message.', 1, 1_000_000),
+    MAX_GROUP_MEMBERS: count(256, 'Members of a group.', 1, 1024),
+    MAX_RECEIPT_GROUP: count(32, 'Members up to which a group’s receipts go to everybody in it.', 0, 1024),
+    MAX_QUEUE: count(10_000, 'Changes waiting to be written; past it they are refused with 503.'),
+    MAX_SOCKETS: count(20_000, 'Open sockets in all; past it 503.'),
+    MAX_SOCKETS_PER_USER: count(256, 'Open sockets of one user; past it they are closed with 4409.'),
+    HEARTBEAT_MS: count(
+      30_000,
+      'Milliseconds between heartbeats; a peer silent for two is closed with 4408.',
+      100,
+    ),
+    SOCKET_FRAMES_PER_SECOND: count(
+      200,
+      'Frames a second and socket; past twice that at once it is read more slowly.',
+    ),
+    SOCKET_SOFT_LIMIT: count(
+      262_144,
+      'Bytes queued for a socket past which typing and presence are dropped.',
+      1024,
+    ),
+    SOCKET_HARD_LIMIT: count(4_194_304, 'Bytes queued for a socket past which it is closed with 4410.', 1024),
+    REQUEST_TIMEOUT_MS: count(15_000, 'Milliseconds that a request may take to arrive.', 100),
+  },
+  { $id: 'Environment' },
+)
+export type Environment = Static<typeof Environment>

@@ -1,0 +1,69 @@
+import { Type } from '@sinclair/typebox'
+import {
+  ClientId,
+  ContentInput,
+  Id,
+  Metadata,
+  PageSize,
+  ref,
+  reply,
+  request,
+  type Static,
+  stringEnum,
+  Timestamp,
+  Username,
+  UsernameInput,
+} from './common.ts'
+
+const message = {
+  id: Id,
+  conversation_id: Id,
+  sender: Username,
+  sender_id: Id,
+  receiver: Type.Optional(Username),
+  receiver_id: Type.Optional(Id),
+  content: Type.String(),
+  timestamp: Timestamp,
+  client_id: Type.Optional(ClientId),
+  reply_to: Type.Optional(Id),
+  metadata: Type.Optional(Metadata),
+  edited_at: Type.Optional(Timestamp),
+  deleted_at: Type.Optional(Timestamp),
+}
+
+export const Message = reply(message, {
+  $id: 'Message',
+  description: '`receiver` is absent in a group; `client_id` is shown to its sender only.',
+})
+export type Message = Static<typeof Message>
+
+export const SentMessage = reply({ status: stringEnum(['sent']), ...message }, { $id: 'SentMessage' })
+export type SentMessage = Static<typeof SentMessage>
+
+export const sendMembers = {
+  receiver_username: Type.Optional(UsernameInput),
+  conversation_id: Type.Optional(Id),
+  content: ContentInput,
+  client_id: Type.Optional(ClientId),
+  reply_to: Type.Optional(Id),
+  metadata: Type.Optional(Metadata),
+}
+
+export const SendRequest = request(sendMembers, {
+  $id: 'SendRequest',
+  description: 'Either `receiver_username` or `conversation_id`.',
+})
+export type SendRequest = Static<typeof SendRequest>
+
+export const SendHeaders = Type.Object({ 'idempotency-key': Type.Optional(ClientId) })
+
+export const EditRequest = request({ content: ContentInput }, { $id: 'EditRequest' })
+
+export const MessageList = Type.Array(ref(Message), { $id: 'MessageList', description: 'Oldest first.' })
+
+export const PageQuery = request({
+  limit: PageSize,
+  before: Type.Optional(Id),
+  after: Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })),
+})
+export type PageQuery = Static<typeof PageQuery>

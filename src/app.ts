@@ -1,0 +1,78 @@
+import cors from '@fastify/cors'
+import fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import { auth } from '../plugins/auth.ts'
+import { database } from '../plugins/database.ts'
+import { errors, onClientError, onFrameworkError } from '../plugins/errors.ts'
+import { realtime } from '../plugins/realtime.ts'
+import { validation } from '../plugins/validation.ts'
+import { websocket } from '../plugins/websocket.ts'
+import type { Config } from './config.ts'
+import { maxFrameBytes } from './realtime/socket-server.ts'
+import { accountRoutes } from './routes/accounts.ts'
+import { blockRoutes } from './routes/blocks.ts'
+import { conversationRoutes } from './routes/conversations.ts'
+import { groupRoutes } from './routes/groups.ts'
+import { healthRoutes } from './routes/health.ts'
+import { messageRoutes } from './routes/messages.ts'
+import { socketRoutes } from './routes/socket.ts'
+import { syncRoutes } from './routes/sync.ts'
+
+/** Bytes of the largest body, unless MAX_MESSAGE_LENGTH asks for more. */
+const BODY_LIMIT = 1_048_576
+
+/**
+ * Builds the server, and listens to nothing.
+ * @throws StorageError when the database can't be served
+ */
+export const buildApp = async (config: Config, options: Pick<FastifyServerOptions, 'logger'> = {}) => {
+  const app = fastify({
+    logger: options.logger ?? false,
+    disableRequestLogging: true,
+    bodyLimit: Math.max(BODY_LIMIT, maxFrameBytes(config)),
+    trustProxy: config.TRUST_PROXY === '' ? false : config.TRUST_PROXY,
+    requestTimeout: config.REQUEST_TIMEOUT_MS,
+    connectionTimeout: config.REQUEST_TIMEOUT_MS * 4,
+    keepAliveTimeout: 72_000,
+    http: { headersTimeout: config.REQUEST_TIMEOUT_MS, connectionsCheckingInterval: 1000 },
+    routerOptions: { maxParamLength: 2048 },
+    frameworkErrors: onFrameworkError as never,
+    clientErrorHandler: onClientError as never,
+  }).withTypeProvider<TypeBoxTypeProvider>()
+  app.decorate('config', config)
+
+  // The order is that of their needs; each says what it needs, and a wrong order fails here.
+  await app.register(errors)
+  await app.register(validation)
+  if (config.CORS_ORIGINS !== '') {
+    await app.register(cors, {
+      origin: config.CORS_ORIGINS.split(',').map((origin) => origin.trim()),
+      exposedHeaders: ['Link', 'Idempotent-Replayed', 'Retry-After'],
+    })
+  }
+  await app.register(database)
+  await app.register(realtime)
+  await app.register(auth)
+  await app.register(websocket)
+
+  await app.register(accountRoutes)
+  await app.register(messageRoutes)
+  await app.register(conversationRoutes)
+  await app.register(groupRoutes)
+  await app.register(blockRoutes)
+  await app.register(syncRoutes)
+  await app.register(socketRoutes)
+  await app.register(healthRoutes)
+  app.refuseOtherMethods()
+
+  await app.ready()
+  return app
+}
+
+export type App = FastifyInstance
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    config: Config
+  }
+}

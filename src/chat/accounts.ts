@@ -1,0 +1,96 @@
+import * as users from '../../db/queries/users.ts'
+import type { LoginRequest, Session } from '../../schemas/account.ts'
+import { AppError } from '../errors.ts'
+import type { Chat, Identity } from './context.ts'
+import { hashPassword, verifyPassword } from './passwords.ts'
+import { newTokenFamily, type Tokens, unauthorized } from './tokens.ts'
+import { badUsername, foldName, isUsername } from './usernames.ts'
+
+/**
+ * Logs in by name, with the password where the account has one or the server wants one; makes the account if absent.
+ * @param address whose logins are counted
+ * @throws AppError `RATE_LIMITED`, `PASSWORD_REQUIRED`, `INVALID_CREDENTIALS`, `VALIDATION_FAILED`
+ */
+export const login = async (
+  chat: Chat,
+  tokens: Tokens,
+  { username, password }: LoginRequest,
+  address: string,
+): Promise<Session> => {
+  chat.loginLimit(address)
+  const needsPassword = chat.config.AUTH_MODE === 'password'
+  if (needsPassword && password === undefined) throw passwordRequired()
+  const name = username.normalize('NFC')
+  const key = foldName(name)
+  const user = await chat.reader.get(users.userByKey, { key })
+  if (!user) {
+    if (!isUsername(name)) throw badUsername('/username')
+    const password_hash = password === undefined ? null : await hashPassword(password)
+    const made = await chat.writer.append('createUser', {
+      username: name,
+      key,
+      password_hash,
+      family: newTokenFamily(),
+    })
+    // Somebody took the name meanwhile.
+    return made.created ? tokens.issue(made.user) : login(chat, tokens, { username, password }, address)
+  }
+  if (needsPassword || user.password_hash !== null || user.removed_at !== null) {
+    if (password === undefined) throw passwordRequired()
+    const isRight = await verifyPassword(password, user.password_hash)
+    if (!isRight || user.removed_at !== null) {
+      throw new AppError('INVALID_CREDENTIALS', 'The name or the password is wrong.')
+    }
+  }
+  return tokens.issue(user)
+}
+
+const passwordRequired = () => new AppError('PASSWORD_REQUIRED', 'This account needs its password.')
+
+/**
+ * Sets or changes my password; my other tokens end.
+ * @throws AppError `INVALID_CREDENTIALS` for a wrong `current_password`, which an account with a password needs
+ */
+export const setPassword = async (
+  chat: Chat,
+  me: Identity,
+  { password, current_password }: { password: string; current_password?: string | undefined },
+): Promise<void> => {
+  chat.loginLimit(`user ${me.user_id}`)
+  const user = await account(chat, me)
+  if (user.password_hash !== null && !(await verifyPassword(current_password ?? '', user.password_hash))) {
+    throw new AppError('INVALID_CREDENTIALS', 'current_password is wrong or missing.', {
+      errors: [{ path: '/current_password', message: 'must be the password as it is now' }],
+    })
+  }
+  await chat.writer.append('setPassword', {
+    user_id: me.user_id,
+    checked_hash: user.password_hash,
+    password_hash: await hashPassword(password),
+    family: newTokenFamily(),
+    kept_token: me.jti,
+  })
+  chat.bus.signal({ type: 'tokens_ended', user_id: me.user_id, except: me.jti })
+}
+
+/** @returns a fresh token; the one that asked goes on until it ends. */
+export const renewToken = async (chat: Chat, tokens: Tokens, me: Identity): Promise<Session> =>
+  tokens.issue(await account(chat, me))
+
+/** Ends my token, or every token of mine; their sockets close. */
+export const logout = async (
+  chat: Chat,
+  me: Identity,
+  { everywhere }: { everywhere: boolean },
+): Promise<void> => {
+  const { user_id, jti, expires } = me
+  if (everywhere) await chat.writer.append('revokeAll', { user_id, family: newTokenFamily() })
+  else await chat.writer.append('revokeToken', { user_id, jti, expires_at: expires })
+  chat.bus.signal({ type: 'tokens_ended', user_id, ...(!everywhere && { jti }) })
+}
+
+const account = async (chat: Chat, me: Identity) => {
+  const user = await chat.reader.get(users.userById, { id: me.user_id })
+  if (!user || user.removed_at !== null) throw unauthorized('This account is no more.')
+  return user
+}

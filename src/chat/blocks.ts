@@ -1,0 +1,28 @@
+import * as queries from '../../db/queries/blocks.ts'
+import type { Block } from '../../schemas/conversation.ts'
+import type { Chat, Identity } from './context.ts'
+import { timestamp } from './messages.ts'
+import { explainNames, foldName } from './usernames.ts'
+
+/** Blocks somebody in our direct conversation. @throws Refusal as `operations.block` has it */
+export const blockUser = async (chat: Chat, me: Identity, name: string): Promise<Block> => {
+  const { user_id, username, blocked_at } = await chat.writer
+    .append('block', { user_id: me.user_id, blocked_key: foldName(name) })
+    .catch(explainNames({ '/username': name }))
+  chat.bus.signal({ type: 'acquaintance', user_ids: [me.user_id, user_id] })
+  return { username, blocked_at: timestamp(blocked_at) }
+}
+
+/** Ends a block; where there was none, nothing. @throws Refusal as `operations.unblock` has it */
+export const unblockUser = async (chat: Chat, me: Identity, name: string): Promise<void> => {
+  const { user_id } = await chat.writer
+    .append('unblock', { user_id: me.user_id, blocked_key: foldName(name) })
+    .catch(explainNames({ '/username': name }))
+  chat.bus.signal({ type: 'acquaintance', user_ids: [me.user_id, user_id] })
+}
+
+/** @returns whom I block, the latest first. */
+export const listBlocks = async (chat: Chat, me: Identity): Promise<{ blocks: Block[] }> => {
+  const rows = await chat.reader.all(queries.blocksBy, { blocker_id: me.user_id })
+  return { blocks: rows.map(({ username, created_at }) => ({ username, blocked_at: timestamp(created_at) })) }
+}

@@ -1,0 +1,48 @@
+import { LRUCache } from 'lru-cache'
+import type { Database } from '../../db/open.ts'
+import type { Reader } from '../../db/query.ts'
+import * as users from '../../db/queries/users.ts'
+import type { Config } from '../config.ts'
+import type { Bus } from '../realtime/bus.ts'
+import { createCursors } from './cursors.ts'
+import { createRateLimit } from './rate-limit.ts'
+import { createReceiptPacing } from './receipt-pacing.ts'
+
+/** Who acts: what a verified token says. */
+export type Identity = {
+  user_id: number
+  username: string
+  jti: string
+  /** Milliseconds since 1970 at which the token ends. */
+  expires: number
+}
+
+/** What every use case works with. */
+export type Chat = ReturnType<typeof createChat>
+
+export const createChat = (config: Config, database: Database, bus: Bus) => ({
+  config,
+  ...database,
+  bus,
+  cursors: createCursors(database.epochs),
+  names: createNames(database.reader),
+  loginLimit: createRateLimit(config.RATE_LIMIT_LOGIN),
+  sendLimit: createRateLimit(config.RATE_LIMIT_SEND),
+  receiptPacing: createReceiptPacing(database.writer, config),
+  typingPacing: new LRUCache<string, true>({ max: 100_000, ttl: 3000 }),
+})
+
+/** Names by id; a name is never changed, so what was read once holds. */
+const createNames = (reader: Reader) => {
+  const cache = new LRUCache<number, string>({ max: 100_000 })
+  return async (ids: Iterable<number>): Promise<(id: number) => string> => {
+    const names = new Map<number, string>()
+    for (const id of ids) {
+      if (names.has(id)) continue
+      const name = cache.get(id) ?? (await reader.get(users.userById, { id }))?.username ?? ''
+      cache.set(id, name)
+      names.set(id, name)
+    }
+    return (id) => names.get(id) as string
+  }
+}

@@ -1,0 +1,146 @@
+import type { Event as Happening, StoredMessage } from '../../db/changes.ts'
+import * as events from '../../db/queries/events.ts'
+import type { Event } from '../../schemas/frames.ts'
+import type { Chat } from './context.ts'
+import { toMessage } from './messages.ts'
+
+export type Numbered = { number: number; event: Happening }
+
+/** @returns the frame that tells `viewer_id` of a change. */
+export const toFrame = (event: Happening, viewer_id: number, cursor: string): Event => {
+  switch (event.type) {
+    case 'message':
+    case 'message_updated':
+      return { type: event.type, cursor, ...toMessage(event.message, viewer_id) }
+    case 'receipt': {
+      const { type, conversation_id, username, delivered_up_to, read_up_to } = event
+      return { type, cursor, conversation_id, username, delivered_up_to, read_up_to }
+    }
+    case 'conversation': {
+      const { type, conversation_id, kind, member_count } = event
+      const peer = event.pair.find(({ user_id }) => user_id !== viewer_id) ?? event.pair[0]
+      return {
+        type,
+        cursor,
+        conversation_id,
+        kind,
+        ...(event.title !== null && { title: event.title }),
+        ...(peer && { peer: peer.username }),
+        member_count,
+        you: event.joined.includes(viewer_id) ? 'joined' : event.left.includes(viewer_id) ? 'left' : 'member',
+      }
+    }
+  }
+}
+
+/** Numbers that a first look covers; it grows where nothing is found and shrinks where there is too much. */
+const FIRST_WINDOW = 4096
+/** Bounds the index entries that one read goes through, and so the time that it takes. */
+const LAST_WINDOW = 65_536
+
+/**
+ * Goes through what happened to a user after a number, a page at a time, as the rows say it is now. It keeps nothing
+ * between pages but where it is.
+ */
+export const createReplay = (chat: Chat, user_id: number, after: number) => {
+  let position = after
+  let window = FIRST_WINDOW
+
+  return {
+    get position() {
+      return position
+    },
+    /**
+     * @param head all numbers up to it are committed.
+     * @returns the next events, `limit` at most, in order; none when there are no more up to `head`
+     */
+    async next(limit: number, head: number): Promise<Numbered[]> {
+      while (position < head) {
+        const up_to = Math.min(position + window, head)
+        const { found, end } = await readWindow(chat, { user_id, after: position, up_to, limit })
+        window = end < up_to ? Math.max(window / 2, limit) : Math.min(window * 2, LAST_WINDOW)
+        position = end
+        if (found.length > 0) return found
+        // A long way without an event is gone in steps, so that others have their turn.
+        await new Promise((resolve) => setImmediate(resolve))
+      }
+      return []
+    },
+  }
+}
+
+type Window = { user_id: number; after: number; up_to: number; limit: number }
+
+/** @returns events in the order of their numbers, and the number up to which that is all of them. */
+const readWindow = async (chat: Chat, window: Window): Promise<{ found: Numbered[]; end: number }> => {
+  const sources = [
+    await readMessages(chat, window, 'message'),
+    await readMessages(chat, window, 'message_updated'),
+    await readReceipts(chat, window),
+  ]
+  // Where a source is full there may be more behind its last.
+  const ends = sources
+    .filter(({ length }) => length >= window.limit)
+    .map((full) => full.at(-1)?.number as number)
+  const all = [...sources.flat(), ...(await readConversations(chat, window))].sort(
+    (a, b) => a.number - b.number,
+  )
+  const complete = all.filter(({ number }) => number <= Math.min(window.up_to, ...ends))
+  const found = complete.slice(0, window.limit)
+  const isCut = found.length < complete.length || ends.length > 0
+  return { found, end: isCut ? (found.at(-1)?.number as number) : window.up_to }
+}
+
+const readMessages = async (
+  chat: Chat,
+  window: Window,
+  type: 'message' | 'message_updated',
+): Promise<Numbered[]> => {
+  const rows = await chat.reader.all(type === 'message' ? events.newMessages : events.changedMessages, window)
+  const name = await chat.names(
+    rows.flatMap(({ sender_id, low_id, high_id }) => [sender_id, low_id ?? sender_id, high_id ?? sender_id]),
+  )
+  return rows.map(({ number, kind: _, low_id, high_id, ...row }) => {
+    const receiver_id = row.sender_id === low_id ? high_id : low_id
+    const message: StoredMessage = {
+      ...row,
+      sender: name(row.sender_id),
+      receiver_id,
+      receiver: receiver_id === null ? null : name(receiver_id),
+    }
+    return { number: number as number, event: { type, message } }
+  })
+}
+
+const readReceipts = async (chat: Chat, window: Window): Promise<Numbered[]> => {
+  const rows = await chat.reader.all(events.receipts, { ...window, max_group: chat.config.MAX_RECEIPT_GROUP })
+  return rows.map(({ number, ...receipt }) => ({ number, event: { type: 'receipt', ...receipt } }))
+}
+
+/** A stay gives up to three: my coming, the conversation's last change while I was there, my going. */
+const readConversations = async (chat: Chat, { user_id, after, up_to }: Window): Promise<Numbered[]> => {
+  const rows = await chat.reader.all(events.conversationChanges, { user_id, after, up_to })
+  const found: Numbered[] = []
+  for (const row of rows) {
+    const { conversation_id, kind, from_number, to_number, changed } = row
+    const ids = kind === 'direct' ? [...new Set([row.low_id as number, row.high_id as number])] : []
+    const name = await chat.names(ids)
+    const base = {
+      type: 'conversation' as const,
+      conversation_id,
+      kind,
+      // What came after one left is not for one to know.
+      title: row.count_at_end === null ? row.title : row.title_at_end,
+      member_count: row.count_at_end ?? row.member_count,
+      joined: [],
+      left: [],
+      pair: ids.map((id) => ({ user_id: id, username: name(id) })),
+    }
+    const isNew = (number: number) => number > after && number <= up_to
+    if (isNew(from_number)) found.push({ number: from_number, event: { ...base, joined: [user_id] } })
+    if (isNew(changed) && changed > from_number && changed < to_number)
+      found.push({ number: changed, event: base })
+    if (isNew(to_number)) found.push({ number: to_number, event: { ...base, left: [user_id] } })
+  }
+  return found
+}

@@ -1,0 +1,126 @@
+import type { StoredMessage } from '../../db/changes.ts'
+import * as conversations from '../../db/queries/conversations.ts'
+import * as members from '../../db/queries/members.ts'
+import * as messages from '../../db/queries/messages.ts'
+import * as users from '../../db/queries/users.ts'
+import type { Message, PageQuery } from '../../schemas/message.ts'
+import { AppError, invalid } from '../errors.ts'
+import type { Chat, Identity } from './context.ts'
+import { toMessage } from './messages.ts'
+import { foldName, unknownUser } from './usernames.ts'
+
+/** A page of messages, oldest first, and whether there are older and newer ones. */
+export type HistoryPage = { messages: Message[]; older: boolean; newer: boolean }
+
+/** What I may read of my conversation with somebody. @throws AppError `USER_NOT_FOUND`, `VALIDATION_FAILED` */
+export const historyWith = async (
+  chat: Chat,
+  me: Identity,
+  username: string,
+  page: PageQuery,
+): Promise<HistoryPage> => {
+  checkPage(page)
+  const peer = await chat.reader.get(users.userByKey, { key: foldName(username) })
+  if (!peer) throw unknownUser(username, '/username')
+  const [low_id, high_id] = me.user_id < peer.id ? [me.user_id, peer.id] : [peer.id, me.user_id]
+  const room = await chat.reader.get(conversations.roomByPair, { low_id, high_id })
+  return room ? readPage(chat, me, room, page) : { messages: [], older: false, newer: false }
+}
+
+/** What I may read of a conversation. @throws AppError `CONVERSATION_NOT_FOUND`, `VALIDATION_FAILED` */
+export const historyOf = async (
+  chat: Chat,
+  me: Identity,
+  id: number,
+  page: PageQuery,
+): Promise<HistoryPage> => {
+  checkPage(page)
+  const room = await chat.reader.get(conversations.conversationById, { id })
+  const result = room && (await readPage(chat, me, room, page))
+  if (!result) throw conversationNotFound()
+  return result
+}
+
+export const conversationNotFound = () =>
+  new AppError('CONVERSATION_NOT_FOUND', 'You are in no conversation with this id.')
+
+const checkPage = ({ before, after }: PageQuery) => {
+  if (before !== undefined && after !== undefined) throw invalid('/after', 'and /before can not go together')
+}
+
+type RoomRow = { id: number; kind: 'direct' | 'group'; low_id: number | null; high_id: number | null }
+
+const readPage = async (
+  chat: Chat,
+  me: Identity,
+  room: RoomRow,
+  { limit, before, after }: PageQuery,
+): Promise<HistoryPage> => {
+  const stays = await chat.reader.all(members.staysIn, { user_id: me.user_id, conversation_id: room.id })
+  if (stays.length === 0) throw conversationNotFound()
+  const read = (range: Partial<Range>) => readStays(chat, room.id, stays, { ...whole, ...range })
+  const isUpward = after !== undefined
+  const rows = await read(
+    isUpward
+      ? { above: after, isUpward, limit: limit + 1 }
+      : { below: before ?? whole.below, limit: limit + 1 },
+  )
+  const [beyond] = isUpward
+    ? await read({ below: after + 1, limit: 1 })
+    : before === undefined
+      ? []
+      : await read({ above: before - 1, isUpward: true, limit: 1 })
+  const isCut = rows.length > limit
+  if (isCut) rows.pop()
+  if (!isUpward) rows.reverse()
+  const stored = await withNames(chat, room, rows)
+  return {
+    messages: stored.map((message) => toMessage(message, me.user_id)),
+    older: isUpward ? beyond !== undefined : isCut,
+    newer: isUpward ? isCut : beyond !== undefined,
+  }
+}
+
+/** Message ids between `above` and `below`, both excluded; the newest first unless upward. */
+type Range = { above: number; below: number; isUpward: boolean; limit: number }
+const whole: Range = { above: 0, below: Number.MAX_SAFE_INTEGER, isUpward: false, limit: 1 }
+
+type Stay = { from_number: number; to_number: number }
+type MessageRow = (typeof messages.messagesDown)['row'] & object
+
+/** @returns the messages of a conversation that lie in `stays`, which come the newest first. */
+export const readStays = async (
+  chat: Chat,
+  conversation_id: number,
+  stays: readonly Stay[],
+  { above, below, isUpward, limit }: Range,
+): Promise<MessageRow[]> => {
+  const rows: MessageRow[] = []
+  for (const { from_number, to_number } of isUpward ? stays.toReversed() : stays) {
+    const [from, to] = [Math.max(from_number, above + 1), Math.min(to_number, below - 1)]
+    if (from > to || rows.length >= limit) continue
+    const query = isUpward ? messages.messagesUp : messages.messagesDown
+    rows.push(...(await chat.reader.all(query, { conversation_id, from, to, limit: limit - rows.length })))
+  }
+  return rows
+}
+
+/** Names the people of messages that were read from one conversation. */
+export const withNames = async (
+  chat: Chat,
+  { kind, low_id, high_id }: RoomRow,
+  rows: readonly MessageRow[],
+): Promise<StoredMessage[]> => {
+  const pair = kind === 'direct' ? [low_id as number, high_id as number] : []
+  const name = await chat.names(kind === 'direct' ? pair : rows.map(({ sender_id }) => sender_id))
+  const [low = null, high = null] = pair
+  return rows.map((row) => {
+    const receiver_id = row.sender_id === low ? high : low
+    return {
+      ...row,
+      sender: name(row.sender_id),
+      receiver_id,
+      receiver: receiver_id === null ? null : name(receiver_id),
+    }
+  })
+}

@@ -1,0 +1,34 @@
+import type { Receipt } from '../../schemas/conversation.ts'
+import { invalid } from '../errors.ts'
+import type { Origin } from '../realtime/bus.ts'
+import type { Chat, Identity } from './context.ts'
+
+/**
+ * Moves one's marks forward.
+ * @returns them as they are now
+ * @throws AppError `VALIDATION_FAILED` without a mark; Refusal as `operations.mark` has it
+ */
+export const markReceipt = async (
+  chat: Chat,
+  me: Identity,
+  input: { conversation_id: number; delivered_up_to?: number | undefined; read_up_to?: number | undefined },
+  origin?: Origin,
+): Promise<Receipt> => {
+  const { conversation_id, delivered_up_to, read_up_to } = input
+  if (delivered_up_to === undefined && read_up_to === undefined) {
+    throw invalid('/read_up_to', 'or /delivered_up_to must be given')
+  }
+  const { changed: _, ...receipt } = await chat.writer.append(
+    'mark',
+    {
+      user_id: me.user_id,
+      conversation_id,
+      delivered_up_to,
+      read_up_to,
+      announce: chat.receiptPacing.mayAnnounce(me.user_id, conversation_id),
+      max_group: chat.config.MAX_RECEIPT_GROUP,
+    },
+    origin,
+  )
+  return receipt
+}

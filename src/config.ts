@@ -1,0 +1,50 @@
+import { existsSync } from 'node:fs'
+import { loadEnvFile } from 'node:process'
+import { Ajv } from 'ajv'
+import { Environment } from '../schemas/environment.ts'
+
+export type Config = Readonly<Environment>
+
+/** What one who starts the server did wrong, in a sentence for them. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError'
+}
+
+/**
+ * Reads the environment: what is absent or empty takes its default.
+ * @throws ConfigError naming each variable that is wrong, or what production needs
+ */
+export const loadConfig = (env: Record<string, string | undefined>): Config => {
+  const ajv = new Ajv({ coerceTypes: true, useDefaults: true, allErrors: true, removeAdditional: 'all' })
+  const config = Object.fromEntries(
+    Object.entries(env).filter(([, value]) => value !== '' && value !== undefined),
+  )
+  if (!ajv.validate({ ...Environment, additionalProperties: false }, config)) {
+    const sentences = (ajv.errors ?? []).map(({ instancePath, message, params }) => {
+      const allowed = 'allowedValues' in params ? ` (${params.allowedValues.join(', ')})` : ''
+      return `${instancePath.slice(1)} ${message}${allowed}`
+    })
+    throw new ConfigError(`The environment is not right: ${sentences.join('; ')}. See .env.example.`)
+  }
+  return Object.freeze(checkProduction(config as unknown as Environment))
+}
+
+/** Loads `.env` of this folder, where there is one; what the environment has already said stays. */
+export const loadDotEnv = () => {
+  if (existsSync('.env')) loadEnvFile('.env')
+}
+
+export const MIN_SECRET_BYTES = 32
+
+const checkProduction = (config: Environment) => {
+  if (config.NODE_ENV !== 'production') return config
+  if (config.JWT_SECRET && Buffer.byteLength(config.JWT_SECRET) < MIN_SECRET_BYTES) {
+    throw new ConfigError(`JWT_SECRET is shorter than ${MIN_SECRET_BYTES} bytes: too short for production.`)
+  }
+  if (!config.AUTH_MODE) {
+    throw new ConfigError(
+      'AUTH_MODE is not set: production wants it said, "password", or "open" for names without one.',
+    )
+  }
+  return config
+}

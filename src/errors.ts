@@ -1,0 +1,115 @@
+import type { Problem } from '../schemas/problem.ts'
+
+/**
+ * THE table. A code is stable and never used for anything else; `close` is what a socket is closed with where it is
+ * closed for this; `retryable` says whether the same thing may work later.
+ */
+export const errors = {
+  BAD_REQUEST: { status: 400, title: 'The request could not be understood' },
+  INVALID_JSON: { status: 400, title: 'Not valid JSON' },
+  VALIDATION_FAILED: { status: 400, title: 'Something in the request is not allowed' },
+  UNKNOWN_FRAME: { status: 400, title: 'No such frame' },
+  UNAUTHORIZED: { status: 401, title: 'A valid token is needed', close: 4401 },
+  PASSWORD_REQUIRED: { status: 401, title: 'A password is needed' },
+  INVALID_CREDENTIALS: { status: 401, title: 'Name or password is wrong' },
+  FORBIDDEN: { status: 403, title: 'Not allowed' },
+  BLOCKED: { status: 403, title: 'Not allowed between these two' },
+  ORIGIN_NOT_ALLOWED: { status: 403, title: 'This origin may not connect' },
+  ROUTE_NOT_FOUND: { status: 404, title: 'No such address' },
+  USER_NOT_FOUND: { status: 404, title: 'No such user' },
+  CONVERSATION_NOT_FOUND: { status: 404, title: 'No such conversation' },
+  MESSAGE_NOT_FOUND: { status: 404, title: 'No such message' },
+  METHOD_NOT_ALLOWED: { status: 405, title: 'This address has no such method' },
+  REQUEST_TIMEOUT: { status: 408, title: 'The request took too long to arrive', retryable: true },
+  MESSAGE_DELETED: { status: 409, title: 'The message was deleted' },
+  GROUP_FULL: { status: 409, title: 'The group is full' },
+  CURSOR_UNKNOWN: { status: 410, title: 'This database does not know the cursor' },
+  PAYLOAD_TOO_LARGE: { status: 413, title: 'Too large', close: 1009 },
+  URI_TOO_LONG: { status: 414, title: 'The address is too long' },
+  UNSUPPORTED_MEDIA_TYPE: { status: 415, title: 'The body must be application/json' },
+  IDEMPOTENCY_KEY_REUSED: { status: 422, title: 'The key was used for another message' },
+  UPGRADE_REQUIRED: { status: 426, title: 'This address speaks WebSocket' },
+  RATE_LIMITED: { status: 429, title: 'Too many requests', retryable: true },
+  HEADERS_TOO_LARGE: { status: 431, title: 'The headers are too large' },
+  INTERNAL: { status: 500, title: 'Something went wrong here', close: 1011, retryable: true },
+  OVERLOADED: { status: 503, title: 'Too busy', close: 1013, retryable: true },
+  STORAGE_UNAVAILABLE: { status: 503, title: 'The database can not be written or read', retryable: true },
+  SHUTTING_DOWN: { status: 503, title: 'The server is stopping', close: 1001, retryable: true },
+} as const satisfies Record<string, { status: number; title: string; close?: number; retryable?: true }>
+
+export type ErrorCode = keyof typeof errors
+export type FieldError = { path: string; message: string }
+
+export type ErrorDetails = {
+  /** What was wrong at which JSON pointer. */
+  errors?: FieldError[]
+  /** Seconds after which it may be tried again. */
+  retryAfter?: number
+  /** Members to add to the problem. */
+  extra?: Partial<Pick<Problem, 'cursor'>>
+  cause?: unknown
+}
+
+/** The one error that reaches clients; `message` becomes the problem's `detail`. */
+export class AppError extends Error {
+  readonly code: ErrorCode
+  readonly errors: FieldError[] | undefined
+  readonly retryAfter: number | undefined
+  readonly extra: ErrorDetails['extra']
+
+  constructor(code: ErrorCode, detail: string, { errors, retryAfter, extra, cause }: ErrorDetails = {}) {
+    super(detail, { cause })
+    this.name = 'AppError'
+    this.code = code
+    this.errors = errors
+    this.retryAfter = retryAfter ?? (errorInfo(code).status === 503 ? 1 : undefined)
+    this.extra = extra
+  }
+}
+
+type ErrorInfo = { status: number; title: string; close?: number; retryable?: true }
+
+export const errorInfo = (code: ErrorCode): ErrorInfo => errors[code]
+
+/** @returns the body that answers with `error`, as in RFC 9457. */
+export const problem = (error: AppError, requestId: string): Problem => {
+  const { status, title } = errorInfo(error.code)
+  return {
+    type: `urn:messenger:problem:${error.code.toLowerCase().replaceAll('_', '-')}`,
+    title,
+    status,
+    detail: error.message,
+    code: error.code,
+    ...(error.errors && { errors: error.errors }),
+    request_id: requestId,
+    ...error.extra,
+  }
+}
+
+/** A refusal of one field: `VALIDATION_FAILED` at `path`, a JSON pointer. */
+export const invalid = (path: string, message: string) =>
+  new AppError('VALIDATION_FAILED', `${path} ${message}`, { errors: [{ path, message }] })
+
+/**
+ * How a socket ends, and whether its client should come back. `resume`: reconnect, after a random delay that grows;
+ * `renew`: with a fresh token; `fix`: not before the client was mended.
+ */
+export const closeCodes = {
+  1001: { name: 'going away', reconnect: 'resume', why: 'the server stops or restarts' },
+  1003: { name: 'unsupported data', reconnect: 'fix', why: 'a binary frame; frames are JSON text' },
+  1007: { name: 'invalid data', reconnect: 'fix', why: 'a frame was not UTF-8' },
+  1009: { name: 'too big', reconnect: 'fix', why: 'a frame was longer than `limits.max_frame_bytes`' },
+  1011: { name: 'internal error', reconnect: 'resume', why: 'something went wrong in the server' },
+  1013: { name: 'try again later', reconnect: 'resume', why: 'the server is overloaded' },
+  4400: { name: 'too many bad frames', reconnect: 'fix', why: 'ten frames within a minute were not valid' },
+  4401: { name: 'token ended', reconnect: 'renew', why: 'the token expired or was revoked' },
+  4408: { name: 'no heartbeat', reconnect: 'resume', why: 'nothing was heard for two heartbeats' },
+  4409: { name: 'too many sockets', reconnect: 'fix', why: 'the user has as many open as are allowed' },
+  4410: {
+    name: 'too slow',
+    reconnect: 'resume',
+    why: 'more was queued than the socket took; resume from your cursor',
+  },
+  4429: { name: 'too fast', reconnect: 'resume', why: 'frames came faster than allowed for 10 s' },
+} as const
+export type CloseCode = keyof typeof closeCodes

@@ -1,0 +1,116 @@
+import { parse } from 'secure-json-parse'
+import type { ClientFrames } from '../../schemas/frames.ts'
+import { asAppError } from '../chat/failures.ts'
+import { markReceipt } from '../chat/receipts.ts'
+import { deleteMessage, editMessage } from '../chat/revise.ts'
+import { send } from '../chat/send.ts'
+import { unauthorized } from '../chat/tokens.ts'
+import { typing } from '../chat/typing.ts'
+import { AppError, errorInfo, problem } from '../errors.ts'
+import type { Origin } from './bus.ts'
+import type { Connection } from './connection.ts'
+import type { SocketServer } from './socket-server.ts'
+
+/** What an answer has beside its `type` and `id`; undefined where a frame has none. */
+type Answer = { type?: 'ack' | 'pong'; message?: unknown; receipt?: unknown; duplicate?: true } | undefined
+
+type Command<K extends keyof ClientFrames> = (
+  server: SocketServer,
+  connection: Connection,
+  frame: ClientFrames[K],
+  origin: Origin,
+) => Answer | Promise<Answer>
+
+/** Frame → use case: the socket's twin of routes/. */
+const commands: { [K in keyof ClientFrames]: Command<K> } = {
+  async send({ chat }, { me }, { type: _, id: __, ...request }, origin) {
+    const { message, duplicate } = await send(chat, me, request, origin)
+    return duplicate ? { message, duplicate } : { message }
+  },
+  edit: async ({ chat }, { me }, frame, origin) => ({ message: await editMessage(chat, me, frame, origin) }),
+  delete: async ({ chat }, { me }, frame, origin) => ({
+    message: await deleteMessage(chat, me, frame, origin),
+  }),
+  receipt: async ({ chat }, { me }, frame, origin) => ({
+    receipt: await markReceipt(chat, me, frame, origin),
+  }),
+  async typing({ chat }, { me }, frame) {
+    await typing(chat, me, frame)
+    return undefined
+  },
+  async watch({ presence }, connection, { usernames }) {
+    await presence.watch(connection, usernames)
+    return {}
+  },
+  async auth({ tokens }, connection, { token }) {
+    const me = await tokens.verify(token)
+    if (me.user_id !== connection.me.user_id)
+      throw unauthorized('The token is of another user than this socket.')
+    connection.me = me
+    return {}
+  },
+  ping: () => ({ type: 'pong' }),
+}
+
+const isCommand = (type: unknown): type is keyof ClientFrames =>
+  typeof type === 'string' && Object.hasOwn(commands, type)
+
+/**
+ * Does what a frame asks for and answers it. What it writes is appended before this returns its promise: frames of one
+ * socket are handled in the order of arrival.
+ */
+export const handleFrame = async (
+  server: SocketServer,
+  connection: Connection,
+  data: Buffer,
+): Promise<void> => {
+  let id: string | undefined
+  let hasAck = !connection.isPlain
+  try {
+    const frame = parseFrame(data)
+    if (typeof frame.id === 'string' && frame.id.length <= 64) id = frame.id
+    const { type = 'send' } = frame
+    if (!isCommand(type) || (connection.isPlain && type !== 'send')) {
+      const known = connection.isPlain
+        ? 'a socket without messenger.v1 only sends messages'
+        : Object.keys(commands).join(', ')
+      throw new AppError('UNKNOWN_FRAME', `No such type of frame: ${known}.`)
+    }
+    server.checkFrame(type, frame)
+    hasAck ||= id !== undefined || 'client_id' in frame
+    const origin: Origin = {
+      user_id: connection.me.user_id,
+      socket: connection.id,
+      frame: id,
+      isAcked: false,
+    }
+    const answer = await commands[type](server, connection, frame as never, origin)
+    if (answer && hasAck && !origin.isAcked) connection.sendFrame({ type: 'ack', id, ...answer })
+  } catch (cause) {
+    const error = asAppError(cause) ?? server.unexpected(cause, connection)
+    const { status, retryable = false } = errorInfo(error.code)
+    connection.sendFrame({
+      type: 'error',
+      id,
+      retryable,
+      retry_after: error.retryAfter,
+      problem: problem(error, `${connection.id}-${server.nextRequest()}`),
+    })
+    if (status === 400) connection.countBadFrame()
+  }
+}
+
+const parseFrame = (data: Buffer): Record<string, unknown> => {
+  let frame: unknown
+  try {
+    frame = parse(data.toString())
+  } catch {
+    throw new AppError('INVALID_JSON', 'The frame is not JSON, or has a member that JSON may not have here.')
+  }
+  if (typeof frame !== 'object' || frame === null || Array.isArray(frame)) {
+    throw new AppError('VALIDATION_FAILED', 'The frame must be an object.', {
+      errors: [{ path: '', message: 'must be object' }],
+    })
+  }
+  return frame as Record<string, unknown>
+}

@@ -1,0 +1,246 @@
+import type { Socket } from 'node:net'
+import type { WebSocket } from 'ws'
+import type { Identity } from '../chat/context.ts'
+import { createReplay } from '../chat/events.ts'
+import { type CloseCode, closeCodes } from '../errors.ts'
+import { Encoded } from './encoding.ts'
+import { handleFrame } from './commands.ts'
+import type { SocketServer } from './socket-server.ts'
+
+/** Events that a replay reads and sends before it looks whether they were taken. */
+const REPLAY_PAGE = 200
+/** Bytes that a replay leaves queued before it waits for them to drain. */
+const REPLAY_BUFFER = 65_536
+const FLOOD_MS = 10_000
+const BAD_FRAMES = 10
+const BAD_FRAMES_MS = 60_000
+
+type Place = { id: string; slot: number }
+
+/** One socket: where it is in its stream, and what it may still do. */
+export class Connection {
+  readonly id: string
+  readonly isPlain: boolean
+  me: Identity
+  /** In which of the turns of a heartbeat this socket has its own. */
+  readonly slot: number
+  /** Whether anything was heard since the last heartbeat. */
+  isAlive = true
+  #state: 'replaying' | 'live' | 'closed'
+  /** All numbers up to it were sent, or are no concern of this socket. */
+  #position: number
+  readonly #server: SocketServer
+  readonly #socket: WebSocket
+  readonly #tcp: Socket
+  /** Frames whose answer is still to come. */
+  #answering = 0
+  /** With which code it closes once all is answered; it is no longer read. */
+  #finishCode: CloseCode | undefined
+  #isCorked = false
+  #tokens: number
+  #refilled = 0
+  #floodSince = 0
+  #badFrames: number[] | undefined
+
+  constructor(server: SocketServer, socket: WebSocket, tcp: Socket, me: Identity, { id, slot }: Place) {
+    this.#server = server
+    this.#socket = socket
+    this.#tcp = tcp
+    this.me = me
+    this.id = id
+    this.slot = slot
+    this.isPlain = socket.protocol === ''
+    this.#state = 'live'
+    this.#position = server.hub.head
+    this.#tokens = server.config.SOCKET_FRAMES_PER_SECOND * 2
+    socket.on('message', (data: Buffer, isBinary: boolean) => this.#receive(data, isBinary))
+    socket.on('pong', () => {
+      this.isAlive = true
+    })
+    socket.on('close', () => this.#end())
+    // A broken frame or a reset: ws closes by itself, with the code that says why.
+    socket.on('error', (error) => server.log.debug({ err: error, socket: id }, 'socket error'))
+  }
+
+  /** Tells a change, if it is past what this socket has. */
+  deliver(encoded: Encoded) {
+    if (this.#state !== 'live') return
+    const { change } = encoded
+    if (change.number <= this.#position) return
+    const { origin, event } = change
+    if (origin?.socket === this.id && event.type !== 'conversation' && !this.isPlain) {
+      origin.isAcked = true
+      this.send(encoded.ack(this.me.user_id, origin.frame))
+    } else this.#sendChange(encoded)
+  }
+
+  /** Sends what was committed after `after` from the database, then goes on live. */
+  async replay(after: number): Promise<void> {
+    this.#state = 'replaying'
+    this.#position = after
+    const { chat, hub } = this.#server
+    const replay = createReplay(chat, this.me.user_id, after)
+    for (;;) {
+      // In one turn with the look at the hub's head: what is committed from now on comes by `deliver`.
+      if (replay.position >= hub.head) {
+        this.#position = replay.position
+        this.#state = 'live'
+        if (!this.isPlain) this.sendFrame({ type: 'caught_up', cursor: chat.cursors.format(replay.position) })
+        return
+      }
+      const page = await replay.next(REPLAY_PAGE, hub.head)
+      if (this.#isClosed) return
+      for (const { number, event } of page) {
+        this.#sendChange(new Encoded({ number, event, audience: [] }, chat.cursors.format(number)))
+      }
+      await this.#drained()
+      if (this.#isClosed) return
+    }
+  }
+
+  /** A batch of changes was lost on its way: what came after `head` is read from the database. */
+  fallBehind(head: number) {
+    if (this.#state === 'live') this.replay(Math.max(head, this.#position)).catch((error) => this.fail(error))
+  }
+
+  /** Sends a frame, which was encoded for many or for this one. */
+  send(frame: Buffer | string) {
+    if (this.#isClosed) return
+    if (!this.#isCorked) {
+      // All that one turn has for this socket goes out in one system call.
+      this.#isCorked = true
+      this.#tcp.cork()
+      this.#server.flushLater(this)
+    }
+    this.#socket.send(frame, asText)
+  }
+
+  sendFrame(frame: object) {
+    this.send(JSON.stringify(frame))
+  }
+
+  /** Sends what may be lost: to a slow reader it is. */
+  sendDroppable(frame: string) {
+    if (this.isPlain || this.#state !== 'live') return
+    if (this.#tcp.writableLength > this.#server.config.SOCKET_SOFT_LIMIT) return
+    this.send(frame)
+  }
+
+  flush() {
+    this.#isCorked = false
+    this.#tcp.uncork()
+    if (this.#tcp.writableLength > this.#server.config.SOCKET_HARD_LIMIT) this.close(4410)
+  }
+
+  close(code: CloseCode) {
+    if (this.#isClosed) return
+    this.#end()
+    this.#server.closed(code)
+    // Read on, or the other side's answer to the close is never seen.
+    this.#socket.resume()
+    this.#socket.close(code, closeCodes[code].name)
+  }
+
+  /** An error that nobody expected ends the socket. */
+  fail(error: unknown) {
+    this.#server.log.error({ err: error, socket: this.id }, 'socket failed')
+    this.close(1011)
+  }
+
+  /** A heartbeat: who was not heard of since the last one is gone, and a token that ended by now is seen. */
+  beat(now: number) {
+    if (this.me.expires <= now) this.finish(4401)
+    else if (!this.isAlive && !this.#socket.isPaused) this.close(4408)
+    else {
+      this.isAlive = false
+      this.#socket.ping()
+    }
+  }
+
+  /** Reads no more, answers what was asked for, then closes. */
+  finish(code: CloseCode) {
+    this.#finishCode = code
+    this.#socket.pause()
+    if (this.#answering === 0) this.close(code)
+  }
+
+  /** Ten frames that were not valid within a minute are enough. */
+  countBadFrame() {
+    const now = performance.now()
+    const recent = (this.#badFrames ?? []).filter((at) => now - at < BAD_FRAMES_MS)
+    this.#badFrames = [...recent, now]
+    if (this.#badFrames.length >= BAD_FRAMES) this.close(4400)
+  }
+
+  get #isClosed() {
+    return this.#state === 'closed'
+  }
+
+  #receive(data: Buffer, isBinary: boolean) {
+    if (this.#isClosed || this.#finishCode) return
+    this.isAlive = true
+    if (isBinary) {
+      this.close(1003)
+      return
+    }
+    this.#spendToken()
+    this.#answering += 1
+    handleFrame(this.#server, this, data)
+      .catch((error) => this.fail(error))
+      .finally(() => {
+        this.#answering -= 1
+        if (this.#finishCode && this.#answering === 0) this.close(this.#finishCode)
+      })
+  }
+
+  #sendChange(encoded: Encoded) {
+    const { user_id } = this.me
+    const frame = this.isPlain ? encoded.plain(user_id) : encoded.frame(user_id)
+    if (frame) this.send(frame)
+  }
+
+  /** Over its budget a socket is not read for a while, and TCP holds back the rest; after 10 s of that it is closed. */
+  #spendToken() {
+    const perSecond = this.#server.config.SOCKET_FRAMES_PER_SECOND
+    const now = performance.now()
+    this.#tokens = Math.min(perSecond * 2, this.#tokens + ((now - this.#refilled) * perSecond) / 1000)
+    this.#refilled = now
+    if (this.#tokens > perSecond) this.#floodSince = 0
+    this.#tokens -= 1
+    if (this.#tokens >= 0 || this.#socket.isPaused) return
+    if (this.#floodSince === 0) this.#floodSince = now
+    else if (now - this.#floodSince > FLOOD_MS) {
+      this.close(4429)
+      return
+    }
+    this.#socket.pause()
+    const wait = ((perSecond / 4 - this.#tokens) * 1000) / perSecond
+    setTimeout(() => {
+      if (!this.#finishCode) this.#socket.resume()
+    }, wait)
+  }
+
+  /** Resolves when little is queued, or the socket is closed; never in the same turn, so that others have theirs. */
+  async #drained() {
+    await new Promise((resolve) => setImmediate(resolve))
+    while (!this.#isClosed && this.#tcp.writableLength > REPLAY_BUFFER) {
+      await new Promise<void>((resolve) => {
+        const done = () => {
+          this.#tcp.off('drain', done)
+          this.#socket.off('close', done)
+          resolve()
+        }
+        this.#tcp.on('drain', done)
+        this.#socket.on('close', done)
+      })
+    }
+  }
+
+  #end() {
+    if (this.#isClosed) return
+    this.#state = 'closed'
+    this.#server.hub.remove(this)
+  }
+}
+
+const asText = { binary: false }

@@ -1,0 +1,143 @@
+import type { Batch } from '../../db/writer.ts'
+import type { Identity } from '../chat/context.ts'
+import type { Cursors } from '../chat/cursors.ts'
+import type { Waiter, Woken } from '../chat/sync.ts'
+import type { Bus, BusListener, Origin, Signal } from './bus.ts'
+import type { Connection } from './connection.ts'
+import { Encoded } from './encoding.ts'
+import type { Presence } from './presence.ts'
+
+type Wait = { me: Identity; wake: (why: Woken) => void }
+
+/** Who is here: hands each change to the sockets and waiting calls of those whom it concerns. */
+export class Hub {
+  /** Every change up to this number has been handed on. */
+  head: number
+  readonly #connections = new Map<number, Set<Connection>>()
+  readonly #waits = new Map<number, Set<Wait>>()
+  readonly #cursors: Cursors
+  readonly #presence: Presence
+  #size = 0
+
+  constructor(bus: Bus, cursors: Cursors, presence: Presence, head: number) {
+    this.#cursors = cursors
+    this.#presence = presence
+    this.head = head
+    const listener: BusListener = {
+      batch: (batch) => this.#deliver(batch),
+      signal: (signal) => this.#signal(signal),
+    }
+    bus.subscribe(listener)
+  }
+
+  get size() {
+    return this.#size
+  }
+
+  /** All open connections, for the heartbeat and for the stop. */
+  *all(): Iterable<Connection> {
+    for (const connections of this.#connections.values()) yield* connections
+  }
+
+  connectionsOf(user_id: number): ReadonlySet<Connection> {
+    return this.#connections.get(user_id) ?? none
+  }
+
+  add(connection: Connection) {
+    const { user_id } = connection.me
+    const connections = this.#connections.get(user_id) ?? new Set()
+    this.#connections.set(user_id, connections.add(connection))
+    this.#size += 1
+    if (connections.size === 1) this.#presence.arrived(connection.me)
+  }
+
+  remove(connection: Connection) {
+    const { user_id } = connection.me
+    const connections = this.#connections.get(user_id)
+    if (!connections?.delete(connection)) return
+    this.#size -= 1
+    this.#presence.unwatch(connection)
+    if (connections.size === 0) {
+      this.#connections.delete(user_id)
+      this.#presence.left(connection.me)
+    }
+  }
+
+  /** @returns a wait that ends with the next change that concerns `me`, or with my token. */
+  waitFor(me: Identity): Waiter {
+    const { promise, resolve: wake } = Promise.withResolvers<Woken>()
+    const wait = { me, wake }
+    const waits = this.#waits.get(me.user_id) ?? new Set()
+    this.#waits.set(me.user_id, waits.add(wait))
+    let timer: NodeJS.Timeout | undefined
+    return {
+      wait: (ms) => {
+        timer = setTimeout(wake, ms, 'again')
+        return promise
+      },
+      cancel: () => {
+        clearTimeout(timer)
+        waits.delete(wait)
+        if (waits.size === 0 && this.#waits.get(me.user_id) === waits) this.#waits.delete(me.user_id)
+      },
+    }
+  }
+
+  /** Ends every wait, for the stop. */
+  wakeAll() {
+    for (const waits of this.#waits.values()) for (const { wake } of waits) wake('stop')
+  }
+
+  #deliver(batch: Batch<Origin>) {
+    // A batch was lost on the way here: the database has it.
+    if (batch.first > this.head + 1) for (const connection of this.all()) connection.fallBehind(this.head)
+    this.head = batch.last
+    for (const change of batch.changes) {
+      const encoded = new Encoded(change, this.#cursors.format(change.number))
+      // Marks that are announced later reach nobody now, and still are to be acknowledged in their place.
+      if (change.audience.length === 0 && change.origin) this.#acknowledge(change.origin, encoded)
+      for (const user_id of change.audience) {
+        const connections = this.#connections.get(user_id)
+        if (connections) for (const connection of connections) connection.deliver(encoded)
+        const waits = this.#waits.get(user_id)
+        if (waits) for (const { wake } of waits) wake('again')
+      }
+      if (change.event.type === 'conversation') this.#presence.reconsider(change.audience, this)
+    }
+  }
+
+  #acknowledge(origin: Origin, encoded: Encoded) {
+    for (const connection of this.#connections.get(origin.user_id) ?? none) {
+      if (connection.id === origin.socket) connection.deliver(encoded)
+    }
+  }
+
+  #signal(signal: Signal) {
+    switch (signal.type) {
+      case 'typing': {
+        const { conversation_id, username } = signal
+        const frame = JSON.stringify({ type: 'typing', conversation_id, username })
+        for (const user_id of signal.audience) {
+          for (const connection of this.connectionsOf(user_id)) connection.sendDroppable(frame)
+        }
+        return
+      }
+      case 'tokens_ended': {
+        const isEnded = ({ jti }: Identity) =>
+          signal.jti === undefined ? jti !== signal.except : jti === signal.jti
+        for (const connection of [...this.connectionsOf(signal.user_id)]) {
+          if (isEnded(connection.me)) connection.finish(4401)
+        }
+        for (const { me, wake } of this.#waits.get(signal.user_id) ?? []) if (isEnded(me)) wake('token_ended')
+        return
+      }
+      case 'presence':
+        this.#presence.changed(signal)
+        return
+      case 'acquaintance':
+        this.#presence.reconsider(signal.user_ids, this)
+    }
+  }
+}
+
+const none: ReadonlySet<never> = new Set()

@@ -1,0 +1,167 @@
+import { randomBytes } from 'node:crypto'
+import type { Socket } from 'node:net'
+import type { WebSocket } from 'ws'
+import { type ClientFrames, clientFrames, type Hello } from '../../schemas/frames.ts'
+import { MAX_METADATA_BYTES } from '../chat/content.ts'
+import type { Chat, Identity } from '../chat/context.ts'
+import { cursorUnknown } from '../chat/sync.ts'
+import type { Tokens } from '../chat/tokens.ts'
+import type { Config } from '../config.ts'
+import { AppError, type CloseCode, problem } from '../errors.ts'
+import { createStrictAjv, fieldErrors } from '../validation.ts'
+import { Connection } from './connection.ts'
+import { Hub } from './hub.ts'
+import { Presence } from './presence.ts'
+
+export type Log = { debug(details: object, text: string): void; error(details: object, text: string): void }
+
+/** Heartbeats are spread over this many turns, lest ten thousand pings go out in one. */
+const BEATS = 32
+
+/** Where a socket's stream begins: the number of the cursor that it gave, `unknown`, or, without one, now. */
+export type Start = { cursor: string; after: number } | 'unknown' | undefined
+
+/** Bytes of the largest frame: each code point may come as two escapes of six. */
+export const maxFrameBytes = ({ MAX_MESSAGE_LENGTH }: Config) => MAX_MESSAGE_LENGTH * 12 + 16_384
+
+/** The WebSocket side of the server: takes sockets in, and keeps what they share. */
+export class SocketServer {
+  readonly chat: Chat
+  readonly config: Config
+  readonly tokens: Tokens
+  readonly log: Log
+  readonly hub: Hub
+  readonly presence: Presence
+  /** What was counted since the start. */
+  readonly counts = { frames: 0, closed: new Map<CloseCode, number>() }
+  readonly #name = randomBytes(4).toString('hex')
+  readonly #checks: Record<string, (frame: unknown) => void>
+  readonly #dirty: Connection[] = []
+  readonly #heartbeat: NodeJS.Timeout
+  #connections = 0
+  #requests = 0
+  #beat = 0
+
+  constructor(chat: Chat, tokens: Tokens, log: Log, head: number) {
+    this.chat = chat
+    this.config = chat.config
+    this.tokens = tokens
+    this.log = log
+    this.presence = new Presence(chat, this.#name, (error) => log.error({ err: error }, 'presence failed'))
+    this.hub = new Hub(chat.bus, chat.cursors, this.presence, head)
+    this.#checks = createChecks()
+    this.#heartbeat = setInterval(() => this.#beatSome(), this.config.HEARTBEAT_MS / BEATS)
+  }
+
+  /** @throws AppError `OVERLOADED` when no more sockets are taken */
+  checkRoom() {
+    if (this.hub.size >= this.config.MAX_SOCKETS) {
+      throw new AppError('OVERLOADED', 'As many sockets are open as are allowed.', { retryAfter: 5 })
+    }
+  }
+
+  /** Takes in a socket whose handshake is done. Its listeners are attached in this turn: a frame may be there already. */
+  accept(socket: WebSocket, tcp: Socket, me: Identity, start: Start) {
+    const { chat, hub } = this
+    this.#connections += 1
+    const id = `${this.#name}-${this.#connections}`
+    const connection = new Connection(this, socket, tcp, me, { id, slot: this.#connections % BEATS })
+    const isFull = hub.connectionsOf(me.user_id).size >= this.config.MAX_SOCKETS_PER_USER
+    hub.add(connection)
+    if (isFull) {
+      connection.close(4409)
+      return
+    }
+    if (connection.isPlain) return
+    const head = chat.cursors.format(hub.head)
+    if (start === 'unknown') {
+      const error = cursorUnknown(chat, hub.head)
+      connection.sendFrame({
+        type: 'error',
+        retryable: false,
+        problem: problem(error, `${id}-${this.nextRequest()}`),
+      })
+    }
+    const isResumed = start !== undefined && start !== 'unknown'
+    connection.sendFrame(this.#hello(me, isResumed ? start.cursor : head))
+    if (isResumed) connection.replay(start.after).catch((error) => connection.fail(error))
+  }
+
+  /** @throws AppError `VALIDATION_FAILED` naming what is wrong with a frame */
+  checkFrame(type: keyof ClientFrames, frame: unknown) {
+    this.counts.frames += 1
+    this.#checks[type]?.(frame)
+  }
+
+  /** Has the socket's frames of this turn sent together when the turn ends. */
+  flushLater(connection: Connection) {
+    if (this.#dirty.push(connection) === 1) process.nextTick(() => this.#flush())
+  }
+
+  nextRequest(): string {
+    this.#requests += 1
+    return this.#requests.toString(36)
+  }
+
+  closed(code: CloseCode) {
+    this.counts.closed.set(code, (this.counts.closed.get(code) ?? 0) + 1)
+  }
+
+  /** @returns what the client is told of a fault of ours, which is logged. */
+  unexpected(cause: unknown, connection: Connection): AppError {
+    this.log.error({ err: cause, socket: connection.id, user_id: connection.me.user_id }, 'frame failed')
+    return new AppError('INTERNAL', 'The server made a mistake; it is logged.')
+  }
+
+  /** Answers what was asked for, then closes every socket with 1001. */
+  stop() {
+    clearInterval(this.#heartbeat)
+    this.hub.wakeAll()
+    for (const connection of [...this.hub.all()]) connection.finish(1001)
+    this.presence.stop()
+  }
+
+  #hello({ user_id, username }: Identity, cursor: string): Hello {
+    const { config } = this
+    return {
+      type: 'hello',
+      user: { id: user_id, username },
+      cursor,
+      heartbeat_ms: config.HEARTBEAT_MS,
+      limits: {
+        max_message_length: config.MAX_MESSAGE_LENGTH,
+        max_frame_bytes: maxFrameBytes(config),
+        max_metadata_bytes: MAX_METADATA_BYTES,
+        frames_per_second: config.SOCKET_FRAMES_PER_SECOND,
+        sends_per_minute: config.RATE_LIMIT_SEND,
+      },
+    }
+  }
+
+  #flush() {
+    for (const connection of this.#dirty) connection.flush()
+    this.#dirty.length = 0
+  }
+
+  #beatSome() {
+    this.#beat = (this.#beat + 1) % BEATS
+    const now = Date.now()
+    for (const connection of [...this.hub.all()]) if (connection.slot === this.#beat) connection.beat(now)
+  }
+}
+
+const createChecks = () => {
+  const ajv = createStrictAjv()
+  return Object.fromEntries(
+    Object.entries(clientFrames).map(([type, schema]) => {
+      const validate = ajv.getSchema(schema.$id as string) as ReturnType<typeof ajv.compile>
+      const check = (frame: unknown) => {
+        if (validate(frame)) return
+        const errors = fieldErrors(validate.errors)
+        const detail = errors.map(({ path, message }) => `${path} ${message}`).join('; ')
+        throw new AppError('VALIDATION_FAILED', detail, { errors })
+      }
+      return [type, check]
+    }),
+  )
+}

@@ -1,0 +1,61 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { NoContent, ref, UsernameParams } from '../../schemas/common.ts'
+import { Block, BlockList } from '../../schemas/conversation.ts'
+import { bearerToken, openProblems } from '../../schemas/problem.ts'
+import { blockUser, listBlocks, unblockUser } from '../chat/blocks.ts'
+
+const tags = ['Blocks']
+
+export const blockRoutes: FastifyPluginAsyncTypebox = async (app) => {
+  const protectedCall = { preHandler: app.authenticate }
+
+  app.put(
+    '/blocks/:username',
+    {
+      ...protectedCall,
+      schema: {
+        operationId: 'blockUser',
+        summary: 'Block somebody in our direct conversation',
+        tags,
+        security: bearerToken,
+        params: UsernameParams,
+        response: { 200: ref(Block), ...openProblems('UNAUTHORIZED', 'USER_NOT_FOUND') },
+      },
+    },
+    ({ me, params }) => blockUser(app.chat, me, params.username),
+  )
+
+  app.delete(
+    '/blocks/:username',
+    {
+      ...protectedCall,
+      schema: {
+        operationId: 'unblockUser',
+        summary: 'End a block',
+        tags,
+        security: bearerToken,
+        params: UsernameParams,
+        response: { 204: NoContent, ...openProblems('UNAUTHORIZED', 'USER_NOT_FOUND') },
+      },
+    },
+    async ({ me, params }, reply) => {
+      await unblockUser(app.chat, me, params.username)
+      return reply.code(204).send(null)
+    },
+  )
+
+  app.get(
+    '/blocks',
+    {
+      ...protectedCall,
+      schema: {
+        operationId: 'listBlocks',
+        summary: 'Whom I block',
+        tags,
+        security: bearerToken,
+        response: { 200: ref(BlockList), ...openProblems('UNAUTHORIZED') },
+      },
+    },
+    ({ me }) => listBlocks(app.chat, me),
+  )
+}

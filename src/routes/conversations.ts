@@ -1,0 +1,113 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { IdParams, ref } from '../../schemas/common.ts'
+import {
+  Conversation,
+  ConversationList,
+  ConversationsQuery,
+  MemberList,
+  Receipt,
+  ReceiptRequest,
+} from '../../schemas/conversation.ts'
+import { MessageList, PageQuery } from '../../schemas/message.ts'
+import { bearerToken, bodyProblems, openProblems } from '../../schemas/problem.ts'
+import { getConversation, listConversations, listMembers } from '../chat/conversations.ts'
+import { historyOf } from '../chat/history.ts'
+import { markReceipt } from '../chat/receipts.ts'
+import { linkPages } from './paging.ts'
+
+const tags = ['Conversations']
+
+export const conversationRoutes: FastifyPluginAsyncTypebox = async (app) => {
+  const protectedCall = { preHandler: app.authenticate }
+
+  app.get(
+    '/conversations',
+    {
+      ...protectedCall,
+      schema: {
+        operationId: 'listConversations',
+        summary: 'My conversations, by newest message',
+        description:
+          'With the events after the `cursor` of its first page the list is complete. A group that one has left stays, without `role`.',
+        tags,
+        security: bearerToken,
+        querystring: ConversationsQuery,
+        response: { 200: ref(ConversationList), ...openProblems('UNAUTHORIZED') },
+      },
+    },
+    ({ me, query }) => listConversations(app.chat, me, query),
+  )
+
+  app.get(
+    '/conversations/:id',
+    {
+      ...protectedCall,
+      schema: {
+        operationId: 'getConversation',
+        summary: 'One of my conversations',
+        tags,
+        security: bearerToken,
+        params: IdParams,
+        response: { 200: ref(Conversation), ...openProblems('UNAUTHORIZED', 'CONVERSATION_NOT_FOUND') },
+      },
+    },
+    ({ me, params }) => getConversation(app.chat, me, params.id),
+  )
+
+  app.get(
+    '/conversations/:id/messages',
+    {
+      ...protectedCall,
+      schema: {
+        operationId: 'listMessages',
+        summary: 'The messages of a conversation that I may read, oldest first',
+        description: 'The newest page unless told otherwise; `Link` names the pages beside it.',
+        tags,
+        security: bearerToken,
+        params: IdParams,
+        querystring: PageQuery,
+        response: { 200: ref(MessageList), ...openProblems('UNAUTHORIZED', 'CONVERSATION_NOT_FOUND') },
+      },
+    },
+    async (request, reply) =>
+      linkPages(request, reply, await historyOf(app.chat, request.me, request.params.id, request.query)),
+  )
+
+  app.get(
+    '/conversations/:id/members',
+    {
+      ...protectedCall,
+      schema: {
+        operationId: 'listMembers',
+        summary: 'Who is in a conversation, with role and marks',
+        tags,
+        security: bearerToken,
+        params: IdParams,
+        response: { 200: ref(MemberList), ...openProblems('UNAUTHORIZED', 'CONVERSATION_NOT_FOUND') },
+      },
+    },
+    ({ me, params }) => listMembers(app.chat, me, params.id),
+  )
+
+  app.put(
+    '/conversations/:id/receipt',
+    {
+      ...protectedCall,
+      schema: {
+        operationId: 'putReceipt',
+        summary: 'Move my marks forward',
+        description:
+          'They are clamped to the newest message, and what is read is delivered. The answer is where they are.',
+        tags,
+        security: bearerToken,
+        params: IdParams,
+        body: ref(ReceiptRequest),
+        response: {
+          200: ref(Receipt),
+          ...bodyProblems('UNAUTHORIZED', 'FORBIDDEN', 'CONVERSATION_NOT_FOUND'),
+        },
+      },
+    },
+    ({ me, params, body }) => markReceipt(app.chat, me, { conversation_id: params.id, ...body }),
+  )
+}

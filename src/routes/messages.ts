@@ -1,0 +1,132 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { IdParams, ref, UsernameParams } from '../../schemas/common.ts'
+import {
+  EditRequest,
+  Message,
+  MessageList,
+  PageQuery,
+  SendHeaders,
+  SendRequest,
+  SentMessage,
+} from '../../schemas/message.ts'
+import { bearerToken, bodyProblems, openProblems } from '../../schemas/problem.ts'
+import { historyWith } from '../chat/history.ts'
+import { deleteMessage, editMessage } from '../chat/revise.ts'
+import { send } from '../chat/send.ts'
+import { invalid } from '../errors.ts'
+import { linkPages } from './paging.ts'
+
+const tags = ['Messages']
+
+export const messageRoutes: FastifyPluginAsyncTypebox = async (app) => {
+  const protectedCall = { preHandler: app.authenticate }
+
+  app.post(
+    '/send',
+    {
+      ...protectedCall,
+      schema: {
+        operationId: 'sendMessage',
+        summary: 'Send a message; the answer means that it is on disk',
+        description:
+          'The same `client_id` again is the same message: the answer is the original, as it is now, with `Idempotent-Replayed: true`. The header `Idempotency-Key` is another way to give it.',
+        tags,
+        security: bearerToken,
+        headers: SendHeaders,
+        body: ref(SendRequest),
+        response: {
+          200: ref(SentMessage),
+          ...bodyProblems(
+            'UNAUTHORIZED',
+            'FORBIDDEN',
+            'BLOCKED',
+            'USER_NOT_FOUND',
+            'CONVERSATION_NOT_FOUND',
+            'MESSAGE_NOT_FOUND',
+            'IDEMPOTENCY_KEY_REUSED',
+            'RATE_LIMITED',
+          ),
+        },
+      },
+    },
+    async ({ body, headers, me }, reply) => {
+      const key = headers['idempotency-key']
+      if (key !== undefined && body.client_id !== undefined && key !== body.client_id) {
+        throw invalid('/client_id', 'and the header Idempotency-Key must be the same')
+      }
+      const { message, duplicate } = await send(
+        app.chat,
+        me,
+        key === undefined ? body : { ...body, client_id: key },
+      )
+      if (duplicate) reply.header('Idempotent-Replayed', 'true')
+      return { status: 'sent' as const, ...message }
+    },
+  )
+
+  app.get(
+    '/history/:username',
+    {
+      ...protectedCall,
+      schema: {
+        operationId: 'getHistory',
+        summary: 'My messages with somebody, oldest first',
+        description: 'The newest page unless told otherwise; `Link` names the pages beside it.',
+        tags,
+        security: bearerToken,
+        params: UsernameParams,
+        querystring: PageQuery,
+        response: { 200: ref(MessageList), ...openProblems('UNAUTHORIZED', 'USER_NOT_FOUND') },
+      },
+    },
+    async (request, reply) =>
+      linkPages(
+        request,
+        reply,
+        await historyWith(app.chat, request.me, request.params.username, request.query),
+      ),
+  )
+
+  app.patch(
+    '/messages/:id',
+    {
+      ...protectedCall,
+      schema: {
+        operationId: 'editMessage',
+        summary: 'Replace the content of my message',
+        tags,
+        security: bearerToken,
+        params: IdParams,
+        body: ref(EditRequest),
+        response: {
+          200: ref(Message),
+          ...bodyProblems(
+            'UNAUTHORIZED',
+            'FORBIDDEN',
+            'BLOCKED',
+            'MESSAGE_NOT_FOUND',
+            'MESSAGE_DELETED',
+            'RATE_LIMITED',
+          ),
+        },
+      },
+    },
+    ({ me, params, body }) => editMessage(app.chat, me, { message_id: params.id, content: body.content }),
+  )
+
+  app.delete(
+    '/messages/:id',
+    {
+      ...protectedCall,
+      schema: {
+        operationId: 'deleteMessage',
+        summary: 'Empty my message; it keeps its place',
+        tags,
+        security: bearerToken,
+        params: IdParams,
+        response: { 200: ref(Message), ...openProblems('UNAUTHORIZED', 'FORBIDDEN', 'MESSAGE_NOT_FOUND') },
+      },
+    },
+    ({ me, params }) => deleteMessage(app.chat, me, { message_id: params.id }),
+  )
+}

@@ -1,0 +1,80 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyRequest } from 'fastify'
+import { PROTOCOL } from '../../plugins/websocket.ts'
+import { SocketQuery } from '../../schemas/frames.ts'
+import { NoContent } from '../../schemas/common.ts'
+import { bearerToken, openProblems } from '../../schemas/problem.ts'
+import { readHead } from '../chat/conversations.ts'
+import { AppError, invalid } from '../errors.ts'
+import type { Start } from '../realtime/socket-server.ts'
+
+/** The upgrade of `GET /ws`: all that can be refused is refused before it. */
+export const socketRoutes: FastifyPluginAsyncTypebox = async (app) => {
+  app.decorateRequest('streamStart', undefined)
+
+  app.route({
+    method: 'GET',
+    url: '/ws',
+    onRequest: async (request, reply) => {
+      if (request.ws) return
+      reply.header('Upgrade', 'websocket')
+      throw new AppError('UPGRADE_REQUIRED', 'Connect to this address with a WebSocket.')
+    },
+    preHandler: [
+      app.authenticate,
+      async (request: FastifyRequest) => {
+        checkOrigin(request, app.config.CORS_ORIGINS)
+        const { cursor } = request.query as { cursor?: string }
+        checkProtocol(request, cursor)
+        app.sockets.checkRoom()
+        if (cursor !== undefined) {
+          const after = app.chat.cursors.parse(cursor, await readHead(app.chat))
+          request.streamStart = after === undefined ? 'unknown' : { cursor, after }
+        }
+      },
+    ],
+    schema: {
+      operationId: 'connect',
+      summary: 'The WebSocket; AsyncAPI and PROTOCOL.md describe its frames',
+      tags: ['Stream'],
+      security: bearerToken,
+      querystring: SocketQuery,
+      response: {
+        101: NoContent,
+        ...openProblems('UNAUTHORIZED', 'ORIGIN_NOT_ALLOWED', 'UPGRADE_REQUIRED'),
+      },
+    },
+    wsHandler: (socket, request) => {
+      app.sockets.accept(socket, request.raw.socket, request.me, request.streamStart)
+    },
+    /* c8 ignore next -- the first hook has refused what is no upgrade */
+    handler: () => {},
+  })
+}
+
+const checkOrigin = ({ headers, host }: FastifyRequest, allowed: string) => {
+  const { origin } = headers
+  if (origin === undefined || allowed.split(',').some((entry) => entry.trim() === origin)) return
+  if (URL.parse(origin)?.host !== host) {
+    throw new AppError(
+      'ORIGIN_NOT_ALLOWED',
+      'Pages of this origin may not connect; CORS_ORIGINS lists those that may.',
+    )
+  }
+}
+
+const checkProtocol = ({ headers }: FastifyRequest, cursor: string | undefined) => {
+  const offered = headers['sec-websocket-protocol']
+  const isPlain = offered === undefined
+  if (!isPlain && !offered.split(',').some((name) => name.trim() === PROTOCOL)) {
+    throw invalid('/headers/sec-websocket-protocol', `must offer ${PROTOCOL}`)
+  }
+  if (isPlain && cursor !== undefined)
+    throw invalid('/querystring/cursor', `needs the subprotocol ${PROTOCOL}`)
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    streamStart: Start
+  }
+}

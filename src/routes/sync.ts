@@ -1,0 +1,27 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { ref } from '../../schemas/common.ts'
+import { SyncPage, SyncQuery } from '../../schemas/frames.ts'
+import { bearerToken, openProblems } from '../../schemas/problem.ts'
+import { sync } from '../chat/sync.ts'
+
+export const syncRoutes: FastifyPluginAsyncTypebox = async (app) => {
+  app.get(
+    '/sync',
+    {
+      preHandler: app.authenticate,
+      schema: {
+        operationId: 'sync',
+        summary: 'What happened to me after a cursor: the frames that a socket gets',
+        description:
+          'Without a cursor: the cursor of now, and no events. With `wait` it waits that long for the first.',
+        tags: ['Stream'],
+        security: bearerToken,
+        querystring: SyncQuery,
+        response: { 200: ref(SyncPage), ...openProblems('UNAUTHORIZED', 'CURSOR_UNKNOWN') },
+      },
+      // The events are a union: choosing among its schemas for each costs more than it saves.
+      serializerCompiler: () => (page) => JSON.stringify(page),
+    },
+    ({ me, query }) => sync(app.chat, me, query, (who) => app.sockets.hub.waitFor(who)),
+  )
+}

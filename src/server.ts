@@ -1,0 +1,60 @@
+import { StorageError } from '../db/errors.ts'
+import { type App, buildApp } from './app.ts'
+import { type Config, ConfigError, loadConfig, loadDotEnv } from './config.ts'
+
+/** Milliseconds after which a stop no longer waits for requests that don't end. */
+const STOP_TIMEOUT = 3000
+
+/** Starts the server that the environment describes. The only listen(). */
+const main = async () => {
+  loadDotEnv()
+  const config = loadConfig(process.env)
+  const app = await buildApp(config, { logger: logger(config) })
+  const address = await app.listen({ host: config.HOST, port: config.PORT })
+  announce(app, config, address)
+  app.database.writer.onBroken((error) => {
+    // After a failed fsync what is in memory can't be trusted: a new process reads what is on the disk.
+    app.log.fatal({ err: error }, 'storage failed; stopping')
+    stop(app, 1)
+  })
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop(app, 0))
+}
+
+const logger = ({ LOG_LEVEL }: Config) => ({
+  level: LOG_LEVEL,
+  ...(process.stdout.isTTY && { transport: { target: 'pino-pretty', options: { ignore: 'pid,hostname' } } }),
+})
+
+const announce = (app: App, config: Config, address: string) => {
+  app.log.info(`messages are kept in ${config.DATABASE_URL}`)
+  const isOpen = config.AUTH_MODE !== 'password'
+  app.log.info(
+    `auth mode ${isOpen ? 'open: a name is enough to log in, unless its account has a password' : 'password'}`,
+  )
+  app.log.info(`listening on ${address}`)
+}
+
+let stopping: Promise<void> | undefined
+
+/** Answers what is in flight, closes sockets with 1001, closes the database, and ends the process. */
+const stop = (app: App, exitCode: number) => {
+  stopping ??= (async () => {
+    process.exitCode = exitCode
+    const { server } = app
+    // close() waits for connections that are kept alive, and for ever for a request that never ends.
+    const idle = setInterval(() => server.closeIdleConnections(), 100)
+    const late = setTimeout(() => server.closeAllConnections(), STOP_TIMEOUT)
+    await app.close()
+    clearInterval(idle)
+    clearTimeout(late)
+    process.exit()
+  })()
+}
+
+try {
+  await main()
+} catch (error) {
+  if (!(error instanceof ConfigError || error instanceof StorageError)) throw error
+  console.error(error.message)
+  process.exitCode = 1
+}

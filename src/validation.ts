@@ -1,0 +1,36 @@
+import { Ajv, type ErrorObject, type Options } from 'ajv'
+import { namedSchemas } from '../schemas/index.ts'
+import type { FieldError } from './errors.ts'
+
+const options: Options = { allErrors: false, strict: false, discriminator: false, allowUnionTypes: true }
+
+const createAjv = (more: Options) => {
+  const ajv = new Ajv({ ...options, ...more })
+  // JSON can write what no UTF-8 can carry: lone surrogates. U+0000 ends strings in too many places.
+  ajv.addFormat('text', (text: string) => text.isWellFormed() && !text.includes('\0'))
+  ajv.addFormat('date-time', true)
+  ajv.addSchema(namedSchemas)
+  return ajv
+}
+
+/** Validates bodies, path parameters of the JSON kind and frames: nothing is changed, an unknown member is refused. */
+export const createStrictAjv = () => createAjv({})
+
+/** Validates what can only come as text: query strings, path parameters, headers. */
+export const createCoercingAjv = () => createAjv({ coerceTypes: true, useDefaults: true })
+
+/** @param prefix what the paths begin with: a body's are JSON pointers into it. */
+export const fieldErrors = (errors: readonly ErrorObject[] | null | undefined): FieldError[] =>
+  (errors ?? []).map(({ instancePath, keyword, message = 'is not allowed', params }) => {
+    if (keyword === 'additionalProperties') {
+      return { path: `${instancePath}/${params.additionalProperty}`, message: 'is not known here' }
+    }
+    if (keyword === 'required')
+      return { path: `${instancePath}/${params.missingProperty}`, message: 'is missing' }
+    if (keyword === 'enum')
+      return { path: instancePath, message: `must be one of ${params.allowedValues.join(', ')}` }
+    if (keyword === 'format' && params.format === 'text') {
+      return { path: instancePath, message: 'must be well-formed Unicode without U+0000' }
+    }
+    return { path: instancePath, message }
+  })
