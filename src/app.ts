@@ -1,5 +1,5 @@
 import cors from '@fastify/cors'
-import fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
+import fastify, { type FastifyInstance, type FastifyServerOptions, LogController } from 'fastify'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import { auth } from '../plugins/auth.ts'
 import { database } from '../plugins/database.ts'
@@ -28,7 +28,7 @@ const BODY_LIMIT = 1_048_576
 export const buildApp = async (config: Config, options: Pick<FastifyServerOptions, 'logger'> = {}) => {
   const app = fastify({
     logger: options.logger ?? false,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: Math.max(BODY_LIMIT, maxFrameBytes(config)),
     trustProxy: config.TRUST_PROXY === '' ? false : config.TRUST_PROXY,
     requestTimeout: config.REQUEST_TIMEOUT_MS,

@@ -1,0 +1,104 @@
+import { rmSync } from 'node:fs'
+import { mkdtemp } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Test } from 'tap'
+import type { Conversation, ConversationList } from '../../schemas/conversation.ts'
+import type { Session } from '../../schemas/account.ts'
+import type { Message, SentMessage } from '../../schemas/message.ts'
+import type { Problem } from '../../schemas/problem.ts'
+import { buildApp } from '../../src/app.ts'
+import { loadConfig } from '../../src/config.ts'
+import { connect, type SocketOptions } from './socket.ts'
+
+export type Env = Record<string, string>
+
+/** @returns a folder of its own, gone when the test ends. */
+export const temporaryFolder = async (t: Test): Promise<string> => {
+  const folder = await mkdtemp(join(tmpdir(), 'messenger-'))
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }))
+  return folder
+}
+
+/** Starts an app that listens on a free port, on a database of its own, until the test ends. */
+export const startServer = async (t: Test, env: Env = {}) => {
+  const folder = await temporaryFolder(t)
+  const config = loadConfig({
+    DATABASE_URL: `sqlite:${join(folder, 'messenger.db')}`,
+    LOG_LEVEL: 'silent',
+    ...env,
+  })
+  const app = await buildApp(config)
+  // Closed before the folder goes: teardowns run from the last to the first.
+  t.teardown(() => app.close())
+  const url = await app.listen({ host: '127.0.0.1', port: 0 })
+  return {
+    app,
+    url,
+    folder,
+    config,
+    login: (username: string, password?: string) => login(t, url, username, password),
+  }
+}
+export type Server = Awaited<ReturnType<typeof startServer>>
+
+/** A reply whose body is read: `body` is undefined where there is none. */
+export type Reply<T = unknown> = { status: number; headers: Headers; body: T }
+
+/** Calls the HTTP API. A body that is text or bytes is sent as it is. */
+export const call = async <T = Problem>(
+  url: string,
+  method: string,
+  path: string,
+  { token, body, headers = {} }: { token?: string; body?: unknown; headers?: Record<string, string> } = {},
+): Promise<Reply<T>> => {
+  const isRaw = typeof body === 'string' || body instanceof Uint8Array
+  const reply = await fetch(url + path, {
+    method,
+    headers: {
+      ...(token !== undefined && { authorization: `Bearer ${token}` }),
+      ...(body !== undefined && { 'content-type': 'application/json' }),
+      ...headers,
+    },
+    ...(body !== undefined && { body: isRaw ? (body as string) : JSON.stringify(body) }),
+  })
+  const text = await reply.text()
+  return {
+    status: reply.status,
+    headers: reply.headers,
+    body: (text === '' ? undefined : JSON.parse(text)) as T,
+  }
+}
+
+/** Logs in, and gives what a person does over HTTP and sockets. */
+export const login = async (t: Test, url: string, username: string, password?: string) => {
+  const { status, body } = await call<Session>(url, 'POST', '/login', { body: { username, password } })
+  t.equal(status, 200, `${username} logs in`)
+  return person(t, url, body)
+}
+
+export const person = (t: Test, url: string, session: Session) => {
+  const { token, user } = session
+  const as = <T = Problem>(method: string, path: string, body?: unknown, headers?: Record<string, string>) =>
+    call<T>(url, method, path, { token, ...(body !== undefined && { body }), ...(headers && { headers }) })
+  return {
+    ...user,
+    token,
+    session,
+    /** Calls the API with this person's token. */
+    call: as,
+    /** Sends over HTTP; the test fails unless that works. */
+    async send(receiver_username: string, content: string, more: object = {}): Promise<SentMessage> {
+      const reply = await as<SentMessage>('POST', '/send', { receiver_username, content, ...more })
+      if (reply.status !== 200) throw new Error(`send: ${JSON.stringify(reply.body)}`)
+      return reply.body
+    },
+    history: async (username: string, query = '') =>
+      (await as<Message[]>('GET', `/history/${username}${query}`)).body,
+    conversations: async () => (await as<ConversationList>('GET', '/conversations')).body.conversations,
+    conversation: async (id: number) => (await as<Conversation>('GET', `/conversations/${id}`)).body,
+    /** Opens a `messenger.v1` socket, unless `plain`; its `hello` has been read. */
+    connect: (options: SocketOptions = {}) => connect(t, url, token, options),
+  }
+}
+export type Person = Awaited<ReturnType<typeof login>>
