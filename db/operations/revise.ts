@@ -1,7 +1,7 @@
 import type { StoredMessage } from '../changes.ts'
 import { Refusal } from '../errors.ts'
 import * as messages from '../queries/messages.ts'
-import type { Transaction } from '../transaction.ts'
+import type { Room, RoomMember, Transaction } from '../transaction.ts'
 import { actor, membership, refuseBlocked } from './access.ts'
 import { hashContent, withNames } from './send.ts'
 
@@ -27,7 +27,7 @@ export const edit = (tx: Transaction, { user_id, message_id, content }: Edit): S
     original_hash: original_hash ?? hashContent(message.content),
   })
   const edited = withNames({ ...message, ...change }, room, sender)
-  tx.publish(number, room.audience, { type: 'message_updated', message: edited })
+  tx.publish(number, witnesses(tx, room, message_id), { type: 'message_updated', message: edited })
   return edited
 }
 
@@ -46,7 +46,7 @@ export const remove = (tx: Transaction, { user_id, message_id }: Delete): Stored
     original_hash: original_hash ?? hashContent(message.content),
   })
   const deleted = withNames({ ...message, content: '', metadata: null, deleted_at: tx.now }, room, sender)
-  tx.publish(number, room.audience, { type: 'message_updated', message: deleted })
+  tx.publish(number, witnesses(tx, room, message_id), { type: 'message_updated', message: deleted })
   return deleted
 }
 
@@ -58,4 +58,12 @@ const ownMessage = (tx: Transaction, user_id: number, id: number) => {
   if (message.sender_id !== user_id) throw new Refusal('FORBIDDEN', 'Only its sender may change a message.')
   const { room } = membership(tx, user_id, message.conversation_id)
   return { room, sender: username, original_hash, message }
+}
+
+/** Of those who are in the conversation now, the ones who may have seen the message: it lies in one of their stays. */
+const witnesses = (tx: Transaction, room: Room, id: number): readonly number[] => {
+  if (room.kind === 'direct') return room.audience
+  const isWitness = ({ user_id, from_number }: RoomMember) =>
+    from_number <= id || tx.get(messages.visibleMessage, { id, user_id }) !== undefined
+  return room.members.filter(isWitness).map(({ user_id }) => user_id)
 }

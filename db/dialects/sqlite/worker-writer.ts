@@ -35,6 +35,7 @@ export const createWorkerWriter = async (path: string, maxQueue: number): Promis
   const worker = new Worker(new URL('./worker.ts', import.meta.url), {
     workerData: { path } satisfies WorkerData,
   })
+  const exited = new Promise((resolve) => worker.once('exit', resolve))
   await once(worker, 'message')
 
   let queue: Pending[] = []
@@ -132,9 +133,8 @@ export const createWorkerWriter = async (path: string, maxQueue: number): Promis
             drained = resolve
           })
         }
-        const exit = once(worker, 'exit')
         worker.postMessage('close')
-        await exit
+        await exited
       })()
       return closing
     },
