@@ -10,8 +10,9 @@ const main = async () => {
   loadDotEnv()
   const config = loadConfig(process.env)
   const app = await buildApp(config, { logger: logger(config) })
-  const address = await app.listen({ host: config.HOST, port: config.PORT })
-  announce(app, config, address)
+  announce(app, config)
+  const listenTextResolver = (address: string) => `listening on ${address}`
+  await app.listen({ host: config.HOST, port: config.PORT, listenTextResolver })
   app.database.writer.onBroken((error) => {
     // After a failed fsync what is in memory can't be trusted: a new process reads what is on the disk.
     app.log.fatal({ err: error }, 'storage failed; stopping')
@@ -25,13 +26,12 @@ const logger = ({ LOG_LEVEL }: Config) => ({
   ...(process.stdout.isTTY && { transport: { target: 'pino-pretty', options: { ignore: 'pid,hostname' } } }),
 })
 
-const announce = (app: App, config: Config, address: string) => {
+const announce = (app: App, config: Config) => {
   app.log.info(`messages are kept in ${config.DATABASE_URL}`)
   const isOpen = config.AUTH_MODE !== 'password'
   app.log.info(
     `auth mode ${isOpen ? 'open: a name is enough to log in, unless its account has a password' : 'password'}`,
   )
-  app.log.info(`listening on ${address}`)
 }
 
 let stopping: Promise<void> | undefined
