@@ -113,11 +113,11 @@ const refuseOtherMethods = (app: FastifyInstance<RawServerDefault>) => {
   app.decorate('refuseOtherMethods', () => {
     for (const [url, known] of [...methods]) {
       if (url.includes('*')) continue
-      const allow = [...known].sort().join(', ')
+      const allow = [...known].toSorted().join(', ')
       app.route({
         url,
         method: app.supportedMethods.filter((method) => !known.has(method)),
-        schema: { hide: true } as object,
+        schema: { hide: true },
         config: { isInternal: true },
         onRequest: (_request, reply, done) => {
           reply.header('Allow', allow)

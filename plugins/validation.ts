@@ -41,7 +41,7 @@ export const validation = plugin(
       const takesBody = ['POST', 'PUT', 'PATCH'].includes(String(method))
       const hasRequest = schema?.querystring || schema?.params || schema?.body || !takesBody
       if (!schema?.response || !hasRequest)
-        throw new Error(`${method} ${url} has no schema of its request or its reply.`)
+        throw new Error(`${String(method)} ${url} has no schema of its request or its reply.`)
     })
   },
   { name: 'validation' },

@@ -2,12 +2,13 @@ import cors from '@fastify/cors'
 import fastify, { type FastifyInstance, type FastifyServerOptions, LogController } from 'fastify'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import { auth } from '../plugins/auth.ts'
+import { closing } from '../plugins/closing.ts'
 import { database } from '../plugins/database.ts'
 import { errors, onClientError, onFrameworkError } from '../plugins/errors.ts'
 import { realtime } from '../plugins/realtime.ts'
 import { validation } from '../plugins/validation.ts'
 import { websocket } from '../plugins/websocket.ts'
-import type { Config } from './config.ts'
+import { type Config, listOf } from './config.ts'
 import { maxFrameBytes } from './realtime/socket-server.ts'
 import { accountRoutes } from './routes/accounts.ts'
 import { blockRoutes } from './routes/blocks.ts'
@@ -30,23 +31,25 @@ export const buildApp = async (config: Config, options: Pick<FastifyServerOption
     logger: options.logger ?? false,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: Math.max(BODY_LIMIT, maxFrameBytes(config)),
-    trustProxy: config.TRUST_PROXY === '' ? false : config.TRUST_PROXY,
+    trustProxy: listOf(config.TRUST_PROXY),
     requestTimeout: config.REQUEST_TIMEOUT_MS,
     connectionTimeout: config.REQUEST_TIMEOUT_MS * 4,
     keepAliveTimeout: 72_000,
     http: { headersTimeout: config.REQUEST_TIMEOUT_MS, connectionsCheckingInterval: 1000 },
+    return503OnClosing: false,
     routerOptions: { maxParamLength: 2048 },
-    frameworkErrors: onFrameworkError as never,
-    clientErrorHandler: onClientError as never,
+    frameworkErrors: onFrameworkError,
+    clientErrorHandler: onClientError,
   }).withTypeProvider<TypeBoxTypeProvider>()
   app.decorate('config', config)
 
   // The order is that of their needs; each says what it needs, and a wrong order fails here.
   await app.register(errors)
+  await app.register(closing)
   await app.register(validation)
   if (config.CORS_ORIGINS !== '') {
     await app.register(cors, {
-      origin: config.CORS_ORIGINS.split(',').map((origin) => origin.trim()),
+      origin: listOf(config.CORS_ORIGINS),
       exposedHeaders: ['Link', 'Idempotent-Replayed', 'Retry-After'],
     })
   }

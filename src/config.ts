@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import { isIP } from 'node:net'
 import { loadEnvFile } from 'node:process'
 import { Ajv } from 'ajv'
 import { Environment } from '../schemas/environment.ts'
@@ -26,7 +27,7 @@ export const loadConfig = (env: Record<string, string | undefined>): Config => {
     })
     throw new ConfigError(`The environment is not right: ${sentences.join('; ')}. See .env.example.`)
   }
-  return Object.freeze(checkProduction(config as unknown as Environment))
+  return Object.freeze(checkProduction(checkLists(config as unknown as Environment)))
 }
 
 /** Loads `.env` of this folder, where there is one; what the environment has already said stays. */
@@ -35,6 +36,33 @@ export const loadDotEnv = () => {
 }
 
 export const MIN_SECRET_BYTES = 32
+
+/** @returns the entries of a list that is separated by commas. */
+export const listOf = (text: string): string[] =>
+  text
+    .split(',')
+    .map((entry) => entry.trim())
+    .filter((entry) => entry !== '')
+
+const checkLists = (config: Environment) => {
+  for (const proxy of listOf(config.TRUST_PROXY)) {
+    const [address = '', bits] = proxy.split('/')
+    const isNetwork = isIP(address) > 0 && (bits === undefined || /^\d{1,3}$/.test(bits))
+    if (!isNetwork && !['loopback', 'linklocal', 'uniquelocal'].includes(proxy)) {
+      throw new ConfigError(
+        `TRUST_PROXY has "${proxy}", which is not an address or a network such as 10.0.0.0/8.`,
+      )
+    }
+  }
+  for (const origin of listOf(config.CORS_ORIGINS)) {
+    if (URL.parse(origin)?.origin !== origin) {
+      throw new ConfigError(
+        `CORS_ORIGINS has "${origin}", which is not an origin such as https://chat.example.org.`,
+      )
+    }
+  }
+  return config
+}
 
 const checkProduction = (config: Environment) => {
   if (config.NODE_ENV !== 'production') return config

@@ -51,10 +51,19 @@ const stop = (app: App, exitCode: number) => {
   })()
 }
 
+/** @returns what the one who started it did wrong. @throws what is a fault of ours */
+const sentence = (error: unknown): string => {
+  if (error instanceof ConfigError || error instanceof StorageError) return error.message
+  const { code, address, port } = error as { code?: string; address?: string; port?: number }
+  if (code === 'EADDRINUSE') return `Port ${port} is in use: choose another with PORT.`
+  if (code === 'EACCES' || code === 'EADDRNOTAVAIL')
+    return `The server may not listen on ${address}, port ${port}.`
+  throw error
+}
+
 try {
   await main()
 } catch (error) {
-  if (!(error instanceof ConfigError || error instanceof StorageError)) throw error
-  console.error(error.message)
-  process.exitCode = 1
+  console.error(sentence(error))
+  process.exit(1)
 }

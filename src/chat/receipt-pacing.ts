@@ -11,6 +11,8 @@ const PACE_MS = 1000
 export const createReceiptPacing = (writer: Writer, config: Config) => {
   const recent = new Map<string, { waits: boolean; timer: NodeJS.Timeout }>()
 
+  const later = (...who: Parameters<typeof announce>) => setTimeout(() => void announce(...who), PACE_MS)
+
   const announce = async (key: string, user_id: number, conversation_id: number) => {
     const entry = recent.get(key)
     if (!entry?.waits) {
@@ -18,7 +20,7 @@ export const createReceiptPacing = (writer: Writer, config: Config) => {
       return
     }
     entry.waits = false
-    entry.timer = setTimeout(announce, PACE_MS, key, user_id, conversation_id)
+    entry.timer = later(key, user_id, conversation_id)
     try {
       await writer.append('announce', { user_id, conversation_id, max_group: config.MAX_RECEIPT_GROUP })
     } catch {
@@ -36,7 +38,7 @@ export const createReceiptPacing = (writer: Writer, config: Config) => {
         entry.waits = true
         return false
       }
-      const timer = setTimeout(announce, PACE_MS, key, user_id, conversation_id)
+      const timer = later(key, user_id, conversation_id)
       recent.set(key, { waits: false, timer })
       return true
     },

@@ -217,7 +217,7 @@ export class Connection {
     const wait = ((perSecond / 4 - this.#tokens) * 1000) / perSecond
     setTimeout(() => {
       if (!this.#finishCode) this.#socket.resume()
-    }, wait)
+    }, wait).unref()
   }
 
   /** Resolves when little is queued, or the socket is closed; never in the same turn, so that others have theirs. */

@@ -98,7 +98,7 @@ export class Hub {
       if (change.audience.length === 0 && change.origin) this.#acknowledge(change.origin, encoded)
       for (const user_id of change.audience) {
         const connections = this.#connections.get(user_id)
-        if (connections) for (const connection of connections) connection.deliver(encoded)
+        if (connections) for (const connection of connections) tell(connection, encoded)
         const waits = this.#waits.get(user_id)
         if (waits) for (const { wake } of waits) wake('again')
       }
@@ -108,7 +108,7 @@ export class Hub {
 
   #acknowledge(origin: Origin, encoded: Encoded) {
     for (const connection of this.#connections.get(origin.user_id) ?? none) {
-      if (connection.id === origin.socket) connection.deliver(encoded)
+      if (connection.id === origin.socket) tell(connection, encoded)
     }
   }
 
@@ -137,6 +137,15 @@ export class Hub {
       case 'acquaintance':
         this.#presence.reconsider(signal.user_ids, this)
     }
+  }
+}
+
+/** A socket that can't be told is closed, and resumes from its cursor; the others are told all the same. */
+const tell = (connection: Connection, encoded: Encoded) => {
+  try {
+    connection.deliver(encoded)
+  } catch (error) {
+    connection.fail(error)
   }
 }
 

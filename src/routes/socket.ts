@@ -5,12 +5,14 @@ import { SocketQuery } from '../../schemas/frames.ts'
 import { NoContent } from '../../schemas/common.ts'
 import { bearerToken, openProblems } from '../../schemas/problem.ts'
 import { readHead } from '../chat/conversations.ts'
+import { listOf } from '../config.ts'
 import { AppError, invalid } from '../errors.ts'
 import type { Start } from '../realtime/socket-server.ts'
 
 /** The upgrade of `GET /ws`: all that can be refused is refused before it. */
 export const socketRoutes: FastifyPluginAsyncTypebox = async (app) => {
   app.decorateRequest('streamStart', undefined)
+  const allowed = listOf(app.config.CORS_ORIGINS)
 
   app.route({
     method: 'GET',
@@ -23,7 +25,7 @@ export const socketRoutes: FastifyPluginAsyncTypebox = async (app) => {
     preHandler: [
       app.authenticate,
       async (request: FastifyRequest) => {
-        checkOrigin(request, app.config.CORS_ORIGINS)
+        checkOrigin(request, allowed)
         const { cursor } = request.query as { cursor?: string }
         checkProtocol(request, cursor)
         app.sockets.checkRoom()
@@ -52,9 +54,9 @@ export const socketRoutes: FastifyPluginAsyncTypebox = async (app) => {
   })
 }
 
-const checkOrigin = ({ headers, host }: FastifyRequest, allowed: string) => {
+const checkOrigin = ({ headers, host }: FastifyRequest, allowed: readonly string[]) => {
   const { origin } = headers
-  if (origin === undefined || allowed.split(',').some((entry) => entry.trim() === origin)) return
+  if (origin === undefined || allowed.includes(origin)) return
   if (URL.parse(origin)?.host !== host) {
     throw new AppError(
       'ORIGIN_NOT_ALLOWED',

@@ -30,9 +30,7 @@ export const startProcess = async (t: Test, folder: string, env: Record<string, 
   }) as ChildProcess & { stdout: NodeJS.ReadableStream; stderr: NodeJS.ReadableStream }
   t.teardown(() => child.kill('SIGKILL'))
   let output = ''
-  const exited = once(child, 'exit').then(
-    ([code, signal]) => ({ code, signal }) as { code: number | null; signal: string | null },
-  )
+  const exited = once(child, 'exit').then(([code, signal]) => ({ code, signal }))
   const listening = new Promise<void>((resolve) => {
     const read = (chunk: Buffer) => {
       output += chunk.toString()

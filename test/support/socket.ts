@@ -35,7 +35,7 @@ export const connect = async (t: Test, url: string, token: string, options: Sock
       resolve({ code, reason: reason.toString() })
     })
   })
-  socket.on('message', (data) => {
+  socket.on('message', (data: Buffer) => {
     frames.push(JSON.parse(data.toString()))
     notify()
   })

@@ -50,9 +50,9 @@ const open = (path: string, options: Sqlite.Options): Database => {
   }
 }
 
-const assertPragma = (db: Database, name: string, wanted: unknown) => {
-  const value = db.pragma(name, { simple: true })
-  if (value !== wanted) {
+const assertPragma = (db: Database, name: string, wanted: string | number) => {
+  const value = String(db.pragma(name, { simple: true }))
+  if (value !== String(wanted)) {
     throw new StorageError(
       'unusable',
       `The database has ${name} = ${value}, and ${wanted} is needed to keep messages safe.`,

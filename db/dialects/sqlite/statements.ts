@@ -30,15 +30,15 @@ export const createStatements = (db: Database): Statements => {
   }
   return {
     all(query, args) {
-      const { statement, bind } = prepare(query as Query<never, unknown>)
+      const { statement, bind } = prepare(query)
       return statement.all(...bind(args as never)) as never
     },
     get(query, args) {
-      const { statement, bind } = prepare(query as Query<never, unknown>)
+      const { statement, bind } = prepare(query)
       return statement.get(...bind(args as never)) as never
     },
     run(query, args) {
-      const { statement, bind } = prepare(query as Query<never, unknown>)
+      const { statement, bind } = prepare(query)
       const { changes, lastInsertRowid } = statement.run(...bind(args as never))
       return { changes, id: Number(lastInsertRowid) }
     },
