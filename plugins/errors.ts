@@ -117,7 +117,6 @@ const refuseOtherMethods = (app: FastifyInstance<RawServerDefault>) => {
       app.route({
         url,
         method: app.supportedMethods.filter((method) => !known.has(method)),
-        schema: { hide: true },
         config: { isInternal: true },
         onRequest: (_request, reply, done) => {
           reply.header('Allow', allow)

@@ -82,7 +82,7 @@ const readWindow = async (chat: Chat, window: Window): Promise<{ found: Numbered
   const ends = sources
     .filter(({ length }) => length >= window.limit)
     .map((full) => full.at(-1)?.number as number)
-  const all = [...sources.flat(), ...(await readConversations(chat, window))].sort(
+  const all = [...sources.flat(), ...(await readConversations(chat, window))].toSorted(
     (a, b) => a.number - b.number,
   )
   const complete = all.filter(({ number }) => number <= Math.min(window.up_to, ...ends))
