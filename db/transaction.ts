@@ -1,4 +1,4 @@
-import { LRUCache } from 'lru-cache'
+import { createCache } from '../src/cache.ts'
 import type { Change, Event } from './changes.ts'
 import type { Query, Statements } from './query.ts'
 import * as conversations from './queries/conversations.ts'
@@ -26,10 +26,10 @@ export type Room = {
 
 /** Rows that operations look up again and again; it learns of them after the commit only. */
 export const createCaches = () => ({
-  users: new LRUCache<number, StoredUser>({ max: 50_000 }),
-  userIds: new LRUCache<string, number>({ max: 50_000 }),
-  rooms: new LRUCache<number, Room>({ max: 50_000 }),
-  roomIds: new LRUCache<string, number>({ max: 50_000 }),
+  users: createCache<number, StoredUser>(50_000),
+  userIds: createCache<string, number>(50_000),
+  rooms: createCache<number, Room>(50_000),
+  roomIds: createCache<string, number>(50_000),
 })
 export type Caches = ReturnType<typeof createCaches>
 

@@ -1,4 +1,4 @@
-import { LRUCache } from 'lru-cache'
+import { createCache } from '../cache.ts'
 import type { Database } from '../../db/open.ts'
 import type { Reader } from '../../db/query.ts'
 import * as users from '../../db/queries/users.ts'
@@ -29,12 +29,12 @@ export const createChat = (config: Config, database: Database, bus: Bus) => ({
   loginLimit: createRateLimit(config.RATE_LIMIT_LOGIN),
   sendLimit: createRateLimit(config.RATE_LIMIT_SEND),
   receiptPacing: createReceiptPacing(database.writer, config),
-  typingPacing: new LRUCache<string, true>({ max: 100_000, ttl: 3000 }),
+  typingPacing: createCache<string, true>(100_000, 3000),
 })
 
 /** Names by id; a name is never changed, so what was read once holds. */
 const createNames = (reader: Reader) => {
-  const cache = new LRUCache<number, string>({ max: 100_000 })
+  const cache = createCache<number, string>(100_000)
   return async (ids: Iterable<number>): Promise<(id: number) => string> => {
     const names = new Map<number, string>()
     for (const id of ids) {

@@ -1,4 +1,4 @@
-import { LRUCache } from 'lru-cache'
+import { createCache } from '../cache.ts'
 import { AppError } from '../errors.ts'
 
 /**
@@ -7,7 +7,7 @@ import { AppError } from '../errors.ts'
  */
 export const createRateLimit = (perMinute: number, now: () => number = () => performance.now()) => {
   // The keys that were seen last are those that matter; one that falls out begins anew.
-  const buckets = new LRUCache<string | number, { tokens: number; at: number }>({ max: 100_000 })
+  const buckets = createCache<string | number, { tokens: number; at: number }>(100_000)
   const perMs = perMinute / 60_000
 
   /** @throws AppError `RATE_LIMITED` with the seconds until the next call is allowed */

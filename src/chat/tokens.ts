@@ -1,5 +1,5 @@
+import { createCache } from '../cache.ts'
 import { randomBytes } from 'node:crypto'
-import { LRUCache } from 'lru-cache'
 import type { Reader } from '../../db/query.ts'
 import * as users from '../../db/queries/users.ts'
 import { isTokenClaims, type Session, type TokenClaims } from '../../schemas/account.ts'
@@ -21,7 +21,7 @@ export const newTokenFamily = () => randomBytes(9).toString('base64url')
  * @param ttl seconds that a token lives
  */
 export const createTokens = async (signer: Signer, reader: Reader, bus: Bus, ttl: number) => {
-  const verified = new LRUCache<string, Identity>({ max: 50_000 })
+  const verified = createCache<string, Identity>(50_000)
   const revoked = new Map((await reader.all(users.revokedTokens, {})).map((row) => [row.jti, row.expires_at]))
   /** Rises whenever a token ends: what was looked up before must not be remembered after. */
   let generation = 0

@@ -1,4 +1,4 @@
-import { LRUCache } from 'lru-cache'
+import { createCache } from '../cache.ts'
 import type { Chat, Identity } from '../chat/context.ts'
 import { timestamp } from '../chat/messages.ts'
 import { findAcquaintances } from '../chat/people.ts'
@@ -17,7 +17,7 @@ export class Presence {
   readonly #onError: (error: unknown) => void
   /** The servers at which a user has sockets. */
   readonly #online = new Map<number, Set<string>>()
-  readonly #lastSeen = new LRUCache<number, number>({ max: 100_000 })
+  readonly #lastSeen = createCache<number, number>(100_000)
   readonly #leaving = new Map<number, NodeJS.Timeout>()
   readonly #watchers = new Map<number, Set<Connection>>()
   readonly #watched = new Map<Connection, Watched>()
