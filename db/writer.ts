@@ -8,6 +8,9 @@ export type Batch<Origin = unknown> = {
   changes: readonly (Omit<Change, 'operation'> & { origin?: Origin | undefined })[]
 }
 
+/** How many operations shared a transaction, and how long it took to the disk. */
+export type BatchFigures = { size: number; seconds: number }
+
 /**
  * The one way to write. Its contract, which test/contract/writer.ts checks of every implementation:
  *
@@ -24,6 +27,8 @@ export type Writer = {
   append<K extends OperationName>(name: K, input: Input<K>, origin?: unknown): Promise<Output<K>>
   /** Called in commit order, once for each commit. */
   onCommit(listener: (batch: Batch) => void): void
+  /** Called for each transaction that was run, whatever became of it. */
+  onBatch(listener: (figures: BatchFigures) => void): void
   /** Called once if what is stored can't be trusted any more: the process must end. */
   onBroken(listener: (error: Error) => void): void
   /** How many operations wait or run. */

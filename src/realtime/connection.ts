@@ -122,7 +122,10 @@ export class Connection {
   /** Sends what may be lost: to a slow reader it is. */
   sendDroppable(frame: string) {
     if (this.isPlain || this.#state !== 'live') return
-    if (this.#tcp.writableLength > this.#server.config.SOCKET_SOFT_LIMIT) return
+    if (this.#tcp.writableLength > this.#server.config.SOCKET_SOFT_LIMIT) {
+      this.#server.counts.dropped += 1
+      return
+    }
     this.send(frame)
   }
 

@@ -33,7 +33,7 @@ export class SocketServer {
   readonly hub: Hub
   readonly presence: Presence
   /** What was counted since the start. */
-  readonly counts = { frames: 0, closed: new Map<CloseCode, number>() }
+  readonly counts = { opened: 0, frames: 0, dropped: 0, closed: new Map<CloseCode, number>() }
   readonly #name = randomBytes(4).toString('hex')
   readonly #checks: Record<string, (frame: unknown) => void>
   readonly #dirty: Connection[] = []
@@ -64,6 +64,7 @@ export class SocketServer {
   accept(socket: WebSocket, tcp: Socket, me: Identity, start: Start) {
     const { chat, hub } = this
     this.#connections += 1
+    this.counts.opened += 1
     const id = `${this.#name}-${this.#connections}`
     const connection = new Connection(this, socket, tcp, me, { id, slot: this.#connections % BEATS })
     const isFull = hub.connectionsOf(me.user_id).size >= this.config.MAX_SOCKETS_PER_USER

@@ -3,7 +3,7 @@ import { Worker } from 'node:worker_threads'
 import { AppError, type ErrorCode } from '../../../src/errors.ts'
 import { Refusal, StorageError, type StorageErrorKind } from '../../errors.ts'
 import type { Operation } from '../../operations/index.ts'
-import type { Batch, Writer } from '../../writer.ts'
+import type { Batch, BatchFigures, Writer } from '../../writer.ts'
 import type { BatchResult } from './batch.ts'
 
 export type WorkerData = { path: string }
@@ -14,7 +14,7 @@ export type Settled =
   | { ok: false; refusal: { code: ErrorCode; message: string; path: string | undefined } }
   | { ok: false; storage: { kind: StorageErrorKind; message: string } }
 
-export type FromWorker = 'ready' | (Omit<BatchResult, 'outcomes'> & { outcomes: Settled[] })
+export type FromWorker = 'ready' | (Omit<BatchResult, 'outcomes'> & { outcomes: Settled[]; seconds: number })
 
 /** The most operations that share a commit: bounds what one waits for the others. */
 const MAX_BATCH = 1024
@@ -46,6 +46,7 @@ export const createWorkerWriter = async (path: string, maxQueue: number): Promis
   let drained = () => {}
   let onCommit: (batch: Batch) => void = () => {}
   let onBroken: (error: Error) => void = () => {}
+  let onBatch: (figures: BatchFigures) => void = () => {}
 
   const flush = () => {
     isScheduled = false
@@ -65,11 +66,12 @@ export const createWorkerWriter = async (path: string, maxQueue: number): Promis
     onBroken(error)
   }
 
-  worker.on('message', ({ first, last, changes, outcomes }: Exclude<FromWorker, 'ready'>) => {
+  worker.on('message', ({ first, last, changes, outcomes, seconds }: Exclude<FromWorker, 'ready'>) => {
     const settled = running
     running = []
     // The next batch goes to the disk while this one is told to everybody.
     flush()
+    onBatch({ size: outcomes.length, seconds })
     if (last >= first) {
       onCommit({
         first,
@@ -122,6 +124,9 @@ export const createWorkerWriter = async (path: string, maxQueue: number): Promis
     },
     onBroken(listener) {
       onBroken = listener
+    },
+    onBatch(listener) {
+      onBatch = listener
     },
     get pending() {
       return queue.length + running.length

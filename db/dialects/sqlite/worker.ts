@@ -19,9 +19,11 @@ parentPort?.on('message', (batch: Operation[] | 'close') => {
     parentPort?.close()
     return
   }
+  const started = performance.now()
   const { outcomes, ...result } = runBatch(batch)
   post({
     ...result,
+    seconds: (performance.now() - started) / 1000,
     outcomes: outcomes.map((outcome): Settled => {
       if (outcome.ok) return outcome
       const { error } = outcome
