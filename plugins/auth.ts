@@ -3,22 +3,26 @@ import type { FastifyRequest, preHandlerAsyncHookHandler } from 'fastify'
 import plugin from 'fastify-plugin'
 import type { Identity } from '../src/chat/context.ts'
 import { createTokens, type Tokens, unauthorized } from '../src/chat/tokens.ts'
-import { keptSecret } from '../src/secret.ts'
+import { givenSecrets, keptSecrets, type Secrets } from '../src/secret.ts'
 
 /** Tokens, and the hook that wants one before a protected call. */
 export const auth = plugin(
   async (app) => {
-    const { JWT_SECRET, TOKEN_TTL } = app.config
+    const { JWT_SECRET, JWT_SECRET_PREVIOUS, TOKEN_TTL } = app.config
+    const secrets = JWT_SECRET
+      ? givenSecrets(JWT_SECRET, JWT_SECRET_PREVIOUS)
+      : keptSecrets(app.database.beside('key'))
     await app.register(jwt, {
-      secret: JWT_SECRET ?? keptSecret(app.database.beside('key')),
+      secret: secrets.current,
       sign: { algorithm: 'HS256' },
       verify: { algorithms: ['HS256'], requiredClaims: ['exp', 'iat', 'jti', 'sub'] },
     })
     const { reader } = app.database
     const signer = {
-      sign: (claims: object) => app.jwt.sign(claims),
-      verify: (token: string) => app.jwt.verify(token),
+      sign: (claims: object) => app.jwt.sign(claims, { key: secrets.current }),
+      verify: (token: string) => verifyWithAny(secrets.verifying(), (key) => app.jwt.verify(token, { key })),
     }
+    app.decorate('secrets', secrets)
     const tokens = await createTokens(signer, reader, app.chat.bus, TOKEN_TTL)
     app.decorate('tokens', tokens)
     app.decorateRequest('me', null as never)
@@ -28,6 +32,18 @@ export const auth = plugin(
   },
   { name: 'auth', dependencies: ['database', 'realtime'] },
 )
+
+/** @returns what `verify` does with the first key that fits. @throws what it throws for the last one */
+const verifyWithAny = (keys: readonly string[], verify: (key: string) => unknown): unknown => {
+  for (const key of keys.slice(0, -1)) {
+    try {
+      return verify(key)
+    } catch {
+      // An older key may fit.
+    }
+  }
+  return verify(keys.at(-1) as string)
+}
 
 /** @returns the token of a request. @throws AppError `UNAUTHORIZED` where there is none */
 const bearer = ({ headers, ws }: FastifyRequest): string => {
@@ -44,6 +60,7 @@ const offeredToken = (headers: FastifyRequest['headers']) =>
 declare module 'fastify' {
   interface FastifyInstance {
     tokens: Tokens
+    secrets: Secrets
     authenticate: preHandlerAsyncHookHandler
   }
   interface FastifyRequest {

@@ -10,6 +10,7 @@ const CONTENT_TYPE = 'application/problem+json; charset=utf-8'
 /** Every refusal leaves in one shape, whoever found it: a use case, a schema, the framework or the parser. */
 export const errors = plugin(
   async (app) => {
+    app.decorate('problemCounts', new Map<ErrorCode, number>())
     app.setErrorHandler<FastifyError>((error, request, reply) =>
       sendProblem(translate(error), request, reply),
     )
@@ -90,7 +91,12 @@ const translate = (error: FastifyError): AppError => {
 
 const sendProblem = (error: AppError, request: FastifyRequest, reply: FastifyReply) => {
   const { status } = errorInfo(error.code)
-  if (status >= 500) request.log.error({ err: error.cause ?? error, code: error.code }, error.message)
+  const counts = request.server.problemCounts
+  counts.set(error.code, (counts.get(error.code) ?? 0) + 1)
+  if (status >= 500) {
+    const user_id = request.me?.user_id
+    request.log.error({ err: error.cause ?? error, code: error.code, user_id }, error.message)
+  }
   if (status === 401) reply.header('WWW-Authenticate', 'Bearer')
   if (error.retryAfter !== undefined) reply.header('Retry-After', error.retryAfter)
   return reply
@@ -133,6 +139,8 @@ declare module 'fastify' {
   interface FastifyInstance {
     /** To be called when all routes are there. */
     refuseOtherMethods(): void
+    /** How many requests were refused with which code. */
+    problemCounts: Map<ErrorCode, number>
   }
   interface FastifyContextConfig {
     /** Not part of the interface: needs no schema, stands in no document. */

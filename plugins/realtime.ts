@@ -11,7 +11,10 @@ export const realtime = plugin(
     const chat = createChat(app.config, app.database, bus)
     app.database.writer.onCommit((batch) => bus.publish(batch as Batch<Origin>))
     app.decorate('chat', chat)
-    app.addHook('preClose', async () => chat.receiptPacing.stop())
+    app.addHook('preClose', async () => {
+      chat.receiptPacing.stop()
+      chat.load.stop()
+    })
   },
   { name: 'realtime', dependencies: ['database'] },
 )

@@ -18,6 +18,12 @@ export const Environment = Type.Object(
           'Signs the tokens, 32 bytes or more. Absent: one is made at the first start and kept beside the database.',
       }),
     ),
+    JWT_SECRET_PREVIOUS: Type.Optional(
+      Type.String({
+        minLength: 1,
+        description: 'The JWT_SECRET of before, while tokens that it signed are still to be accepted.',
+      }),
+    ),
     HOST: Type.String({ default: '0.0.0.0', description: 'The address to listen on.' }),
     PORT: Type.Integer({
       default: 3000,
@@ -54,6 +60,11 @@ export const Environment = Type.Object(
     MAX_GROUP_MEMBERS: count(256, 'Members of a group.', 1, 1024),
     MAX_RECEIPT_GROUP: count(32, 'Members up to which a group’s receipts go to everybody in it.', 0, 1024),
     MAX_QUEUE: count(10_000, 'Changes waiting to be written; past it they are refused with 503.'),
+    MAX_LOOP_DELAY_MS: count(
+      500,
+      'Milliseconds that the event loop may lag, and then writes are refused with 503; at four times that reads are too. 0: never.',
+      0,
+    ),
     MAX_SOCKETS: count(20_000, 'Open sockets in all; past it 503.'),
     MAX_SOCKETS_PER_USER: count(256, 'Open sockets of one user; past it they are closed with 4409.'),
     HEARTBEAT_MS: count(

@@ -5,7 +5,10 @@ import { auth } from '../plugins/auth.ts'
 import { closing } from '../plugins/closing.ts'
 import { database } from '../plugins/database.ts'
 import { errors, onClientError, onFrameworkError } from '../plugins/errors.ts'
+import { metrics } from '../plugins/metrics.ts'
+import { overload } from '../plugins/overload.ts'
 import { realtime } from '../plugins/realtime.ts'
+import { requestLog } from '../plugins/request-log.ts'
 import { validation } from '../plugins/validation.ts'
 import { websocket } from '../plugins/websocket.ts'
 import { type Config, listOf } from './config.ts'
@@ -16,6 +19,7 @@ import { conversationRoutes } from './routes/conversations.ts'
 import { groupRoutes } from './routes/groups.ts'
 import { healthRoutes } from './routes/health.ts'
 import { messageRoutes } from './routes/messages.ts'
+import { metricsRoutes } from './routes/metrics.ts'
 import { socketRoutes } from './routes/socket.ts'
 import { syncRoutes } from './routes/sync.ts'
 
@@ -57,6 +61,9 @@ export const buildApp = async (config: Config, options: Pick<FastifyServerOption
   await app.register(realtime)
   await app.register(auth)
   await app.register(websocket)
+  await app.register(metrics)
+  await app.register(overload)
+  await app.register(requestLog)
 
   await app.register(accountRoutes)
   await app.register(messageRoutes)
@@ -66,6 +73,7 @@ export const buildApp = async (config: Config, options: Pick<FastifyServerOption
   await app.register(syncRoutes)
   await app.register(socketRoutes)
   await app.register(healthRoutes)
+  await app.register(metricsRoutes)
   app.refuseOtherMethods()
 
   await app.ready()

@@ -1,13 +1,64 @@
 import { randomBytes } from 'node:crypto'
-import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+
+/** What signs tokens and what they are verified with. */
+export type Secrets = {
+  /** The one that signs. */
+  readonly current: string
+  /** All that verify; the current one first. */
+  verifying(): string[]
+  /**
+   * Signs with a new one from now on.
+   * @param keepMs how long the last one still verifies; 0 ends every token that it signed
+   * @returns false where the secret is not ours to change: it came with the environment
+   */
+  rotate(keepMs: number): boolean
+}
+
+/** @param previous what signed before, and still verifies. */
+export const givenSecrets = (current: string, previous: string | undefined): Secrets => ({
+  current,
+  verifying: () => (previous === undefined ? [current] : [current, previous]),
+  rotate: () => false,
+})
+
+type Retired = { secret: string; until: number }
 
 /**
- * @param path the file that keeps the secret, beside the database.
- * @returns the secret that is kept there; at the first start one is made, readable by its owner only.
+ * The secret that is kept in a file beside the database; at the first start one is made, readable by its owner only.
+ * Its first line signs; each other one is what signed before, and the time (ms since 1970) until which it verifies.
  */
-export const keptSecret = (path: string): string => {
-  if (!existsSync(path))
-    writeFileSync(path, `${randomBytes(32).toString('base64url')}\n`, { mode: 0o600, flag: 'wx' })
+export const keptSecrets = (path: string): Secrets => {
+  if (!existsSync(path)) writeFileSync(path, `${newSecret()}\n`, { mode: 0o600, flag: 'wx' })
   chmodSync(path, 0o600)
-  return readFileSync(path, 'utf8').trim()
+  const [first = '', ...more] = readFileSync(path, 'utf8').trim().split('\n')
+  let current = first.trim()
+  let retired = more.map((line): Retired => {
+    const [secret = '', until] = line.trim().split(' ')
+    return { secret, until: Number(until) }
+  })
+  const forgetEnded = () => {
+    retired = retired.filter(({ until }) => until > Date.now())
+  }
+  return {
+    get current() {
+      return current
+    },
+    verifying() {
+      forgetEnded()
+      return [current, ...retired.map(({ secret }) => secret)]
+    },
+    rotate(keepMs) {
+      forgetEnded()
+      retired = keepMs > 0 ? [{ secret: current, until: Date.now() + keepMs }, ...retired] : []
+      current = newSecret()
+      const lines = [current, ...retired.map(({ secret, until }) => `${secret} ${until}`)]
+      // A crash in between leaves one file or the other, and both are whole.
+      writeFileSync(`${path}.new`, `${lines.join('\n')}\n`, { mode: 0o600 })
+      renameSync(`${path}.new`, path)
+      return true
+    },
+  }
 }
+
+const newSecret = () => randomBytes(32).toString('base64url')

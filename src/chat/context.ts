@@ -3,6 +3,7 @@ import type { Database } from '../../db/open.ts'
 import type { Reader } from '../../db/query.ts'
 import * as users from '../../db/queries/users.ts'
 import type { Config } from '../config.ts'
+import { createLoad } from '../load.ts'
 import type { Bus } from '../realtime/bus.ts'
 import { createCursors } from './cursors.ts'
 import { createRateLimit } from './rate-limit.ts'
@@ -28,6 +29,7 @@ export const createChat = (config: Config, database: Database, bus: Bus) => ({
   names: createNames(database.reader),
   loginLimit: createRateLimit(config.RATE_LIMIT_LOGIN),
   sendLimit: createRateLimit(config.RATE_LIMIT_SEND),
+  load: createLoad(config),
   receiptPacing: createReceiptPacing(database.writer, config),
   typingPacing: createCache<string, true>(100_000, 3000),
 })

@@ -7,6 +7,7 @@ import { send } from '../chat/send.ts'
 import { unauthorized } from '../chat/tokens.ts'
 import { typing } from '../chat/typing.ts'
 import { AppError, errorInfo, problem } from '../errors.ts'
+import type { Work } from '../load.ts'
 import type { Origin } from './bus.ts'
 import type { Connection } from './connection.ts'
 import type { SocketServer } from './socket-server.ts'
@@ -52,6 +53,16 @@ const commands: { [K in keyof ClientFrames]: Command<K> } = {
   ping: () => ({ type: 'pong' }),
 }
 
+/** What is refused when there is too much to do; the others cost next to nothing, or keep the socket open. */
+const works: Partial<Record<keyof ClientFrames, Work>> = {
+  send: 'write',
+  edit: 'write',
+  delete: 'write',
+  receipt: 'write',
+  typing: 'write',
+  watch: 'read',
+}
+
 const isCommand = (type: unknown): type is keyof ClientFrames =>
   typeof type === 'string' && Object.hasOwn(commands, type)
 
@@ -77,6 +88,8 @@ export const handleFrame = async (
       throw new AppError('UNKNOWN_FRAME', `No such type of frame: ${known}.`)
     }
     server.checkFrame(type, frame)
+    const work = works[type]
+    if (work) server.chat.load.check(work)
     hasAck ||= id !== undefined || 'client_id' in frame
     const origin: Origin = {
       user_id: connection.me.user_id,

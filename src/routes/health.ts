@@ -10,6 +10,7 @@ export const healthRoutes: FastifyPluginAsyncTypebox = async (app) => {
   app.get(
     '/health/live',
     {
+      config: { isVital: true },
       schema: {
         operationId: 'getLive',
         summary: 'Whether the process answers',
@@ -23,6 +24,7 @@ export const healthRoutes: FastifyPluginAsyncTypebox = async (app) => {
   app.get(
     '/health/ready',
     {
+      config: { isVital: true },
       schema: {
         operationId: 'getReady',
         summary: 'Whether messages can be stored and read',

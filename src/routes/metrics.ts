@@ -1,0 +1,21 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { MetricsText } from '../../schemas/health.ts'
+
+export const metricsRoutes: FastifyPluginAsyncTypebox = async (app) => {
+  app.get(
+    '/metrics',
+    {
+      config: { isVital: true },
+      schema: {
+        operationId: 'getMetrics',
+        summary: 'Counters of this process, as Prometheus reads them',
+        tags: ['Operation'],
+        response: { 200: { description: 'Text.', content: { 'text/plain': { schema: MetricsText } } } },
+      },
+    },
+    async (_request, reply) => {
+      reply.type(app.metrics.contentType)
+      return app.metrics.metrics()
+    },
+  )
+}
