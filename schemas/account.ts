@@ -2,39 +2,61 @@ import { Type } from '@sinclair/typebox'
 import { TypeCompiler } from '@sinclair/typebox/compiler'
 import { Id, ref, reply, request, type Static, Timestamp, Username, UsernameInput } from './common.ts'
 
-export const User = reply({ id: Id, username: Username }, { $id: 'User' })
+export const User = reply({ id: Id, username: Username }, { $id: 'User', description: 'A person.' })
 export type User = Static<typeof User>
 
 const Password = Type.String({ minLength: 1, maxLength: 256, format: 'text' })
 
 export const LoginRequest = request(
   { username: UsernameInput, password: Type.Optional(Password) },
-  { $id: 'LoginRequest' },
+  {
+    $id: 'LoginRequest',
+    description: 'Who logs in; the password where the account has one, or the server wants one.',
+  },
 )
 export type LoginRequest = Static<typeof LoginRequest>
 
 export const Session = reply(
-  { token: Type.String(), expires_at: Timestamp, user: ref(User) },
+  {
+    token: Type.String({ description: 'A JSON Web Token, for `Authorization: Bearer`.' }),
+    expires_at: Timestamp,
+    user: ref(User),
+  },
   { $id: 'Session', description: 'A token, and whose it is.' },
 )
 export type Session = Static<typeof Session>
 
-export const Me = reply({ id: Id, username: Username, has_password: Type.Boolean() }, { $id: 'Me' })
+export const Me = reply(
+  { id: Id, username: Username, has_password: Type.Boolean() },
+  { $id: 'Me', description: 'One’s own account.' },
+)
 export type Me = Static<typeof Me>
 
-export const UserList = reply({ users: Type.Array(ref(User)) }, { $id: 'UserList' })
+export const UserList = reply(
+  { users: Type.Array(ref(User)) },
+  { $id: 'UserList', description: 'People, by name.' },
+)
 
 export const UsersQuery = request({
-  prefix: Type.String({ maxLength: 64, default: '' }),
-  limit: Type.Integer({ minimum: 1, maximum: 100, default: 20 }),
+  prefix: Type.String({
+    maxLength: 64,
+    default: '',
+    description: 'How the name begins, compared without case.',
+  }),
+  limit: Type.Integer({ minimum: 1, maximum: 100, default: 20, description: 'How many at most.' }),
 })
 
 export const PasswordRequest = request(
   { password: Password, current_password: Type.Optional(Password) },
-  { $id: 'PasswordRequest' },
+  {
+    $id: 'PasswordRequest',
+    description: 'The new password, and the one that the account has, if it has one.',
+  },
 )
 
-export const LogoutQuery = request({ everywhere: Type.Boolean({ default: false }) })
+export const LogoutQuery = request({
+  everywhere: Type.Boolean({ default: false, description: 'All my tokens, not only this one.' }),
+})
 
 /** What a token says (RFC 7519); `sub` is `user_id` as text. */
 export const TokenClaims = Type.Object({

@@ -5,6 +5,10 @@ export type { Static } from '@sinclair/typebox'
 /** A reference to a named schema that keeps its static type. */
 export const ref = <T extends TSchema>(schema: T) => Type.Unsafe<Static<T>>({ $ref: `${schema.$id}#` })
 
+/** A reply that carries headers beside its named body. */
+export const withHeaders = <T extends TSchema>(schema: T, headers: Record<string, TSchema>) =>
+  Type.Unsafe<Static<T>>({ ...ref(schema), headers })
+
 /** A string enumeration; `anyOf` of literals reads worse in generated SDKs. */
 export const stringEnum = <const T extends string>(values: readonly T[], options: object = {}) =>
   Type.Unsafe<T>({ type: 'string', enum: values, ...options })
@@ -66,12 +70,22 @@ export const Metadata = Type.Unsafe<Record<string, unknown>>({
 
 export const Title = Type.String({ minLength: 1, maxLength: 128, format: 'text' })
 
-export const PageSize = Type.Integer({ minimum: 1, maximum: 1000, default: 100 })
+export const PageSize = Type.Integer({
+  minimum: 1,
+  maximum: 1000,
+  default: 100,
+  description: 'How many at most.',
+})
 
-export const IdParams = request({ id: Id })
+/** An id as part of an address. */
+export const idOf = (what: string) => ({ ...Id, description: `The id of the ${what}.` })
+
+export const ConversationParams = request({ id: idOf('conversation') })
 export const UsernameParams = request({ username: UsernameInput })
 
 export const NoContent = Type.Null({ description: 'Done.' })
+
+export const Upgraded = Type.Null({ description: 'From here on the connection is a WebSocket.' })
 
 /** For a call with neither body nor query. */
 export const NoQuery = request({})

@@ -2,6 +2,7 @@ import { Type } from '@sinclair/typebox'
 import {
   Cursor,
   Id,
+  idOf,
   Mark,
   PageSize,
   ref,
@@ -34,7 +35,11 @@ export const Conversation = reply(
     peer_delivered_up_to: Type.Optional(Mark),
     peer_read_up_to: Type.Optional(Mark),
   },
-  { $id: 'Conversation' },
+  {
+    $id: 'Conversation',
+    description:
+      'A conversation as I see it: a direct one has `peer` and that one’s marks, a group `title` and my `role`.',
+  },
 )
 export type Conversation = Static<typeof Conversation>
 
@@ -50,7 +55,10 @@ export const ConversationList = reply(
 )
 export type ConversationList = Static<typeof ConversationList>
 
-export const ConversationsQuery = request({ limit: PageSize, before: Type.Optional(Id) })
+export const ConversationsQuery = request({
+  limit: PageSize,
+  before: Type.Optional({ ...Id, description: 'The `before` of the last page.' }),
+})
 
 export const Member = reply(
   {
@@ -60,34 +68,52 @@ export const Member = reply(
     delivered_up_to: Mark,
     read_up_to: Mark,
   },
-  { $id: 'Member' },
+  { $id: 'Member', description: 'One who is in a conversation.' },
 )
 export type Member = Static<typeof Member>
 
-export const MemberList = reply({ members: Type.Array(ref(Member)) }, { $id: 'MemberList' })
+export const MemberList = reply(
+  { members: Type.Array(ref(Member)) },
+  { $id: 'MemberList', description: 'Who is in a conversation, the oldest member first.' },
+)
 
 const marks = { delivered_up_to: Type.Optional(Mark), read_up_to: Type.Optional(Mark) }
 
 export const receiptMembers = { conversation_id: Id, ...marks }
 
-export const ReceiptRequest = request(marks, { $id: 'ReceiptRequest', minProperties: 1 })
+export const ReceiptRequest = request(marks, {
+  $id: 'ReceiptRequest',
+  minProperties: 1,
+  description: 'Message ids up to which all was delivered or read.',
+})
 
 export const Receipt = reply(
   { conversation_id: Id, username: Username, delivered_up_to: Mark, read_up_to: Mark },
-  { $id: 'Receipt' },
+  { $id: 'Receipt', description: 'Somebody’s marks in a conversation, as they are now.' },
 )
 export type Receipt = Static<typeof Receipt>
 
 export const GroupRequest = request(
   { title: Title, members: Type.Array(UsernameInput, { maxItems: 1024 }) },
-  { $id: 'GroupRequest' },
+  { $id: 'GroupRequest', description: 'A title, and who is in the group beside me.' },
 )
 
-export const RenameRequest = request({ title: Title }, { $id: 'RenameRequest' })
+export const RenameRequest = request(
+  { title: Title },
+  { $id: 'RenameRequest', description: 'The new title.' },
+)
 
-export const GroupMemberParams = request({ id: Id, username: UsernameInput })
+export const GroupParams = request({ id: idOf('group') })
 
-export const Block = reply({ username: Username, blocked_at: Timestamp }, { $id: 'Block' })
+export const GroupMemberParams = request({ id: idOf('group'), username: UsernameInput })
+
+export const Block = reply(
+  { username: Username, blocked_at: Timestamp },
+  { $id: 'Block', description: 'Somebody whom I block, and since when.' },
+)
 export type Block = Static<typeof Block>
 
-export const BlockList = reply({ blocks: Type.Array(ref(Block)) }, { $id: 'BlockList' })
+export const BlockList = reply(
+  { blocks: Type.Array(ref(Block)) },
+  { $id: 'BlockList', description: 'Whom I block, the latest first.' },
+)

@@ -1,4 +1,4 @@
-import { Type } from '@sinclair/typebox'
+import { type TSchema, Type } from '@sinclair/typebox'
 import { User } from './account.ts'
 import {
   ContentInput,
@@ -6,6 +6,7 @@ import {
   CursorInput,
   Id,
   Mark,
+  PageSize,
   ref,
   reply,
   request,
@@ -41,13 +42,40 @@ export const clientFrames = {
     { type: Type.Optional(stringEnum(['send'])), id: Type.Optional(FrameId), ...sendMembers },
     { $id: 'SendFrame', description: 'Either `receiver_username` or `conversation_id`.' },
   ),
-  edit: clientFrame('edit', { message_id: Id, content: ContentInput }),
-  delete: clientFrame('delete', { message_id: Id }),
-  receipt: clientFrame('receipt', receiptMembers),
-  typing: clientFrame('typing', { conversation_id: Id }),
-  watch: clientFrame('watch', { usernames: Type.Array(UsernameInput, { maxItems: 100 }) }),
-  auth: clientFrame('auth', { token: Type.String({ minLength: 1, maxLength: 8192 }) }),
-  ping: clientFrame('ping', {}),
+  edit: clientFrame(
+    'edit',
+    { message_id: Id, content: ContentInput },
+    { description: 'Replaces the content of my message.' },
+  ),
+  delete: clientFrame(
+    'delete',
+    { message_id: Id },
+    { description: 'Empties my message; it keeps its place.' },
+  ),
+  receipt: clientFrame('receipt', receiptMembers, { description: 'Moves my marks forward.' }),
+  typing: clientFrame(
+    'typing',
+    { conversation_id: Id },
+    { description: 'I am typing; never stored nor answered, and passed on at most once in 3 s.' },
+  ),
+  watch: clientFrame(
+    'watch',
+    { usernames: Type.Array(UsernameInput, { maxItems: 100 }) },
+    {
+      description:
+        'Whose presence I want to see, in place of the last list: people I am in a conversation with.',
+    },
+  ),
+  auth: clientFrame(
+    'auth',
+    { token: Type.String({ minLength: 1, maxLength: 8192 }) },
+    { description: 'A fresh token of the same user, before the one that the socket has ends.' },
+  ),
+  ping: clientFrame(
+    'ping',
+    {},
+    { description: 'Asks for a `pong`: browsers can’t see the pings of the protocol.' },
+  ),
 }
 export type ClientFrames = { [K in keyof typeof clientFrames]: Static<(typeof clientFrames)[K]> }
 
@@ -58,20 +86,28 @@ const serverFrame = <T extends string, P extends Parameters<typeof Type.Object>[
   options: object = {},
 ) => reply({ type: stringEnum([type]), ...members }, { $id: name, ...options })
 
-const Limits = reply({
-  max_message_length: Type.Integer({ description: 'Code points.' }),
-  max_frame_bytes: Type.Integer(),
-  max_metadata_bytes: Type.Integer(),
-  frames_per_second: Type.Integer(),
-  sends_per_minute: Type.Integer({ description: '0: no limit.' }),
-})
+export const Limits = reply(
+  {
+    max_message_length: Type.Integer({ description: 'Code points.' }),
+    max_frame_bytes: Type.Integer(),
+    max_metadata_bytes: Type.Integer(),
+    frames_per_second: Type.Integer(),
+    sends_per_minute: Type.Integer({ description: '0: no limit.' }),
+  },
+  { $id: 'Limits', description: 'What a client must keep to.' },
+)
 
-export const HelloFrame = serverFrame('hello', 'HelloFrame', {
-  user: ref(User),
-  cursor: Cursor,
-  heartbeat_ms: Type.Integer(),
-  limits: Limits,
-})
+export const HelloFrame = serverFrame(
+  'hello',
+  'HelloFrame',
+  {
+    user: ref(User),
+    cursor: Cursor,
+    heartbeat_ms: Type.Integer({ description: 'Milliseconds; who is silent for two of them is closed.' }),
+    limits: ref(Limits),
+  },
+  { description: 'The first frame; its cursor is where this stream goes on.' },
+)
 
 export const MessageFrame = serverFrame(
   'message',
@@ -87,34 +123,54 @@ export const MessageUpdatedFrame = serverFrame(
   { description: 'An edited or deleted message, as it is now.' },
 )
 
-export const ReceiptUpdateFrame = serverFrame('receipt', 'ReceiptUpdateFrame', {
-  cursor: Cursor,
-  conversation_id: Id,
-  username: Username,
-  delivered_up_to: Mark,
-  read_up_to: Mark,
-})
+export const ReceiptUpdateFrame = serverFrame(
+  'receipt',
+  'ReceiptUpdateFrame',
+  {
+    cursor: Cursor,
+    conversation_id: Id,
+    username: Username,
+    delivered_up_to: Mark,
+    read_up_to: Mark,
+  },
+  { description: 'Somebody’s marks, mine on other devices too, as they are now.' },
+)
 
-export const ConversationFrame = serverFrame('conversation', 'ConversationFrame', {
-  cursor: Cursor,
-  conversation_id: Id,
-  kind: stringEnum(conversationKinds),
-  title: Type.Optional(Type.String()),
-  peer: Type.Optional(Username),
-  member_count: Type.Integer(),
-  you: stringEnum(['joined', 'member', 'left']),
-})
+export const ConversationFrame = serverFrame(
+  'conversation',
+  'ConversationFrame',
+  {
+    cursor: Cursor,
+    conversation_id: Id,
+    kind: stringEnum(conversationKinds),
+    title: Type.Optional(Type.String()),
+    peer: Type.Optional(Username),
+    member_count: Type.Integer(),
+    you: stringEnum(['joined', 'member', 'left']),
+  },
+  { description: 'A conversation was made or renamed, or somebody came or left.' },
+)
 
-export const TypingUpdateFrame = serverFrame('typing', 'TypingUpdateFrame', {
-  conversation_id: Id,
-  username: Username,
-})
+export const TypingUpdateFrame = serverFrame(
+  'typing',
+  'TypingUpdateFrame',
+  {
+    conversation_id: Id,
+    username: Username,
+  },
+  { description: 'Somebody is typing; without a cursor.' },
+)
 
-export const PresenceFrame = serverFrame('presence', 'PresenceFrame', {
-  username: Username,
-  online: Type.Boolean(),
-  last_seen: Type.Optional(Timestamp),
-})
+export const PresenceFrame = serverFrame(
+  'presence',
+  'PresenceFrame',
+  {
+    username: Username,
+    online: Type.Boolean(),
+    last_seen: Type.Optional(Timestamp),
+  },
+  { description: 'Whether somebody whom I watch is online; without a cursor.' },
+)
 
 export const CaughtUpFrame = serverFrame(
   'caught_up',
@@ -123,22 +179,52 @@ export const CaughtUpFrame = serverFrame(
   { description: 'Ends a replay.' },
 )
 
-export const AckFrame = serverFrame('ack', 'AckFrame', {
-  id: Type.Optional(FrameId),
-  cursor: Type.Optional(Cursor),
-  message: Type.Optional(ref(Message)),
-  receipt: Type.Optional(ref(Receipt)),
-  duplicate: Type.Optional(Type.Boolean({ description: 'A repeat: the original message, as it is now.' })),
-})
+export const AckFrame = serverFrame(
+  'ack',
+  'AckFrame',
+  {
+    id: Type.Optional(FrameId),
+    cursor: Type.Optional(Cursor),
+    message: Type.Optional(ref(Message)),
+    receipt: Type.Optional(ref(Receipt)),
+    duplicate: Type.Optional(Type.Boolean({ description: 'A repeat: the original message, as it is now.' })),
+  },
+  {
+    description:
+      'Answers a frame. That of a change carries its cursor and stands in order among the other frames.',
+  },
+)
 
-export const ErrorFrame = serverFrame('error', 'ErrorFrame', {
-  id: Type.Optional(FrameId),
-  retryable: Type.Boolean(),
-  retry_after: Type.Optional(Type.Integer({ description: 'Seconds.' })),
-  problem: ref(Problem),
-})
+export const ErrorFrame = serverFrame(
+  'error',
+  'ErrorFrame',
+  {
+    id: Type.Optional(FrameId),
+    retryable: Type.Boolean(),
+    retry_after: Type.Optional(Type.Integer({ description: 'Seconds.' })),
+    problem: ref(Problem),
+  },
+  { description: 'What was wrong with a frame, as a problem of HTTP.' },
+)
 
-export const PongFrame = serverFrame('pong', 'PongFrame', { id: Type.Optional(FrameId) })
+export const PongFrame = serverFrame(
+  'pong',
+  'PongFrame',
+  { id: Type.Optional(FrameId) },
+  { description: 'Answers a `ping`.' },
+)
+
+/** One of several frames, told apart by `type`. */
+const oneOfFrames = (frames: readonly TSchema[], options: object) => ({
+  oneOf: frames.map(({ $id }) => ({ $ref: `${$id}#` })),
+  discriminator: {
+    propertyName: 'type',
+    mapping: Object.fromEntries(
+      frames.map(({ $id, properties }) => [properties.type.enum[0], `#/components/schemas/${$id}`]),
+    ),
+  },
+  ...options,
+})
 
 /** Frames that stand in the stream: each has a cursor, and `/sync` gives the same. */
 export const Event = Type.Unsafe<
@@ -146,13 +232,12 @@ export const Event = Type.Unsafe<
   | Static<typeof MessageUpdatedFrame>
   | Static<typeof ReceiptUpdateFrame>
   | Static<typeof ConversationFrame>
->({
-  $id: 'Event',
-  oneOf: [MessageFrame, MessageUpdatedFrame, ReceiptUpdateFrame, ConversationFrame].map((frame) => ({
-    $ref: `${frame.$id}#`,
-  })),
-  discriminator: { propertyName: 'type' },
-})
+>(
+  oneOfFrames([MessageFrame, MessageUpdatedFrame, ReceiptUpdateFrame, ConversationFrame], {
+    $id: 'Event',
+    description: 'A frame that stands in the stream: it has a cursor, and `/sync` gives the same.',
+  }),
+)
 export type Event = Static<typeof Event>
 
 /** What the server sends, all of it. */
@@ -180,17 +265,44 @@ export type ServerFrame =
   | Static<typeof PongFrame>
 export type Hello = Static<typeof HelloFrame>
 
+/** Named for SDKs: what a client may read, and what it may write. */
+export const AnyServerFrame = Type.Unsafe<ServerFrame>(
+  oneOfFrames(serverFrames, { $id: 'ServerFrame', description: 'What the server sends.' }),
+)
+export const AnyClientFrame = Type.Unsafe<ClientFrames[keyof ClientFrames]>({
+  $id: 'ClientFrame',
+  description: 'What a client sends; a frame without `type` is a `send`.',
+  oneOf: Object.values(clientFrames).map(({ $id }) => ({ $ref: `${$id}#` })),
+})
+
 export const SyncQuery = request({
   cursor: Type.Optional(CursorInput),
-  limit: Type.Integer({ minimum: 1, maximum: 1000, default: 100 }),
-  wait: Type.Integer({ minimum: 0, maximum: 30, default: 0, description: 'Seconds.' }),
+  limit: PageSize,
+  wait: Type.Integer({
+    minimum: 0,
+    maximum: 30,
+    default: 0,
+    description: 'Seconds to wait where nothing has happened yet.',
+  }),
 })
 export type SyncQuery = Static<typeof SyncQuery>
 
 export const SyncPage = reply(
   { events: Type.Array(ref(Event)), cursor: Cursor, more: Type.Boolean() },
-  { $id: 'SyncPage' },
+  {
+    $id: 'SyncPage',
+    description: 'Events in order; the next page begins at `cursor`, and `more` says whether it has any.',
+  },
 )
 export type SyncPage = Static<typeof SyncPage>
 
 export const SocketQuery = request({ cursor: Type.Optional(CursorInput) })
+
+/** For the route of the socket: what goes over it once it is open. */
+export const socketFrames = {
+  'x-websocket': {
+    subprotocol: 'messenger.v1',
+    sends: { $ref: '#/components/schemas/ClientFrame' },
+    receives: { $ref: '#/components/schemas/ServerFrame' },
+  },
+}

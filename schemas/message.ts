@@ -3,6 +3,7 @@ import {
   ClientId,
   ContentInput,
   Id,
+  idOf,
   Metadata,
   PageSize,
   ref,
@@ -37,7 +38,13 @@ export const Message = reply(message, {
 })
 export type Message = Static<typeof Message>
 
-export const SentMessage = reply({ status: stringEnum(['sent']), ...message }, { $id: 'SentMessage' })
+export const SentMessage = reply(
+  { status: stringEnum(['sent']), ...message },
+  {
+    $id: 'SentMessage',
+    description: 'The message as it is stored.',
+  },
+)
 export type SentMessage = Static<typeof SentMessage>
 
 export const sendMembers = {
@@ -57,13 +64,39 @@ export type SendRequest = Static<typeof SendRequest>
 
 export const SendHeaders = Type.Object({ 'idempotency-key': Type.Optional(ClientId) })
 
-export const EditRequest = request({ content: ContentInput }, { $id: 'EditRequest' })
+export const EditRequest = request(
+  { content: ContentInput },
+  { $id: 'EditRequest', description: 'The new content.' },
+)
+
+export const MessageParams = request({ id: idOf('message') })
 
 export const MessageList = Type.Array(ref(Message), { $id: 'MessageList', description: 'Oldest first.' })
 
+/** In reply to a page of messages. */
+export const pageHeaders = {
+  Link: Type.String({
+    description:
+      'The pages beside this one (RFC 8288): `rel="prev"` to older, `rel="next"` to newer messages.',
+  }),
+}
+
+/** In reply to a send. */
+export const sentHeaders = {
+  'Idempotent-Replayed': stringEnum(['true'], {
+    description: 'Only for a repeat: the message is the original.',
+  }),
+}
+
 export const PageQuery = request({
   limit: PageSize,
-  before: Type.Optional(Id),
-  after: Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })),
+  before: Type.Optional({ ...Id, description: 'A message id: the newest messages below it.' }),
+  after: Type.Optional(
+    Type.Integer({
+      minimum: 0,
+      maximum: Number.MAX_SAFE_INTEGER,
+      description: 'A message id: the oldest messages past it. Not together with `before`.',
+    }),
+  ),
 })
 export type PageQuery = Static<typeof PageQuery>

@@ -9,7 +9,7 @@ import {
   UsersQuery,
 } from '../../schemas/account.ts'
 import { NoContent, NoQuery, ref } from '../../schemas/common.ts'
-import { bearerToken, bodyProblems, openProblems } from '../../schemas/problem.ts'
+import { bearerToken, bodyCodes, readProblems, writeProblems } from '../../schemas/problem.ts'
 import { login, logout, renewToken, setPassword } from '../chat/accounts.ts'
 import { findPeople, getMe } from '../chat/people.ts'
 
@@ -24,11 +24,14 @@ export const accountRoutes: FastifyPluginAsyncTypebox = async (app) => {
       schema: {
         operationId: 'login',
         summary: 'Log in by name; makes the account if absent',
+        description:
+          'Without a password where the account has none and the server runs with `AUTH_MODE=open`.',
         tags,
+        security: [],
         body: ref(LoginRequest),
         response: {
           200: ref(Session),
-          ...bodyProblems('PASSWORD_REQUIRED', 'INVALID_CREDENTIALS', 'RATE_LIMITED'),
+          ...writeProblems('VALIDATION_FAILED', 'PASSWORD_REQUIRED', 'INVALID_CREDENTIALS', 'RATE_LIMITED'),
         },
       },
     },
@@ -42,10 +45,12 @@ export const accountRoutes: FastifyPluginAsyncTypebox = async (app) => {
       schema: {
         operationId: 'renewToken',
         summary: 'A fresh token for a valid one',
+        description:
+          'The token that asks stays valid until it ends. On an open socket a fresh one is handed over with an `auth` frame.',
         tags,
         security: bearerToken,
         querystring: NoQuery,
-        response: { 200: ref(Session), ...openProblems('UNAUTHORIZED') },
+        response: { 200: ref(Session), ...readProblems('VALIDATION_FAILED', 'UNAUTHORIZED', ...bodyCodes) },
       },
     },
     (request) => renewToken(app.chat, app.tokens, request.me),
@@ -58,10 +63,11 @@ export const accountRoutes: FastifyPluginAsyncTypebox = async (app) => {
       schema: {
         operationId: 'logout',
         summary: 'Revoke this token, or all of mine; their sockets close',
+        description: 'The token ends at once, and so do the sockets that were opened with it.',
         tags,
         security: bearerToken,
         querystring: LogoutQuery,
-        response: { 204: NoContent, ...openProblems('UNAUTHORIZED') },
+        response: { 204: NoContent, ...writeProblems('VALIDATION_FAILED', 'UNAUTHORIZED') },
       },
     },
     async (request, reply) => {
@@ -77,9 +83,10 @@ export const accountRoutes: FastifyPluginAsyncTypebox = async (app) => {
       schema: {
         operationId: 'getMe',
         summary: 'My account',
+        description: 'Whose token this is: also the way to find out whether it still holds.',
         tags,
         security: bearerToken,
-        response: { 200: ref(Me), ...openProblems('UNAUTHORIZED') },
+        response: { 200: ref(Me), ...readProblems('UNAUTHORIZED') },
       },
     },
     (request) => getMe(app.chat, request.me),
@@ -92,12 +99,14 @@ export const accountRoutes: FastifyPluginAsyncTypebox = async (app) => {
       schema: {
         operationId: 'setPassword',
         summary: 'Set or change my password; my other tokens end',
+        description:
+          'An account that has a password needs it as `current_password`. The token that asks stays valid.',
         tags,
         security: bearerToken,
         body: ref(PasswordRequest),
         response: {
           204: NoContent,
-          ...bodyProblems('UNAUTHORIZED', 'INVALID_CREDENTIALS', 'RATE_LIMITED'),
+          ...writeProblems('VALIDATION_FAILED', 'UNAUTHORIZED', 'INVALID_CREDENTIALS', 'RATE_LIMITED'),
         },
       },
     },
@@ -114,10 +123,11 @@ export const accountRoutes: FastifyPluginAsyncTypebox = async (app) => {
       schema: {
         operationId: 'findUsers',
         summary: 'People to write to, by the beginning of their name',
+        description: 'By name, as many as `limit`; with an empty `prefix` the first of all.',
         tags,
         security: bearerToken,
         querystring: UsersQuery,
-        response: { 200: ref(UserList), ...openProblems('UNAUTHORIZED') },
+        response: { 200: ref(UserList), ...readProblems('VALIDATION_FAILED', 'UNAUTHORIZED') },
       },
     },
     (request) => findPeople(app.chat, request.query),

@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { NoContent, ref, UsernameParams } from '../../schemas/common.ts'
 import { Block, BlockList } from '../../schemas/conversation.ts'
-import { bearerToken, openProblems } from '../../schemas/problem.ts'
+import { bearerToken, readProblems, writeProblems } from '../../schemas/problem.ts'
 import { blockUser, listBlocks, unblockUser } from '../chat/blocks.ts'
 
 const tags = ['Blocks']
@@ -16,10 +16,15 @@ export const blockRoutes: FastifyPluginAsyncTypebox = async (app) => {
       schema: {
         operationId: 'blockUser',
         summary: 'Block somebody in our direct conversation',
+        description:
+          'Neither of the two can send to the other from now on, nor sees the other’s presence, typing or receipts. To block again changes nothing.',
         tags,
         security: bearerToken,
         params: UsernameParams,
-        response: { 200: ref(Block), ...openProblems('UNAUTHORIZED', 'USER_NOT_FOUND') },
+        response: {
+          200: ref(Block),
+          ...writeProblems('VALIDATION_FAILED', 'UNAUTHORIZED', 'USER_NOT_FOUND'),
+        },
       },
     },
     ({ me, params }) => blockUser(app.chat, me, params.username),
@@ -32,10 +37,11 @@ export const blockRoutes: FastifyPluginAsyncTypebox = async (app) => {
       schema: {
         operationId: 'unblockUser',
         summary: 'End a block',
+        description: 'Where there is no block, nothing changes.',
         tags,
         security: bearerToken,
         params: UsernameParams,
-        response: { 204: NoContent, ...openProblems('UNAUTHORIZED', 'USER_NOT_FOUND') },
+        response: { 204: NoContent, ...writeProblems('VALIDATION_FAILED', 'UNAUTHORIZED', 'USER_NOT_FOUND') },
       },
     },
     async ({ me, params }, reply) => {
@@ -51,9 +57,10 @@ export const blockRoutes: FastifyPluginAsyncTypebox = async (app) => {
       schema: {
         operationId: 'listBlocks',
         summary: 'Whom I block',
+        description: 'The latest first.',
         tags,
         security: bearerToken,
-        response: { 200: ref(BlockList), ...openProblems('UNAUTHORIZED') },
+        response: { 200: ref(BlockList), ...readProblems('UNAUTHORIZED') },
       },
     },
     ({ me }) => listBlocks(app.chat, me),

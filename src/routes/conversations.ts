@@ -1,5 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { IdParams, ref } from '../../schemas/common.ts'
+import { ConversationParams, ref, withHeaders } from '../../schemas/common.ts'
 import {
   Conversation,
   ConversationList,
@@ -8,8 +8,8 @@ import {
   Receipt,
   ReceiptRequest,
 } from '../../schemas/conversation.ts'
-import { MessageList, PageQuery } from '../../schemas/message.ts'
-import { bearerToken, bodyProblems, openProblems } from '../../schemas/problem.ts'
+import { MessageList, PageQuery, pageHeaders } from '../../schemas/message.ts'
+import { bearerToken, readProblems, writeProblems } from '../../schemas/problem.ts'
 import { getConversation, listConversations, listMembers } from '../chat/conversations.ts'
 import { historyOf } from '../chat/history.ts'
 import { markReceipt } from '../chat/receipts.ts'
@@ -32,7 +32,7 @@ export const conversationRoutes: FastifyPluginAsyncTypebox = async (app) => {
         tags,
         security: bearerToken,
         querystring: ConversationsQuery,
-        response: { 200: ref(ConversationList), ...openProblems('UNAUTHORIZED') },
+        response: { 200: ref(ConversationList), ...readProblems('VALIDATION_FAILED', 'UNAUTHORIZED') },
       },
     },
     ({ me, query }) => listConversations(app.chat, me, query),
@@ -45,10 +45,14 @@ export const conversationRoutes: FastifyPluginAsyncTypebox = async (app) => {
       schema: {
         operationId: 'getConversation',
         summary: 'One of my conversations',
+        description: 'One that I left is shown as I left it.',
         tags,
         security: bearerToken,
-        params: IdParams,
-        response: { 200: ref(Conversation), ...openProblems('UNAUTHORIZED', 'CONVERSATION_NOT_FOUND') },
+        params: ConversationParams,
+        response: {
+          200: ref(Conversation),
+          ...readProblems('VALIDATION_FAILED', 'UNAUTHORIZED', 'CONVERSATION_NOT_FOUND'),
+        },
       },
     },
     ({ me, params }) => getConversation(app.chat, me, params.id),
@@ -64,9 +68,12 @@ export const conversationRoutes: FastifyPluginAsyncTypebox = async (app) => {
         description: 'The newest page unless told otherwise; `Link` names the pages beside it.',
         tags,
         security: bearerToken,
-        params: IdParams,
+        params: ConversationParams,
         querystring: PageQuery,
-        response: { 200: ref(MessageList), ...openProblems('UNAUTHORIZED', 'CONVERSATION_NOT_FOUND') },
+        response: {
+          200: withHeaders(MessageList, pageHeaders),
+          ...readProblems('VALIDATION_FAILED', 'UNAUTHORIZED', 'CONVERSATION_NOT_FOUND'),
+        },
       },
     },
     async (request, reply) =>
@@ -80,10 +87,14 @@ export const conversationRoutes: FastifyPluginAsyncTypebox = async (app) => {
       schema: {
         operationId: 'listMembers',
         summary: 'Who is in a conversation, with role and marks',
+        description: 'The oldest member first. For a conversation that I left: nobody.',
         tags,
         security: bearerToken,
-        params: IdParams,
-        response: { 200: ref(MemberList), ...openProblems('UNAUTHORIZED', 'CONVERSATION_NOT_FOUND') },
+        params: ConversationParams,
+        response: {
+          200: ref(MemberList),
+          ...readProblems('VALIDATION_FAILED', 'UNAUTHORIZED', 'CONVERSATION_NOT_FOUND'),
+        },
       },
     },
     ({ me, params }) => listMembers(app.chat, me, params.id),
@@ -100,11 +111,11 @@ export const conversationRoutes: FastifyPluginAsyncTypebox = async (app) => {
           'They are clamped to the newest message, and what is read is delivered. The answer is where they are.',
         tags,
         security: bearerToken,
-        params: IdParams,
+        params: ConversationParams,
         body: ref(ReceiptRequest),
         response: {
           200: ref(Receipt),
-          ...bodyProblems('UNAUTHORIZED', 'FORBIDDEN', 'CONVERSATION_NOT_FOUND'),
+          ...writeProblems('VALIDATION_FAILED', 'UNAUTHORIZED', 'FORBIDDEN', 'CONVERSATION_NOT_FOUND'),
         },
       },
     },

@@ -1,7 +1,13 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { IdParams, NoContent, ref } from '../../schemas/common.ts'
-import { Conversation, GroupMemberParams, GroupRequest, RenameRequest } from '../../schemas/conversation.ts'
-import { bearerToken, bodyProblems, openProblems } from '../../schemas/problem.ts'
+import { NoContent, ref } from '../../schemas/common.ts'
+import {
+  Conversation,
+  GroupMemberParams,
+  GroupParams,
+  GroupRequest,
+  RenameRequest,
+} from '../../schemas/conversation.ts'
+import { bearerToken, writeProblems } from '../../schemas/problem.ts'
 import { addMember, createGroup, removeMember, renameGroup } from '../chat/groups.ts'
 
 const tags = ['Groups']
@@ -16,10 +22,14 @@ export const groupRoutes: FastifyPluginAsyncTypebox = async (app) => {
       schema: {
         operationId: 'createGroup',
         summary: 'Make a group, which I own',
+        description: 'The group has me, its owner, and the named: 256 members at most.',
         tags,
         security: bearerToken,
         body: ref(GroupRequest),
-        response: { 200: ref(Conversation), ...bodyProblems('UNAUTHORIZED', 'BLOCKED', 'USER_NOT_FOUND') },
+        response: {
+          200: ref(Conversation),
+          ...writeProblems('VALIDATION_FAILED', 'UNAUTHORIZED', 'BLOCKED', 'USER_NOT_FOUND'),
+        },
       },
     },
     ({ me, body }) => createGroup(app.chat, me, body),
@@ -32,13 +42,14 @@ export const groupRoutes: FastifyPluginAsyncTypebox = async (app) => {
       schema: {
         operationId: 'renameGroup',
         summary: 'Give my group another title',
+        description: 'Only its owner may. The same title again changes nothing.',
         tags,
         security: bearerToken,
-        params: IdParams,
+        params: GroupParams,
         body: ref(RenameRequest),
         response: {
           200: ref(Conversation),
-          ...bodyProblems('UNAUTHORIZED', 'FORBIDDEN', 'CONVERSATION_NOT_FOUND'),
+          ...writeProblems('VALIDATION_FAILED', 'UNAUTHORIZED', 'FORBIDDEN', 'CONVERSATION_NOT_FOUND'),
         },
       },
     },
@@ -52,12 +63,14 @@ export const groupRoutes: FastifyPluginAsyncTypebox = async (app) => {
       schema: {
         operationId: 'addMember',
         summary: 'Add somebody to my group',
+        description: 'Only its owner may. To add a member again changes nothing.',
         tags,
         security: bearerToken,
         params: GroupMemberParams,
         response: {
           200: ref(Conversation),
-          ...openProblems(
+          ...writeProblems(
+            'VALIDATION_FAILED',
             'UNAUTHORIZED',
             'FORBIDDEN',
             'BLOCKED',
@@ -78,12 +91,20 @@ export const groupRoutes: FastifyPluginAsyncTypebox = async (app) => {
       schema: {
         operationId: 'removeMember',
         summary: 'Take somebody out of my group, or leave one by my own name',
+        description:
+          'Only its owner may take out others; anybody may leave. When the owner leaves, the oldest member inherits.',
         tags,
         security: bearerToken,
         params: GroupMemberParams,
         response: {
           204: NoContent,
-          ...openProblems('UNAUTHORIZED', 'FORBIDDEN', 'CONVERSATION_NOT_FOUND', 'USER_NOT_FOUND'),
+          ...writeProblems(
+            'VALIDATION_FAILED',
+            'UNAUTHORIZED',
+            'FORBIDDEN',
+            'CONVERSATION_NOT_FOUND',
+            'USER_NOT_FOUND',
+          ),
         },
       },
     },

@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Health } from '../../schemas/health.ts'
 import { ref } from '../../schemas/common.ts'
-import { problems } from '../../schemas/problem.ts'
+import { problems, readProblems } from '../../schemas/problem.ts'
 import { checkReady } from '../chat/health.ts'
 
 const tags = ['Operation']
@@ -14,8 +14,10 @@ export const healthRoutes: FastifyPluginAsyncTypebox = async (app) => {
       schema: {
         operationId: 'getLive',
         summary: 'Whether the process answers',
+        description: 'Looks at nothing else.',
         tags,
-        response: { 200: ref(Health) },
+        security: [],
+        response: { 200: ref(Health), ...problems('SHUTTING_DOWN') },
       },
     },
     () => ({ status: 'ok' as const }),
@@ -28,8 +30,10 @@ export const healthRoutes: FastifyPluginAsyncTypebox = async (app) => {
       schema: {
         operationId: 'getReady',
         summary: 'Whether messages can be stored and read',
+        description: 'Reads from the database, and writes what changes nothing.',
         tags,
-        response: { 200: ref(Health), ...problems('STORAGE_UNAVAILABLE', 'OVERLOADED', 'SHUTTING_DOWN') },
+        security: [],
+        response: { 200: ref(Health), ...readProblems('OVERLOADED') },
       },
     },
     async () => {

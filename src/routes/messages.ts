@@ -1,15 +1,18 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { IdParams, ref, UsernameParams } from '../../schemas/common.ts'
+import { ref, UsernameParams, withHeaders } from '../../schemas/common.ts'
 import {
   EditRequest,
   Message,
   MessageList,
+  MessageParams,
   PageQuery,
+  pageHeaders,
   SendHeaders,
   SendRequest,
   SentMessage,
+  sentHeaders,
 } from '../../schemas/message.ts'
-import { bearerToken, bodyProblems, openProblems } from '../../schemas/problem.ts'
+import { bearerToken, readProblems, writeProblems } from '../../schemas/problem.ts'
 import { historyWith } from '../chat/history.ts'
 import { deleteMessage, editMessage } from '../chat/revise.ts'
 import { send } from '../chat/send.ts'
@@ -35,8 +38,9 @@ export const messageRoutes: FastifyPluginAsyncTypebox = async (app) => {
         headers: SendHeaders,
         body: ref(SendRequest),
         response: {
-          200: ref(SentMessage),
-          ...bodyProblems(
+          200: withHeaders(SentMessage, sentHeaders),
+          ...writeProblems(
+            'VALIDATION_FAILED',
             'UNAUTHORIZED',
             'FORBIDDEN',
             'BLOCKED',
@@ -76,7 +80,10 @@ export const messageRoutes: FastifyPluginAsyncTypebox = async (app) => {
         security: bearerToken,
         params: UsernameParams,
         querystring: PageQuery,
-        response: { 200: ref(MessageList), ...openProblems('UNAUTHORIZED', 'USER_NOT_FOUND') },
+        response: {
+          200: withHeaders(MessageList, pageHeaders),
+          ...readProblems('VALIDATION_FAILED', 'UNAUTHORIZED', 'USER_NOT_FOUND'),
+        },
       },
     },
     async (request, reply) =>
@@ -94,13 +101,16 @@ export const messageRoutes: FastifyPluginAsyncTypebox = async (app) => {
       schema: {
         operationId: 'editMessage',
         summary: 'Replace the content of my message',
+        description:
+          'Everybody who has the message gets it anew, with `edited_at`. The same content again changes nothing.',
         tags,
         security: bearerToken,
-        params: IdParams,
+        params: MessageParams,
         body: ref(EditRequest),
         response: {
           200: ref(Message),
-          ...bodyProblems(
+          ...writeProblems(
+            'VALIDATION_FAILED',
             'UNAUTHORIZED',
             'FORBIDDEN',
             'BLOCKED',
@@ -121,10 +131,15 @@ export const messageRoutes: FastifyPluginAsyncTypebox = async (app) => {
       schema: {
         operationId: 'deleteMessage',
         summary: 'Empty my message; it keeps its place',
+        description:
+          'Everybody who has the message gets it anew, with empty content and `deleted_at`. To delete it again changes nothing.',
         tags,
         security: bearerToken,
-        params: IdParams,
-        response: { 200: ref(Message), ...openProblems('UNAUTHORIZED', 'FORBIDDEN', 'MESSAGE_NOT_FOUND') },
+        params: MessageParams,
+        response: {
+          200: ref(Message),
+          ...writeProblems('VALIDATION_FAILED', 'UNAUTHORIZED', 'FORBIDDEN', 'MESSAGE_NOT_FOUND'),
+        },
       },
     },
     ({ me, params }) => deleteMessage(app.chat, me, { message_id: params.id }),

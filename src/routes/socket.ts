@@ -1,9 +1,9 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyRequest } from 'fastify'
 import { PROTOCOL } from '../../plugins/websocket.ts'
-import { SocketQuery } from '../../schemas/frames.ts'
-import { NoContent } from '../../schemas/common.ts'
-import { bearerToken, openProblems } from '../../schemas/problem.ts'
+import { socketFrames, SocketQuery } from '../../schemas/frames.ts'
+import { Upgraded } from '../../schemas/common.ts'
+import { bearerToken, readProblems } from '../../schemas/problem.ts'
 import { readHead } from '../chat/conversations.ts'
 import { listOf } from '../config.ts'
 import { AppError, invalid } from '../errors.ts'
@@ -37,13 +37,22 @@ export const socketRoutes: FastifyPluginAsyncTypebox = async (app) => {
     ],
     schema: {
       operationId: 'connect',
-      summary: 'The WebSocket; AsyncAPI and PROTOCOL.md describe its frames',
+      summary: 'The WebSocket; `/asyncapi.json` describes its frames',
+      description:
+        'Offer the subprotocol `messenger.v1`. A browser, which can’t set a header, offers its token beside it as `bearer.` and the token. Without a subprotocol the socket only sends and receives direct messages.',
       tags: ['Stream'],
       security: bearerToken,
       querystring: SocketQuery,
+      ...socketFrames,
       response: {
-        101: NoContent,
-        ...openProblems('UNAUTHORIZED', 'ORIGIN_NOT_ALLOWED', 'UPGRADE_REQUIRED'),
+        101: Upgraded,
+        ...readProblems(
+          'VALIDATION_FAILED',
+          'UNAUTHORIZED',
+          'ORIGIN_NOT_ALLOWED',
+          'UPGRADE_REQUIRED',
+          'OVERLOADED',
+        ),
       },
     },
     wsHandler: (socket, request) => {

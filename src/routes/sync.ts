@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { ref } from '../../schemas/common.ts'
 import { SyncPage, SyncQuery } from '../../schemas/frames.ts'
-import { bearerToken, openProblems } from '../../schemas/problem.ts'
+import { bearerToken, readProblems } from '../../schemas/problem.ts'
 import { sync } from '../chat/sync.ts'
 
 export const syncRoutes: FastifyPluginAsyncTypebox = async (app) => {
@@ -17,7 +17,10 @@ export const syncRoutes: FastifyPluginAsyncTypebox = async (app) => {
         tags: ['Stream'],
         security: bearerToken,
         querystring: SyncQuery,
-        response: { 200: ref(SyncPage), ...openProblems('UNAUTHORIZED', 'CURSOR_UNKNOWN') },
+        response: {
+          200: ref(SyncPage),
+          ...readProblems('VALIDATION_FAILED', 'UNAUTHORIZED', 'CURSOR_UNKNOWN'),
+        },
       },
     },
     ({ me, query }) => sync(app.chat, me, query, (who) => app.sockets.hub.waitFor(who)),
