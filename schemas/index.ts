@@ -1,6 +1,7 @@
 import { Kind, type TSchema } from '@sinclair/typebox'
 import * as account from './account.ts'
 import * as conversation from './conversation.ts'
+import * as document from './document.ts'
 import * as frames from './frames.ts'
 import * as health from './health.ts'
 import * as message from './message.ts'
@@ -10,7 +11,7 @@ const isNamed = (value: unknown): value is TSchema & { $id: string } =>
   typeof value === 'object' && value !== null && Kind in value && '$id' in value
 
 /** Every named schema: what validators and documents look up by `$ref`. */
-export const namedSchemas = [account, conversation, frames, health, message, problem]
+export const namedSchemas = [account, conversation, document, frames, health, message, problem]
   .flatMap((module) => Object.values(module))
   .concat(Object.values(frames.clientFrames))
   .filter(isNamed)

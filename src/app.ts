@@ -7,6 +7,7 @@ import { database } from '../plugins/database.ts'
 import { errors, onClientError, onFrameworkError } from '../plugins/errors.ts'
 import { metrics } from '../plugins/metrics.ts'
 import { overload } from '../plugins/overload.ts'
+import { openapi } from '../plugins/openapi.ts'
 import { realtime } from '../plugins/realtime.ts'
 import { requestLog } from '../plugins/request-log.ts'
 import { validation } from '../plugins/validation.ts'
@@ -16,6 +17,7 @@ import { maxFrameBytes } from './realtime/socket-server.ts'
 import { accountRoutes } from './routes/accounts.ts'
 import { blockRoutes } from './routes/blocks.ts'
 import { conversationRoutes } from './routes/conversations.ts'
+import { documentRoutes } from './routes/documents.ts'
 import { groupRoutes } from './routes/groups.ts'
 import { healthRoutes } from './routes/health.ts'
 import { messageRoutes } from './routes/messages.ts'
@@ -51,6 +53,7 @@ export const buildApp = async (config: Config, options: Pick<FastifyServerOption
   await app.register(errors)
   await app.register(closing)
   await app.register(validation)
+  await app.register(openapi)
   if (config.CORS_ORIGINS !== '') {
     await app.register(cors, {
       origin: listOf(config.CORS_ORIGINS),
@@ -74,6 +77,7 @@ export const buildApp = async (config: Config, options: Pick<FastifyServerOption
   await app.register(socketRoutes)
   await app.register(healthRoutes)
   await app.register(metricsRoutes)
+  await app.register(documentRoutes)
   app.refuseOtherMethods()
 
   await app.ready()

@@ -1,0 +1,30 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type App, buildApp } from '../src/app.ts'
+import { loadConfig } from '../src/config.ts'
+
+/** Every file that is made from the code, by its path, and what makes it. */
+export const generated: Record<string, (app: App) => string> = {
+  'docs/openapi.json': (app) => json(app.swagger()),
+}
+
+const json = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`
+
+/** @returns the text of each generated file. */
+export const generate = async (): Promise<Map<string, string>> => {
+  const folder = await mkdtemp(join(tmpdir(), 'messenger-'))
+  try {
+    const app = await buildApp(loadConfig({ DATABASE_URL: `sqlite:${join(folder, 'messenger.db')}` }))
+    const files = new Map(Object.entries(generated).map(([path, make]) => [path, make(app)]))
+    await app.close()
+    return files
+  } finally {
+    await rm(folder, { recursive: true })
+  }
+}
+
+if (import.meta.main) {
+  const root = new URL('..', import.meta.url)
+  for (const [path, text] of await generate()) await writeFile(new URL(path, root), text)
+}

@@ -1,0 +1,25 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { ref } from '../../schemas/common.ts'
+import { Document } from '../../schemas/document.ts'
+import { problems } from '../../schemas/problem.ts'
+
+const tags = ['Operation']
+
+/** What describes the interface; each is made when it is first asked for. */
+export const documentRoutes: FastifyPluginAsyncTypebox = async (app) => {
+  app.get(
+    '/openapi.json',
+    {
+      schema: {
+        operationId: 'getOpenApi',
+        summary: 'The HTTP API, as OpenAPI 3.1',
+        description: 'This document.',
+        tags,
+        security: [],
+        response: { 200: ref(Document), ...problems('SHUTTING_DOWN') },
+      },
+      serializerCompiler: () => (document) => JSON.stringify(document),
+    },
+    () => app.swagger(),
+  )
+}
