@@ -1,5 +1,4 @@
 import { Type } from '@sinclair/typebox'
-import { TypeCompiler } from '@sinclair/typebox/compiler'
 import { Id, ref, reply, request, type Static, Timestamp, Username, UsernameInput } from './common.ts'
 
 export const User = reply({ id: Id, username: Username }, { $id: 'User', description: 'A person.' })
@@ -68,6 +67,3 @@ export const TokenClaims = Type.Object({
   exp: Type.Integer(),
 })
 export type TokenClaims = Static<typeof TokenClaims>
-
-const claims = TypeCompiler.Compile(TokenClaims)
-export const isTokenClaims = (value: unknown): value is TokenClaims => claims.Check(value)

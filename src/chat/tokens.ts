@@ -2,9 +2,10 @@ import { createCache } from '../cache.ts'
 import { randomBytes } from 'node:crypto'
 import type { Reader } from '../../db/query.ts'
 import * as users from '../../db/queries/users.ts'
-import { isTokenClaims, type Session, type TokenClaims } from '../../schemas/account.ts'
+import { type Session, TokenClaims } from '../../schemas/account.ts'
 import { AppError } from '../errors.ts'
 import type { Bus } from '../realtime/bus.ts'
+import { lazyValidator, strictAjv } from '../validation.ts'
 import type { Identity } from './context.ts'
 
 /** Signs and verifies JSON Web Tokens (RFC 7519); `verify` throws for whatever is wrong with one. */
@@ -90,6 +91,9 @@ export type Tokens = Awaited<ReturnType<typeof createTokens>>
 
 export const unauthorized = (detail: string) => new AppError('UNAUTHORIZED', detail)
 
+const validClaims = lazyValidator(() => strictAjv.compile(TokenClaims))
+const isClaims = (claims: unknown): claims is TokenClaims => validClaims(claims)
+
 const check = (signer: Signer, token: string): TokenClaims => {
   let claims: unknown
   try {
@@ -97,7 +101,7 @@ const check = (signer: Signer, token: string): TokenClaims => {
   } catch {
     throw unauthorized('The token is not valid, or has expired.')
   }
-  if (!isTokenClaims(claims) || claims.sub !== String(claims.user_id))
+  if (!isClaims(claims) || claims.sub !== String(claims.user_id))
     throw unauthorized('The token is not one of ours.')
   return claims
 }

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { Socket } from 'node:net'
+import type { ValidateFunction } from 'ajv'
 import type { WebSocket } from 'ws'
 import { type ClientFrames, clientFrames, type Hello } from '../../schemas/frames.ts'
 import { MAX_METADATA_BYTES } from '../chat/content.ts'
@@ -8,7 +9,7 @@ import { cursorUnknown } from '../chat/sync.ts'
 import type { Tokens } from '../chat/tokens.ts'
 import type { Config } from '../config.ts'
 import { AppError, type CloseCode, problem } from '../errors.ts'
-import { createStrictAjv, fieldErrors } from '../validation.ts'
+import { fieldErrors, lazyValidator, strictAjv } from '../validation.ts'
 import { Connection } from './connection.ts'
 import { Hub } from './hub.ts'
 import { Presence } from './presence.ts'
@@ -151,11 +152,10 @@ export class SocketServer {
   }
 }
 
-const createChecks = () => {
-  const ajv = createStrictAjv()
-  return Object.fromEntries(
+const createChecks = () =>
+  Object.fromEntries(
     Object.entries(clientFrames).map(([type, schema]) => {
-      const validate = ajv.getSchema(schema.$id as string) as ReturnType<typeof ajv.compile>
+      const validate = lazyValidator(() => strictAjv.getSchema(schema.$id as string) as ValidateFunction)
       const check = (frame: unknown) => {
         if (validate(frame)) return
         const errors = fieldErrors(validate.errors)
@@ -165,4 +165,3 @@ const createChecks = () => {
       return [type, check]
     }),
   )
-}
