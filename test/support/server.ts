@@ -9,6 +9,7 @@ import type { Message, SentMessage } from '../../schemas/message.ts'
 import type { Problem } from '../../schemas/problem.ts'
 import { buildApp } from '../../src/app.ts'
 import { loadConfig } from '../../src/config.ts'
+import { readRows } from './database.ts'
 import { connect, type SocketOptions } from './socket.ts'
 
 export type Env = Record<string, string>
@@ -20,9 +21,12 @@ export const temporaryFolder = async (t: Test): Promise<string> => {
   return folder
 }
 
-/** Starts an app that listens on a free port, on a database of its own, until the test ends. */
-export const startServer = async (t: Test, env: Env = {}) => {
-  const folder = await temporaryFolder(t)
+/**
+ * Starts an app that listens on a free port until the test ends.
+ * @param given the folder of another server that was closed; else the database is its own
+ */
+export const startServer = async (t: Test, env: Env = {}, given?: string) => {
+  const folder = given ?? (await temporaryFolder(t))
   const config = loadConfig({
     DATABASE_URL: `sqlite:${join(folder, 'messenger.db')}`,
     LOG_LEVEL: 'silent',
@@ -37,6 +41,11 @@ export const startServer = async (t: Test, env: Env = {}) => {
     url,
     folder,
     config,
+    /** What anybody may call. */
+    call: <T = Problem>(method: string, path: string, options: CallOptions = {}) =>
+      call<T>(url, method, path, options),
+    /** Runs SQL on the file, over a connection of its own. */
+    rows: (sql: string) => readRows(join(folder, 'messenger.db'), sql),
     login: (username: string, password?: string) => login(t, url, username, password),
   }
 }
@@ -45,12 +54,14 @@ export type Server = Awaited<ReturnType<typeof startServer>>
 /** A reply whose body is read: `body` is undefined where there is none. */
 export type Reply<T = unknown> = { status: number; headers: Headers; body: T }
 
+export type CallOptions = { token?: string; body?: unknown; headers?: Record<string, string> }
+
 /** Calls the HTTP API. A body that is text or bytes is sent as it is. */
 export const call = async <T = Problem>(
   url: string,
   method: string,
   path: string,
-  { token, body, headers = {} }: { token?: string; body?: unknown; headers?: Record<string, string> } = {},
+  { token, body, headers = {} }: CallOptions = {},
 ): Promise<Reply<T>> => {
   const isRaw = typeof body === 'string' || body instanceof Uint8Array
   const reply = await fetch(url + path, {

@@ -1,6 +1,8 @@
 import { once } from 'node:events'
+import type { IncomingMessage } from 'node:http'
 import type { Test } from 'tap'
 import { WebSocket } from 'ws'
+import type { Problem } from '../../schemas/problem.ts'
 import type { ServerFrame } from '../../schemas/frames.ts'
 
 export type SocketOptions = {
@@ -26,7 +28,10 @@ export const connect = async (t: Test, url: string, token: string, options: Sock
   t.teardown(() => socket.terminate())
   const frames: ServerFrame[] = []
   let taken = 0
-  let notify = () => {}
+  const waiting: (() => void)[] = []
+  const notify = () => {
+    for (const wake of waiting.splice(0)) wake()
+  }
   let ended = false
   const closed = new Promise<{ code: number; reason: string }>((resolve) => {
     socket.on('close', (code, reason) => {
@@ -48,9 +53,7 @@ export const connect = async (t: Test, url: string, token: string, options: Sock
 
   const change = async (what: string) => {
     if (ended) throw new Error(`the socket was closed while it waited for ${what}`)
-    await new Promise<void>((resolve) => {
-      notify = resolve
-    })
+    await new Promise<void>((resolve) => waiting.push(resolve))
   }
 
   const client = {
@@ -101,6 +104,20 @@ export const connect = async (t: Test, url: string, token: string, options: Sock
   return client
 }
 export type TestSocket = Awaited<ReturnType<typeof connect>>
+
+/** @returns how the server refused to open a socket: status, headers and problem. */
+export const refusedHandshake = async (
+  url: string,
+  headers: Record<string, string>,
+  protocols: string[] = [],
+) => {
+  const socket = new WebSocket(url, protocols, { headers })
+  socket.on('error', () => {})
+  const [, reply] = (await once(socket, 'unexpected-response')) as [unknown, IncomingMessage]
+  let text = ''
+  for await (const chunk of reply) text += chunk
+  return { status: reply.statusCode, headers: reply.headers, body: JSON.parse(text) as Problem }
+}
 
 let asked = 0
 const answers = new Set(['ack', 'error', 'pong'])

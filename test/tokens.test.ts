@@ -1,0 +1,235 @@
+import t from 'tap'
+import type { Session } from '../schemas/account.ts'
+import { startServer } from './support/server.ts'
+import { refusedHandshake } from './support/socket.ts'
+import { claimsOf, forgeToken, SECRET } from './support/token.ts'
+
+const server = await startServer(t, { JWT_SECRET: SECRET })
+const { url, call, login } = server
+
+t.test('a token says whose it is, and until when', async (t) => {
+  const alice = await login('alice')
+  const { iat, exp, ...claims } = claimsOf(alice.token)
+  t.match(claims, { sub: String(alice.id), user_id: alice.id, username: 'alice', jti: /./ })
+  t.equal(Number(exp) - Number(iat), 86_400)
+  t.equal(new Date(Number(exp) * 1000).toISOString(), alice.session.expires_at)
+})
+
+t.test('a protected call without a token is refused before anything else is looked at', async (t) => {
+  const headers: Record<string, string>[] = [{}, { authorization: '' }, { authorization: 'Bearer' }, { authorization: 'Basic YTpi' }]
+  for (const [method, path] of [
+    ['POST', '/send'],
+    ['GET', '/history/alice'],
+    ['GET', '/users/me'],
+    ['POST', '/token'],
+    ['POST', '/logout'],
+    ['PUT', '/users/me/password'],
+  ] as const) {
+    for (const given of headers) {
+      const body =
+        method === 'PUT'
+          ? { password: 'x' }
+          : path === '/send'
+            ? { receiver_username: 'x', content: 'x' }
+            : undefined
+      const reply = await call(method, path, { headers: given, ...(body && { body }) })
+      t.match(reply, { status: 401, body: { code: 'UNAUTHORIZED' } }, `${method} ${path}`)
+      t.equal(reply.headers.get('www-authenticate'), 'Bearer')
+    }
+  }
+})
+
+t.test('whatever is wrong with a token, it is a 401 over both doors', async (t) => {
+  const ann = await login('ann')
+  const good = claimsOf(ann.token)
+  const header = { alg: 'HS256', typ: 'JWT' }
+  const now = Math.floor(Date.now() / 1000)
+  const { exp: _, ...withoutEnd } = good
+  const { jti: __, ...withoutId } = good
+  const [head, payload, signature] = ann.token.split('.') as [string, string, string]
+  const forgeries: Record<string, string> = {
+    'of another secret': forgeToken(header, good, 'another secret of the same kind, long enough'),
+    'no algorithm': forgeToken({ alg: 'none' }, good),
+    'no algorithm and no signature': `${forgeToken({ alg: 'none' }, good).split('.').slice(0, 2).join('.')}.`,
+    'another algorithm': forgeToken({ alg: 'HS512', typ: 'JWT' }, good),
+    'an asymmetric algorithm': forgeToken({ alg: 'RS256', typ: 'JWT' }, good),
+    'a header that is no object': forgeToken('HS256', good),
+    'a critical extension': forgeToken({ ...header, crit: ['x'], x: 1 }, good),
+    'an odd critical extension': forgeToken({ ...header, crit: 7 }, good),
+    'a signature that is not base64url': `${head}.${payload}.%%%`,
+    'a signature cut short': `${head}.${payload}.${signature.slice(0, -4)}`,
+    'no signature': `${head}.${payload}`,
+    'a changed payload': `${head}.${forgeToken(header, { ...good, user_id: 1 }).split('.')[1]}.${signature}`,
+    'a payload that is not JSON': `${head}.bm90IGpzb24.${signature}`,
+    'a payload that is a list': forgeToken(header, [good]),
+    'a payload that is null': forgeToken(header, null),
+    'a payload that is text': forgeToken(header, 'me'),
+    'no end': forgeToken(header, withoutEnd),
+    'an end in text': forgeToken(header, { ...good, exp: String(now + 60) }),
+    'an end that is past': forgeToken(header, { ...good, iat: now - 60, exp: now - 30 }),
+    'a start to come': forgeToken(header, { ...good, nbf: now + 600 }),
+    'a start in text': forgeToken(header, { ...good, nbf: 'soon' }),
+    'no id': forgeToken(header, withoutId),
+    'an id of nobody': forgeToken(header, { ...good, jti: 'x.y' }),
+    'a user in text': forgeToken(header, { ...good, user_id: String(ann.id) }),
+    'another user than its subject': forgeToken(header, { ...good, sub: '999' }),
+    'a user that is not there': forgeToken(header, { ...good, sub: '999999', user_id: 999_999 }),
+    'another name': forgeToken(header, { ...good, username: 'alice' }),
+    'no token at all': 'x',
+    'three dots': '...',
+    'a long one': 'x'.repeat(8000),
+  }
+  for (const [what, token] of Object.entries(forgeries)) {
+    const reply = await call('GET', '/users/me', { token })
+    t.match(reply, { status: 401, body: { code: 'UNAUTHORIZED', status: 401 } }, what)
+    const handshake = await refusedHandshake(`${url}/ws`, { authorization: `Bearer ${token}` })
+    t.match(handshake, { status: 401, body: { code: 'UNAUTHORIZED' } }, `${what}, on a socket`)
+  }
+  t.equal(
+    (await call('GET', '/users/me', { token: forgeToken(header, good) })).status,
+    200,
+    'the right one is',
+  )
+})
+
+t.test('a token works with any spelling of Bearer, and never from the address', async (t) => {
+  const { token } = await login('ann')
+  t.equal((await call('GET', '/users/me', { headers: { authorization: `bearer  ${token}` } })).status, 200)
+  t.equal((await call('GET', `/users/me?token=${token}`)).status, 401)
+  t.match(await refusedHandshake(`${url}/ws?token=${token}`, {}), { status: 400 })
+})
+
+t.test('a fresh token comes for a valid one, and both go on', async (t) => {
+  const bea = await login('bea')
+  const { status, body } = await bea.call<Session>('POST', '/token')
+  t.equal(status, 200)
+  t.strictSame(body.user, bea.session.user)
+  t.not(body.token, bea.token)
+  t.equal((await call('GET', '/users/me', { token: body.token })).status, 200)
+  t.equal((await bea.call('GET', '/users/me')).status, 200)
+})
+
+t.test('who logs out has lost that token, and its sockets, and no other', async (t) => {
+  const cid = await login('cid')
+  const other = await login('cid')
+  const [gone, plain, stays] = [
+    await cid.connect(),
+    await cid.connect({ plain: true }),
+    await other.connect(),
+  ]
+  t.equal((await cid.call('POST', '/logout')).status, 204)
+  t.match(await gone.closed, { code: 4401 })
+  t.match(await plain.closed, { code: 4401 })
+  t.match(await cid.call('GET', '/users/me'), { status: 401, body: { code: 'UNAUTHORIZED' } })
+  t.equal((await cid.call('POST', '/logout')).status, 401)
+  t.equal((await other.call('GET', '/users/me')).status, 200)
+  t.equal((await stays.settle()).type, 'pong')
+  t.match(await refusedHandshake(`${url}/ws`, { authorization: `Bearer ${cid.token}` }), { status: 401 })
+})
+
+t.test('who logs out everywhere has lost all tokens', async (t) => {
+  const dan = await login('dan')
+  const other = await login('dan')
+  const sockets = [await dan.connect(), await other.connect({ plain: true })]
+  t.equal((await dan.call('POST', '/logout?everywhere=true')).status, 204)
+  for (const { closed } of sockets) t.match(await closed, { code: 4401 })
+  for (const { call } of [dan, other]) t.equal((await call('GET', '/users/me')).status, 401)
+  t.equal((await (await login('dan')).call('GET', '/users/me')).status, 200, 'a new login is welcome')
+})
+
+t.test('what was asked for before a token ended is answered before its socket closes', async (t) => {
+  const eve = await login('eve')
+  const socket = await eve.connect()
+  const logout = eve.call('POST', '/logout')
+  for (let n = 0; n < 50; n++) socket.send({ id: `s${n}`, receiver_username: 'eve', content: `${n}` })
+  t.equal((await logout).status, 204)
+  t.match(await socket.closed, { code: 4401 })
+  const acked = socket.frames.filter(({ type }) => type === 'ack').length
+  const again = await login('eve')
+  t.equal((await again.history('eve')).length, acked, 'stored is what was answered, and nothing else')
+})
+
+t.test('a revoked token stays so after a restart, and so does the secret', async (t) => {
+  const first = await startServer(t)
+  const fay = await first.login('fay')
+  const gil = await first.login('gil')
+  await fay.call('POST', '/logout')
+  await first.app.close()
+  const second = await startServer(t, {}, first.folder)
+  t.equal((await second.call('GET', '/users/me', { token: gil.token })).status, 200)
+  t.equal((await second.call('GET', '/users/me', { token: fay.token })).status, 401)
+})
+
+t.test('a token ends by itself: calls are refused, sockets closed', async (t) => {
+  const { login } = await startServer(t, { TOKEN_TTL: '1', HEARTBEAT_MS: '100' })
+  const hal = await login('hal')
+  const sockets = [await hal.connect(), await hal.connect({ plain: true })]
+  t.equal((await hal.call('GET', '/users/me')).status, 200)
+  for (const { closed } of sockets) t.match(await closed, { code: 4401 })
+  t.match(
+    await hal.call('GET', '/users/me'),
+    { status: 401, body: { code: 'UNAUTHORIZED' } },
+    'though it was seen before',
+  )
+})
+
+t.test('a socket goes on with the fresh token that it was given', async (t) => {
+  const { login } = await startServer(t, { TOKEN_TTL: '2', HEARTBEAT_MS: '100' })
+  const ida = await login('ida')
+  const socket = await ida.connect()
+  const control = await ida.connect()
+  const { body } = await ida.call<Session>('POST', '/token')
+  let { token } = body
+  // Renewed until the first token's other socket is closed for its end.
+  let ended = false
+  void control.closed.then(() => {
+    ended = true
+  })
+  while (!ended) {
+    const renewed = await socket.ask({ type: 'auth', token })
+    t.equal(renewed.type, 'ack')
+    token = (await ida.call<Session>('POST', '/token', undefined, { authorization: `Bearer ${token}` })).body
+      .token
+  }
+  t.equal((await socket.settle()).type, 'pong')
+})
+
+t.test('a socket takes a token of its own user only', async (t) => {
+  const joe = await login('joe')
+  const kim = await login('kim')
+  const socket = await joe.connect()
+  for (const token of [kim.token, 'nonsense']) {
+    t.match(await socket.ask({ type: 'auth', token }), {
+      type: 'error',
+      retryable: false,
+      problem: { code: 'UNAUTHORIZED', status: 401 },
+    })
+  }
+  await joe.send('joe', 'note')
+  t.match(await socket.wait('message'), { sender: 'joe' }, 'it goes on with the one it had')
+})
+
+t.test('a logout ends the socket that has the token by now, not the one that had it', async (t) => {
+  const lea = await login('lea')
+  const socket = await lea.connect()
+  const fresh = (await lea.call<Session>('POST', '/token')).body.token
+  t.equal((await socket.ask({ type: 'auth', token: fresh })).type, 'ack')
+  await lea.call('POST', '/logout')
+  t.equal((await socket.settle()).type, 'pong')
+  await call('POST', '/logout', { token: fresh })
+  t.match(await socket.closed, { code: 4401 })
+})
+
+t.test('a server makes its secret at the first start and keeps it to itself', async (t) => {
+  const { statSync, readFileSync } = await import('node:fs')
+  const { folder, app, login } = await startServer(t)
+  await login('max')
+  const file = `${folder}/messenger.db.key`
+  t.equal(statSync(file).mode & 0o777, 0o600)
+  const secret = readFileSync(file, 'utf8').trim()
+  t.ok(Buffer.from(secret, 'base64url').length >= 32)
+  await app.close()
+  const again = await startServer(t, {}, folder)
+  t.equal(readFileSync(file, 'utf8').trim(), secret)
+  t.ok(await again.login('max'))
+})
