@@ -12,11 +12,15 @@ export const checkContent = (content: string, max: number) => {
   if (length > max) throw invalid('/content', `must NOT have more than ${max} characters; it has ${length}`)
 }
 
-/** @returns its JSON. @throws AppError `VALIDATION_FAILED` when that is longer than 1 KiB */
+/** JSON's escape of U+0000 or of half a surrogate pair: many a receiver could not parse the whole message. */
+const illFormed = /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])/
+
+/** @returns its JSON. @throws AppError `VALIDATION_FAILED` when that is longer than 1 KiB, or ill-formed Unicode */
 export const metadataText = (metadata: Record<string, unknown>): string => {
   const text = JSON.stringify(metadata)
   if (Buffer.byteLength(text) > MAX_METADATA_BYTES) {
     throw invalid('/metadata', `must be at most ${MAX_METADATA_BYTES} bytes of JSON`)
   }
+  if (illFormed.test(text)) throw invalid('/metadata', 'must be well-formed Unicode without U+0000')
   return text
 }
