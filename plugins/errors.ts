@@ -75,7 +75,8 @@ const translate = (error: FastifyError): AppError => {
   const known = asAppError(error)
   if (known) return known
   if (error.validation) {
-    const prefix = error.validationContext === 'body' ? '' : `/${error.validationContext}`
+    // As the use cases name them, which don't know what is a member of the body and what of the address.
+    const prefix = error.validationContext === 'headers' ? '/headers' : ''
     const list = (error as { errors?: { path: string; message: string }[] }).errors ?? []
     const errors = list.map(({ path, message }) => ({ path: prefix + path, message }))
     return new AppError(

@@ -80,8 +80,7 @@ const checkProtocol = ({ headers }: FastifyRequest, cursor: string | undefined) 
   if (!isPlain && !offered.split(',').some((name) => name.trim() === PROTOCOL)) {
     throw invalid('/headers/sec-websocket-protocol', `must offer ${PROTOCOL}`)
   }
-  if (isPlain && cursor !== undefined)
-    throw invalid('/querystring/cursor', `needs the subprotocol ${PROTOCOL}`)
+  if (isPlain && cursor !== undefined) throw invalid('/cursor', `needs the subprotocol ${PROTOCOL}`)
 }
 
 declare module 'fastify' {
