@@ -16,7 +16,12 @@ t.test('a token says whose it is, and until when', async (t) => {
 })
 
 t.test('a protected call without a token is refused before anything else is looked at', async (t) => {
-  const headers: Record<string, string>[] = [{}, { authorization: '' }, { authorization: 'Bearer' }, { authorization: 'Basic YTpi' }]
+  const headers: Record<string, string>[] = [
+    {},
+    { authorization: '' },
+    { authorization: 'Bearer' },
+    { authorization: 'Basic YTpi' },
+  ]
   for (const [method, path] of [
     ['POST', '/send'],
     ['GET', '/history/alice'],

@@ -30,6 +30,8 @@ export const startServer = async (t: Test, env: Env = {}, given?: string) => {
   const config = loadConfig({
     DATABASE_URL: `sqlite:${join(folder, 'messenger.db')}`,
     LOG_LEVEL: 'silent',
+    // A busy machine is no overload of the server under test.
+    MAX_LOOP_DELAY_MS: '0',
     ...env,
   })
   const app = await buildApp(config)
@@ -84,7 +86,8 @@ export const call = async <T = Problem>(
 /** Logs in, and gives what a person does over HTTP and sockets. */
 export const login = async (t: Test, url: string, username: string, password?: string) => {
   const { status, body } = await call<Session>(url, 'POST', '/login', { body: { username, password } })
-  t.equal(status, 200, `${username} logs in`)
+  // No assertion: at a file's top level tap would take it for the end.
+  if (status !== 200) throw new Error(`login: ${JSON.stringify(body)}`)
   return person(t, url, body)
 }
 
