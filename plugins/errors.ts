@@ -21,6 +21,15 @@ export const errors = plugin(
         reply,
       ),
     )
+    app.addHook('onRequest', async ({ headers, raw }) => {
+      if (headers.host === undefined && raw.httpVersion === '1.1') {
+        throw new AppError('BAD_REQUEST', 'The header Host is missing.')
+      }
+    })
+    // Node would answer 417 and no body.
+    app.server.on('checkExpectation', ({ socket }) =>
+      refuse(socket, new AppError('BAD_REQUEST', 'Of what a request may expect only 100-continue is known.')),
+    )
     refuseOtherMethods(app)
   },
   { name: 'errors' },

@@ -28,6 +28,12 @@ export const websocket = plugin(
     app.websocketServer.on('wsClientError', (error, socket) => {
       refuse(socket as Socket, new AppError('BAD_REQUEST', `The handshake is not right: ${error.message}.`))
     })
+    app.addHook('onRequest', async ({ ws, is404, routeOptions }) => {
+      // @fastify/websocket would open the socket, and close it.
+      if (ws && !is404 && !routeOptions.config.isSocket) {
+        throw new AppError('BAD_REQUEST', 'There is no WebSocket at this address, only at /ws.')
+      }
+    })
     const sockets = new SocketServer(app.chat, app.tokens, app.log, await readHead(app.chat))
     app.decorate('sockets', sockets)
     app.addHook('preClose', async () => sockets.stop())
@@ -38,5 +44,9 @@ export const websocket = plugin(
 declare module 'fastify' {
   interface FastifyInstance {
     sockets: SocketServer
+  }
+  interface FastifyContextConfig {
+    /** Takes WebSockets. */
+    isSocket?: boolean
   }
 }

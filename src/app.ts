@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http'
 import cors from '@fastify/cors'
 import fastify, { type FastifyInstance, type FastifyServerOptions, LogController } from 'fastify'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
@@ -41,7 +42,14 @@ export const buildApp = async (config: Config, options: Pick<FastifyServerOption
     requestTimeout: config.REQUEST_TIMEOUT_MS,
     connectionTimeout: config.REQUEST_TIMEOUT_MS * 4,
     keepAliveTimeout: 72_000,
-    http: { headersTimeout: config.REQUEST_TIMEOUT_MS, connectionsCheckingInterval: 1000 },
+    http: {
+      headersTimeout: config.REQUEST_TIMEOUT_MS,
+      connectionsCheckingInterval: 1000,
+      // The errors plugin asks for it, in the one shape.
+      requireHostHeader: false,
+      // Node takes any upgrade for a socket's; one to HTTP/2, which curl offers, is an ordinary request.
+      shouldUpgradeCallback: ({ headers }: IncomingMessage) => /^websocket$/i.test(headers.upgrade ?? ''),
+    },
     return503OnClosing: false,
     routerOptions: { maxParamLength: 2048 },
     frameworkErrors: onFrameworkError,

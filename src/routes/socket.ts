@@ -17,6 +17,7 @@ export const socketRoutes: FastifyPluginAsyncTypebox = async (app) => {
   app.route({
     method: 'GET',
     url: '/ws',
+    config: { isSocket: true },
     onRequest: async (request, reply) => {
       if (request.ws) return
       reply.header('Upgrade', 'websocket')
