@@ -59,9 +59,13 @@ const check = (db: SqliteDatabase) => {
   checkFirstServer(db)
 }
 
-/** What a stopped server had not announced gets its numbers first: they belong to nobody's cursor yet. */
+/**
+ * Begins an epoch, and only then numbers what a stopped server had not announced: in another copy of this file those
+ * numbers may stand for something else, so no cursor of an earlier epoch may hold there.
+ */
 const startEpoch = (db: SqliteDatabase) => {
-  const { last } = createBatchRunner(db)([{ name: 'announceDue', input: {} }])
-  const name = randomBytes(6).toString('base64url')
-  createStatements(db).run(counter.insertEpoch, { name, first: last + 1 })
+  const statements = createStatements(db)
+  const last = statements.get(counter.head, {})?.last ?? 0
+  statements.run(counter.insertEpoch, { name: randomBytes(6).toString('base64url'), first: last + 1 })
+  createBatchRunner(db)([{ name: 'announceDue', input: {} }])
 }
