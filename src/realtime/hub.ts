@@ -89,9 +89,9 @@ export class Hub {
   }
 
   #deliver(batch: Batch<Origin>) {
-    // A batch was lost on the way here: the database has it.
-    if (batch.first > this.head + 1) for (const connection of this.all()) connection.fallBehind(this.head)
+    const { head } = this
     this.head = batch.last
+    if (batch.first > head + 1) this.#closeGap(head)
     for (const change of batch.changes) {
       const encoded = new Encoded(change, this.#cursors.format(change.number))
       // Marks that are announced later reach nobody now, and still are to be acknowledged in their place.
@@ -104,6 +104,13 @@ export class Hub {
       }
       if (change.event.type === 'conversation') this.#presence.reconsider(change.audience, this)
     }
+  }
+
+  /** A batch was lost on the way here: what came after `head` is in the database, whomever it concerned. */
+  #closeGap(head: number) {
+    for (const connection of this.all()) connection.fallBehind(head)
+    for (const waits of this.#waits.values()) for (const { wake } of waits) wake('again')
+    this.#presence.reconsider([...this.#connections.keys()], this)
   }
 
   #acknowledge(origin: Origin, encoded: Encoded) {
