@@ -71,7 +71,7 @@ export const changedMessages = query<Window>()((db, arg) =>
     .limit(arg('limit')),
 )
 
-/** In groups past `max_group` members, and across a block, one's own marks only. */
+/** In groups past `max_group` members, and what moved across a block, one's own marks only. */
 export const receipts = query<Window & { max_group: number }>()((db, arg) =>
   db
     .selectFrom('members')
@@ -107,6 +107,8 @@ export const receipts = query<Window & { max_group: number }>()((db, arg) =>
             exists(
               selectFrom('blocks')
                 .select('blocks.number')
+                // What was announced before the block began may have been missed, and is not announced again.
+                .whereRef('blocks.number', '<', 'other.receipt_number')
                 .where((block) =>
                   block.or([
                     block.and([
