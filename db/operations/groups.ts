@@ -3,11 +3,18 @@ import * as conversations from '../queries/conversations.ts'
 import * as members from '../queries/members.ts'
 import type { Room, RoomMember, StoredUser, Transaction } from '../transaction.ts'
 import { actor, blocked, isBlocking, memberOf, membership, namedUser } from './access.ts'
+import { announce } from './receipts.ts'
 
 export type CreateGroup = { user_id: number; title: string; member_keys: string[]; max_members: number }
 export type RenameGroup = { user_id: number; conversation_id: number; title: string }
 export type AddMember = { user_id: number; conversation_id: number; member_key: string; max_members: number }
-export type RemoveMember = { user_id: number; conversation_id: number; member_key: string }
+export type RemoveMember = {
+  user_id: number
+  conversation_id: number
+  member_key: string
+  /** Members up to which everybody in a group is told of marks. */
+  max_group: number
+}
 
 /**
  * Makes a group of the actor, who owns it, and the named.
@@ -33,7 +40,7 @@ export const createGroup = (tx: Transaction, input: CreateGroup): number => {
     member_count: joining.size,
     number,
   })
-  for (const user of joining.values()) join(tx, id, user, number, user === owner ? 'owner' : 'member')
+  for (const user of joining.values()) join(tx, id, user, number, user.id === owner.id ? 'owner' : 'member')
   publish(tx, number, id, [...joining.keys()], [])
   return id
 }
@@ -72,17 +79,19 @@ export const addMember = (tx: Transaction, input: AddMember): void => {
  */
 export const removeMember = (
   tx: Transaction,
-  { user_id, conversation_id, member_key }: RemoveMember,
+  { user_id, conversation_id, member_key, max_group }: RemoveMember,
 ): void => {
   const isMe = actor(tx, user_id).username_key === member_key
   const room = isMe ? group(tx, user_id, conversation_id).room : ownGroup(tx, user_id, conversation_id)
   const member = memberOf(room, tx.userByKey(member_key)?.id ?? 0)
   if (!member) throw new Refusal('USER_NOT_FOUND', 'Nobody of this name is a member.', '/username')
+  // Marks that wait to be announced would wait for ever: they are told with the stay that they belong to.
+  announce(tx, { user_id: member.user_id, conversation_id, max_group })
   leave(tx, room, member)
 }
 
 /** Ends a member's stay; the oldest of the others inherits a group that loses its owner. */
-export const leave = (tx: Transaction, room: Room, member: RoomMember) => {
+const leave = (tx: Transaction, room: Room, member: RoomMember) => {
   const number = tx.next()
   const [id, title, count] = [room.id, room.title as string, room.members.length - 1]
   const { user_id, from_number } = member

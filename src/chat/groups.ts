@@ -53,6 +53,11 @@ export const removeMember = async (
   me: Identity,
   { conversation_id, username }: { conversation_id: number; username: string },
 ): Promise<void> => {
-  const input = { user_id: me.user_id, conversation_id, member_key: foldName(username) }
+  const input = {
+    user_id: me.user_id,
+    conversation_id,
+    member_key: foldName(username),
+    max_group: chat.config.MAX_RECEIPT_GROUP,
+  }
   await chat.writer.append('removeMember', input).catch(explainNames({ '/username': username }))
 }
