@@ -10,6 +10,7 @@ const PACE_MS = 1000
  */
 export const createReceiptPacing = (writer: Writer, config: Config) => {
   const recent = new Map<string, { waits: boolean; timer: NodeJS.Timeout }>()
+  let isStopped = false
 
   const later = (...who: Parameters<typeof announce>) => setTimeout(() => void announce(...who), PACE_MS)
 
@@ -32,6 +33,8 @@ export const createReceiptPacing = (writer: Writer, config: Config) => {
   return {
     /** @returns whether marks that change now may be announced at once; else they will be, later. */
     mayAnnounce(user_id: number, conversation_id: number): boolean {
+      // What moves while the server stops is left to the next start, which announces what is due.
+      if (isStopped) return false
       const key = `${user_id}:${conversation_id}`
       const entry = recent.get(key)
       if (entry) {
@@ -43,6 +46,7 @@ export const createReceiptPacing = (writer: Writer, config: Config) => {
       return true
     },
     stop() {
+      isStopped = true
       for (const { timer } of recent.values()) clearTimeout(timer)
       recent.clear()
     },
