@@ -7,10 +7,8 @@ import { Encoded } from './encoding.ts'
 import { handleFrame } from './commands.ts'
 import type { SocketServer } from './socket-server.ts'
 
-/** Events that a replay reads and sends before it looks whether they were taken. */
-const REPLAY_PAGE = 200
 /** Bytes that a replay leaves queued before it waits for them to drain. */
-const REPLAY_BUFFER = 65_536
+export const REPLAY_BUFFER = 65_536
 const FLOOD_MS = 10_000
 const BAD_FRAMES = 10
 const BAD_FRAMES_MS = 60_000
@@ -88,10 +86,12 @@ export class Connection {
         if (!this.isPlain) this.sendFrame({ type: 'caught_up', cursor: chat.cursors.format(replay.position) })
         return
       }
-      const page = await replay.next(REPLAY_PAGE, hub.head)
+      const page = await replay.next(this.#server.replayPage, hub.head)
       if (this.#isClosed) return
       for (const { number, event } of page) {
         this.#sendChange(new Encoded({ number, event, audience: [] }, chat.cursors.format(number)))
+        // A page of long messages is more than a slow reader may have queued.
+        if (this.#tcp.writableLength > REPLAY_BUFFER) await this.#drained()
       }
       await this.#drained()
       if (this.#isClosed) return
@@ -119,9 +119,9 @@ export class Connection {
     this.send(JSON.stringify(frame))
   }
 
-  /** Sends what may be lost: to a slow reader it is. */
+  /** Sends what may be lost: to a slow reader it is. A replay leaves room for it. */
   sendDroppable(frame: string) {
-    if (this.isPlain || this.#state !== 'live') return
+    if (this.isPlain) return
     if (this.#tcp.writableLength > this.#server.config.SOCKET_SOFT_LIMIT) {
       this.#server.counts.dropped += 1
       return
@@ -132,7 +132,7 @@ export class Connection {
   flush() {
     this.#isCorked = false
     this.#tcp.uncork()
-    if (this.#tcp.writableLength > this.#server.config.SOCKET_HARD_LIMIT) this.close(4410)
+    if (this.#tcp.writableLength > this.#server.hardLimit) this.close(4410)
   }
 
   close(code: CloseCode) {

@@ -10,7 +10,7 @@ import type { Tokens } from '../chat/tokens.ts'
 import type { Config } from '../config.ts'
 import { AppError, type CloseCode, problem } from '../errors.ts'
 import { fieldErrors, lazyValidator, strictAjv } from '../validation.ts'
-import { Connection } from './connection.ts'
+import { Connection, REPLAY_BUFFER } from './connection.ts'
 import { Hub } from './hub.ts'
 import { Presence } from './presence.ts'
 
@@ -25,6 +25,10 @@ export type Start = { cursor: string; after: number } | 'unknown' | undefined
 /** Bytes of the largest frame: each code point may come as two escapes of six. */
 export const maxFrameBytes = ({ MAX_MESSAGE_LENGTH }: Config) => MAX_MESSAGE_LENGTH * 12 + 16_384
 
+/** Events that a replay reads at once: at most so many, and of the longest messages at most so many bytes. */
+const REPLAY_PAGE = 200
+const REPLAY_PAGE_BYTES = 4_194_304
+
 /** The WebSocket side of the server: takes sockets in, and keeps what they share. */
 export class SocketServer {
   readonly chat: Chat
@@ -33,6 +37,9 @@ export class SocketServer {
   readonly log: Log
   readonly hub: Hub
   readonly presence: Presence
+  readonly replayPage: number
+  /** Bytes queued past which a socket is closed; what a replay may queue, and one frame, always have room. */
+  readonly hardLimit: number
   /** What was counted since the start. */
   readonly counts = { opened: 0, frames: 0, dropped: 0, closed: new Map<CloseCode, number>() }
   readonly #name = randomBytes(4).toString('hex')
@@ -50,6 +57,10 @@ export class SocketServer {
     this.log = log
     this.presence = new Presence(chat, this.#name, (error) => log.error({ err: error }, 'presence failed'))
     this.hub = new Hub(chat.bus, chat.cursors, this.presence, head)
+    const { SOCKET_HARD_LIMIT, MAX_MESSAGE_LENGTH } = this.config
+    const longest = MAX_MESSAGE_LENGTH * 4 + MAX_METADATA_BYTES
+    this.replayPage = Math.max(1, Math.min(REPLAY_PAGE, Math.floor(REPLAY_PAGE_BYTES / longest)))
+    this.hardLimit = Math.max(SOCKET_HARD_LIMIT, REPLAY_BUFFER + maxFrameBytes(this.config))
     this.#checks = createChecks()
     this.#heartbeat = setInterval(() => this.#beatSome(), this.config.HEARTBEAT_MS / BEATS)
   }
