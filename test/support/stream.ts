@@ -1,0 +1,66 @@
+import * as events from '../../db/queries/events.ts'
+import type { SyncPage } from '../../schemas/frames.ts'
+import type { Person, Server } from './server.ts'
+
+/** @returns the cursor at which somebody's stream is now. */
+export const headOf = async (person: Person): Promise<string> =>
+  (await person.call<SyncPage>('GET', '/sync')).body.cursor
+
+/** What happened to somebody after a cursor. */
+export const eventsAfter = async (person: Person, cursor: string) =>
+  (await person.call<SyncPage>('GET', `/sync?limit=1000&cursor=${encodeURIComponent(cursor)}`)).body.events
+
+/** Makes replays small: so many events a page. */
+export const inPagesOf = ({ app }: Server, replayPage: number) => Object.assign(app.sockets, { replayPage })
+
+/** Holds every replay before its next page until `open` is called. */
+export const holdReplays = ({ app }: Server) => {
+  const { reader } = app.chat
+  const { all } = reader
+  const gate = Promise.withResolvers<void>()
+  const reached = Promise.withResolvers<void>()
+  reader.all = async (query, args) => {
+    if ((query as unknown) === events.newMessages) {
+      reached.resolve()
+      await gate.promise
+    }
+    return all(query, args)
+  }
+  return {
+    reached: reached.promise,
+    open() {
+      reader.all = all
+      gate.resolve()
+    },
+  }
+}
+
+/** @returns a promise of the moment in which the next `/sync` call begins to wait. */
+export const nextWait = ({ app }: Server): Promise<void> => {
+  const { hub } = app.sockets
+  const { promise, resolve } = Promise.withResolvers<void>()
+  hub.waitFor = (me) => {
+    const waiter = Object.getPrototypeOf(hub).waitFor.call(hub, me)
+    return {
+      ...waiter,
+      wait: (ms) => {
+        resolve()
+        return waiter.wait(ms)
+      },
+    }
+  }
+  return promise
+}
+
+/** Makes the bus lose the next batch. */
+export const loseNextBatch = ({ app }: Server) => {
+  const { bus } = app.chat
+  const { publish } = bus
+  bus.publish = () => {
+    bus.publish = publish
+  }
+}
+
+/** The last number given: a refused request leaves it as it was. */
+export const counterOf = async (person: Person): Promise<number> =>
+  Number((await headOf(person)).split('.')[1])

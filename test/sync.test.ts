@@ -1,0 +1,93 @@
+import t from 'tap'
+import type { SyncPage } from '../schemas/frames.ts'
+import { startServer } from './support/server.ts'
+import { headOf, nextWait } from './support/stream.ts'
+
+t.test('the stream without a socket', async (t) => {
+  const server = await startServer(t)
+  const alice = await server.login('alice')
+  const bob = await server.login('bob')
+  const carol = await server.login('carol')
+  const sync = (query: string) => alice.call<SyncPage>('GET', `/sync?${query}`)
+
+  t.test('without a cursor it gives the head, and no events', async (t) => {
+    await bob.send('alice', 'before')
+    const { body } = await sync('')
+    t.strictSame([body.events, body.more], [[], false])
+    t.strictSame((await sync(`cursor=${body.cursor}`)).body, body)
+    t.strictSame((await sync('wait=30')).body, body, 'at once')
+  })
+
+  t.test('it gives the frames of the socket, in pages that end', async (t) => {
+    const cursor = await headOf(alice)
+    const socket = await alice.connect()
+    for (let i = 0; i < 5; i += 1) await bob.send('alice', `message ${i}`)
+    await carol.send('carol', 'a note')
+    await socket.wait('message', ({ content }) => content === 'message 4')
+    const events: unknown[] = []
+    let page = { cursor, more: true, events: [] } as SyncPage
+    while (page.more) {
+      page = (await sync(`limit=2&cursor=${page.cursor}`)).body
+      t.ok(page.events.length <= 2)
+      events.push(...page.events)
+    }
+    t.strictSame(events, socket.frames.slice(1))
+    t.strictSame((await sync(`cursor=${page.cursor}`)).body.events, [])
+  })
+
+  t.test('a long poll ends at once when something comes, and not for what is none of mine', async (t) => {
+    const cursor = await headOf(alice)
+    const isWaiting = nextWait(server)
+    const waiting = sync(`wait=30&cursor=${cursor}`)
+    await isWaiting
+    await carol.send('bob', 'none of hers')
+    await bob.send('alice', 'there')
+    const { body } = await waiting
+    t.match(body, { events: [{ type: 'message', content: 'there' }], more: false })
+    t.equal(body.events.length, 1)
+  })
+
+  t.test('a long poll ends empty when its time is over', async (t) => {
+    const cursor = await headOf(alice)
+    const isWaiting = nextWait(server)
+    const waiting = sync(`wait=1&cursor=${cursor}`)
+    await isWaiting
+    await carol.send('bob', 'none of hers')
+    const { status, body } = await waiting
+    t.match([status, body.events, body.more], [200, [], false])
+    t.not(body.cursor, cursor, 'the cursor has gone on past what was of no concern')
+  })
+
+  t.test('a long poll ends with its token, and only then', async (t) => {
+    const other = await server.login('alice')
+    const cursor = await headOf(alice)
+    const isWaiting = nextWait(server)
+    const waiting = alice.call('GET', `/sync?wait=30&cursor=${cursor}`)
+    await isWaiting
+    const alsoWaiting = nextWait(server)
+    const ended = other.call('GET', `/sync?wait=30&cursor=${cursor}`)
+    await alsoWaiting
+    await other.call('POST', '/logout')
+    t.match(await ended, { status: 401, body: { code: 'UNAUTHORIZED' } })
+    await bob.send('alice', 'still there')
+    t.match(await waiting, { status: 200, body: { events: [{ content: 'still there' }] } })
+  })
+
+  t.test('nobody waits longer than the token lives', async (t) => {
+    const brief = await startServer(t, { TOKEN_TTL: '1' })
+    const dora = await brief.login('dora')
+    const { body } = await dora.call<SyncPage>('GET', '/sync')
+    const { status } = await dora.call('GET', `/sync?wait=30&cursor=${body.cursor}`)
+    t.ok(status === 200 || status === 401, 'it ended within the second')
+  })
+
+  t.test('a server that stops answers who waits', async (t) => {
+    const cursor = await headOf(alice)
+    const isWaiting = nextWait(server)
+    const waiting = sync(`wait=30&cursor=${cursor}`)
+    await isWaiting
+    const closed = server.app.close()
+    t.match(await waiting, { status: 200, body: { events: [], cursor } })
+    await closed
+  })
+})
