@@ -1,0 +1,43 @@
+import fastify from 'fastify'
+import { ref, UsernameParams } from '../../schemas/common.ts'
+import { namedSchemas } from '../../schemas/index.ts'
+import { type Message, MessageList, PageQuery, SendRequest, SentMessage } from '../../schemas/message.ts'
+import { createStrictAjv, createCoercingAjv } from '../../src/validation.ts'
+import { CONTENT, nameOf, uuidv7 } from '../load/identity.ts'
+
+/** Fastify with the schemas of the messenger's calls, and no work: what a reply costs at the least. */
+const message = (id: number): Message => ({
+  id,
+  conversation_id: 1,
+  sender: nameOf(0),
+  sender_id: 1,
+  receiver: nameOf(1),
+  receiver_id: 2,
+  content: CONTENT,
+  timestamp: new Date().toISOString(),
+  client_id: uuidv7(),
+})
+const sent = { status: 'sent' as const, ...message(1) }
+const rows = Array.from({ length: 50 }, (_, index) => {
+  const { client_id, ...rest } = message(100_000 + index)
+  // Half of what the messenger shows is the reader's own.
+  return index % 2 === 0 ? rest : { ...rest, client_id }
+})
+
+const app = fastify()
+const [strict, coercing] = [createStrictAjv(), createCoercingAjv()]
+for (const schema of namedSchemas) app.addSchema(schema)
+app.setValidatorCompiler(({ schema, httpPart }) =>
+  (httpPart === 'body' ? strict : coercing).compile(schema as object),
+)
+app.post(
+  '/send',
+  { schema: { body: ref(SendRequest), response: { 200: ref(SentMessage) } } },
+  async () => sent,
+)
+app.get(
+  '/history/:username',
+  { schema: { params: UsernameParams, querystring: PageQuery, response: { 200: ref(MessageList) } } },
+  async () => rows,
+)
+console.log(`listening on ${await app.listen({ host: '127.0.0.1', port: Number(process.env.PORT) })}`)

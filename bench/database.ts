@@ -1,0 +1,76 @@
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { CIRCLE } from './load/scenarios.ts'
+import { CONTENT, nameOf, uuidv7 } from './load/identity.ts'
+
+export type Size = { people: number; messages: number }
+
+/**
+ * @returns the path of a database in which people have written to their circles, as the product's own writer stores it.
+ * One is made once (a million messages take half a minute) and kept in the system's folder for temporary files, under a name
+ * that changes with the schema.
+ */
+export const madeDatabase = async (
+  root: string,
+  { people, messages }: Size,
+  progress: (text: string) => void,
+): Promise<string> => {
+  const folder = join(tmpdir(), 'messenger-bench')
+  const path = join(folder, `${people}-${messages}-${schemaHash(root)}.db`)
+  if (existsSync(path)) return path
+  mkdirSync(folder, { recursive: true })
+  const unfinished = `${path}.${process.pid}`
+  const { openDatabase } = (await import(join(root, 'db/open.ts'))) as typeof import('../db/open.ts')
+  const { writer, close } = await openDatabase(`sqlite:${unfinished}`, { maxQueue: CHUNK })
+  const ids: number[] = []
+  await inChunks(people, async (index) => {
+    const name = nameOf(index)
+    const { user } = await writer.append('createUser', {
+      username: name,
+      key: name,
+      password_hash: null,
+      family: `family-${index}`,
+    })
+    ids[index] = user.id
+  })
+  let done = 0
+  await inChunks(messages, async () => {
+    const sender = Math.floor(Math.random() * people)
+    const receiver = (sender + 1 + Math.floor(Math.random() * CIRCLE)) % people
+    const [from, to] = Math.random() < 0.5 ? [sender, receiver] : [receiver, sender]
+    await writer.append('send', {
+      sender_id: ids[from] as number,
+      receiver_key: nameOf(to),
+      content: CONTENT,
+      client_id: uuidv7(),
+    })
+    done += 1
+    if (done % 10_000 === 0) progress(`making a database: ${done} of ${messages} messages`)
+  })
+  await close()
+  for (const name of readdirSync(folder)) {
+    if (name.startsWith(`${path.slice(folder.length + 1)}.${process.pid}-`)) rmSync(join(folder, name))
+  }
+  renameSync(unfinished, path)
+  return path
+}
+
+/** How many operations are given to the writer at once. */
+const CHUNK = 4096
+
+const inChunks = async (count: number, work: (index: number) => Promise<void>) => {
+  for (let from = 0; from < count; from += CHUNK) {
+    await Promise.all(Array.from({ length: Math.min(CHUNK, count - from) }, (_, index) => work(from + index)))
+  }
+}
+
+const schemaHash = (root: string): string => {
+  const hash = createHash('sha256')
+  for (const folder of ['db/migrations', 'db/operations']) {
+    for (const name of readdirSync(join(root, folder)).sort())
+      hash.update(readFileSync(join(root, folder, name)))
+  }
+  return hash.digest('hex').slice(0, 12)
+}

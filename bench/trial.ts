@@ -1,0 +1,133 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { constants, copyFileSync, mkdtempSync, rmSync } from 'node:fs'
+import { createServer, type AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Job, Scenario } from './load/scenarios.ts'
+import type { Load } from './load/window.ts'
+
+/** Which process serves, and with what. */
+export type Server = {
+  /** What comes after `node` on the command line. */
+  args: readonly string[]
+  env?: Record<string, string>
+  /** A database to begin with, which is copied; else a new one is made. */
+  database?: string
+  /** Milliseconds that each fsync takes more. */
+  fsyncDelay?: number
+}
+
+export type Work = Pick<Job, 'warmUp' | 'measure'> &
+  Partial<Omit<Job, 'port' | 'pid'>> & { scenario: Scenario }
+
+const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
+
+export const bareHttp: Server = { args: [here('bare/http.ts')] }
+export const bareSocket: Server = { args: [here('bare/socket.ts')] }
+export const bareBroadcast: Server = { args: [here('bare/socket.ts')], env: { BROADCAST: '1' } }
+export const product = (root: string): Server => ({ args: [join(root, 'bin/messenger.js')] })
+export const oneByOne = (root: string): Server => ({
+  args: [here('drivers/one-by-one.ts')],
+  env: { PRODUCT_ROOT: root },
+})
+
+/** Limits that the load of one machine would run into at once; all else is as shipped. */
+export const LIFTED = { RATE_LIMIT_LOGIN: '0', RATE_LIMIT_SEND: '0', SOCKET_FRAMES_PER_SECOND: '1000000' }
+
+/** Starts a server in an empty folder, has the load generator work on it, and ends both. */
+export const runTrial = (server: Server, work: Work): Promise<Load> =>
+  withServer(server, ({ port, pid }) => runLoad(port, pid, work))
+
+/** @param body is given a server that answers; it is ended, and its folder removed, when `body` is done. */
+export const withServer = async <T>(
+  { args, env, database, fsyncDelay }: Server,
+  body: (server: { port: number; pid: number }) => Promise<T>,
+): Promise<T> => {
+  const folder = mkdtempSync(join(tmpdir(), 'messenger-bench-'))
+  const port = await freePort()
+  if (database) copyFileSync(database, join(folder, 'messenger.db'), constants.COPYFILE_FICLONE)
+  const [command, before] = fsyncDelay === undefined ? [process.execPath, []] : slowly(fsyncDelay)
+  const child = spawn(command, [...before, ...profiling(), ...args], {
+    cwd: folder,
+    env: {
+      ...process.env,
+      NODE_ENV: '',
+      DATABASE_URL: 'sqlite:messenger.db',
+      HOST: '127.0.0.1',
+      PORT: String(port),
+      ...LIFTED,
+      ...env,
+      ...(fsyncDelay !== undefined && { COMMIT_DELAY_MS: String(fsyncDelay) }),
+    },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const exited = once(child, 'exit')
+  try {
+    await isListening(child, exited)
+    return await body({ port, pid: child.pid as number })
+  } finally {
+    child.kill('SIGTERM')
+    const late = setTimeout(() => child.kill('SIGKILL'), 5000)
+    await exited
+    clearTimeout(late)
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+const runLoad = async (port: number, pid: number, { scenario, ...work }: Work): Promise<Load> => {
+  const job: Job = { port, pid, isBare: false, people: 64, connections: 64, inFlight: 8, ...work }
+  const child = spawn(process.execPath, [here('load/main.ts'), scenario, JSON.stringify(job)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  let output = ''
+  child.stdout.on('data', (chunk: Buffer) => {
+    output += chunk.toString()
+  })
+  const [code] = await once(child, 'close')
+  if (code !== 0) throw new Error(`the load generator failed at ${scenario}`)
+  return JSON.parse(output) as Load
+}
+
+/** With strace the delay is the system's; its filter leaves all other calls alone. */
+const slowly = (ms: number): [string, string[]] =>
+  process.env.BENCH_STRACE === '0' || !hasStrace()
+    ? [process.execPath, ['--import', here('drivers/slow-commits.ts')]]
+    : [
+        'strace',
+        [
+          ...['-D', '-f', '--seccomp-bpf', '-qq', '-o', '/dev/null', '-e', 'trace=fsync,fdatasync'],
+          ...['-e', `inject=fsync,fdatasync:delay_exit=${ms * 1000}`, process.execPath],
+        ],
+      ]
+
+/** How the delay is added: a figure says so. */
+export const hasStrace = () => spawnSync('strace', ['--seccomp-bpf', '-f', 'true']).status === 0
+
+/** BENCH_PROFILE names a folder for the profiles of the servers, of their threads too. */
+const profiling = () =>
+  process.env.BENCH_PROFILE ? ['--cpu-prof', `--cpu-prof-dir=${process.env.BENCH_PROFILE}`] : []
+
+const isListening = (child: ChildProcess, exited: Promise<unknown[]>) =>
+  Promise.race([
+    new Promise<void>((resolve) => {
+      let output = ''
+      child.stdout?.on('data', (chunk: Buffer) => {
+        output += chunk.toString()
+        if (output.includes('listening on')) resolve()
+      })
+    }),
+    exited.then(() => {
+      throw new Error('the server ended before it listened')
+    }),
+  ])
+
+export const freePort = async (): Promise<number> => {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
