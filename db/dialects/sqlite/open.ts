@@ -18,15 +18,7 @@ export const openSqlite = async (url: string, maxQueue: number): Promise<Databas
   const path = filePath(url)
   const unlock = lockFile(path)
   try {
-    if (existsSync(path)) use(openForReading(path), check)
-    const db = openForWriting(path)
-    try {
-      await migrate(db)
-      startEpoch(db)
-    } finally {
-      db.close()
-    }
-    const writer = await createWorkerWriter(path, maxQueue)
+    const writer = await createWorkerWriter(path, maxQueue, () => prepare(path))
     const connection = openForReading(path)
     const reader = createReader(connection)
     return {
@@ -43,6 +35,17 @@ export const openSqlite = async (url: string, maxQueue: number): Promise<Databas
   } catch (error) {
     unlock()
     throw StorageError.from(error, path)
+  }
+}
+
+const prepare = async (path: string) => {
+  if (existsSync(path)) use(openForReading(path), check)
+  const db = openForWriting(path)
+  try {
+    await migrate(db)
+    startEpoch(db)
+  } finally {
+    db.close()
   }
 }
 

@@ -1,22 +1,25 @@
-import { parentPort, workerData } from 'node:worker_threads'
+import { once } from 'node:events'
+import { type MessagePort, parentPort } from 'node:worker_threads'
 import { Refusal } from '../../errors.ts'
 import type { Operation } from '../../operations/index.ts'
 import { createBatchRunner } from './batch.ts'
 import { openForWriting } from './connection.ts'
-import type { FromWorker, Settled, WorkerData } from './worker-writer.ts'
+import type { FromWorker, Settled } from './worker-writer.ts'
 
 /** The writer's thread: an fsync takes as long as the disk likes, and nobody who reads waits for it. */
-const { path } = workerData as WorkerData
+const port = parentPort as MessagePort
+// The path is told when the file is ready to be opened.
+const [path] = (await once(port, 'message')) as [string]
 const db = openForWriting(path)
 const runBatch = createBatchRunner(db)
 
-const post = (message: FromWorker) => parentPort?.postMessage(message)
+const post = (message: FromWorker) => port.postMessage(message)
 
-parentPort?.on('message', (batch: Operation[] | 'close') => {
+port.on('message', (batch: Operation[] | 'close') => {
   if (batch === 'close') {
     db.pragma('wal_checkpoint(TRUNCATE)')
     db.close()
-    parentPort?.close()
+    port.close()
     return
   }
   const started = performance.now()
