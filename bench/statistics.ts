@@ -16,7 +16,7 @@ export type Latency = { p50: number; p99: number; max: number }
 
 /** @param samples milliseconds, in any order; at least one */
 export const latency = (samples: readonly number[]): Latency => {
-  const sorted = Float64Array.from(samples).sort()
+  const sorted = Float64Array.from(samples).toSorted()
   const at = (share: number) =>
     sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] as number
   return { p50: at(0.5), p99: at(0.99), max: at(1) }
