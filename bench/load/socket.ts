@@ -33,7 +33,8 @@ export class LoadSocket {
     )
     const [head] = (await once(tcp, 'data')) as [Buffer]
     const end = head.indexOf('\r\n\r\n')
-    if (!head.toString('latin1', 0, 12).endsWith('101') || end < 0) throw new Error(`refused: ${head.toString()}`)
+    if (!head.toString('latin1', 0, 12).endsWith('101') || end < 0)
+      throw new Error(`refused: ${head.toString()}`)
     tcp.on('data', (chunk) => socket.#receive(chunk))
     if (end + 4 < head.length) socket.#receive(head.subarray(end + 4))
     return socket
