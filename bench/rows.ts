@@ -40,7 +40,7 @@ export const smoke: Scale = {
 }
 
 /** What one trial gave: the figure's own value, and for calls how long they took, in ms. */
-export type Trial = { value: number } & Partial<Latency>
+export type Trial = { value: number; cpu?: number | undefined } & Partial<Latency>
 
 export type Context = { root: string; scale: Scale; progress: (text: string) => void }
 type Side = (context: Context) => Promise<Trial>

@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
 import { latency } from '../statistics.ts'
 import { get, HttpConnection, postHead } from './http.ts'
 import { CONTENT, logIn, nameOf, uuidv7 } from './identity.ts'
@@ -297,8 +298,13 @@ const idle = async (job: Job): Promise<Load> => {
 
 const pass = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 
-const residentBytes = (pid: number) =>
-  Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1024
+const residentBytes = (pid: number): number => {
+  const path = `/proc/${pid}/status`
+  const kilobytes = existsSync(path)
+    ? /VmRSS:\s+(\d+)/.exec(readFileSync(path, 'utf8'))?.[1]
+    : execFileSync('ps', ['-o', 'rss=', '-p', String(pid)], { encoding: 'utf8' })
+  return Number(kilobytes) * 1024
+}
 
 export const scenarios = {
   sendHttp,

@@ -1,22 +1,33 @@
+import { readFileSync } from 'node:fs'
 import { type Latency, latency } from '../statistics.ts'
 
 /** Milliseconds of a trial that don't count, and that do. */
 export type Span = { warmUp: number; measure: number }
 
-export type Load = Latency & { rate: number }
+/** `cpu`: microseconds of the server's processor time for each that counts; it says more than a rate on a busy machine. */
+export type Load = Latency & { rate: number; cpu?: number }
 
 /**
  * What a trial counts: what is done between the end of the warm-up and the end of the measuring. What is still in flight
  * then is waited for, and doesn't count.
  */
-export const createWindow = ({ warmUp, measure }: Span) => {
+export const createWindow = ({ warmUp, measure, pid }: Span & { pid: number }) => {
   const from = performance.now() + warmUp
   const to = from + measure
   const samples: number[] = []
   let inFlight = 0
   let count = 0
   let drained = () => {}
-  const over = new Promise<void>((resolve) => setTimeout(resolve, warmUp + measure))
+  let cpu = 0
+  setTimeout(() => {
+    cpu = processorTime(pid)
+  }, warmUp)
+  const over = new Promise<void>((resolve) =>
+    setTimeout(() => {
+      cpu = processorTime(pid) - cpu
+      resolve()
+    }, warmUp + measure),
+  )
   return {
     /** Whether there is no more to be asked. */
     get isOver() {
@@ -46,8 +57,17 @@ export const createWindow = ({ warmUp, measure }: Span) => {
         })
       }
       if (samples.length === 0) throw new Error('nothing was done in the time that counts')
-      return { rate: (count * 1000) / measure, ...latency(samples) }
+      return { rate: (count * 1000) / measure, ...latency(samples), ...(cpu > 0 && { cpu: cpu / count }) }
     },
   }
 }
+/** @returns microseconds of processor time that a process has used, on Linux; elsewhere 0. */
+const processorTime = (pid: number): number => {
+  if (process.platform !== 'linux') return 0
+  // Its hundredths of a second, in the process and in the system.
+  const [user, system] =
+    readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ').slice(11, 13) ?? []
+  return (Number(user) + Number(system)) * 10_000
+}
+
 export type Window = ReturnType<typeof createWindow>
