@@ -68,9 +68,7 @@ const inChunks = async (count: number, work: (index: number) => Promise<void>) =
 
 const schemaHash = (root: string): string => {
   const hash = createHash('sha256')
-  for (const folder of ['db/migrations', 'db/operations']) {
-    for (const name of readdirSync(join(root, folder)).toSorted())
-      hash.update(readFileSync(join(root, folder, name)))
-  }
+  const folder = join(root, 'db/migrations')
+  for (const name of readdirSync(folder).toSorted()) hash.update(readFileSync(join(folder, name)))
   return hash.digest('hex').slice(0, 12)
 }

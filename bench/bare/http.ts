@@ -2,7 +2,7 @@ import fastify from 'fastify'
 import { ref, UsernameParams } from '../../schemas/common.ts'
 import { namedSchemas } from '../../schemas/index.ts'
 import { type Message, MessageList, PageQuery, SendRequest, SentMessage } from '../../schemas/message.ts'
-import { createStrictAjv, createCoercingAjv } from '../../src/validation.ts'
+import { coercingAjv, strictAjv } from '../../src/validation.ts'
 import { CONTENT, nameOf, uuidv7 } from '../load/identity.ts'
 
 /** Fastify with the schemas of the messenger's calls, and no work: what a reply costs at the least. */
@@ -25,10 +25,9 @@ const rows = Array.from({ length: 50 }, (_, index) => {
 })
 
 const app = fastify()
-const [strict, coercing] = [createStrictAjv(), createCoercingAjv()]
 for (const schema of namedSchemas) app.addSchema(schema)
 app.setValidatorCompiler(({ schema, httpPart }) =>
-  (httpPart === 'body' ? strict : coercing).compile(schema as object),
+  (httpPart === 'body' ? strictAjv : coercingAjv).compile(schema as object),
 )
 app.post(
   '/send',
