@@ -1,6 +1,6 @@
 import swagger from '@fastify/swagger'
 import plugin from 'fastify-plugin'
-import { apiInfo, apiServers, apiTags, securitySchemes } from '../schemas/document.ts'
+import { apiInfo, apiServers, apiTags, bearerScheme } from '../schemas/document.ts'
 
 /** Collects the routes that come after it into an OpenAPI document, which is made when it is first asked for. */
 export const openapi = plugin(
@@ -11,7 +11,7 @@ export const openapi = plugin(
         info: apiInfo,
         servers: apiServers,
         tags: apiTags,
-        components: { securitySchemes },
+        components: { securitySchemes: { bearerToken: bearerScheme } },
       },
       transform: ({ schema, url, route }) => ({ schema: { ...schema, hide: route.config?.isInternal }, url }),
       // A component is called what its schema is called.

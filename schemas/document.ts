@@ -35,13 +35,20 @@ export const apiTags = [
   { name: 'Operation', description: 'Whether the server is well, and what describes it.' },
 ]
 
-export const securitySchemes = {
-  bearerToken: {
-    type: 'http' as const,
-    scheme: 'bearer',
-    bearerFormat: 'JWT',
-    description: 'The `token` of `POST /login`, which lives for 24 hours unless the server says otherwise.',
-  },
+export const bearerScheme = {
+  type: 'http' as const,
+  scheme: 'bearer',
+  bearerFormat: 'JWT',
+  description: 'The `token` of `POST /login`, which lives for 24 hours unless the server says otherwise.',
+}
+
+/** For the sockets of browsers, which can't set the header. */
+export const subprotocolScheme = {
+  type: 'httpApiKey' as const,
+  in: 'header' as const,
+  name: 'Sec-WebSocket-Protocol',
+  description:
+    'For browsers: `bearer.` and the token, offered as a subprotocol beside `messenger.v1`. The server selects `messenger.v1`.',
 }
 
 /** A machine-readable description of the interface. */

@@ -2,11 +2,13 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type App, buildApp } from '../src/app.ts'
+import { asyncApi } from '../src/asyncapi.ts'
 import { loadConfig } from '../src/config.ts'
 
 /** Every file that is made from the code, by its path, and what makes it. */
 export const generated: Record<string, (app: App) => string> = {
   'docs/openapi.json': (app) => json(app.swagger()),
+  'docs/asyncapi.json': () => json(asyncApi()),
 }
 
 const json = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`

@@ -1,4 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { asyncApi } from '../asyncapi.ts'
 import { ref } from '../../schemas/common.ts'
 import { Document } from '../../schemas/document.ts'
 import { problems } from '../../schemas/problem.ts'
@@ -21,5 +22,20 @@ export const documentRoutes: FastifyPluginAsyncTypebox = async (app) => {
       serializerCompiler: () => (document) => JSON.stringify(document),
     },
     () => app.swagger(),
+  )
+
+  app.get(
+    '/asyncapi.json',
+    {
+      schema: {
+        operationId: 'getAsyncApi',
+        summary: 'The socket, as AsyncAPI 3',
+        description: 'Every frame, in both directions.',
+        tags,
+        security: [],
+        response: { 200: ref(Document), ...problems('SHUTTING_DOWN') },
+      },
+    },
+    () => asyncApi(),
   )
 }
