@@ -1,6 +1,6 @@
 import swagger from '@fastify/swagger'
 import plugin from 'fastify-plugin'
-import { apiInfo, apiServers, apiTags, bearerScheme } from '../schemas/document.ts'
+import { addExamples, apiInfo, apiServers, apiTags, bearerScheme } from '../schemas/document.ts'
 
 /** Collects the routes that come after it into an OpenAPI document, which is made when it is first asked for. */
 export const openapi = plugin(
@@ -14,6 +14,13 @@ export const openapi = plugin(
         components: { securitySchemes: { bearerToken: bearerScheme } },
       },
       transform: ({ schema, url, route }) => ({ schema: { ...schema, hide: route.config?.isInternal }, url }),
+      transformObject: (made) => {
+        const { openapiObject } = made as {
+          openapiObject: { components: { schemas: Record<string, object> } }
+        }
+        addExamples(openapiObject.components.schemas)
+        return openapiObject
+      },
       // A component is called what its schema is called.
       refResolver: { buildLocalReference: ({ $id }) => $id as string },
     })

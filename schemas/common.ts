@@ -78,10 +78,15 @@ export const PageSize = Type.Integer({
 })
 
 /** An id as part of an address. */
-export const idOf = (what: string) => ({ ...Id, description: `The id of the ${what}.` })
+export const idOf = (what: string, example: number) => ({
+  ...Id,
+  description: `The id of the ${what}.`,
+  examples: [example],
+})
 
-export const ConversationParams = request({ id: idOf('conversation') })
-export const UsernameParams = request({ username: UsernameInput })
+export const ConversationParams = request({ id: idOf('conversation', 1) })
+export const UsernameInPath = { ...UsernameInput, examples: ['bob'] }
+export const UsernameParams = request({ username: UsernameInPath })
 
 export const NoContent = Type.Null({ description: 'Done.' })
 

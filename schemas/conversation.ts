@@ -13,6 +13,7 @@ import {
   Timestamp,
   Title,
   Username,
+  UsernameInPath,
   UsernameInput,
 } from './common.ts'
 import { Message } from './message.ts'
@@ -103,9 +104,9 @@ export const RenameRequest = request(
   { $id: 'RenameRequest', description: 'The new title.' },
 )
 
-export const GroupParams = request({ id: idOf('group') })
+export const GroupParams = request({ id: idOf('group', 2) })
 
-export const GroupMemberParams = request({ id: idOf('group'), username: UsernameInput })
+export const GroupMemberParams = request({ id: idOf('group', 2), username: UsernameInPath })
 
 export const Block = reply(
   { username: Username, blocked_at: Timestamp },

@@ -1,4 +1,5 @@
 import { Type } from '@sinclair/typebox'
+import { examples } from './examples.ts'
 
 /** What the documents say of the whole interface. */
 export const apiInfo = {
@@ -49,6 +50,14 @@ export const subprotocolScheme = {
   name: 'Sec-WebSocket-Protocol',
   description:
     'For browsers: `bearer.` and the token, offered as a subprotocol beside `messenger.v1`. The server selects `messenger.v1`.',
+}
+
+/** Puts the examples beside the schemas that they are of. */
+export const addExamples = (schemas: Record<string, { examples?: unknown[] }>) => {
+  for (const [name, list] of Object.entries(examples)) {
+    const schema = schemas[name]
+    if (schema) schema.examples = list
+  }
 }
 
 /** A machine-readable description of the interface. */

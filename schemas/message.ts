@@ -69,7 +69,7 @@ export const EditRequest = request(
   { $id: 'EditRequest', description: 'The new content.' },
 )
 
-export const MessageParams = request({ id: idOf('message') })
+export const MessageParams = request({ id: idOf('message', 2) })
 
 export const MessageList = Type.Array(ref(Message), { $id: 'MessageList', description: 'Oldest first.' })
 

@@ -54,15 +54,14 @@ export const problems = (...codes: ErrorCode[]) => {
   )
 }
 
-/** What any call that looks at the database may answer. */
-const reading: ErrorCode[] = ['INTERNAL', 'STORAGE_UNAVAILABLE', 'SHUTTING_DOWN']
+/** What any call may answer that looks at the database. */
+const reading: ErrorCode[] = ['INTERNAL', 'OVERLOADED', 'STORAGE_UNAVAILABLE', 'SHUTTING_DOWN']
 
 /** What any call may answer whose method can have a body, whether it is to have one or not. */
 export const bodyCodes: ErrorCode[] = ['INVALID_JSON', 'PAYLOAD_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE']
 
 export const readProblems = (...codes: ErrorCode[]) => problems(...codes, ...reading)
-export const writeProblems = (...codes: ErrorCode[]) =>
-  problems(...codes, ...bodyCodes, 'OVERLOADED', ...reading)
+export const writeProblems = (...codes: ErrorCode[]) => problems(...codes, ...bodyCodes, ...reading)
 
 /** For `security`: the call needs a token. */
 export const bearerToken = [{ bearerToken: [] }]

@@ -1,9 +1,10 @@
-import { apiInfo, bearerScheme, subprotocolScheme } from '../schemas/document.ts'
+import { addExamples, apiInfo, bearerScheme, subprotocolScheme } from '../schemas/document.ts'
+import { examples } from '../schemas/examples.ts'
 import { clientFrames, SocketQuery, serverFrames } from '../schemas/frames.ts'
 import { namedSchemas } from '../schemas/index.ts'
 import { closeCodes } from './errors.ts'
 
-type Frame = { $id?: string; description?: string; examples?: unknown[]; properties: object }
+type Frame = { $id?: string; description?: string; properties: object }
 
 /** What answers a frame of a client; `typing` is answered only where it was wrong. */
 const answers: Record<keyof typeof clientFrames, string[]> = {
@@ -158,7 +159,7 @@ const message = (frame: Frame) => ({
   payload: { $ref: `#/components/schemas/${nameOf(frame)}` },
   ...('id' in frame.properties &&
     isCorrelated(frame) && { correlationId: { $ref: '#/components/correlationIds/frameId' } }),
-  ...(frame.examples && { examples: frame.examples.map((payload) => ({ payload })) }),
+  examples: (examples as Record<string, object[]>)[nameOf(frame)]?.map((payload) => ({ payload })),
 })
 
 const typeOf = ({ properties }: Frame) => (properties as { type: { enum: string[] } }).type.enum[0]
@@ -178,7 +179,9 @@ const usedSchemas = (names: readonly string[]) => {
       add(inner as string)
   }
   for (const name of names) add(name)
-  return Object.fromEntries(found)
+  const schemas = Object.fromEntries(found)
+  addExamples(schemas)
+  return schemas
 }
 
 /** @returns a schema as plain JSON, with references into this document. */

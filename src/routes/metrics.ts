@@ -1,5 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { MetricsText } from '../../schemas/health.ts'
+import { problems } from '../../schemas/problem.ts'
 
 export const metricsRoutes: FastifyPluginAsyncTypebox = async (app) => {
   app.get(
@@ -9,8 +10,13 @@ export const metricsRoutes: FastifyPluginAsyncTypebox = async (app) => {
       schema: {
         operationId: 'getMetrics',
         summary: 'Counters of this process, as Prometheus reads them',
+        description: 'Counters, gauges and histograms, each with a sentence on what it counts.',
         tags: ['Operation'],
-        response: { 200: { description: 'Text.', content: { 'text/plain': { schema: MetricsText } } } },
+        security: [],
+        response: {
+          200: { description: 'Text.', content: { 'text/plain': { schema: MetricsText } } },
+          ...problems('SHUTTING_DOWN'),
+        },
       },
     },
     async (_request, reply) => {

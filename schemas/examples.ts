@@ -1,0 +1,169 @@
+/**
+ * The examples of the documents are one story, which test/examples.test.ts plays on a real server: Alice asks Bob to
+ * lunch, and makes a group; Carol blocks Bob. Only times, tokens, epochs and request ids differ there.
+ */
+const token = 'eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl'
+const client_id = '0199f3c2-7a41-7c10-9f2e-51c0a4e3b7d8'
+const cursor = (number: number) => `h2TqYw9k.${number}`
+
+const invitation = {
+  id: 2,
+  conversation_id: 1,
+  sender: 'alice',
+  sender_id: 1,
+  content: 'Lunch on Friday?',
+  timestamp: '2026-11-20T09:00:00.000Z',
+  receiver: 'bob',
+  receiver_id: 2,
+}
+/** As Alice sees it: a `client_id` is for the sender only. */
+const sent = { ...invitation, client_id }
+const changed = { content: 'Lunch on Friday at noon?', edited_at: '2026-11-20T09:01:00.000Z' }
+const edited = { ...sent, ...changed }
+const deleted = { ...edited, content: '', deleted_at: '2026-11-20T09:02:00.000Z' }
+
+/** As Bob sees it before he has read it. */
+const direct = {
+  id: 1,
+  kind: 'direct',
+  peer: 'alice',
+  peer_delivered_up_to: 0,
+  peer_read_up_to: 0,
+  member_count: 2,
+  last_message: invitation,
+  unread_count: 1,
+  delivered_up_to: 0,
+  read_up_to: 0,
+}
+const group = {
+  id: 2,
+  kind: 'group',
+  title: 'Friday lunch',
+  role: 'owner',
+  member_count: 2,
+  unread_count: 0,
+  delivered_up_to: 0,
+  read_up_to: 0,
+}
+const renamed = { ...group, title: 'Saturday lunch' }
+const receipt = { conversation_id: 1, username: 'bob', delivered_up_to: 2, read_up_to: 2 }
+const block = { username: 'bob', blocked_at: '2026-11-20T09:03:00.000Z' }
+const nobody = {
+  type: 'urn:messenger:problem:user-not-found',
+  title: 'No such user',
+  status: 404,
+  detail: 'Nobody has this name.',
+  code: 'USER_NOT_FOUND',
+}
+
+/** By the name of the schema. */
+export const examples = {
+  LoginRequest: [{ username: 'alice' }],
+  Session: [{ token, expires_at: '2026-11-21T09:00:00.000Z', user: { id: 1, username: 'alice' } }],
+  PasswordRequest: [{ password: 'a long sentence is a good password' }],
+  Me: [{ id: 1, username: 'alice', has_password: false }],
+  User: [{ id: 2, username: 'bob' }],
+  UserList: [{ users: [{ id: 2, username: 'bob' }] }],
+  SendRequest: [{ receiver_username: 'bob', content: invitation.content, client_id }],
+  SentMessage: [{ status: 'sent', ...sent }],
+  EditRequest: [{ content: changed.content }],
+  Message: [edited, deleted],
+  MessageList: [[sent]],
+  Conversation: [direct, group, renamed, { ...renamed, member_count: 3 }],
+  ConversationList: [{ conversations: [direct], cursor: cursor(2) }],
+  Member: [{ user_id: 1, username: 'alice', role: 'member', delivered_up_to: 0, read_up_to: 0 }],
+  MemberList: [
+    {
+      members: [
+        { user_id: 1, username: 'alice', role: 'member', delivered_up_to: 0, read_up_to: 0 },
+        { user_id: 2, username: 'bob', role: 'member', delivered_up_to: 0, read_up_to: 0 },
+      ],
+    },
+  ],
+  ReceiptRequest: [{ read_up_to: 2 }],
+  Receipt: [receipt],
+  GroupRequest: [{ title: 'Friday lunch', members: ['bob'] }],
+  RenameRequest: [{ title: 'Saturday lunch' }],
+  Block: [block],
+  BlockList: [{ blocks: [block] }],
+  SyncPage: [
+    {
+      events: [
+        {
+          type: 'conversation',
+          cursor: cursor(1),
+          conversation_id: 1,
+          kind: 'direct',
+          peer: 'alice',
+          member_count: 2,
+          you: 'joined',
+        },
+        { type: 'message', cursor: cursor(2), ...invitation },
+      ],
+      cursor: cursor(2),
+      more: false,
+    },
+  ],
+  Health: [{ status: 'ok' }],
+  Problem: [{ ...nobody, errors: [{ path: '/username', message: 'is nobody’s name' }], request_id: 'req-7' }],
+
+  SendFrame: [{ type: 'send', id: 'a1', receiver_username: 'bob', content: invitation.content, client_id }],
+  EditFrame: [{ type: 'edit', id: 'a2', message_id: 2, content: changed.content }],
+  DeleteFrame: [{ type: 'delete', id: 'a3', message_id: 2 }],
+  ReceiptFrame: [{ type: 'receipt', id: 'b1', conversation_id: 1, read_up_to: 2 }],
+  TypingFrame: [{ type: 'typing', conversation_id: 1 }],
+  WatchFrame: [{ type: 'watch', id: 'a4', usernames: ['bob'] }],
+  AuthFrame: [{ type: 'auth', id: 'a5', token }],
+  PingFrame: [{ type: 'ping', id: 'a6' }],
+
+  HelloFrame: [
+    {
+      type: 'hello',
+      user: { id: 2, username: 'bob' },
+      cursor: cursor(0),
+      heartbeat_ms: 30_000,
+      limits: {
+        max_message_length: 4096,
+        max_frame_bytes: 65_536,
+        max_metadata_bytes: 1024,
+        frames_per_second: 200,
+        sends_per_minute: 6000,
+      },
+    },
+  ],
+  MessageFrame: [{ type: 'message', cursor: cursor(2), ...invitation }],
+  MessageUpdatedFrame: [{ type: 'message_updated', cursor: cursor(4), ...invitation, ...changed }],
+  ReceiptUpdateFrame: [{ type: 'receipt', cursor: cursor(3), ...receipt }],
+  ConversationFrame: [
+    {
+      type: 'conversation',
+      cursor: cursor(1),
+      conversation_id: 1,
+      kind: 'direct',
+      peer: 'alice',
+      member_count: 2,
+      you: 'joined',
+    },
+  ],
+  TypingUpdateFrame: [{ type: 'typing', conversation_id: 1, username: 'bob' }],
+  PresenceFrame: [{ type: 'presence', username: 'bob', online: true }],
+  CaughtUpFrame: [{ type: 'caught_up', cursor: cursor(5) }],
+  AckFrame: [
+    { type: 'ack', id: 'a1', cursor: cursor(2), message: sent },
+    { type: 'ack', id: 'b1', cursor: cursor(3), receipt },
+    { type: 'ack', id: 'a4' },
+  ],
+  ErrorFrame: [
+    {
+      type: 'error',
+      id: 'a7',
+      retryable: false,
+      problem: {
+        ...nobody,
+        errors: [{ path: '/receiver_username', message: 'Nobody has this name.' }],
+        request_id: '5f1c9a20-1-1',
+      },
+    },
+  ],
+  PongFrame: [{ type: 'pong', id: 'a6' }],
+}
