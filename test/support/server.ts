@@ -10,6 +10,7 @@ import type { Problem } from '../../schemas/problem.ts'
 import { buildApp } from '../../src/app.ts'
 import { loadConfig } from '../../src/config.ts'
 import { readRows } from './database.ts'
+import { checkReply } from './documents.ts'
 import { connect, type SocketOptions } from './socket.ts'
 
 export type Env = Record<string, string>
@@ -76,6 +77,7 @@ export const call = async <T = Problem>(
     ...(body !== undefined && { body: isRaw ? (body as string) : JSON.stringify(body) }),
   })
   const text = await reply.text()
+  checkReply(method, path, reply.status, reply.headers, text)
   return {
     status: reply.status,
     headers: reply.headers,

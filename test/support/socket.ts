@@ -4,6 +4,7 @@ import type { Test } from 'tap'
 import { WebSocket } from 'ws'
 import type { Problem } from '../../schemas/problem.ts'
 import type { ServerFrame } from '../../schemas/frames.ts'
+import { checkFrame, isKnownClose } from './documents.ts'
 
 export type SocketOptions = {
   /** Without a subprotocol: the first contract. */
@@ -35,13 +36,17 @@ export const connect = async (t: Test, url: string, token: string, options: Sock
   let ended = false
   const closed = new Promise<{ code: number; reason: string }>((resolve) => {
     socket.on('close', (code, reason) => {
+      if (!isKnownClose(code)) t.fail(`the close code ${code} is not in docs/asyncapi.json`)
       ended = true
       notify()
       resolve({ code, reason: reason.toString() })
     })
   })
   socket.on('message', (data: Buffer) => {
-    frames.push(JSON.parse(data.toString()))
+    const frame = JSON.parse(data.toString()) as ServerFrame
+    const wrong = checkFrame(frame, socket.protocol === '')
+    if (wrong) t.fail(wrong)
+    frames.push(frame)
     notify()
   })
   socket.on('error', () => {})

@@ -1,0 +1,139 @@
+import { readFileSync } from 'node:fs'
+import { Ajv, type ValidateFunction } from 'ajv'
+
+type Content = { schema?: { $ref: string }; 'x-codes'?: string[] }
+type Operation = { operationId: string; responses: Record<string, { content?: Record<string, Content> }> }
+
+export type OpenApi = {
+  paths: Record<string, Record<string, Operation>>
+  components: { schemas: Record<string, object> }
+}
+export type AsyncApi = {
+  channels: Record<'stream' | 'plain', { messages: Record<string, object>; 'x-close-codes': object }>
+  operations: Record<string, { action: string; channel: { $ref: string }; messages: { $ref: string }[] }>
+  components: { schemas: Record<string, { properties: { type: { enum: string[] } } }> }
+}
+
+const read = (path: string): unknown =>
+  JSON.parse(readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8'))
+
+/** The documents as they are committed; a test compares them with what the code makes. */
+export const openApi = read('docs/openapi.json') as OpenApi
+export const asyncApi = read('docs/asyncapi.json') as AsyncApi
+
+/** What is found before there is an operation; any address may answer it. */
+const anywhere = new Set([
+  'BAD_REQUEST',
+  'ROUTE_NOT_FOUND',
+  'METHOD_NOT_ALLOWED',
+  'REQUEST_TIMEOUT',
+  'URI_TOO_LONG',
+  'HEADERS_TOO_LARGE',
+])
+
+/** Codes that a socket is closed with by its client, or by nobody. */
+const notOurs = new Set([1000, 1005, 1006])
+
+/** @throws where the server gave a reply that its document does not list: an address, status, code or member */
+export const checkReply = (method: string, path: string, status: number, headers: Headers, text: string) => {
+  if (method === 'HEAD' || method === 'OPTIONS') return
+  const fail = (what: string): never => {
+    throw new Error(`${method} ${path} ${status}: ${what} is not in docs/openapi.json: ${text.slice(0, 300)}`)
+  }
+  const type = headers.get('content-type')?.split(';')[0] ?? ''
+  if (type === 'application/problem+json') {
+    const wrong = validate(openApiRefs, '#/components/schemas/Problem', JSON.parse(text))
+    if (wrong) fail(wrong)
+    if (anywhere.has((JSON.parse(text) as { code: string }).code)) return
+  }
+  const operation = operationOf(method, path)
+  // Pages and their files are not part of the document.
+  if (!operation && status === 200) return
+  const reply = operation?.responses[status] ?? fail('this status')
+  if (!reply.content) {
+    if (text !== '') fail('a body')
+    return
+  }
+  const { schema, 'x-codes': codes } = reply.content[type] ?? fail(`the type "${type}"`)
+  if (codes && !codes.includes((JSON.parse(text) as { code: string }).code)) fail('this code')
+  if (schema?.$ref && type.endsWith('json')) {
+    const wrong = validate(openApiRefs, schema.$ref, JSON.parse(text))
+    if (wrong) fail(wrong)
+  }
+}
+
+/** @returns what of a frame that the server sent is not in its document; undefined where all is. */
+export const checkFrame = (frame: { type: string }, isPlain: boolean): string | undefined => {
+  const ref = framesOf(isPlain ? 'plain' : 'stream').get(frame.type)
+  const wrong = ref ? validate(asyncApiRefs, ref, frame) : 'this type'
+  return wrong && `${wrong} is not in docs/asyncapi.json: ${JSON.stringify(frame).slice(0, 300)}`
+}
+
+/** @returns whether the document says why a socket is closed so. */
+export const isKnownClose = (code: number): boolean =>
+  notOurs.has(code) || code in asyncApi.channels.stream['x-close-codes']
+
+/** The operation at an address, as it was called or as a template. */
+export const operationOf = (method: string, address: string): Operation | undefined => {
+  const path = address.split('?')[0] as string
+  patterns ??= Object.keys(openApi.paths)
+    // What is written out comes before what stands for anything: /users/me.
+    .toSorted((a, b) => Number(a.includes('{')) - Number(b.includes('{')))
+    .map((template) => [template, new RegExp(`^${template.replaceAll(/\{\w+\}/g, '[^/]+')}/?$`)] as const)
+  const found = patterns.find(([, pattern]) => pattern.test(path))
+  return found && openApi.paths[found[0]]?.[method.toLowerCase()]
+}
+let patterns: (readonly [string, RegExp])[] | undefined
+
+/** For each type that the server sends on a channel the schema of its frame. */
+const framesOf = (channel: 'stream' | 'plain'): Map<string, string> => {
+  channels[channel] ??= new Map(
+    Object.values(asyncApi.operations)
+      .filter(({ action, channel: at }) => action === 'send' && at.$ref === `#/channels/${channel}`)
+      .flatMap(({ messages }) => messages)
+      .map(({ $ref }) => $ref.split('/').at(-1) as string)
+      .map((name) => [
+        asyncApi.components.schemas[name]?.properties.type.enum[0] as string,
+        `#/components/schemas/${name}`,
+      ]),
+  )
+  return channels[channel]
+}
+const channels: Partial<Record<'stream' | 'plain', Map<string, string>>> = {}
+
+/** A document whose schemas are compiled when they are first needed: a test file needs a few. */
+const lazyRefs = (document: object) => {
+  let ajv: Ajv | undefined
+  const compiled = new Map<string, ValidateFunction>()
+  return (ref: string): ValidateFunction => {
+    ajv ??= new Ajv({
+      strict: false,
+      discriminator: false,
+      formats: { text: true, 'date-time': /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/ },
+    }).addSchema(closed(document) as object, 'document')
+    const known = compiled.get(ref) ?? ajv.compile({ $ref: `document${ref}` })
+    compiled.set(ref, known)
+    return known
+  }
+}
+
+/** What the server sends must all be named, though clients are to ignore what they don't know. */
+const closed = (document: object): unknown =>
+  JSON.parse(
+    JSON.stringify(document),
+    (_key, value: { additionalProperties?: unknown; properties?: object }) =>
+      value?.additionalProperties === true && Object.keys(value.properties ?? {}).length > 0
+        ? { ...value, additionalProperties: false }
+        : value,
+  )
+
+const openApiRefs = lazyRefs(openApi)
+const asyncApiRefs = lazyRefs(asyncApi)
+
+/** @returns what is wrong with `value`, in words. */
+const validate = (refs: typeof openApiRefs, ref: string, value: unknown): string | undefined => {
+  const check = refs(ref)
+  if (check(value)) return undefined
+  const { instancePath = '', message, params } = check.errors?.[0] ?? {}
+  return `"${instancePath} ${message} ${JSON.stringify(params)}"`
+}
