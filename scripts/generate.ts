@@ -6,7 +6,7 @@ import { asyncApi } from '../src/asyncapi.ts'
 import { loadConfig } from '../src/config.ts'
 
 /** Every file that is made from the code, by its path, and what makes it. */
-export const generated: Record<string, (app: App) => string> = {
+export const generated: Record<string, (app: App) => string | Promise<string>> = {
   'docs/openapi.json': (app) => json(app.swagger()),
   'docs/asyncapi.json': () => json(asyncApi()),
 }
@@ -18,7 +18,8 @@ export const generate = async (): Promise<Map<string, string>> => {
   const folder = await mkdtemp(join(tmpdir(), 'messenger-'))
   try {
     const app = await buildApp(loadConfig({ DATABASE_URL: `sqlite:${join(folder, 'messenger.db')}` }))
-    const files = new Map(Object.entries(generated).map(([path, make]) => [path, make(app)]))
+    const files = new Map<string, string>()
+    for (const [path, make] of Object.entries(generated)) files.set(path, await make(app))
     await app.close()
     return files
   } finally {
@@ -28,5 +29,6 @@ export const generate = async (): Promise<Map<string, string>> => {
 
 if (import.meta.main) {
   const root = new URL('..', import.meta.url)
-  for (const [path, text] of await generate()) await writeFile(new URL(path, root), text)
+  if (process.argv.includes('--list')) console.log(Object.keys(generated).join('\n'))
+  else for (const [path, text] of await generate()) await writeFile(new URL(path, root), text)
 }
