@@ -1,3 +1,6 @@
+import { backupSqlite, restoreSqlite } from './dialects/sqlite/backup.ts'
+import { inspectSqlite } from './dialects/sqlite/inspect.ts'
+import { filePath } from './dialects/sqlite/connection.ts'
 import { openSqlite } from './dialects/sqlite/open.ts'
 import type { Reader } from './query.ts'
 import type { Writer } from './writer.ts'
@@ -21,3 +24,37 @@ export type Database = {
  */
 export const openDatabase = (url: string, { maxQueue }: { maxQueue: number }): Promise<Database> =>
   openSqlite(url, maxQueue)
+
+/** @returns the path of a file beside the database that `url` names, as `Database.beside` has it. */
+export const besideDatabase = (url: string, extension: string) => `${filePath(url)}.${extension}`
+
+/** What a database holds, as far as its operator may ask. */
+export type Inspection = {
+  reader: Reader
+  /** Bytes on the disk, what waits to be folded in included. */
+  bytes: number
+  /** @returns what is wrong with it, nothing where it is whole. It reads everything. */
+  check(): string[]
+  close(): void
+}
+
+/**
+ * Opens a database to look at it, beside the server that may be serving it.
+ * @throws StorageError when there is none, or it can't be read
+ */
+export const inspectDatabase = (url: string): Inspection => inspectSqlite(url)
+
+/**
+ * Copies a database, as it is at one moment, into a new file. The server may go on writing.
+ * @throws StorageError when that can't be done; there is then no such file
+ */
+export const backupDatabase = (url: string, file: string): Promise<void> => backupSqlite(url, file)
+
+/**
+ * Puts a backup in the place of a database, which is set aside. No token that was given out holds in it.
+ * @param family of all tokens from now on
+ * @returns the file in which the database as it was is kept, if there was one
+ * @throws StorageError while a server has the database open, or when the backup is not one
+ */
+export const restoreDatabase = (url: string, file: string, family: string): Promise<string | undefined> =>
+  restoreSqlite(url, file, family)

@@ -98,6 +98,12 @@ export class Transaction {
     this.#users.delete(id)
   }
 
+  /** The same, where many were. */
+  forgetUsers() {
+    this.#caches.users.clear()
+    this.#users.clear()
+  }
+
   room(id: number): Room | undefined {
     return (
       this.#rooms.get(id) ??

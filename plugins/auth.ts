@@ -3,15 +3,13 @@ import type { FastifyRequest, preHandlerAsyncHookHandler } from 'fastify'
 import plugin from 'fastify-plugin'
 import type { Identity } from '../src/chat/context.ts'
 import { createTokens, type Tokens, unauthorized } from '../src/chat/tokens.ts'
-import { givenSecrets, keptSecrets, type Secrets } from '../src/secret.ts'
+import { openSecrets, type Secrets } from '../src/secret.ts'
 
 /** Tokens, and the hook that wants one before a protected call. */
 export const auth = plugin(
   async (app) => {
-    const { JWT_SECRET, JWT_SECRET_PREVIOUS, TOKEN_TTL } = app.config
-    const secrets = JWT_SECRET
-      ? givenSecrets(JWT_SECRET, JWT_SECRET_PREVIOUS)
-      : keptSecrets(app.database.beside('key'))
+    const { TOKEN_TTL } = app.config
+    const secrets = openSecrets(app.config, app.database.beside('key'))
     await app.register(jwt, {
       secret: secrets.current,
       sign: { algorithm: 'HS256' },

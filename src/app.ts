@@ -4,6 +4,7 @@ import fastify, { type FastifyInstance, type FastifyServerOptions, LogController
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import { auth } from '../plugins/auth.ts'
 import { closing } from '../plugins/closing.ts'
+import { control } from '../plugins/control.ts'
 import { database } from '../plugins/database.ts'
 import { errors, onClientError, onFrameworkError } from '../plugins/errors.ts'
 import { metrics } from '../plugins/metrics.ts'
@@ -74,6 +75,7 @@ export const buildApp = async (config: Config, options: Pick<FastifyServerOption
   await app.register(websocket)
   await app.register(metrics)
   await app.register(overload)
+  await app.register(control)
   await app.register(requestLog)
 
   await app.register(accountRoutes)

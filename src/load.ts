@@ -35,14 +35,15 @@ export const createLoad = ({ MAX_LOOP_DELAY_MS }: Config, measure: Measure = mea
   let last = 0
   let delay = 0
   const refused: Record<Work, number> = { write: 0, read: 0 }
-  const timer = setInterval(() => {
-    const now = measure.read()
-    delay = Math.min(last, now)
-    last = now
-  }, WINDOW_MS).unref()
+  const timer = setInterval(() => load.endWindow(), WINDOW_MS).unref()
 
-  return {
+  const load = {
     refused,
+    endWindow() {
+      const now = measure.read()
+      delay = Math.min(last, now)
+      last = now
+    },
     /** Milliseconds that the event loop lags, for at least two windows now. */
     get delay() {
       return delay
@@ -62,5 +63,6 @@ export const createLoad = ({ MAX_LOOP_DELAY_MS }: Config, measure: Measure = mea
       measure.stop()
     },
   }
+  return load
 }
 export type Load = ReturnType<typeof createLoad>

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import type { Config } from './config.ts'
 import { chmodSync, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 
 /** What signs tokens and what they are verified with. */
@@ -15,8 +16,12 @@ export type Secrets = {
   rotate(keepMs: number): boolean
 }
 
+/** @param path the file that keeps them, where the environment says none */
+export const openSecrets = ({ JWT_SECRET, JWT_SECRET_PREVIOUS }: Config, path: string): Secrets =>
+  JWT_SECRET ? givenSecrets(JWT_SECRET, JWT_SECRET_PREVIOUS) : keptSecrets(path)
+
 /** @param previous what signed before, and still verifies. */
-export const givenSecrets = (current: string, previous: string | undefined): Secrets => ({
+const givenSecrets = (current: string, previous: string | undefined): Secrets => ({
   current,
   verifying: () => (previous === undefined ? [current] : [current, previous]),
   rotate: () => false,
@@ -28,7 +33,7 @@ type Retired = { secret: string; until: number }
  * The secret that is kept in a file beside the database; at the first start one is made, readable by its owner only.
  * Its first line signs; each other one is what signed before, and the time (ms since 1970) until which it verifies.
  */
-export const keptSecrets = (path: string): Secrets => {
+const keptSecrets = (path: string): Secrets => {
   if (!existsSync(path)) writeFileSync(path, `${newSecret()}\n`, { mode: 0o600, flag: 'wx' })
   chmodSync(path, 0o600)
   const [first = '', ...more] = readFileSync(path, 'utf8').trim().split('\n')

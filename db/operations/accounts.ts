@@ -1,7 +1,9 @@
 import { Refusal } from '../errors.ts'
+import * as members from '../queries/members.ts'
 import * as users from '../queries/users.ts'
-import type { StoredUser, Transaction } from '../transaction.ts'
-import { actor } from './access.ts'
+import type { Room, RoomMember, StoredUser, Transaction } from '../transaction.ts'
+import { actor, memberOf } from './access.ts'
+import { leave } from './groups.ts'
 
 export type CreateUser = { username: string; key: string; password_hash: string | null; family: string }
 export type SetPassword = {
@@ -14,6 +16,9 @@ export type SetPassword = {
 }
 export type RevokeToken = { user_id: number; jti: string; expires_at: number }
 export type RevokeAll = { user_id: number; family: string }
+export type RevokeEverybody = { family: string }
+export type ResetPassword = { user_id: number; password_hash: string; family: string }
+export type RemoveUser = { user_id: number; family: string }
 
 /** Makes an account, or finds the one that has the name by now. */
 export const createUser = (tx: Transaction, input: CreateUser): { user: StoredUser; created: boolean } => {
@@ -46,6 +51,31 @@ export const revokeToken = (tx: Transaction, { user_id, jti, expires_at }: Revok
 export const revokeAll = (tx: Transaction, { user_id, family }: RevokeAll): void => {
   const { password_hash } = actor(tx, user_id)
   setCredentials(tx, user_id, { password_hash, family, kept_token: null })
+}
+
+/** Ends every token of everybody. A family may be of many: a token names its user beside it. */
+export const revokeEverybody = (tx: Transaction, { family }: RevokeEverybody): void => {
+  tx.run(users.setEveryFamily, { family })
+  tx.forgetUsers()
+}
+
+/** Sets a password without knowing the last one; every token ends. */
+export const resetPassword = (tx: Transaction, { user_id, password_hash, family }: ResetPassword): void => {
+  setCredentials(tx, actor(tx, user_id).id, { password_hash, family, kept_token: null })
+}
+
+/**
+ * Removes an account: its tokens end, it leaves its groups, and nobody can log in to it. Its name stays taken and its
+ * messages stay, for those who had them.
+ */
+export const removeUser = (tx: Transaction, { user_id, family }: RemoveUser): void => {
+  const user = actor(tx, user_id)
+  for (const { conversation_id } of tx.all(members.groupsOf, { user_id })) {
+    const room = tx.room(conversation_id) as Room
+    leave(tx, room, memberOf(room, user_id) as RoomMember)
+  }
+  tx.run(users.removeUser, { id: user.id, now: tx.now })
+  setCredentials(tx, user.id, { password_hash: null, family, kept_token: null })
 }
 
 const setCredentials = (

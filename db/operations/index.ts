@@ -1,5 +1,13 @@
 import type { Transaction } from '../transaction.ts'
-import { createUser, revokeAll, revokeToken, setPassword } from './accounts.ts'
+import {
+  createUser,
+  removeUser,
+  resetPassword,
+  revokeAll,
+  revokeEverybody,
+  revokeToken,
+  setPassword,
+} from './accounts.ts'
 import { block, unblock } from './blocks.ts'
 import { addMember, createGroup, removeMember, renameGroup } from './groups.ts'
 import { announce, announceDue, mark } from './receipts.ts'
@@ -28,6 +36,9 @@ export const operations = {
   setPassword,
   revokeToken,
   revokeAll,
+  revokeEverybody,
+  resetPassword,
+  removeUser,
   probe,
 } satisfies Record<string, (tx: Transaction, input: never) => unknown>
 

@@ -60,6 +60,28 @@ export const setCredentials = query<{
     .where('id', '=', arg('id')),
 )
 
+export const setEveryFamily = query<{ family: string }>()((db, arg) =>
+  db.updateTable('users').set({ token_family: arg('family'), kept_token: null }),
+)
+
+export const removeUser = query<{ id: number; now: number }>()((db, arg) =>
+  db
+    .updateTable('users')
+    .set({ removed_at: arg('now') })
+    .where('id', '=', arg('id')),
+)
+
+/** Accounts by folded name, those that were removed too. */
+export const accounts = query<{ from: string; to: string; limit: number }>()((db, arg) =>
+  db
+    .selectFrom('users')
+    .select(['id', 'username', 'password_hash', 'created_at', 'removed_at'])
+    .where('username_key', '>=', arg('from'))
+    .where('username_key', '<', arg('to'))
+    .orderBy('username_key')
+    .limit(arg('limit')),
+)
+
 export const revokeToken = query<{ jti: string; expires_at: number }>()((db, arg) =>
   db
     .insertInto('revoked_tokens')

@@ -30,9 +30,10 @@ export const createTokens = async (signer: Signer, reader: Reader, bus: Bus, ttl
   bus.subscribe({
     batch: () => {},
     signal(signal) {
-      if (signal.type !== 'tokens_ended') return
+      if (signal.type !== 'tokens_ended' && signal.type !== 'all_tokens_ended') return
       generation += 1
       verified.clear()
+      if (signal.type === 'all_tokens_ended') return
       for (const [jti, expires] of revoked) if (expires < Date.now()) revoked.delete(jti)
       if (signal.jti) revoked.set(signal.jti, Date.now() + ttl * 1000)
     },

@@ -14,6 +14,7 @@ export type Signal =
     }
   /** Tokens of a user ended: that one, or all but `except`. */
   | { type: 'tokens_ended'; user_id: number; jti?: string; except?: string | undefined }
+  | { type: 'all_tokens_ended' }
   /** A user's first socket on a server came, or the last one left. */
   | { type: 'presence'; server: string; user_id: number; username: string; online: boolean }
   /** Whether these may see each other's presence may have changed. */

@@ -138,6 +138,10 @@ export class Hub {
         for (const { me, wake } of this.#waits.get(signal.user_id) ?? []) if (isEnded(me)) wake('token_ended')
         return
       }
+      case 'all_tokens_ended':
+        for (const connection of [...this.all()]) connection.finish(4401)
+        for (const waits of this.#waits.values()) for (const { wake } of waits) wake('token_ended')
+        return
       case 'presence':
         this.#presence.changed(signal)
         return

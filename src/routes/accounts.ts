@@ -12,6 +12,7 @@ import { NoContent, NoQuery, ref } from '../../schemas/common.ts'
 import { bearerToken, bodyCodes, readProblems, writeProblems } from '../../schemas/problem.ts'
 import { login, logout, renewToken, setPassword } from '../chat/accounts.ts'
 import { findPeople, getMe } from '../chat/people.ts'
+import { removeAccount } from '../chat/removal.ts'
 
 const tags = ['Accounts']
 
@@ -90,6 +91,25 @@ export const accountRoutes: FastifyPluginAsyncTypebox = async (app) => {
       },
     },
     (request) => getMe(app.chat, request.me),
+  )
+
+  app.delete(
+    '/users/me',
+    {
+      ...protectedCall,
+      schema: {
+        operationId: 'removeMe',
+        summary: 'Remove my account; its name stays taken, its messages stay',
+        description: 'Tokens end, sockets close, groups are left. There is no way back.',
+        tags,
+        security: bearerToken,
+        response: { 204: NoContent, ...openProblems('UNAUTHORIZED') },
+      },
+    },
+    async (request, reply) => {
+      await removeAccount(app.chat, request.me.user_id)
+      return reply.code(204).send(null)
+    },
   )
 
   app.put(

@@ -1,3 +1,4 @@
+import { closeSync, openSync } from 'node:fs'
 import Sqlite, { type Database } from 'better-sqlite3'
 import { StorageError } from '../../errors.ts'
 
@@ -18,6 +19,8 @@ export const filePath = (url: string): string => {
 
 /** Opens the connection that writes: WAL, and every commit on disk before it returns. */
 export const openForWriting = (path: string): Database => {
+  // Nobody else's to read; what SQLite puts beside it takes the same mode.
+  closeSync(openSync(path, 'a', 0o600))
   const db = open(path, {})
   try {
     db.pragma('journal_mode = WAL')

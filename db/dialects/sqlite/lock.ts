@@ -8,11 +8,12 @@ import { StorageError } from '../../errors.ts'
  * @throws StorageError `unusable` when another process has it
  */
 export const lockFile = (path: string): (() => void) => {
-  const lock = new Sqlite(`${path}-lock`, { timeout: 0 })
+  const lock = open(path)
   try {
     lock.exec('begin exclusive')
   } catch (error) {
     lock.close()
+    if (StorageError.from(error).kind !== 'busy') throw StorageError.from(error, path)
     throw new StorageError(
       'unusable',
       `The database ${path} is in use by another server; one server a file.`,
@@ -20,4 +21,12 @@ export const lockFile = (path: string): (() => void) => {
     )
   }
   return () => lock.close()
+}
+
+const open = (path: string) => {
+  try {
+    return new Sqlite(`${path}-lock`, { timeout: 0 })
+  } catch (error) {
+    throw StorageError.from(error, path)
+  }
 }

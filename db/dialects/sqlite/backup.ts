@@ -1,0 +1,103 @@
+import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import Sqlite from 'better-sqlite3'
+import { StorageError } from '../../errors.ts'
+import { migrate } from '../../migrations/index.ts'
+import { setEveryFamily } from '../../queries/users.ts'
+import { filePath, openForWriting } from './connection.ts'
+import { findDamage, openOurs } from './inspect.ts'
+import { lockFile } from './lock.ts'
+import { createStatements } from './statements.ts'
+
+/** Copies the database of `url`, as it is at one moment, to `file`, checks the copy, and only then gives it its name. */
+export const backupSqlite = async (url: string, file: string): Promise<void> => {
+  if (existsSync(file)) throw new StorageError('unusable', `${file} is there already; name a new file.`)
+  const partial = `${file}.partial`
+  try {
+    await copy(filePath(url), partial)
+    renameSync(partial, file)
+    syncFolder(file)
+  } catch (error) {
+    remove(partial)
+    throw StorageError.from(error, file)
+  }
+}
+
+/** Puts the backup `file` in the place of the database of `url`, with every token ended. */
+export const restoreSqlite = async (
+  url: string,
+  file: string,
+  family: string,
+): Promise<string | undefined> => {
+  const path = filePath(url)
+  const unlock = lockFile(path)
+  const fresh = `${path}.restoring`
+  try {
+    remove(fresh)
+    await copy(file, fresh)
+    const db = openForWriting(fresh)
+    try {
+      await migrate(db)
+      createStatements(db).run(setEveryFamily, { family })
+      db.pragma('wal_checkpoint(TRUNCATE)')
+    } finally {
+      db.close()
+    }
+    const kept = existsSync(path) ? setAside(path) : undefined
+    renameSync(fresh, path)
+    syncFolder(path)
+    return kept
+  } catch (error) {
+    remove(fresh)
+    throw StorageError.from(error, file)
+  } finally {
+    unlock()
+  }
+}
+
+/** @returns under which name the database is kept: as it is, for it may be too damaged to be opened. */
+const setAside = (path: string): string => {
+  const kept = `${path}.before-${new Date().toISOString().replaceAll(/[-:]|\.\d+/g, '')}`
+  for (const extension of ['-wal', '']) {
+    if (existsSync(path + extension)) renameSync(path + extension, kept + extension)
+  }
+  remove(path)
+  return kept
+}
+
+/** Copies with SQLite's online backup, all pages in one step: in several, each commit of the server would start it anew. */
+const copy = async (from: string, to: string): Promise<void> => {
+  const db = openOurs(from)
+  try {
+    writeFileSync(to, '', { mode: 0o600, flag: 'wx' })
+    await db.backup(to, { progress: () => 0x7fffffff })
+  } finally {
+    db.close()
+  }
+  const written = new Sqlite(to)
+  try {
+    // One file that can be read where nothing can be written.
+    written.pragma('journal_mode = DELETE')
+    const [damage] = findDamage(written)
+    if (damage !== undefined) throw new StorageError('unusable', `${from} is damaged: ${damage}`)
+  } finally {
+    written.close()
+  }
+  sync(to)
+}
+
+const remove = (path: string) => {
+  for (const extension of ['', '-wal', '-shm']) rmSync(path + extension, { force: true })
+}
+
+const sync = (path: string) => {
+  const file = openSync(path, 'r')
+  fsyncSync(file)
+  closeSync(file)
+}
+
+/** Makes a new name last. Windows can't sync a folder, and needs not. */
+const syncFolder = (path: string) => {
+  /* c8 ignore next */
+  if (process.platform !== 'win32') sync(dirname(path))
+}

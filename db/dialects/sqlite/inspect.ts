@@ -1,0 +1,42 @@
+import { existsSync, statSync } from 'node:fs'
+import type { Database } from 'better-sqlite3'
+import { StorageError } from '../../errors.ts'
+import type { Inspection } from '../../open.ts'
+import { filePath, openForReading } from './connection.ts'
+import { createReader } from './statements.ts'
+
+/** Opens a file of ours for reading only: no lock, no new epoch, no migration. */
+export const inspectSqlite = (url: string): Inspection => {
+  const path = filePath(url)
+  const db = openOurs(path)
+  const size = (file: string) => (existsSync(file) ? statSync(file).size : 0)
+  return {
+    reader: createReader(db),
+    bytes: size(path) + size(`${path}-wal`),
+    check: () => findDamage(db),
+    close: () => void db.close(),
+  }
+}
+
+/** @throws StorageError `unusable` when the file is not there, or not one that this server has made or taken over */
+export const openOurs = (path: string): Database => {
+  if (!existsSync(path)) throw new StorageError('unusable', `There is no database ${path}.`)
+  const db = openForReading(path)
+  try {
+    if (db.prepare("select 1 from sqlite_schema where name = 'epochs'").get()) return db
+    throw new StorageError('unusable', `${path} is not a database that this server has served yet.`)
+  } catch (error) {
+    db.close()
+    throw StorageError.from(error, path)
+  }
+}
+
+/** @returns what SQLite finds wrong in the file, and rows that point to none. */
+export const findDamage = (db: Database): string[] => {
+  const broken = db.pragma('integrity_check') as { integrity_check: string }[]
+  const orphans = db.pragma('foreign_key_check') as { table: string; rowid: number; parent: string }[]
+  return [
+    ...broken.map((row) => row.integrity_check).filter((line) => line !== 'ok'),
+    ...orphans.map(({ table, rowid, parent }) => `row ${rowid} of ${table} has no row in ${parent}`),
+  ]
+}

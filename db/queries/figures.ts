@@ -1,0 +1,30 @@
+import { query } from '../query.ts'
+
+/** How much there is of everything. It counts rows: for operators, not for the serving process. */
+export const figures = query()((db) =>
+  db.selectNoFrom((eb) => [
+    eb
+      .selectFrom('users')
+      .select(({ fn }) => fn.countAll<number>().as('count'))
+      .where('removed_at', 'is', null)
+      .as('users'),
+    eb
+      .selectFrom('users')
+      .select(({ fn }) => fn.countAll<number>().as('count'))
+      .where('removed_at', 'is not', null)
+      .as('removed_users'),
+    eb
+      .selectFrom('conversations')
+      .select(({ fn }) => fn.countAll<number>().as('count'))
+      .as('conversations'),
+    eb
+      .selectFrom('messages')
+      .select(({ fn }) => fn.countAll<number>().as('count'))
+      .as('messages'),
+    eb.selectFrom('counter').select('last').as('last_number'),
+    eb
+      .selectFrom('epochs')
+      .select(({ fn }) => fn.countAll<number>().as('count'))
+      .as('starts'),
+  ]),
+)

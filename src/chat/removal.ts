@@ -1,0 +1,13 @@
+import type { Chat } from './context.ts'
+import { newTokenFamily } from './tokens.ts'
+
+/**
+ * Removes an account, by its owner or by the operator: its tokens end and its sockets close, it leaves its groups. The
+ * name stays taken, and the messages stay with those who had them.
+ * @throws Refusal `UNAUTHORIZED` when it is no more
+ */
+export const removeAccount = async (chat: Chat, user_id: number): Promise<void> => {
+  await chat.writer.append('removeUser', { user_id, family: newTokenFamily() })
+  chat.bus.signal({ type: 'tokens_ended', user_id })
+  chat.bus.signal({ type: 'acquaintance', user_ids: [user_id] })
+}

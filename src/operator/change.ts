@@ -1,0 +1,38 @@
+import { besideDatabase, openDatabase } from '../../db/open.ts'
+import { createChat } from '../chat/context.ts'
+import type { Config } from '../config.ts'
+import { AppError } from '../errors.ts'
+import { createMemoryBus } from '../realtime/bus-memory.ts'
+import { openSecrets } from '../secret.ts'
+import { type Arguments, type Commands, runCommand } from './commands.ts'
+import { callControl, controlAddress, type Reply } from './control.ts'
+
+/**
+ * Has a command run: by the server where one runs, for it alone may write; else on the database itself.
+ * @throws AppError saying why it can't be done; StorageError
+ */
+export const change = async <K extends keyof Commands>(
+  config: Config,
+  command: K,
+  args: Arguments<K> & object,
+): Promise<void> => {
+  const request = { command, ...args }
+  const address = controlAddress(besideDatabase(config.DATABASE_URL, 'control'))
+  const reply = (address && (await callControl(address, request))) || (await runAlone(config, request))
+  if (!reply.ok) throw new AppError('BAD_REQUEST', reply.message)
+}
+
+const runAlone = async (config: Config, request: object): Promise<Reply> => {
+  const database = await openDatabase(config.DATABASE_URL, { maxQueue: config.MAX_QUEUE })
+  try {
+    const chat = createChat(config, database, createMemoryBus(console.error))
+    const secrets = openSecrets(config, database.beside('key'))
+    try {
+      return await runCommand({ chat, secrets }, request)
+    } finally {
+      chat.load.stop()
+    }
+  } finally {
+    await database.close()
+  }
+}

@@ -1,0 +1,45 @@
+import {
+  accountNamed,
+  resetPassword,
+  revokeEveryToken,
+  revokeTokens,
+  rotateSecret,
+} from '../chat/administration.ts'
+import type { Chat } from '../chat/context.ts'
+import { asAppError } from '../chat/failures.ts'
+import { removeAccount } from '../chat/removal.ts'
+import type { Secrets } from '../secret.ts'
+import type { Reply } from './control.ts'
+
+/** What commands work with: of a running server, or of a database that was opened for one command. */
+export type Operated = { chat: Chat; secrets: Secrets }
+
+/** What an operator may have changed, whether the server runs or not. */
+export const commands = {
+  'remove-user': async ({ chat }: Operated, { username }: { username: string }) =>
+    removeAccount(chat, await accountNamed(chat, username)),
+  'set-password': async (
+    { chat }: Operated,
+    { username, password }: { username: string; password: string },
+  ) => resetPassword(chat, await accountNamed(chat, username), password),
+  'revoke-tokens': async ({ chat }: Operated, { username }: { username: string }) =>
+    revokeTokens(chat, await accountNamed(chat, username)),
+  'revoke-every-token': ({ chat }: Operated) => revokeEveryToken(chat),
+  'rotate-secret': async ({ chat, secrets }: Operated, { urgent }: { urgent: boolean }) =>
+    rotateSecret(chat, secrets, urgent),
+}
+export type Commands = typeof commands
+export type Arguments<K extends keyof Commands> =
+  Parameters<Commands[K]> extends [unknown, infer A] ? A & object : object
+
+/** Runs a command that came from the operator's own account, through a socket that nobody else may open. */
+export const runCommand = async (operated: Operated, request: unknown): Promise<Reply> => {
+  const { command, ...args } = request as { command: keyof Commands }
+  try {
+    return { ok: true, value: await commands[command](operated, args as never) }
+  } catch (cause) {
+    const error = asAppError(cause)
+    if (!error) throw cause
+    return { ok: false, message: error.message }
+  }
+}

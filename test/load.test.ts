@@ -1,0 +1,118 @@
+import t from 'tap'
+import type { Work } from '../src/load.ts'
+import { loadConfig } from '../src/config.ts'
+import { AppError } from '../src/errors.ts'
+import { createLoad, measureEventLoop } from '../src/load.ts'
+import { call, startServer } from './support/server.ts'
+
+/** @returns what is refused after windows with these delays, at a limit of 100 ms. */
+const refusedAfter = (...delays: number[]) => {
+  const waiting = [...delays]
+  const measure = { read: () => waiting.shift() as number, stop: () => {} }
+  const load = createLoad(loadConfig({ MAX_LOOP_DELAY_MS: '100' }), measure)
+  load.stop()
+  while (waiting.length > 0) load.endWindow()
+  const isRefused = (work: Work) => {
+    try {
+      load.check(work)
+      return false
+    } catch (error) {
+      const { code, retryAfter = 0 } = error as AppError
+      return code === 'OVERLOADED' && retryAfter >= 1
+    }
+  }
+  return (['write', 'read'] as const).filter(isRefused)
+}
+
+t.test('writes are refused first, reads last, and one long pause refuses nobody', async (t) => {
+  t.strictSame(refusedAfter(), [])
+  t.strictSame(refusedAfter(90, 90), [])
+  t.strictSame(refusedAfter(5000), [], 'one pause is no overload')
+  t.strictSame(refusedAfter(0, 5000, 0), [])
+  t.strictSame(refusedAfter(150, 120), ['write'])
+  t.strictSame(refusedAfter(450, 410), ['write', 'read'])
+  t.strictSame(refusedAfter(450, 410, 10), [], 'and it ends with the lag')
+})
+
+t.test('without a limit nothing is refused', async (t) => {
+  const load = createLoad(loadConfig({ MAX_LOOP_DELAY_MS: '0' }), { read: () => 1e6, stop: () => {} })
+  load.stop()
+  load.endWindow()
+  load.endWindow()
+  load.check('write')
+  t.equal(load.delay, 1e6)
+})
+
+t.test('a loop that is held up is measured', async (t) => {
+  const measure = measureEventLoop()
+  t.teardown(() => measure.stop())
+  for (let turn = 0; turn < 5; turn += 1) {
+    const end = performance.now() + 40
+    while (performance.now() < end);
+    await new Promise((resolve) => setImmediate(resolve))
+    await new Promise((resolve) => setTimeout(resolve, 1))
+  }
+  t.ok(measure.read() > 0)
+  t.equal(measure.read(), 0, 'since the last look')
+})
+
+t.test('too much to do is refused with a hint at every door, and probes still answer', async (t) => {
+  const { app, url, login } = await startServer(t)
+  const alice = await login('alice')
+  const socket = await alice.connect()
+  let tooMuch: Work[] = ['write']
+  t.intercept(app.chat.load, 'check', {
+    value: (work: Work) => {
+      if (tooMuch.includes(work)) throw new AppError('OVERLOADED', 'Too much.', { retryAfter: 2 })
+    },
+  })
+  const refused = { status: 503, body: { code: 'OVERLOADED' } }
+  const sent = await alice.call('POST', '/send', { receiver_username: 'alice', content: 'x' })
+  t.match(sent, refused)
+  t.equal(sent.headers.get('retry-after'), '2')
+  t.match(await socket.ask({ type: 'send', receiver_username: 'alice', content: 'x' }), {
+    type: 'error',
+    retryable: true,
+    retry_after: 2,
+    problem: { code: 'OVERLOADED' },
+  })
+  t.match(await socket.ask({ type: 'ping' }), { type: 'pong' })
+  t.match(await alice.call('GET', '/history/alice'), { status: 200 }, 'reads go on')
+  t.match(await alice.call('GET', '/sync'), { status: 200 })
+
+  tooMuch = ['write', 'read']
+  t.match(await alice.call('GET', '/history/alice'), refused)
+  t.match(await alice.call('GET', '/sync'), refused)
+  t.match(await call(url, 'POST', '/login', { body: { username: 'alice' } }), refused)
+  await t.rejects(alice.connect(), /refused/, 'no more sockets')
+  t.match(await call(url, 'GET', '/health/live'), { status: 200 })
+  t.match(await call(url, 'GET', '/health/ready'), { status: 200 })
+  t.equal((await fetch(`${url}/metrics`)).status, 200)
+
+  tooMuch = []
+  t.strictSame(await alice.history('alice'), [], 'what was refused left no row')
+})
+
+t.test('a full queue refuses what writes, with a hint, and reads go on', async (t) => {
+  const { app, login } = await startServer(t, { MAX_QUEUE: '2', RATE_LIMIT_SEND: '0' })
+  const alice = await login('alice')
+  const socket = await alice.connect()
+  const count = 40
+  for (let id = 0; id < count; id += 1) {
+    socket.send({ id: `${id}`, receiver_username: 'alice', content: `${id}` })
+  }
+  await socket.settle()
+  const answers = socket.frames.filter((frame) => frame.type === 'ack' || frame.type === 'error')
+  while (answers.length < count) {
+    const next = await socket.next()
+    if ((next.type === 'ack' || next.type === 'error') && !answers.includes(next)) answers.push(next)
+  }
+  const refused = answers.filter((frame) => frame.type === 'error')
+  t.ok(refused.length > 0, `${refused.length} of ${count} were refused`)
+  for (const frame of refused) {
+    t.match(frame, { retryable: true, retry_after: 1, problem: { code: 'OVERLOADED' } })
+  }
+  t.equal(app.database.writer.pending, 0)
+  const stored = await alice.history('alice')
+  t.equal(stored.length, count - refused.length, 'and left no row')
+})
