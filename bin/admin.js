@@ -1,4 +1,5 @@
 #!/usr/bin/env node
-import './check-node.js'
+await import('./check-node.js')
 
-await import('../src/operator/admin.ts')
+const { admin } = await import('../src/operator/admin.ts')
+process.exitCode = await admin(process.argv.slice(2), process)

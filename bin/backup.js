@@ -1,4 +1,5 @@
 #!/usr/bin/env node
-import './check-node.js'
+await import('./check-node.js')
 
-await import('../src/operator/backup.ts')
+const { backup } = await import('../src/operator/backup.ts')
+process.exitCode = await backup(process.argv.slice(2), process)

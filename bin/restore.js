@@ -1,4 +1,5 @@
 #!/usr/bin/env node
-import './check-node.js'
+await import('./check-node.js')
 
-await import('../src/operator/restore.ts')
+const { restore } = await import('../src/operator/restore.ts')
+process.exitCode = await restore(process.argv.slice(2), process)

@@ -2,7 +2,6 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
-import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import type { Test } from 'tap'
 
@@ -47,17 +46,4 @@ export const startProcess = async (t: Test, folder: string, env: Record<string, 
     }),
   ])
   return { child, url: `http://127.0.0.1:${port}`, port, exited, output: () => output }
-}
-
-/** Runs `bin/NAME.js` to its end, with `input` piped in. */
-export const runScript = async (
-  name: string,
-  args: string[],
-  { env = {}, input = '' }: { env?: Record<string, string>; input?: string } = {},
-) => {
-  const script = fileURLToPath(new URL(`../../bin/${name}.js`, import.meta.url))
-  const child = spawn(process.execPath, [script, ...args], { env: { ...process.env, ...env } })
-  child.stdin.end(input)
-  const [out, err, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')])
-  return { code: code as number | null, out, err }
 }

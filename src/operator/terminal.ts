@@ -1,0 +1,47 @@
+import { Console } from 'node:console'
+import type { Readable, Writable } from 'node:stream'
+import { type Command, CommanderError } from 'commander'
+import { StorageError } from '../../db/errors.ts'
+import { type Config, ConfigError, loadConfig, loadDotEnv } from '../config.ts'
+import { AppError } from '../errors.ts'
+
+/** Where an operator's command runs; `process` is one. */
+export type Terminal = {
+  stdin: Readable & { isTTY?: boolean }
+  stdout: Writable
+  stderr: Writable
+  env: Record<string, string | undefined>
+}
+
+/** @returns the settings of the server that would start here. @throws ConfigError */
+export const settings = ({ env }: Terminal): Config => {
+  loadDotEnv()
+  return loadConfig(env)
+}
+
+export const consoleOf = ({ stdout, stderr }: Terminal) => new Console({ stdout, stderr })
+
+/**
+ * Runs what an operator called for; what can't be done is told in a sentence.
+ * @returns the exit code
+ */
+export const run = async (program: Command, args: readonly string[], terminal: Terminal): Promise<number> => {
+  for (const command of [program, ...program.commands]) {
+    command.exitOverride().configureOutput({
+      writeOut: (text) => void terminal.stdout.write(text),
+      writeErr: (text) => void terminal.stderr.write(text),
+    })
+  }
+  try {
+    await program.parseAsync(args, { from: 'user' })
+    return 0
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode
+    if (!isForOperator(error)) throw error
+    terminal.stderr.write(`${error.message}\n`)
+    return 1
+  }
+}
+
+const isForOperator = (error: unknown): error is Error =>
+  error instanceof ConfigError || error instanceof StorageError || error instanceof AppError

@@ -1,0 +1,84 @@
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import Sqlite from 'better-sqlite3'
+import t from 'tap'
+import { restoreDatabase } from '../db/open.ts'
+import { operator, serve } from './support/operator.ts'
+import { startProcess } from './support/process.ts'
+import { call, login, temporaryFolder } from './support/server.ts'
+
+t.test(
+  'a backup made while messages are sent holds each that was answered before, and is restored',
+  async (t) => {
+    const folder = await temporaryFolder(t)
+    const { url: DATABASE_URL, backup, restore, admin } = operator(folder)
+    const file = join(folder, 'saved')
+    let token = ''
+    let cursor = ''
+    let answered: number[] = []
+    const server = await startProcess(t, folder, { RATE_LIMIT_SEND: '0' })
+    const { url } = server
+    const alice = await login(t, url, 'alice')
+    token = alice.token
+    let isOn = true
+    const sent: number[] = []
+    const sending = (async () => {
+      while (isOn) sent.push((await alice.send('alice', 'on and on')).id)
+    })()
+    while (sent.length < 20) await new Promise((resolve) => setTimeout(resolve, 5))
+    answered = [...sent]
+    t.match(await backup(file), { code: 0, out: /was checked/ })
+    isOn = false
+    await sending
+    t.match(await backup(file), { code: 1, err: /there already/ })
+    t.match(await restore(file), { code: 1, err: /in use by another server/ })
+    const socket = await alice.connect()
+    await alice.send('alice', 'after the backup')
+    const after = await socket.wait('message', ({ content }) => content === 'after the backup')
+    cursor = after.cursor as string
+    server.child.kill('SIGKILL')
+    await server.exited
+
+    const saved = new Sqlite(file, { readonly: true })
+    const ids = new Set(saved.prepare('select id from messages').pluck().all())
+    saved.close()
+    t.ok(
+      answered.every((id) => ids.has(id)),
+      `${ids.size} messages, each that was answered before among them`,
+    )
+    t.equal(statSync(file).mode & 0o777, 0o600)
+
+    const restored = await restore(file)
+    t.match(restored, { code: 0, out: /Every token has ended/ })
+    const kept = /kept in (\S+)\./.exec(restored.out)?.[1] as string
+    t.ok(existsSync(kept), 'what was there is kept')
+    await serve(t, folder, async (url) => {
+      t.match(await call(url, 'GET', '/users/me', { token }), { status: 401 }, 'old tokens hold no more')
+      const alice = await login(t, url, 'alice')
+      t.equal((await alice.history('alice', '?limit=1000')).length, ids.size)
+      t.match(await alice.call('GET', `/sync?cursor=${cursor}`), {
+        status: 410,
+        body: { code: 'CURSOR_UNKNOWN' },
+      })
+    })
+
+    t.test('what is no backup is not put in its place', async (t) => {
+      writeFileSync(join(folder, 'text'), 'no database at all, '.repeat(500))
+      for (const bad of ['text', 'absent']) {
+        await t.rejects(restoreDatabase(DATABASE_URL, join(folder, bad), 'family'), { name: 'StorageError' })
+      }
+      t.match(await admin(['state', '--check']), { code: 0, out: /damage +│ 'none'/ })
+    })
+
+    t.test('a damaged database is replaced, and a damaged one is not backed up', async (t) => {
+      const path = join(folder, 'messenger.db')
+      const bytes = readFileSync(path)
+      bytes.fill(0x55, 4096 * 3, bytes.length)
+      writeFileSync(path, bytes)
+      t.match(await backup(join(folder, 'bad')), { code: 1 })
+      t.notOk(existsSync(join(folder, 'bad')))
+      t.match(await restore(file), { code: 0 })
+      t.match(await admin(['state', '--check']), { code: 0, out: /damage +│ 'none'/ })
+    })
+  },
+)

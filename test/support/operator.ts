@@ -1,0 +1,45 @@
+import { join } from 'node:path'
+import { PassThrough, Readable } from 'node:stream'
+import { text } from 'node:stream/consumers'
+import type { Test } from 'tap'
+import { loadConfig } from '../../src/config.ts'
+import { change } from '../../src/operator/change.ts'
+import type { Arguments, Commands } from '../../src/operator/commands.ts'
+import { admin } from '../../src/operator/admin.ts'
+import { backup } from '../../src/operator/backup.ts'
+import { restore } from '../../src/operator/restore.ts'
+import { startProcess } from './process.ts'
+
+/** What an operator does with the database in `folder`: through the scripts, or just as they do it. */
+export const operator = (folder: string, more: Record<string, string> = {}) => {
+  const env = { DATABASE_URL: `sqlite:${join(folder, 'messenger.db')}`, ...more }
+  const config = loadConfig(env)
+  return {
+    url: env.DATABASE_URL,
+    admin: (args: string[], input = '') => runAs(admin, args, env, input),
+    backup: (file: string) => runAs(backup, [file], env),
+    restore: (file: string) => runAs(restore, [file], env),
+    /** What `admin` does once it has read its arguments. */
+    change: <K extends keyof Commands>(command: K, args: Arguments<K> & object) =>
+      change(config, command, args),
+  }
+}
+
+/** Runs a command as its script does. */
+const runAs = async (command: typeof admin, args: string[], env: Record<string, string>, input = '') => {
+  const [stdout, stderr] = [new PassThrough(), new PassThrough()]
+  const output = Promise.all([text(stdout), text(stderr)])
+  const code = await command(args, { stdin: Readable.from([input]), stdout, stderr, env })
+  stdout.end()
+  stderr.end()
+  const [out, err] = await output
+  return { code, out, err }
+}
+
+/** Starts a process on `folder`, and ends it after `body`. */
+export const serve = async (t: Test, folder: string, body: (url: string) => Promise<void>) => {
+  const server = await startProcess(t, folder)
+  await body(server.url)
+  server.child.kill('SIGTERM')
+  t.match(await server.exited, { code: 0 })
+}
