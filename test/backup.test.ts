@@ -13,29 +13,25 @@ t.test(
     const folder = await temporaryFolder(t)
     const { url: DATABASE_URL, backup, restore, admin } = operator(folder)
     const file = join(folder, 'saved')
-    let token = ''
-    let cursor = ''
-    let answered: number[] = []
     const server = await startProcess(t, folder, { RATE_LIMIT_SEND: '0' })
     const { url } = server
     const alice = await login(t, url, 'alice')
-    token = alice.token
-    let isOn = true
-    const sent: number[] = []
+    const { token } = alice
+    const answered: number[] = []
+    while (answered.length < 20) answered.push((await alice.send('alice', 'before')).id)
+    const stop = new AbortController()
     const sending = (async () => {
-      while (isOn) sent.push((await alice.send('alice', 'on and on')).id)
+      while (!stop.signal.aborted) await alice.send('alice', 'on and on')
     })()
-    while (sent.length < 20) await new Promise((resolve) => setTimeout(resolve, 5))
-    answered = [...sent]
     t.match(await backup(file), { code: 0, out: /was checked/ })
-    isOn = false
+    stop.abort()
     await sending
     t.match(await backup(file), { code: 1, err: /there already/ })
     t.match(await restore(file), { code: 1, err: /in use by another server/ })
     const socket = await alice.connect()
     await alice.send('alice', 'after the backup')
     const after = await socket.wait('message', ({ content }) => content === 'after the backup')
-    cursor = after.cursor as string
+    const cursor = after.cursor as string
     server.child.kill('SIGKILL')
     await server.exited
 

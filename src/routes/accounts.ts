@@ -103,7 +103,7 @@ export const accountRoutes: FastifyPluginAsyncTypebox = async (app) => {
         description: 'Tokens end, sockets close, groups are left. There is no way back.',
         tags,
         security: bearerToken,
-        response: { 204: NoContent, ...openProblems('UNAUTHORIZED') },
+        response: { 204: NoContent, ...writeProblems('UNAUTHORIZED') },
       },
     },
     async (request, reply) => {
