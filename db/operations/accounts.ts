@@ -18,7 +18,12 @@ export type RevokeToken = { user_id: number; jti: string; expires_at: number }
 export type RevokeAll = { user_id: number; family: string }
 export type RevokeEverybody = { family: string }
 export type ResetPassword = { user_id: number; password_hash: string; family: string }
-export type RemoveUser = { user_id: number; family: string }
+export type RemoveUser = {
+  user_id: number
+  family: string
+  /** Members up to which everybody in a group is told of marks. */
+  max_group: number
+}
 
 /** Makes an account, or finds the one that has the name by now. */
 export const createUser = (tx: Transaction, input: CreateUser): { user: StoredUser; created: boolean } => {
@@ -68,11 +73,11 @@ export const resetPassword = (tx: Transaction, { user_id, password_hash, family 
  * Removes an account: its tokens end, it leaves its groups, and nobody can log in to it. Its name stays taken and its
  * messages stay, for those who had them.
  */
-export const removeUser = (tx: Transaction, { user_id, family }: RemoveUser): void => {
+export const removeUser = (tx: Transaction, { user_id, family, max_group }: RemoveUser): void => {
   const user = actor(tx, user_id)
   for (const { conversation_id } of tx.all(members.groupsOf, { user_id })) {
     const room = tx.room(conversation_id) as Room
-    leave(tx, room, memberOf(room, user_id) as RoomMember)
+    leave(tx, room, memberOf(room, user_id) as RoomMember, max_group)
   }
   tx.run(users.removeUser, { id: user.id, now: tx.now })
   setCredentials(tx, user.id, { password_hash: null, family, kept_token: null })

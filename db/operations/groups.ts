@@ -85,13 +85,13 @@ export const removeMember = (
   const room = isMe ? group(tx, user_id, conversation_id).room : ownGroup(tx, user_id, conversation_id)
   const member = memberOf(room, tx.userByKey(member_key)?.id ?? 0)
   if (!member) throw new Refusal('USER_NOT_FOUND', 'Nobody of this name is a member.', '/username')
-  // Marks that wait to be announced would wait for ever: they are told with the stay that they belong to.
-  announce(tx, { user_id: member.user_id, conversation_id, max_group })
-  leave(tx, room, member)
+  leave(tx, room, member, max_group)
 }
 
 /** Ends a member's stay; the oldest of the others inherits a group that loses its owner. */
-const leave = (tx: Transaction, room: Room, member: RoomMember) => {
+export const leave = (tx: Transaction, room: Room, member: RoomMember, max_group: number) => {
+  // Marks that wait to be announced would wait for ever: they are told with the stay that they belong to.
+  announce(tx, { user_id: member.user_id, conversation_id: room.id, max_group })
   const number = tx.next()
   const [id, title, count] = [room.id, room.title as string, room.members.length - 1]
   const { user_id, from_number } = member

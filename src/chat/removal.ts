@@ -7,7 +7,11 @@ import { newTokenFamily } from './tokens.ts'
  * @throws Refusal `UNAUTHORIZED` when it is no more
  */
 export const removeAccount = async (chat: Chat, user_id: number): Promise<void> => {
-  await chat.writer.append('removeUser', { user_id, family: newTokenFamily() })
+  await chat.writer.append('removeUser', {
+    user_id,
+    family: newTokenFamily(),
+    max_group: chat.config.MAX_RECEIPT_GROUP,
+  })
   chat.bus.signal({ type: 'tokens_ended', user_id })
   chat.bus.signal({ type: 'acquaintance', user_ids: [user_id] })
 }
