@@ -52,6 +52,8 @@ export const buildApp = async (config: Config, options: Pick<FastifyServerOption
       shouldUpgradeCallback: ({ headers }: IncomingMessage) => /^websocket$/i.test(headers.upgrade ?? ''),
     },
     return503OnClosing: false,
+    // A database that is taken over or migrated takes as long as it takes.
+    pluginTimeout: 0,
     routerOptions: { maxParamLength: 2048 },
     frameworkErrors: onFrameworkError,
     clientErrorHandler: onClientError,
