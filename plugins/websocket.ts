@@ -2,7 +2,7 @@ import websocketPlugin from '@fastify/websocket'
 import type { Socket } from 'node:net'
 import plugin from 'fastify-plugin'
 import { readHead } from '../src/chat/conversations.ts'
-import { AppError } from '../src/errors.ts'
+import { AppError, closeCodes } from '../src/errors.ts'
 import { maxFrameBytes, SocketServer } from '../src/realtime/socket-server.ts'
 import { refuse } from './errors.ts'
 
@@ -24,6 +24,12 @@ export const websocket = plugin(
       } as object,
       // The sockets are closed by what owns them, below.
       preClose: (done) => done(),
+      // What breaks the protocol ws closes by itself, with the code that says why; what is still open is a fault of ours.
+      errorHandler: (error, socket, request) => {
+        if (socket.readyState !== socket.OPEN) return
+        request.log.error({ err: error }, 'a socket could not be taken in')
+        socket.close(1011, closeCodes[1011].name)
+      },
     })
     app.websocketServer.on('wsClientError', (error, socket) => {
       refuse(socket as Socket, new AppError('BAD_REQUEST', `The handshake is not right: ${error.message}.`))
