@@ -76,6 +76,10 @@ export const Environment = Type.Object(
       200,
       'Frames a second and socket; past twice that at once it is read more slowly.',
     ),
+    SOCKET_FLOOD_MS: count(
+      10_000,
+      'Milliseconds past its budget of frames after which a socket is closed with 4429.',
+    ),
     SOCKET_SOFT_LIMIT: count(
       262_144,
       'Bytes queued for a socket past which typing and presence are dropped.',

@@ -9,7 +9,6 @@ import type { SocketServer } from './socket-server.ts'
 
 /** Bytes that a replay leaves queued before it waits for them to drain. */
 export const REPLAY_BUFFER = 65_536
-const FLOOD_MS = 10_000
 const BAD_FRAMES = 10
 const BAD_FRAMES_MS = 60_000
 
@@ -202,7 +201,7 @@ export class Connection {
     if (frame) this.send(frame)
   }
 
-  /** Over its budget a socket is not read for a while, and TCP holds back the rest; after 10 s of that it is closed. */
+  /** Over its budget a socket is not read for a while, and TCP holds back the rest; after SOCKET_FLOOD_MS of that it is closed. */
   #spendToken() {
     const perSecond = this.#server.config.SOCKET_FRAMES_PER_SECOND
     const now = performance.now()
@@ -212,7 +211,7 @@ export class Connection {
     this.#tokens -= 1
     if (this.#tokens >= 0 || this.#socket.isPaused) return
     if (this.#floodSince === 0) this.#floodSince = now
-    else if (now - this.#floodSince > FLOOD_MS) {
+    else if (now - this.#floodSince > this.#server.config.SOCKET_FLOOD_MS) {
       this.close(4429)
       return
     }
