@@ -98,7 +98,7 @@ export const connect = async (t: Test, url: string, token: string, options: Sock
         await change(`the answer to ${id}`)
       }
     },
-    /** Waits until the server has answered all that was sent before: every frame that it caused is here. */
+    /** Waits until everything is here that the server had for this socket; a send that it has yet to answer is not. */
     settle: () => client.ask({ type: 'ping' }),
     async close() {
       socket.close()

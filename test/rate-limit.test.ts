@@ -1,0 +1,89 @@
+import t from 'tap'
+import { createRateLimit } from '../src/chat/rate-limit.ts'
+import { AppError } from '../src/errors.ts'
+import { startServer } from './support/server.ts'
+
+t.test('a bucket refills steadily, each key has its own, and 0 is no limit', async (t) => {
+  let now = 0
+  const limit = createRateLimit(60, () => now)
+  const refused = (key: string | number) => {
+    try {
+      limit(key)
+      return undefined
+    } catch (error) {
+      t.ok(error instanceof AppError && error.code === 'RATE_LIMITED')
+      return (error as AppError).retryAfter
+    }
+  }
+  for (let n = 0; n < 60; n++) limit('a')
+  t.equal(refused('a'), 1, 'one more must wait for a second')
+  t.equal(refused('b'), undefined)
+  now = 999
+  t.equal(refused('a'), 1)
+  now = 1000
+  t.equal(refused('a'), undefined)
+  t.equal(refused('a'), 1, 'what was refused has cost nothing, what was allowed has')
+  now = 10_000_000
+  for (let n = 0; n < 60; n++) limit('a')
+  t.equal(refused('a'), 1, 'it holds no more than a minute’s worth')
+
+  const slow = createRateLimit(1, () => now)
+  slow(1)
+  t.throws(() => slow(1), /try again in 60 s/)
+  const none = createRateLimit(0)
+  for (let n = 0; n < 1000; n++) none('a')
+})
+
+t.test('logins are limited by address', async (t) => {
+  const { call, rows } = await startServer(t, { RATE_LIMIT_LOGIN: '2', TRUST_PROXY: '127.0.0.1' })
+  const login = (address: string) =>
+    call('POST', '/login', { body: { username: 'alice' }, headers: { 'x-forwarded-for': address } })
+  t.equal((await login('192.0.2.1')).status, 200)
+  t.equal((await login('192.0.2.1')).status, 200)
+  const refused = await login('192.0.2.1')
+  t.match(refused, { status: 429, body: { code: 'RATE_LIMITED', status: 429 } })
+  t.match(refused.headers.get('retry-after'), /^[1-9]\d*$/)
+  t.equal((await login('192.0.2.2')).status, 200, 'another address has its own')
+  t.equal(rows('select id from users').length, 1)
+})
+
+t.test('an address is what the connection says, unless a proxy is trusted', async (t) => {
+  const { call } = await startServer(t, { RATE_LIMIT_LOGIN: '1' })
+  const login = (address: string) =>
+    call('POST', '/login', { body: { username: 'alice' }, headers: { 'x-forwarded-for': address } })
+  t.equal((await login('192.0.2.1')).status, 200)
+  t.equal((await login('192.0.2.2')).status, 429)
+})
+
+t.test('sends and edits are limited by user, over both doors together', async (t) => {
+  const { login, rows } = await startServer(t, { RATE_LIMIT_SEND: '4' })
+  const [alice, bob] = [await login('alice'), await login('bob')]
+  const [socket, his] = [await alice.connect(), await bob.connect()]
+  const body = { receiver_username: 'bob', content: 'x' }
+  const { id } = await alice.send('bob', 'one')
+  t.equal((await socket.ask(body)).type, 'ack')
+  t.equal((await alice.call('PATCH', `/messages/${id}`, { content: 'two' })).status, 200)
+  t.equal((await socket.ask(body)).type, 'ack')
+  const refused = await alice.call('POST', '/send', body)
+  t.match(refused, { status: 429, body: { code: 'RATE_LIMITED' } })
+  t.match(refused.headers.get('retry-after'), /^[1-9]\d*$/)
+  t.match(await socket.ask(body), {
+    type: 'error',
+    retryable: true,
+    retry_after: Number,
+    problem: { code: 'RATE_LIMITED', status: 429 },
+  })
+  t.equal((await alice.call('PATCH', `/messages/${id}`, { content: 'three' })).status, 429)
+  t.equal((await alice.call('GET', '/history/bob')).status, 200, 'reading goes on')
+  t.equal((await bob.send('alice', 'x')).status, 'sent', 'and so does everybody else')
+  await his.settle()
+  t.equal(rows('select id from messages').length, 4)
+})
+
+t.test('guesses of a password are limited by user, whatever their address', async (t) => {
+  const { login } = await startServer(t, { RATE_LIMIT_LOGIN: '3' })
+  const alice = await login('alice', 'secret')
+  const guess = () => alice.call('PUT', '/users/me/password', { password: 'x', current_password: 'guess' })
+  for (let n = 0; n < 3; n++) t.equal((await guess()).status, 401)
+  t.match(await guess(), { status: 429, body: { code: 'RATE_LIMITED' } })
+})
