@@ -22,7 +22,7 @@ export const block = (tx: Transaction, { user_id, blocked_key }: Block): Blocked
   const standing = tx.get(blocks.blockOf, pair)
   if (standing) return { user_id: other.id, username: other.username, blocked_at: standing.created_at }
   const reverse = tx.get(blocks.blockOf, { blocker_id: other.id, blocked_id: me.id })
-  tx.run(blocks.insertBlock, { ...pair, now: tx.now, ...(reverse ?? frozenMarks(tx, me, other)) })
+  tx.run(blocks.insertBlock, { ...(reverse ?? frozenMarks(tx, me, other)), ...pair, now: tx.now })
   forget(tx, me, other)
   return { user_id: other.id, username: other.username, blocked_at: tx.now }
 }
