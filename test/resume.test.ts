@@ -20,18 +20,25 @@ const cursorsOf = (frames: readonly ServerFrame[]) =>
 const isRising = (numbers: readonly number[]) =>
   numbers.every((number, index) => index === 0 || number > (numbers[index - 1] as number))
 
+const server = await startServer(t, { RATE_LIMIT_SEND: '0', SOCKET_HARD_LIMIT: '1024' })
+inPagesOf(server, 2)
+let people = 0
+/** Somebody new on the server that these tests share. */
+const somebody = (name: string) => {
+  people += 1
+  return server.login(`${name}${people}`)
+}
+
 t.test('who comes back gets each missed message once, in order, while others go on writing', async (t) => {
-  const server = await startServer(t)
-  inPagesOf(server, 3)
-  const alice = await server.login('alice')
-  const bob = await server.login('bob')
+  const alice = await somebody('alice')
+  const bob = await somebody('bob')
   const cursor = await headOf(alice)
   const sent: number[] = []
-  for (let i = 0; i < 20; i += 1) sent.push((await bob.send('alice', `missed ${i}`)).id)
+  for (let i = 0; i < 20; i += 1) sent.push((await bob.send(alice.username, `missed ${i}`)).id)
 
   const socket = await alice.connect({ cursor })
   t.match(socket.frames[0], { type: 'hello', cursor }, 'the stream goes on at the cursor that was given')
-  for (let i = 0; i < 20; i += 1) sent.push((await bob.send('alice', `meanwhile ${i}`)).id)
+  for (let i = 0; i < 20; i += 1) sent.push((await bob.send(alice.username, `meanwhile ${i}`)).id)
   await socket.wait('message', ({ id }) => id === sent.at(-1))
   t.strictSame(idsOf(socket.frames), sent)
   t.ok(isRising(cursorsOf(socket.frames)), 'cursors never go back')
@@ -49,17 +56,15 @@ t.test('who comes back gets each missed message once, in order, while others go 
 t.test(
   'an answer during a replay leaves at once without a cursor, and its change comes in its place',
   async (t) => {
-    const server = await startServer(t)
-    inPagesOf(server, 2)
-    const alice = await server.login('alice')
-    const bob = await server.login('bob')
+    const alice = await somebody('alice')
+    const bob = await somebody('bob')
     const cursor = await headOf(alice)
-    for (let i = 0; i < 5; i += 1) await bob.send('alice', `missed ${i}`)
+    for (let i = 0; i < 5; i += 1) await bob.send(alice.username, `missed ${i}`)
     const gate = holdReplays(server)
     const socket = await alice.connect({ cursor })
     await gate.reached
 
-    const ack = await socket.ask({ receiver_username: 'bob', content: 'from the middle' })
+    const ack = await socket.ask({ receiver_username: bob.username, content: 'from the middle' })
     t.match(ack, { type: 'ack', message: { content: 'from the middle' } })
     t.notOk('cursor' in ack, 'it has no cursor')
     t.match(await socket.ask({ type: 'ping' }), { type: 'pong' }, 'ping does not wait')
@@ -72,33 +77,30 @@ t.test(
     t.equal(ids.length, 6)
     t.ok(isRising(ids))
     t.match(socket.frames.at(-2), { type: 'message', content: 'from the middle' }, 'in its place')
-    const live = await socket.ask({ receiver_username: 'bob', content: 'live' })
+    const live = await socket.ask({ receiver_username: bob.username, content: 'live' })
     t.ok('cursor' in live, 'once live, an ack has its cursor')
   },
 )
 
 t.test('a socket that goes in the middle of a replay is let go', async (t) => {
-  const server = await startServer(t)
-  inPagesOf(server, 2)
-  const alice = await server.login('alice')
+  const alice = await somebody('alice')
   const cursor = await headOf(alice)
-  for (let i = 0; i < 5; i += 1) await alice.send('alice', `note ${i}`)
+  for (let i = 0; i < 5; i += 1) await alice.send(alice.username, `note ${i}`)
   const gate = holdReplays(server)
   const socket = await alice.connect({ cursor })
   await gate.reached
   await socket.close()
   gate.open()
-  t.equal(server.app.sockets.hub.size, 0)
+  t.equal(server.app.sockets.hub.connectionsOf(alice.id).size, 0)
   const again = await alice.connect({ cursor })
   await again.wait('caught_up')
   t.equal(idsOf(again.frames).length, 5)
 })
 
 t.test('a replay that can not be read ends the socket, which may come back', async (t) => {
-  const server = await startServer(t)
-  const alice = await server.login('alice')
+  const alice = await somebody('alice')
   const cursor = await headOf(alice)
-  await alice.send('alice', 'a note')
+  await alice.send(alice.username, 'a note')
   const { reader } = server.app.chat
   const { all } = reader
   reader.all = () => Promise.reject(new Error('the disk'))
@@ -110,14 +112,13 @@ t.test('a replay that can not be read ends the socket, which may come back', asy
 })
 
 t.test('a slow reader’s replay goes at its own pace, and queues little', async (t) => {
-  const server = await startServer(t, { RATE_LIMIT_SEND: '0', SOCKET_HARD_LIMIT: '1024' })
   const { app } = server
-  const alice = await server.login('alice')
-  const bob = await server.login('bob')
+  const alice = await somebody('alice')
+  const bob = await somebody('bob')
   const cursor = await headOf(alice)
   const content = '😀'.repeat(4096)
   const headers = { authorization: `Bearer ${bob.token}` }
-  const payload = { receiver_username: 'alice', content }
+  const payload = { receiver_username: alice.username, content }
   const sends = Array.from({ length: 600 }, () =>
     app.inject({ method: 'POST', url: '/send', headers, payload }),
   )
@@ -152,11 +153,10 @@ t.test('a slow reader’s replay goes at its own pace, and queues little', async
 t.test(
   'a cursor that this database did not give is told so, and the stream begins at its head',
   async (t) => {
-    const one = await startServer(t)
     const two = await startServer(t)
-    const alice = await one.login('alice')
+    const alice = await somebody('alice')
     const stranger = await two.login('alice')
-    await alice.send('alice', 'a note')
+    await alice.send(alice.username, 'a note')
     const head = await headOf(alice)
     const [epoch, number] = head.split('.') as [string, string]
     const unknown = {
@@ -246,22 +246,21 @@ t.test('cursors of before a restart hold after it', async (t) => {
 })
 
 t.test('what the bus lost is read from the database', async (t) => {
-  const server = await startServer(t)
   const loseNext = () => loseNextBatch(server)
-  const alice = await server.login('alice')
-  const bob = await server.login('bob')
-  const carol = await server.login('carol')
-  await bob.send('alice', 'known')
+  const alice = await somebody('alice')
+  const bob = await somebody('bob')
+  const carol = await somebody('carol')
+  await bob.send(alice.username, 'known')
   const socket = await alice.connect()
   const plain = await alice.connect({ plain: true })
 
   loseNext()
-  await bob.send('alice', 'lost on its way')
+  await bob.send(alice.username, 'lost on its way')
   t.strictSame((await socket.settle()) && idsOf(socket.frames), [], 'nobody was told')
-  await carol.send('carol', 'a note of no concern to alice')
+  await carol.send(carol.username, 'a note of no concern to alice')
   t.match(await socket.wait('message'), { content: 'lost on its way' })
   t.match(await plain.next(), { type: 'message', content: 'lost on its way' })
-  await bob.send('alice', 'later')
+  await bob.send(alice.username, 'later')
   await socket.wait('message', ({ content }) => content === 'later')
   t.equal(idsOf(socket.frames).length, 2, 'each once')
   t.match(await plain.next(), { content: 'later' })
@@ -271,24 +270,22 @@ t.test('what the bus lost is read from the database', async (t) => {
   const waiting = alice.call<SyncPage>('GET', `/sync?wait=30&cursor=${cursor}`)
   await isWaiting
   loseNext()
-  await bob.send('alice', 'lost again')
-  await carol.send('carol', 'another note')
+  await bob.send(alice.username, 'lost again')
+  await carol.send(carol.username, 'another note')
   t.match((await waiting).body.events, [{ content: 'lost again' }], 'who waits by /sync looks again')
 
   loseNext()
-  const ack = await (await bob.connect()).ask({ receiver_username: 'alice', content: 'mine is lost' })
+  const ack = await (await bob.connect()).ask({ receiver_username: alice.username, content: 'mine is lost' })
   t.match(ack, { type: 'ack', message: { content: 'mine is lost' } }, 'an answer does not depend on the bus')
   t.notOk('cursor' in ack)
 })
 
 t.test('stays that begin and end while one is away decide what one is told', async (t) => {
-  const server = await startServer(t)
-  inPagesOf(server, 1)
-  const owner = await server.login('owner')
-  const guest = await server.login('guest')
+  const owner = await somebody('owner')
+  const guest = await somebody('guest')
   const { body: group } = await owner.call<Conversation>('POST', '/groups', {
     title: 'one',
-    members: ['guest'],
+    members: [guest.username],
   })
   const say = (content: string) =>
     owner
@@ -297,7 +294,7 @@ t.test('stays that begin and end while one is away decide what one is told', asy
   const early = await say('early')
   const cursor = await headOf(guest)
   const edit = (id: number, content: string) => owner.call('PATCH', `/messages/${id}`, { content })
-  const path = `/groups/${group.id}/members/guest`
+  const path = `/groups/${group.id}/members/${guest.username}`
 
   const inFirst = await say('in the first stay')
   await owner.call('DELETE', path)

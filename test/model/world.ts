@@ -22,7 +22,20 @@ const kinds = [
     'stranger',
   ],
   ...['edit', 'edit', 'edit', 'delete', 'mark', 'mark', 'mark', 'mark'],
-  ...['group', 'rename', 'add', 'add', 'remove', 'leave', 'rejoin', 'block', 'unblock'],
+  ...[
+    'group',
+    'rename',
+    'add',
+    'add',
+    'remove',
+    'leave',
+    'rejoin',
+    'block',
+    'block',
+    'back',
+    'unblock',
+    'unblock',
+  ],
   ...['device', 'connect', 'connect', 'drop', 'drop', 'flap', 'flap', 'poll', 'stall', 'lose'],
 ] as const
 
@@ -171,6 +184,10 @@ export class World {
         )
         const owner = left && model.present(left.group).find(({ isOwner }) => isOwner)
         return left && owner && this.#add(owner.who, left.group, left.stay.who)
+      }
+      case 'back': {
+        const [blocker, blocked] = at([...model.blocks], a)?.split('>') ?? []
+        return blocker && blocked && this.#block(blocked, blocker, 'block')
       }
       case 'block':
       case 'unblock':

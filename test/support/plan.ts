@@ -1,0 +1,29 @@
+import { join } from 'node:path'
+import Sqlite from 'better-sqlite3'
+import { DummyDriver, Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from 'kysely'
+import type { Test } from 'tap'
+import { openDatabase } from '../../db/open.ts'
+import type { Query } from '../../db/query.ts'
+import type { Tables } from '../../db/tables.ts'
+import { temporaryFolder } from './server.ts'
+
+const builder = new Kysely<Tables>({
+  dialect: {
+    createAdapter: () => new SqliteAdapter(),
+    createDriver: () => new DummyDriver(),
+    createIntrospector: (db) => new SqliteIntrospector(db),
+    createQueryCompiler: () => new SqliteQueryCompiler(),
+  },
+})
+
+/** @returns how SQLite runs a query: a line of EXPLAIN QUERY PLAN for each table that it goes through. */
+export const planOf = async <A>(t: Test, query: Query<A, unknown>, args: A): Promise<string[]> => {
+  const path = join(await temporaryFolder(t), 'plan.db')
+  const database = await openDatabase(`sqlite:${path}`, { maxQueue: 1 })
+  await database.close()
+  const db = new Sqlite(path, { readonly: true })
+  const { sql, bind } = query.compile(builder)
+  const rows = db.prepare(`explain query plan ${sql}`).all(...bind(args)) as { detail: string }[]
+  db.close()
+  return rows.map(({ detail }) => detail)
+}
