@@ -13,7 +13,10 @@ export const openapi = plugin(
         tags: apiTags,
         components: { securitySchemes: { bearerToken: bearerScheme } },
       },
-      transform: ({ schema, url, route }) => ({ schema: { ...schema, hide: route.config?.isInternal }, url }),
+      transform: ({ schema, url, route }) => ({
+        schema: { ...schema, hide: schema?.hide ?? route.config?.isInternal },
+        url,
+      }),
       transformObject: (made) => {
         const { openapiObject } = made as {
           openapiObject: { components: { schemas: Record<string, object> } }
