@@ -6,6 +6,7 @@ import { auth } from '../plugins/auth.ts'
 import { closing } from '../plugins/closing.ts'
 import { control } from '../plugins/control.ts'
 import { database } from '../plugins/database.ts'
+import { docs } from '../plugins/docs.ts'
 import { errors, onClientError, onFrameworkError } from '../plugins/errors.ts'
 import { metrics } from '../plugins/metrics.ts'
 import { overload } from '../plugins/overload.ts'
@@ -90,6 +91,7 @@ export const buildApp = async (config: Config, options: Pick<FastifyServerOption
   await app.register(healthRoutes)
   await app.register(metricsRoutes)
   await app.register(documentRoutes)
+  await app.register(docs)
   app.refuseOtherMethods()
 
   await app.ready()
