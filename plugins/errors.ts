@@ -21,11 +21,6 @@ export const errors = plugin(
         reply,
       ),
     )
-    app.addHook('onRequest', async ({ headers, raw }) => {
-      if (headers.host === undefined && raw.httpVersion === '1.1') {
-        throw new AppError('BAD_REQUEST', 'The header Host is missing.')
-      }
-    })
     // Node would answer 417 and no body.
     app.server.on('checkExpectation', ({ socket }) =>
       refuse(socket, new AppError('BAD_REQUEST', 'Of what a request may expect only 100-continue is known.')),
@@ -41,9 +36,12 @@ export const onFrameworkError = (error: FastifyError, request: FastifyRequest, r
 }
 
 /** For Fastify's `clientErrorHandler`: what Node could not read as HTTP is answered, and the connection closed. */
-export const onClientError = (error: Error & { code?: string }, socket: Socket) => {
+export const onClientError = (error: Error & { code?: string; rawPacket?: unknown }, socket: Socket) => {
   if (error.code === 'ECONNRESET' || socket.destroyed) return
-  const code = parserCodes[error.code ?? ''] ?? 'BAD_REQUEST'
+  const packet = error.rawPacket as Buffer | undefined
+  const isFirstLine = packet?.length === socket.bytesRead && !packet.subarray(0, MAX_HEADERS).includes('\n')
+  const found = parserCodes[error.code ?? ''] ?? 'BAD_REQUEST'
+  const code = found === 'HEADERS_TOO_LARGE' && isFirstLine ? 'URI_TOO_LONG' : found
   refuse(socket, new AppError(code, clientDetails[code] ?? 'This is not valid HTTP/1.1.'))
 }
 
@@ -58,6 +56,9 @@ export const refuse = (socket: Socket, error: AppError) => {
   socket.destroySoon()
 }
 
+/** Bytes of the first line and the headers together: Node's own limit. */
+const MAX_HEADERS = 16_384
+
 const parserCodes: Record<string, ErrorCode> = {
   HPE_HEADER_OVERFLOW: 'HEADERS_TOO_LARGE',
   ERR_HTTP_REQUEST_TIMEOUT: 'REQUEST_TIMEOUT',
@@ -65,6 +66,7 @@ const parserCodes: Record<string, ErrorCode> = {
 
 const clientDetails: Partial<Record<ErrorCode, string>> = {
   HEADERS_TOO_LARGE: 'The headers are larger than 16 KiB.',
+  URI_TOO_LONG: 'The address is longer than 16 KiB.',
   REQUEST_TIMEOUT: 'The request did not arrive in time.',
 }
 

@@ -34,11 +34,10 @@ export const websocket = plugin(
     app.websocketServer.on('wsClientError', (error, socket) => {
       refuse(socket as Socket, new AppError('BAD_REQUEST', `The handshake is not right: ${error.message}.`))
     })
-    app.addHook('onRequest', async ({ ws, is404, routeOptions }) => {
+    app.addHook('onRequest', ({ ws, is404, routeOptions }, _reply, done) => {
       // @fastify/websocket would open the socket, and close it.
-      if (ws && !is404 && !routeOptions.config.isSocket) {
-        throw new AppError('BAD_REQUEST', 'There is no WebSocket at this address, only at /ws.')
-      }
+      const isElsewhere = ws && !is404 && !routeOptions.config.isSocket
+      done(isElsewhere ? new AppError('BAD_REQUEST', 'There is no WebSocket here, only at /ws.') : undefined)
     })
     const sockets = new SocketServer(app.chat, app.tokens, app.log, await readHead(app.chat))
     app.decorate('sockets', sockets)

@@ -8,6 +8,7 @@ import { control } from '../plugins/control.ts'
 import { database } from '../plugins/database.ts'
 import { docs } from '../plugins/docs.ts'
 import { errors, onClientError, onFrameworkError } from '../plugins/errors.ts'
+import { host } from '../plugins/host.ts'
 import { metrics } from '../plugins/metrics.ts'
 import { overload } from '../plugins/overload.ts'
 import { openapi } from '../plugins/openapi.ts'
@@ -31,6 +32,9 @@ import { syncRoutes } from './routes/sync.ts'
 /** Bytes of the largest body, unless MAX_MESSAGE_LENGTH asks for more. */
 const BODY_LIMIT = 1_048_576
 
+/** Milliseconds without a byte after which a connection is cut: a call that waits takes half of it. */
+const IDLE_TIMEOUT = 60_000
+
 /**
  * Builds the server, and listens to nothing.
  * @throws StorageError when the database can't be served
@@ -42,12 +46,12 @@ export const buildApp = async (config: Config, options: Pick<FastifyServerOption
     bodyLimit: Math.max(BODY_LIMIT, maxFrameBytes(config)),
     trustProxy: listOf(config.TRUST_PROXY),
     requestTimeout: config.REQUEST_TIMEOUT_MS,
-    connectionTimeout: config.REQUEST_TIMEOUT_MS * 4,
+    connectionTimeout: Math.max(config.REQUEST_TIMEOUT_MS * 4, IDLE_TIMEOUT),
     keepAliveTimeout: 72_000,
     http: {
       headersTimeout: config.REQUEST_TIMEOUT_MS,
       connectionsCheckingInterval: 1000,
-      // The errors plugin asks for it, in the one shape.
+      // The host plugin asks for it, in the one shape.
       requireHostHeader: false,
       // Node takes any upgrade for a socket's; one to HTTP/2, which curl offers, is an ordinary request.
       shouldUpgradeCallback: ({ headers }: IncomingMessage) => /^websocket$/i.test(headers.upgrade ?? ''),
@@ -63,6 +67,7 @@ export const buildApp = async (config: Config, options: Pick<FastifyServerOption
 
   // The order is that of their needs; each says what it needs, and a wrong order fails here.
   await app.register(errors)
+  await app.register(host)
   await app.register(closing)
   await app.register(validation)
   await app.register(openapi)
