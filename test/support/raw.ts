@@ -33,3 +33,59 @@ export const readReply = async (socket: Socket) => {
     body: (body === '' ? undefined : JSON.parse(body)) as Problem,
   }
 }
+
+/** A connection that says just what it is told to, and keeps what comes back. */
+export const dial = async (t: Test, url: string) => {
+  const socket: Socket = connect({ host: '127.0.0.1', port: Number(new URL(url).port) })
+  t.teardown(() => socket.destroy())
+  socket.on('error', () => {})
+  let received = Buffer.alloc(0)
+  let notify = () => {}
+  const closed = once(socket, 'close').then(() => {
+    notify()
+    return received
+  })
+  socket.on('data', (chunk) => {
+    received = Buffer.concat([received, chunk])
+    notify()
+  })
+  await once(socket, 'connect')
+  return {
+    socket,
+    /** Resolves with all that came, when the server has closed. */
+    closed,
+    write: (bytes: string | Uint8Array) => socket.write(bytes),
+    /** Waits until what came fits. @throws when the connection is closed before */
+    async until(fits: (received: Buffer) => boolean): Promise<Buffer> {
+      while (!fits(received)) {
+        if (socket.destroyed) throw new Error(`closed after: ${received.toString()}`)
+        await new Promise<void>((resolve) => {
+          notify = resolve
+        })
+      }
+      return received
+    },
+  }
+}
+
+/** @returns the replies that stand in `bytes`, in order. */
+export const replies = (bytes: Buffer) => {
+  const found: { status: number; headers: Record<string, string>; body: unknown }[] = []
+  let rest = bytes.toString('latin1')
+  while (rest.startsWith('HTTP/1.1 ')) {
+    const end = rest.indexOf('\r\n\r\n')
+    const [line = '', ...fields] = rest.slice(0, end).split('\r\n')
+    const headers = Object.fromEntries(
+      fields.map((field) => {
+        const colon = field.indexOf(':')
+        return [field.slice(0, colon).toLowerCase(), field.slice(colon + 1).trim()]
+      }),
+    )
+    const length = Number(headers['content-length'] ?? 0)
+    const body = rest.slice(end + 4, end + 4 + length)
+    const isJson = headers['content-type']?.includes('json') && body !== ''
+    found.push({ status: Number(line.split(' ')[1]), headers, body: isJson ? JSON.parse(body) : body })
+    rest = rest.slice(end + 4 + length)
+  }
+  return found
+}
