@@ -17,10 +17,19 @@ const illFormed = /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])/
 
 /** @returns its JSON. @throws AppError `VALIDATION_FAILED` when that is longer than 1 KiB, or ill-formed Unicode */
 export const metadataText = (metadata: Record<string, unknown>): string => {
-  const text = JSON.stringify(metadata)
-  if (Buffer.byteLength(text) > MAX_METADATA_BYTES) {
+  const text = stringify(metadata)
+  if (text === undefined || Buffer.byteLength(text) > MAX_METADATA_BYTES) {
     throw invalid('/metadata', `must be at most ${MAX_METADATA_BYTES} bytes of JSON`)
   }
   if (illFormed.test(text)) throw invalid('/metadata', 'must be well-formed Unicode without U+0000')
   return text
+}
+
+/** @returns undefined for what is nested deeper than the stack: JSON.parse takes any depth, and stringify does not. */
+const stringify = (value: object): string | undefined => {
+  try {
+    return JSON.stringify(value)
+  } catch {
+    return undefined
+  }
 }
