@@ -54,6 +54,7 @@ export class Connection {
     socket.on('pong', () => {
       this.isAlive = true
     })
+    socket.on('ping', () => this.#answerPing())
     socket.on('close', () => this.#end())
     // A broken frame or a reset: ws closes by itself, with the code that says why.
     socket.on('error', (error) => server.log.debug({ err: error, socket: id }, 'socket error'))
@@ -199,6 +200,14 @@ export class Connection {
     const { user_id } = this.me
     const frame = this.isPlain ? encoded.plain(user_id) : encoded.frame(user_id)
     if (frame) this.send(frame)
+  }
+
+  /** ws answers pings by itself: they count like frames, lest one who never reads fills the memory with answers. */
+  #answerPing() {
+    this.isAlive = true
+    if (this.#isClosed) return
+    this.#spendToken()
+    if (this.#tcp.writableLength > this.#server.hardLimit) this.close(4410)
   }
 
   /** Over its budget a socket is not read for a while, and TCP holds back the rest; after SOCKET_FLOOD_MS of that it is closed. */
