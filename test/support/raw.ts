@@ -41,9 +41,11 @@ export const dial = async (t: Test, url: string) => {
   socket.on('error', () => {})
   let received = Buffer.alloc(0)
   let notify = () => {}
-  const closed = once(socket, 'close').then(() => {
-    notify()
-    return received
+  const closed = new Promise<Buffer>((resolve) => {
+    socket.on('close', () => {
+      notify()
+      resolve(received)
+    })
   })
   socket.on('data', (chunk) => {
     received = Buffer.concat([received, chunk])

@@ -1,0 +1,128 @@
+import t from 'tap'
+import { startProcess } from './support/process.ts'
+import { dial, replies } from './support/raw.ts'
+import { call, login, startServer, temporaryFolder } from './support/server.ts'
+
+t.test('a body that is not what it should be is refused, and leaves nothing', async (t) => {
+  const { url, login } = await startServer(t)
+  const alice = await login('alice')
+  const good = '"receiver_username":"alice","content":"x"'
+  const deep = (open: string, close: string) => open.repeat(200_000) + close.repeat(200_000)
+  for (const [what, body] of [
+    ['__proto__', `{${good},"__proto__":{"status":"sent"}}`],
+    ['__proto__ in escapes', `{${good},"\\u005f_proto__":{}}`],
+    ['__proto__ in what is open', `{${good},"metadata":{"a":{"__proto__":1}}}`],
+    ['constructor', `{${good},"constructor":{"prototype":{"a":1}}}`],
+    ['constructor in what is open', `{${good},"metadata":{"constructor":{"prototype":{}}}}`],
+    ['constructor as a value', `{${good},"constructor":1}`],
+    ['arrays, 200,000 deep', deep('[', ']')],
+    ['metadata, 200,000 deep', `{${good},"metadata":{"a":${deep('[', ']')}}}`],
+    ['objects, as deep as fits', `{${good},"metadata":${'{"a":'.repeat(160_000)}1${'}'.repeat(160_000)}}`],
+    ['an array', `[{${good}}]`],
+    ['null', 'null'],
+    ['text', '"x"'],
+    ['nothing', ''],
+    ['half', `{${good}`],
+    ['a comma too many', `{${good},}`],
+    ['NaN', `{${good},"reply_to":NaN}`],
+    ['a number past all', `{${good},"reply_to":1e999}`],
+    ['a byte order mark twice', `\ufeff\ufeff{${good}}`],
+    ['an unknown member', `{${good},"sender":"bob"}`],
+    ['a number for text', '{"receiver_username":"alice","content":1}'],
+    ['a lone surrogate', '{"receiver_username":"alice","content":"\\ud800"}'],
+    ['U+0000', '{"receiver_username":"alice","content":"a\\u0000b"}'],
+  ] as const) {
+    const { status, body: problem } = await alice.call('POST', '/send', body)
+    t.equal(status, 400, what)
+    t.match(problem, { status: 400, code: /^(VALIDATION_FAILED|INVALID_JSON)$/, request_id: String })
+  }
+  const bytes = Buffer.from(`{${good.replace('x', '?')}}`)
+  bytes[bytes.indexOf('?')] = 0xff
+  t.match(await call(url, 'POST', '/send', { token: alice.token, body: bytes }), {
+    status: 400,
+    body: { code: 'INVALID_JSON' },
+  })
+  t.strictSame(await alice.history('alice'), [])
+})
+
+t.test('a frame that is nested as deep as fits is refused, and the socket goes on', async (t) => {
+  const { login } = await startServer(t)
+  const alice = await login('alice')
+  const socket = await alice.connect()
+  const deep = `{"a":${'['.repeat(30_000)}${']'.repeat(30_000)}}`
+  socket.send(`{"id":"deep","receiver_username":"alice","content":"x","metadata":${deep}}`)
+  t.match(await socket.wait('error'), { id: 'deep', problem: { code: 'VALIDATION_FAILED' } })
+  t.match(await socket.ask({ type: 'ping' }), { type: 'pong' })
+})
+
+t.test('a body counts as JSON only where it says so', async (t) => {
+  const { url, login } = await startServer(t)
+  const alice = await login('alice')
+  const say = async (type: string | undefined, body: string) => {
+    const connection = await dial(t, url)
+    connection.write(
+      `POST /send HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${alice.token}\r\nConnection: close\r\n` +
+        `${type === undefined ? '' : `Content-Type: ${type}\r\n`}Content-Length: ${body.length}\r\n\r\n${body}`,
+    )
+    return replies(await connection.closed)[0]
+  }
+  const good = '{"receiver_username":"alice","content":"x"}'
+  const bad = '{"receiver_username":"alice","content":"x","sender":"bob"}'
+  for (const type of [
+    'text/plain',
+    'application/x-www-form-urlencoded',
+    'multipart/form-data; boundary=x',
+    'application/jsonp',
+    'application/json\tx',
+    'text/json',
+    'application/xml',
+    '*/*',
+    ' ',
+    undefined,
+  ]) {
+    const reply = await say(type, good)
+    t.match(reply, { status: 415, body: { code: 'UNSUPPORTED_MEDIA_TYPE' } }, `${type}`)
+  }
+  t.strictSame(await alice.history('alice'), [])
+  for (const type of [
+    'application/json',
+    'APPLICATION/JSON',
+    'application/json;charset=utf-8',
+    'application/json; charset="utf-8"',
+    'application/json\t; charset=utf-8',
+    'application/json; charset=latin1',
+  ]) {
+    const reply = await say(type, bad)
+    t.ok([400, 415].includes(reply?.status as number), `${type}: validated, or not taken`)
+  }
+  t.strictSame(await alice.history('alice'), [], 'and never without being validated')
+  t.match(await say('application/json; charset=utf-8', good), { status: 200 })
+})
+
+t.test('a body past the limit is 413, said or not, and takes no memory', async (t) => {
+  const folder = await temporaryFolder(t)
+  const { url } = await startProcess(t, folder)
+  const { token } = await login(t, url, 'alice')
+  const start = `POST /send HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\nContent-Type: application/json\r\n`
+  const memory = async () =>
+    Number(/process_resident_memory_bytes (\d+)/.exec(await (await fetch(`${url}/metrics`)).text())?.[1])
+  const chunk = Buffer.from(`10000\r\n${'a'.repeat(65_536)}\r\n`)
+  const before = await memory()
+  for (let round = 0; round < 20; round += 1) {
+    const said = await dial(t, url)
+    said.write(`${start}Content-Length: 100000000\r\n\r\n{`)
+    t.match(replies(await said.until((bytes) => bytes.includes('}'))), [
+      { status: 413, body: { code: 'PAYLOAD_TOO_LARGE' } },
+    ])
+    said.socket.destroy()
+    const unsaid = await dial(t, url)
+    unsaid.write(`${start}Transfer-Encoding: chunked\r\n\r\n`)
+    for (let index = 0; index < 20 && unsaid.socket.writable; index += 1) unsaid.write(chunk)
+    t.match(replies(await unsaid.until((bytes) => bytes.includes('}'))), [
+      { status: 413, body: { code: 'PAYLOAD_TOO_LARGE' } },
+    ])
+    unsaid.socket.destroy()
+  }
+  const grown = ((await memory()) - before) / 1e6
+  t.ok(grown < 100, `${grown.toFixed(0)} MB more after 30 MB of bodies`)
+})
