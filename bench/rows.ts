@@ -31,8 +31,8 @@ export const full: Scale = {
 /** That every bench works, in seconds; its figures say nothing. */
 export const smoke: Scale = {
   repetitions: 1,
-  warmUp: 50,
-  measure: 200,
+  warmUp: 100,
+  measure: 300,
   big: { people: 64, messages: 2000 },
   small: { people: 32, messages: 500 },
   idle: 40,

@@ -38,10 +38,10 @@ const keepAsking = async (
     Array.from({ length: connections }, async (_, index) => {
       const connection = await HttpConnection.open(port)
       const ask = () => {
-        if (window.isOver) return
         const began = window.begin()
         connection.request(request(index), () => {
           window.done(began)
+          if (window.isOver) return
           if (pause > 0) setTimeout(ask, pause)
           else ask()
         })
@@ -252,9 +252,7 @@ const fanOut = async (job: Job): Promise<Load> => {
   const sender = await openSender(job, senderToken)
   let delivered = 0
   const began: number[] = []
-  const window = createWindow(job)
   const send = () => {
-    if (window.isOver) return
     began.push(window.begin())
     sender.socket.send([frame(1, uuidv7())])
   }
@@ -262,12 +260,13 @@ const fanOut = async (job: Job): Promise<Load> => {
     delivered += 1
     if (delivered % job.connections > 0) return
     window.done(began.shift() as number, job.connections)
-    send()
+    if (!window.isOver) send()
   }
   for (let device = 0; device < job.connections; device += 1) {
     const receiver = await openSender(job, receiverToken)
     receiver.onMessage = onMessage
   }
+  const window = createWindow(job)
   for (let slot = 0; slot < job.inFlight; slot += 1) send()
   return window.result()
 }
