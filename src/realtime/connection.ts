@@ -5,6 +5,7 @@ import { createReplay } from '../chat/events.ts'
 import { type CloseCode, closeCodes } from '../errors.ts'
 import { Encoded } from './encoding.ts'
 import { handleFrame } from './commands.ts'
+import { textFrame } from './framing.ts'
 import type { SocketServer } from './socket-server.ts'
 
 /** Bytes that a replay leaves queued before it waits for them to drain. */
@@ -103,24 +104,25 @@ export class Connection {
     if (this.#state === 'live') this.replay(Math.max(head, this.#position)).catch((error) => this.fail(error))
   }
 
-  /** Sends a frame, which was encoded for many or for this one. */
-  send(frame: Buffer | string) {
-    if (this.#isClosed) return
+  /** Sends what `textFrame` has made, for many or for this one. */
+  send(frame: Buffer) {
+    // Once `ws` has answered a close nothing may follow it.
+    if (this.#isClosed || this.#socket.readyState !== OPEN) return
     if (!this.#isCorked) {
       // All that one turn has for this socket goes out in one system call.
       this.#isCorked = true
       this.#tcp.cork()
       this.#server.flushLater(this)
     }
-    this.#socket.send(frame, asText)
+    this.#tcp.write(frame)
   }
 
   sendFrame(frame: object) {
-    this.send(JSON.stringify(frame))
+    this.send(textFrame(JSON.stringify(frame)))
   }
 
   /** Sends what may be lost: to a slow reader it is. A replay leaves room for it. */
-  sendDroppable(frame: string) {
+  sendDroppable(frame: Buffer) {
     if (this.isPlain) return
     if (this.#tcp.writableLength > this.#server.config.SOCKET_SOFT_LIMIT) {
       this.#server.counts.dropped += 1
@@ -254,4 +256,5 @@ export class Connection {
   }
 }
 
-const asText = { binary: false }
+/** `readyState` of a WebSocket that may be written to. */
+const OPEN = 1

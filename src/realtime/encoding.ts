@@ -2,6 +2,7 @@ import type { Change } from '../../db/changes.ts'
 import { toFrame } from '../chat/events.ts'
 import { toMessage } from '../chat/messages.ts'
 import type { Origin } from './bus.ts'
+import { textFrame } from './framing.ts'
 
 /** A change as the bus hands it on. */
 export type Delivery = Omit<Change, 'operation'> & { origin?: Origin | undefined }
@@ -29,7 +30,7 @@ export class Encoded {
     const viewer = this.#isSpecial(viewer_id) ? viewer_id : ANYBODY
     let frame = this.#frames.get(viewer)
     if (!frame) {
-      frame = Buffer.from(JSON.stringify(toFrame(event, viewer, this.cursor)))
+      frame = textFrame(JSON.stringify(toFrame(event, viewer, this.cursor)))
       this.#frames.set(viewer, frame)
     }
     return frame
@@ -41,15 +42,15 @@ export class Encoded {
     if (event.type !== 'message' || event.message.receiver_id !== viewer_id) return undefined
     let frame = this.#frames.get('plain')
     if (!frame) {
-      frame = Buffer.from(JSON.stringify({ type: 'message', ...toMessage(event.message, viewer_id) }))
+      frame = textFrame(JSON.stringify({ type: 'message', ...toMessage(event.message, viewer_id) }))
       this.#frames.set('plain', frame)
     }
     return frame
   }
 
   /** @returns the answer to the socket that asked for the change, in the place of the change. */
-  ack(viewer_id: number, id: string | undefined): string {
-    return ackFrame(id, this.cursor, this.change.event, viewer_id)
+  ack(viewer_id: number, id: string | undefined): Buffer {
+    return textFrame(JSON.stringify(ack(id, this.cursor, this.change.event, viewer_id)))
   }
 
   #isSpecial(viewer_id: number): boolean {
@@ -66,16 +67,11 @@ export class Encoded {
   }
 }
 
-const ackFrame = (
-  id: string | undefined,
-  cursor: string,
-  event: Change['event'],
-  viewer_id: number,
-): string => {
+const ack = (id: string | undefined, cursor: string, event: Change['event'], viewer_id: number) => {
   if (event.type === 'receipt') {
     const { type: _, ...receipt } = event
-    return JSON.stringify({ type: 'ack', id, cursor, receipt })
+    return { type: 'ack', id, cursor, receipt }
   }
   const message = event.type === 'conversation' ? undefined : toMessage(event.message, viewer_id)
-  return JSON.stringify({ type: 'ack', id, cursor, message })
+  return { type: 'ack', id, cursor, message }
 }

@@ -5,6 +5,7 @@ import type { Waiter, Woken } from '../chat/sync.ts'
 import type { Bus, BusListener, Origin, Signal } from './bus.ts'
 import type { Connection } from './connection.ts'
 import { Encoded } from './encoding.ts'
+import { textFrame } from './framing.ts'
 import type { Presence } from './presence.ts'
 
 type Wait = { me: Identity; wake: (why: Woken) => void }
@@ -123,7 +124,7 @@ export class Hub {
     switch (signal.type) {
       case 'typing': {
         const { conversation_id, username } = signal
-        const frame = JSON.stringify({ type: 'typing', conversation_id, username })
+        const frame = textFrame(JSON.stringify({ type: 'typing', conversation_id, username }))
         for (const user_id of signal.audience) {
           for (const connection of this.connectionsOf(user_id)) connection.sendDroppable(frame)
         }

@@ -4,6 +4,7 @@ import { timestamp } from '../chat/messages.ts'
 import { findAcquaintances } from '../chat/people.ts'
 import type { Signal } from './bus.ts'
 import type { Connection } from './connection.ts'
+import { textFrame } from './framing.ts'
 
 /** One who comes back within it was never away: a device that reconnects is no news. */
 const GRACE_MS = 1000
@@ -96,7 +97,7 @@ export class Presence {
     for (const [user_id, username] of seen) {
       if (visible.has(user_id)) continue
       this.#ignore(connection, user_id)
-      connection.sendDroppable(JSON.stringify({ type: 'presence', username, online: false }))
+      connection.sendDroppable(presenceFrame({ username, online: false }))
     }
     for (const [user_id, username] of visible) {
       if (seen.has(user_id)) continue
@@ -116,10 +117,13 @@ export class Presence {
     const online = this.#online.has(user_id)
     const seen = online ? undefined : this.#lastSeen.get(user_id)
     const last_seen = seen === undefined ? undefined : timestamp(seen)
-    connection.sendDroppable(JSON.stringify({ type: 'presence', username, online, last_seen }))
+    connection.sendDroppable(presenceFrame({ username, online, last_seen }))
   }
 
   #tell(user_id: number, username: string, online: boolean) {
     this.#chat.bus.signal({ type: 'presence', server: this.#server, user_id, username, online })
   }
 }
+
+const presenceFrame = (presence: { username: string; online: boolean; last_seen?: string | undefined }) =>
+  textFrame(JSON.stringify({ type: 'presence', ...presence }))
