@@ -6,12 +6,13 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { createProgress } from './progress.ts'
 import { number } from './report.ts'
-import { full, rows, smoke } from './rows.ts'
+import { full, rows, smoke, type Trial } from './rows.ts'
 import { median, spread } from './statistics.ts'
 
 const USAGE = `npm run bench:compare -- REV [--only NAME]... [--repeat N] [--smoke]
 
-Runs the present tree and the revision REV in turn, with the benches of the present tree, and prints their ratios.`
+Runs the present tree and the revision REV in turn, with the benches of the present tree, and prints their ratios:
+of the figures and, where there is one, of the server's processor time for each call.`
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
@@ -41,6 +42,16 @@ const install = (other: string) => {
 
 const folder = mkdtempSync(join(tmpdir(), 'messenger-compare-'))
 const other = join(folder, 'tree')
+const ratio = (key: 'value' | 'cpu', unit: string, present: readonly Trial[], past: readonly Trial[]) => {
+  const [now, before] = [present, past].map((trials) => trials.map((trial) => trial[key] as number)) as [
+    number[],
+    number[],
+  ]
+  const ratios = now.map((value, index) => value / (before[index] as number))
+  const figure = `${number(median(ratios))} × ± ${number(spread(ratios) * 100)} %`
+  return `${figure.padEnd(20)} ${number(median(now))} beside ${number(median(before))}${unit}`
+}
+
 try {
   git('worktree', 'add', '--detach', other, revision)
   install(other)
@@ -51,19 +62,16 @@ try {
   const progress = createProgress()
   console.log(`the present tree beside ${git('rev-parse', '--short=12', revision)} (${revision})`)
   for (const row of rows.filter(({ name }) => !values.only || values.only.includes(name))) {
-    const [present, past]: [number[], number[]] = [[], []]
+    const [present, past]: [Trial[], Trial[]] = [[], []]
     for (let turn = 1; turn <= scale.repetitions; turn += 1) {
       for (const [tree, found] of [[root, present] as const, [other, past] as const]) {
         progress.show(`${row.name} ${turn}/${scale.repetitions}: ${tree === root ? 'present' : revision}`)
-        found.push((await row.product({ root: tree, scale, progress: progress.show })).value)
+        found.push(await row.product({ root: tree, scale, progress: progress.show }))
       }
     }
-    const ratios = present.map((value, index) => value / (past[index] as number))
     progress.clear()
-    console.log(
-      `${row.name.padEnd(22)} ${number(median(ratios))} × ± ${number(spread(ratios) * 100)} %`.padEnd(48),
-      `${number(median(present))}${row.unit} beside ${number(median(past))}${row.unit}`,
-    )
+    console.log(row.name.padEnd(22), ratio('value', row.unit, present, past))
+    if (present[0]?.cpu) console.log(''.padEnd(22), ratio('cpu', ' µs of processor time each', present, past))
   }
 } finally {
   git('worktree', 'remove', '--force', other)
