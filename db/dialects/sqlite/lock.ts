@@ -23,9 +23,12 @@ export const lockFile = (path: string): (() => void) => {
   return () => lock.close()
 }
 
+/** Milliseconds to wait: of several that start at once, each holds for a moment what the one that gets it needs. */
+const TIMEOUT_MS = 500
+
 const open = (path: string) => {
   try {
-    return new Sqlite(`${path}-lock`, { timeout: 0 })
+    return new Sqlite(`${path}-lock`, { timeout: TIMEOUT_MS })
   } catch (error) {
     throw StorageError.from(error, path)
   }
