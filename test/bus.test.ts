@@ -1,0 +1,42 @@
+import t from 'tap'
+import { createMemoryBus } from '../src/realtime/bus-memory.ts'
+import { busContract } from './contract/bus.ts'
+import { startServer } from './support/server.ts'
+
+t.test('the bus of a server that is alone', async (t) =>
+  busContract(t, async (_, processes, onError) => {
+    const bus = createMemoryBus(onError)
+    return Array.from({ length: processes }, () => bus)
+  }),
+)
+
+t.test('a batch that was lost on its way is read from the database, in its place', async (t) => {
+  const { app, login } = await startServer(t)
+  const [alice, bob] = [await login('alice'), await login('bob')]
+  const [socket, plain, sender] = [
+    await bob.connect(),
+    await bob.connect({ plain: true }),
+    await alice.connect(),
+  ]
+  const { bus } = app.chat
+  const { publish } = bus
+  await alice.send('bob', 'one')
+  await socket.wait('message', ({ content }) => content === 'one')
+  bus.publish = () => {}
+  await alice.send('bob', 'lost')
+  await alice.send('bob', 'lost too')
+  bus.publish = publish
+  t.match(await sender.ask({ receiver_username: 'bob', content: 'two' }), {
+    type: 'ack',
+    message: { content: 'two' },
+  })
+  for (const reader of [socket, plain]) {
+    await reader.wait('message', ({ content }) => content === 'two')
+    const contents = reader.frames.flatMap((frame) => (frame.type === 'message' ? [frame.content] : []))
+    t.strictSame(contents, ['one', 'lost', 'lost too', 'two'])
+  }
+  const cursors = socket.frames.flatMap((frame) =>
+    'cursor' in frame && frame.type === 'message' ? [frame.cursor] : [],
+  )
+  t.equal(new Set(cursors).size, 4)
+})

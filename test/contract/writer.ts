@@ -1,0 +1,234 @@
+import type { Test } from 'tap'
+import { Refusal, StorageError } from '../../db/errors.ts'
+import type { Reader } from '../../db/query.ts'
+import * as counter from '../../db/queries/counter.ts'
+import * as messages from '../../db/queries/messages.ts'
+import * as users from '../../db/queries/users.ts'
+import type { Batch, Writer } from '../../db/writer.ts'
+import { AppError } from '../../src/errors.ts'
+
+export type Opened = {
+  writer: Writer
+  /** Reads over a connection of its own: it sees what is committed. */
+  reader: Reader
+  close(): Promise<void>
+}
+
+/** @param place names a database: one that was closed is opened again under the same name. */
+export type OpenWriter = (place: string, maxQueue: number) => Promise<Opened>
+
+/** What every writer must do, whatever the database. */
+export const writerContract = (outer: Test, open: OpenWriter) => {
+  const t = outer
+  let places = 0
+  let pairs = 0
+  let shared: Promise<Opened> | undefined
+
+  /** Two people and what is committed from now on; on a database of their own where its queue or its end is at stake. */
+  const start = async (t: Test, own?: { maxQueue: number }) => {
+    places += 1
+    const place = `writer-${places}`
+    if (!own && !shared) outer.teardown(async () => (await shared)?.close())
+    const opened = await (own ? open(place, own.maxQueue) : (shared ??= open(place, 10_000)))
+    if (own) t.teardown(opened.close)
+    const { writer, reader } = opened
+    pairs += 1
+    const [alice, bob] = [await createUser(writer, `alice${pairs}`), await createUser(writer, `bob${pairs}`)]
+    const batches: Batch[] = []
+    writer.onCommit((batch) => batches.push(batch))
+    const head = async () => (await reader.get(counter.head, {}))?.last ?? 0
+    const pair = { alice: `alice${pairs}`, bob: `bob${pairs}` }
+    return {
+      ...opened,
+      place,
+      pair,
+      alice,
+      bob,
+      batches,
+      /** The number before the first of this test. */
+      base: await head(),
+      send: (content: string, more: object = {}) =>
+        writer.append('send', { sender_id: alice, receiver_key: pair.bob, content, ...more }),
+      head,
+      stored: async (conversation_id: number) =>
+        reader.all(messages.messagesUp, { conversation_id, from: 0, to: 1e15, limit: 1e6 }),
+    }
+  }
+
+  t.test('operations commit in the order of their appends', async (t) => {
+    const { send, batches, stored, head, base } = await start(t)
+    const settled: number[] = []
+    const sent = await Promise.all(
+      Array.from({ length: 300 }, async (_, n) => {
+        if (n % 50 === 0) await new Promise((resolve) => setImmediate(resolve))
+        const { message } = await send(`${n}`)
+        settled.push(message.id)
+        return message
+      }),
+    )
+    t.strictSame(
+      settled,
+      settled.toSorted((a, b) => a - b),
+      'and are answered in it',
+    )
+    const rows = await stored(sent[0]?.conversation_id as number)
+    t.strictSame(
+      rows.map(({ id }) => id),
+      settled,
+    )
+    let last = base
+    for (const batch of batches) {
+      t.equal(batch.first, last + 1, 'numbers rise without a gap')
+      t.strictSame(
+        batch.changes.map(({ number }) => number),
+        Array.from({ length: batch.last - batch.first + 1 }, (_, n) => batch.first + n),
+      )
+      last = batch.last
+    }
+    t.equal(last, await head())
+  })
+
+  t.test('those that wait at the same time share a commit', async (t) => {
+    const { send, batches, writer } = await start(t)
+    const sends = Array.from({ length: 100 }, (_, n) => send(`${n}`))
+    t.equal(writer.pending, 100)
+    await Promise.all(sends)
+    t.equal(writer.pending, 0)
+    t.equal(batches.length, 1)
+  })
+
+  t.test('an answer comes after the commit, and after everybody was told of it', async (t) => {
+    const { send, writer, head } = await start(t)
+    const told: number[] = []
+    const seen: Promise<number>[] = []
+    writer.onCommit(({ last }) => {
+      told.push(last)
+      seen.push(head())
+    })
+    for (let n = 0; n < 20; n++) {
+      const { message } = await send(`${n}`)
+      t.equal(told.at(-1), message.id, 'told')
+      t.ok((await head()) >= message.id, 'another connection sees it')
+    }
+    t.strictSame(await Promise.all(seen), told, 'it was there when it was told')
+  })
+
+  t.test('one that is refused leaves nothing and harms none of its batch', async (t) => {
+    const { send, batches, head, stored, base } = await start(t)
+    const results = await Promise.allSettled([
+      send('one'),
+      send('x', { receiver_key: 'nobody' }),
+      send('two'),
+      send('x', { reply_to: 999_999 }),
+      send('three'),
+    ])
+    t.strictSame(
+      results.map(({ status }) => status),
+      ['fulfilled', 'rejected', 'fulfilled', 'rejected', 'fulfilled'],
+    )
+    const [one, nobody] = results
+    t.ok(nobody?.status === 'rejected' && nobody.reason instanceof Refusal)
+    t.match(nobody, { reason: { code: 'USER_NOT_FOUND', path: '/receiver_username', message: String } })
+    t.equal(batches.length, 1)
+    t.equal(await head(), base + 4, 'the conversation and three messages')
+    if (one?.status !== 'fulfilled') return
+    const rows = await stored(one.value.message.conversation_id)
+    t.strictSame(
+      rows.map(({ content }) => content),
+      ['one', 'two', 'three'],
+    )
+  })
+
+  t.test('one that fails after its first write leaves nothing and harms none of its batch', async (t) => {
+    const { send, batches, head, stored, writer, bob, pair, base } = await start(t)
+    await createUser(writer, 'carol')
+    // The conversation is made before the message is found to have no content.
+    const broken = { receiver_key: 'carol', content: null }
+    const [one, failed, two] = await Promise.allSettled([send('one'), send('', broken), send('two')])
+    t.ok(failed?.status === 'rejected' && failed.reason instanceof StorageError)
+    t.match(failed, { reason: { kind: 'operation' } })
+    if (one?.status !== 'fulfilled' || two?.status !== 'fulfilled') throw new Error('the others failed')
+    const rows = await stored(one.value.message.conversation_id)
+    t.strictSame(
+      rows.map(({ content }) => content),
+      ['one', 'two'],
+    )
+    const numbers = batches.flatMap(({ changes }) => changes.map(({ number }) => number))
+    t.strictSame(
+      numbers,
+      [base + 1, base + 2, base + 3],
+      'the numbers of what was undone are given to what was not',
+    )
+    t.equal(await head(), base + 3)
+
+    await t.rejects(send('', broken), { kind: 'operation' } as object as Error, 'alone it fails too')
+    const made = await send('now', { receiver_key: 'carol' })
+    t.equal(made.message.id, base + 5, 'nobody remembers the conversation that was undone')
+    t.not(made.message.conversation_id, one.value.message.conversation_id)
+    const back = await writer.append('send', { sender_id: bob, receiver_key: pair.alice, content: 'back' })
+    t.equal(back.message.conversation_id, one.value.message.conversation_id)
+  })
+
+  t.test('the origin of an operation comes back with its changes', async (t) => {
+    const { writer, alice, batches, pair } = await start(t)
+    const send = (content: string, origin?: string) =>
+      writer.append('send', { sender_id: alice, receiver_key: pair.bob, content }, origin)
+    await Promise.all([send('one', 'first'), send('x', 'second'), send('three')])
+    const told = batches.flatMap(({ changes }) => changes.map(({ event, origin }) => [event.type, origin]))
+    t.strictSame(told, [
+      ['conversation', 'first'],
+      ['message', 'first'],
+      ['message', 'second'],
+      ['message', undefined],
+    ])
+  })
+
+  t.test('what changes nothing is committed and told to nobody', async (t) => {
+    const { writer, batches } = await start(t)
+    await writer.append('probe', {})
+    await writer.append('announceDue', {})
+    t.strictSame(batches, [])
+  })
+
+  t.test('past the limit of the queue it refuses at once', async (t) => {
+    const { send, writer, head } = await start(t, { maxQueue: 5 })
+    const sends = Array.from({ length: 8 }, (_, n) => send(`${n}`))
+    const results = await Promise.allSettled(sends)
+    const refused = results.filter((result) => result.status === 'rejected')
+    t.equal(refused.length, 3)
+    for (const { reason } of refused) {
+      t.ok(reason instanceof AppError)
+      t.match(reason, { code: 'OVERLOADED', retryAfter: 1 })
+    }
+    t.equal(await head(), 6)
+    t.equal((await send('later')).message.id, 7, 'and takes more when there is room')
+    t.equal(writer.pending, 0)
+  })
+
+  t.test('it closes when all that was appended is answered, and takes nothing more', async (t) => {
+    const { send, writer, place, close, alice, pair } = await start(t, { maxQueue: 1000 })
+    const sends = Array.from({ length: 50 }, (_, n) => send(`${n}`))
+    const closed = close()
+    await t.rejects(send('late'), { code: 'SHUTTING_DOWN' })
+    t.equal((await Promise.all(sends)).length, 50)
+    await closed
+    await writer.close()
+    await t.rejects(send('later'), { code: 'SHUTTING_DOWN' })
+
+    const again = await open(place, 10)
+    t.teardown(again.close)
+    t.equal((await again.reader.get(counter.head, {}))?.last, 51)
+    const next = await again.writer.append('send', {
+      sender_id: alice,
+      receiver_key: pair.bob,
+      content: 'on',
+    })
+    t.equal(next.message.id, 52, 'numbers go on where they were')
+    t.ok(await again.reader.get(users.userByKey, { key: pair.alice }))
+  })
+}
+
+const createUser = async (writer: Writer, username: string): Promise<number> => {
+  const input = { username, key: username, password_hash: null, family: 'f' }
+  return (await writer.append('createUser', input)).user.id
+}
