@@ -1,0 +1,64 @@
+import { readFileSync } from 'node:fs'
+import t from 'tap'
+import { Environment } from '../schemas/environment.ts'
+import { ConfigError, loadConfig } from '../src/config.ts'
+
+type Property = { default?: unknown; description?: string }
+const properties = Object.entries(Environment.properties as Record<string, Property>)
+
+t.test('.env.example lists every variable with its default, and no other', async (t) => {
+  const lines = readFileSync('.env.example', 'utf8').split('\n')
+  const listed = lines.flatMap((line) => {
+    const [, off, name, value] = /^(# ?)?([A-Z_]+)=(.*)$/.exec(line) ?? []
+    return name === undefined ? [] : [[name, off ? undefined : value]]
+  })
+  t.strictSame(
+    listed,
+    properties.map(([name, schema]) => [
+      name,
+      schema.default === undefined ? undefined : String(schema.default),
+    ]),
+  )
+  const text = lines.join('\n')
+  for (const [name, { description }] of properties)
+    t.ok(description && text.includes(`# ${description}\n`), name)
+})
+
+t.test('what is absent or empty takes its default', async (t) => {
+  const config = loadConfig({ PORT: '', UNKNOWN: 'x', PATH: '/bin', JWT_SECRET: undefined })
+  t.match(config, { PORT: 3000, HOST: '0.0.0.0', DATABASE_URL: 'sqlite:messenger.db', TOKEN_TTL: 86_400 })
+  t.notOk('UNKNOWN' in config)
+  t.notOk('JWT_SECRET' in config)
+  t.ok(Object.isFrozen(config))
+  t.equal(loadConfig({ PORT: '8080' }).PORT, 8080)
+})
+
+t.test('each variable that is wrong is named', async (t) => {
+  const fails = (env: Record<string, string>, sentence: RegExp) => {
+    try {
+      loadConfig(env)
+      t.fail(JSON.stringify(env))
+    } catch (error) {
+      t.ok(error instanceof ConfigError)
+      t.match((error as Error).message, sentence)
+    }
+  }
+  fails({ PORT: 'x' }, /PORT must be integer/)
+  fails({ PORT: '65536' }, /PORT must be <= 65535/)
+  fails(
+    { LOG_LEVEL: 'loud' },
+    /LOG_LEVEL must be equal to one of the allowed values \(fatal, error, .*silent\)/,
+  )
+  fails({ AUTH_MODE: 'none' }, /AUTH_MODE .* \(open, password\)/)
+  fails({ TOKEN_TTL: '0', MAX_QUEUE: '-1' }, /TOKEN_TTL.*MAX_QUEUE.*See \.env\.example/)
+})
+
+t.test('production wants a long secret and its mode said', async (t) => {
+  const production = { NODE_ENV: 'production', AUTH_MODE: 'password' }
+  const name = { name: 'ConfigError' } as Error
+  t.throws(() => loadConfig({ ...production, JWT_SECRET: 'x'.repeat(31) }), name)
+  t.throws(() => loadConfig({ NODE_ENV: 'production', JWT_SECRET: 'x'.repeat(32) }), name)
+  t.ok(loadConfig({ ...production, JWT_SECRET: 'ü'.repeat(16) }), '32 bytes')
+  t.ok(loadConfig(production), 'one of its own is long enough')
+  t.ok(loadConfig({ JWT_SECRET: 'x' }), 'elsewhere a short one will do')
+})
