@@ -18,7 +18,8 @@ const main = async () => {
     app.log.fatal({ err: error }, 'storage failed; stopping')
     stop(app, 1)
   })
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop(app, 0))
+  // Every one is taken: npm hands on the Ctrl-C that the terminal has sent already, and a second would cut the stop short.
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop(app, 0))
 }
 
 const logger = ({ LOG_LEVEL }: Config) => ({
