@@ -157,7 +157,7 @@ t.test('a port in use is said so', async (t) => {
   const other = await temporaryFolder(t)
   const { code, output } = await run(other, { PORT: String(port) })
   t.equal(code, 1)
-  t.match(output, /EADDRINUSE/)
+  t.match(output, `Port ${port} is in use`)
   const twice = await run(folder, {})
   t.match(twice, { code: 1, output: /in use by another server/ })
   child.kill('SIGINT')

@@ -103,13 +103,13 @@ t.test(
         stdio: ['pipe', 'pipe', 'inherit'],
       }),
     )
+    const exits = processes.map((child) => once(child, 'exit'))
     t.teardown(() => processes.map((child) => child.kill('SIGKILL')))
     const said = await Promise.all(
       processes.map(async ({ stdout }) => String((await once(stdout, 'data'))[0]).trim()),
     )
     t.match(said.toSorted(), ['open', /^unusable .*in use by another/, /^unusable .*in use by another/])
     for (const { stdin } of processes) stdin.on('error', () => {})
-    const exits = processes.map((child) => once(child, 'exit'))
     for (const { stdin } of processes) stdin.end('close')
     await Promise.all(exits)
     t.strictSame(readRows(join(folder, 'three'), 'select count(*) as n from epochs'), [{ n: 1 }])
