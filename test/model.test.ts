@@ -4,8 +4,8 @@ import { Host } from './model/host.ts'
 import { command, World } from './model/world.ts'
 
 /** Worlds that live side by side on one server, and servers in a row. */
-const WORLDS = Number(process.env.MODEL_WORLDS ?? 20)
-const ROUNDS = Number(process.env.MODEL_ROUNDS ?? 15)
+const WORLDS = Number(process.env.MODEL_WORLDS ?? 30)
+const ROUNDS = Number(process.env.MODEL_ROUNDS ?? 10)
 const SEED = process.env.MODEL_SEED === undefined ? {} : { seed: Number(process.env.MODEL_SEED) }
 
 const world = fc.tuple(fc.array(command, { maxLength: 40 }), fc.array(command, { maxLength: 15 }))

@@ -2,7 +2,7 @@ import t from 'tap'
 import type { Me, User } from '../schemas/account.ts'
 import { usersByPrefix } from '../db/queries/users.ts'
 import { startServer } from './support/server.ts'
-import { planOf } from './support/plan.ts'
+import { createPlanner } from './support/plan.ts'
 
 t.test('people to write to', async (t) => {
   const { login } = await startServer(t)
@@ -28,6 +28,6 @@ t.test('people to write to', async (t) => {
 })
 
 t.test('a prefix is a range of the index', async (t) => {
-  const plan = await planOf(t, usersByPrefix, { from: 'a', to: 'b', limit: 1 })
+  const plan = (await createPlanner(t))(usersByPrefix, { from: 'a', to: 'b', limit: 1 })
   t.match(plan, [/^SEARCH users USING INDEX \S+ \(username_key>\? AND username_key<\?\)$/])
 })

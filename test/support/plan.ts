@@ -16,14 +16,16 @@ const builder = new Kysely<Tables>({
   },
 })
 
-/** @returns how SQLite runs a query: a line of EXPLAIN QUERY PLAN for each table that it goes through. */
-export const planOf = async <A>(t: Test, query: Query<A, unknown>, args: A): Promise<string[]> => {
+/** @returns a function that says how SQLite runs a query: a line of EXPLAIN QUERY PLAN for each table that it reads. */
+export const createPlanner = async (t: Test) => {
   const path = join(await temporaryFolder(t), 'plan.db')
   const database = await openDatabase(`sqlite:${path}`, { maxQueue: 1 })
   await database.close()
   const db = new Sqlite(path, { readonly: true })
-  const { sql, bind } = query.compile(builder)
-  const rows = db.prepare(`explain query plan ${sql}`).all(...bind(args)) as { detail: string }[]
-  db.close()
-  return rows.map(({ detail }) => detail)
+  t.teardown(() => db.close())
+  return <A>(query: Query<A, unknown>, args: A): string[] => {
+    const { sql, bind } = query.compile(builder)
+    const rows = db.prepare(`explain query plan ${sql}`).all(...bind(args)) as { detail: string }[]
+    return rows.map(({ detail }) => detail)
+  }
 }
