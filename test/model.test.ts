@@ -8,7 +8,10 @@ const WORLDS = Number(process.env.MODEL_WORLDS ?? 30)
 const ROUNDS = Number(process.env.MODEL_ROUNDS ?? 10)
 const SEED = process.env.MODEL_SEED === undefined ? {} : { seed: Number(process.env.MODEL_SEED) }
 
-const world = fc.tuple(fc.array(command, { maxLength: 40 }), fc.array(command, { maxLength: 15 }))
+const world = fc.tuple(
+  fc.array(command, { maxLength: 40, size: 'max' }),
+  fc.array(command, { maxLength: 15, size: 'max' }),
+)
 
 type Commands = typeof world extends fc.Arbitrary<infer T> ? T : never
 

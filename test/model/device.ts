@@ -212,7 +212,7 @@ export class Device {
   /** Is back, and has all that was committed until now. */
   async settle() {
     if (this.isSync) return this.poll(Number.POSITIVE_INFINITY)
-    for (;;) {
+    for (let attempt = 1; ; attempt += 1) {
       this.isSlow = false
       this.#socket?.resume()
       await this.connect()
@@ -220,8 +220,10 @@ export class Device {
         await this.#caughtUp.promise
         await this.ask({ type: 'ping' })
         break
-      } catch {
+      } catch (error) {
+        this.check()
         // It was closed as too slow: it comes back with its cursor.
+        if (attempt === 20) throw error
       }
     }
     this.check()

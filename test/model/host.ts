@@ -86,6 +86,7 @@ export class Host {
         DATABASE_URL: `sqlite:${join(this.#folder, 'm.db')}`,
         JWT_SECRET: 'a secret that outlives every one of the restarts',
         LOG_LEVEL: 'silent',
+        MAX_LOOP_DELAY_MS: '0',
         RATE_LIMIT_LOGIN: '0',
         RATE_LIMIT_SEND: '0',
         SOCKET_HARD_LIMIT: '1024',
