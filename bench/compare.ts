@@ -6,13 +6,15 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { createProgress } from './progress.ts'
 import { number } from './report.ts'
-import { full, rows, smoke, type Trial } from './rows.ts'
+import { rows, SCALE_USAGE, scaleOf, scaleOptions, type Trial } from './rows.ts'
 import { median, spread } from './statistics.ts'
 
-const USAGE = `npm run bench:compare -- REV [--only NAME]... [--repeat N] [--smoke]
+const USAGE = `npm run bench:compare -- REV [--only NAME]... [--repeat N] [--warm-up MS] [--measure MS] [--smoke]
 
 Runs the present tree and the revision REV in turn, with the benches of the present tree, and prints their ratios:
-of the figures and, where there is one, of the server's processor time for each call.`
+of the figures and, where there is one, of the server's processor time for each call.
+
+${SCALE_USAGE}`
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
@@ -20,8 +22,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     only: { type: 'string', multiple: true },
-    repeat: { type: 'string' },
-    smoke: { type: 'boolean', default: false },
+    ...scaleOptions,
   },
 })
 const [revision] = positionals
@@ -55,10 +56,7 @@ const ratio = (key: 'value' | 'cpu', unit: string, present: readonly Trial[], pa
 try {
   git('worktree', 'add', '--detach', other, revision)
   install(other)
-  const scale = {
-    ...(values.smoke ? smoke : full),
-    ...(values.repeat && { repetitions: Number(values.repeat) }),
-  }
+  const scale = scaleOf(values)
   const progress = createProgress()
   console.log(`the present tree beside ${git('rev-parse', '--short=12', revision)} (${revision})`)
   for (const row of rows.filter(({ name }) => !values.only || values.only.includes(name))) {

@@ -3,15 +3,14 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { line, place, type Result, type Summary, summarize, table } from './report.ts'
 import { createProgress } from './progress.ts'
-import { type Context, full, type Row, rows, smoke } from './rows.ts'
+import { type Context, type Row, rows, SCALE_USAGE, scaleOf, scaleOptions } from './rows.ts'
 import { hasStrace } from './trial.ts'
 
-const USAGE = `npm run bench -- [--only NAME]... [--json FILE] [--repeat N] [--smoke]
+const USAGE = `npm run bench -- [--only NAME]... [--json FILE] [--repeat N] [--warm-up MS] [--measure MS] [--smoke]
 
---only NAME   only this row; may be given several times. Names: ${rows.map(({ name }) => name).join(', ')}
---json FILE   writes every trial to a file
---repeat N    repetitions instead of 5
---smoke       runs every bench for a moment, to see that it works; its figures say nothing
+--only NAME       only this row; may be given several times. Names: ${rows.map(({ name }) => name).join(', ')}
+--json FILE       writes every trial to a file
+${SCALE_USAGE}
 
 A run of all rows writes bench/RESULTS.md, and the table in bench/README.md.`
 
@@ -24,8 +23,7 @@ const options = () => {
       options: {
         only: { type: 'string', multiple: true },
         json: { type: 'string' },
-        repeat: { type: 'string' },
-        smoke: { type: 'boolean', default: false },
+        ...scaleOptions,
         help: { type: 'boolean', default: false },
       },
     })
@@ -68,12 +66,12 @@ const writeResults = (text: string) => {
   )
 }
 
-const { only, json, repeat, smoke: isSmoke, help } = options()
+const { only, json, help, ...size } = options()
 if (help) {
   console.log(USAGE)
   process.exit()
 }
-const scale = { ...(isSmoke ? smoke : full), ...(repeat && { repetitions: Number(repeat) }) }
+const scale = scaleOf(size)
 const progress = createProgress()
 const { machine, node, commit } = place(root)
 console.log(`commit ${commit}, Node ${node}, ${machine}`)
@@ -85,4 +83,4 @@ for (const row of rows.filter(({ name }) => !only || only.includes(name))) {
   summaries.push(summary)
 }
 if (json) writeFileSync(json, JSON.stringify({ ...place(root), scale, rows: summaries }, undefined, 2))
-if (!only && !isSmoke) writeResults(page(summaries))
+if (!only && !size.smoke) writeResults(page(summaries))

@@ -39,6 +39,31 @@ export const smoke: Scale = {
   devices: 5,
 }
 
+/** Options of the command line that change a scale. */
+export const scaleOptions = {
+  repeat: { type: 'string' },
+  'warm-up': { type: 'string' },
+  measure: { type: 'string' },
+  smoke: { type: 'boolean', default: false },
+} as const
+export const SCALE_USAGE = `--repeat N        repetitions instead of 5
+--warm-up MS      instead of 2000: a busy machine needs longer until all is compiled
+--measure MS      instead of 3000
+--smoke           runs for a moment, to see that it works; its figures say nothing`
+
+export const scaleOf = (values: {
+  smoke?: boolean
+  repeat?: string | undefined
+  'warm-up'?: string | undefined
+  measure?: string | undefined
+}): Scale => {
+  const scale = { ...(values.smoke ? smoke : full) }
+  if (values.repeat) scale.repetitions = Number(values.repeat)
+  if (values['warm-up']) scale.warmUp = Number(values['warm-up'])
+  if (values.measure) scale.measure = Number(values.measure)
+  return scale
+}
+
 /** What one trial gave: the figure's own value, and for calls how long they took, in ms. */
 export type Trial = { value: number; cpu?: number | undefined } & Partial<Latency>
 
