@@ -1,18 +1,11 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
-import { AppError, type ErrorCode } from '../../../src/errors.ts'
-import { Refusal, StorageError, type StorageErrorKind } from '../../errors.ts'
+import { AppError } from '../../../src/errors.ts'
+import { StorageError } from '../../errors.ts'
 import type { Operation } from '../../operations/index.ts'
 import type { Batch, BatchFigures, Writer } from '../../writer.ts'
-import type { BatchResult } from './batch.ts'
-
-/** An outcome as it crosses between threads. */
-export type Settled =
-  | { ok: true; value: unknown }
-  | { ok: false; refusal: { code: ErrorCode; message: string; path: string | undefined } }
-  | { ok: false; storage: { kind: StorageErrorKind; message: string } }
-
-export type FromWorker = 'ready' | (Omit<BatchResult, 'outcomes'> & { outcomes: Settled[]; seconds: number })
+import type { Outcome } from './batch.ts'
+import { CLOSE, packOperations, unpackResult } from './crossing.ts'
 
 /** The most operations that share a commit: bounds what one waits for the others. */
 const MAX_BATCH = 1024
@@ -61,7 +54,7 @@ export const createWorkerWriter = async (
     if (running.length > 0 || queue.length === 0) return
     running = queue.length > MAX_BATCH ? queue.splice(0, MAX_BATCH) : queue
     if (running === queue) queue = []
-    worker.postMessage(running.map(({ operation }) => operation))
+    worker.postMessage(packOperations(running.map(({ operation }) => operation)))
   }
 
   const fail = (error: StorageError) => {
@@ -74,11 +67,12 @@ export const createWorkerWriter = async (
     onBroken(error)
   }
 
-  worker.on('message', ({ first, last, changes, outcomes, seconds }: Exclude<FromWorker, 'ready'>) => {
+  worker.on('message', (text: string) => {
     const settled = running
     running = []
     // The next batch goes to the disk while this one is told to everybody.
     flush()
+    const { first, last, changes, outcomes, seconds } = unpackResult(text)
     onBatch({ size: outcomes.length, seconds })
     if (last >= first) {
       onCommit({
@@ -91,15 +85,11 @@ export const createWorkerWriter = async (
       })
     }
     for (const [index, { resolve, reject }] of settled.entries()) {
-      const outcome = outcomes[index] as Settled
+      const outcome = outcomes[index] as Outcome
       if (outcome.ok) resolve(outcome.value as never)
-      else if ('refusal' in outcome) {
-        const { code, message, path: pointer } = outcome.refusal
-        reject(new Refusal(code, message, pointer))
-      } else {
-        const error = new StorageError(outcome.storage.kind, outcome.storage.message)
-        reject(error)
-        if (error.kind === 'broken') fail(error)
+      else {
+        reject(outcome.error)
+        if (outcome.error instanceof StorageError && outcome.error.kind === 'broken') fail(outcome.error)
       }
     }
     if (running.length === 0) drained()
@@ -146,7 +136,7 @@ export const createWorkerWriter = async (
             drained = resolve
           })
         }
-        worker.postMessage('close')
+        worker.postMessage(CLOSE)
         await exited
       })()
       return closing

@@ -1,0 +1,65 @@
+import type { Change } from '../../changes.ts'
+import { Refusal, StorageError, type StorageErrorKind } from '../../errors.ts'
+import type { ErrorCode } from '../../../src/errors.ts'
+import type { Operation } from '../../operations/index.ts'
+import type { BatchResult, Outcome } from './batch.ts'
+
+/**
+ * How batches cross between the threads: as JSON, which takes 4.1 µs a message there and back where cloning the same
+ * objects takes 7.1. A message that is told by a change and returned by its operation crosses once.
+ */
+export const packOperations = (operations: readonly Operation[]): string => JSON.stringify(operations)
+export const unpackOperations = (text: string): Operation[] => JSON.parse(text)
+
+/** What a batch gave, and how long it took. */
+export type TimedResult = BatchResult & { seconds: number }
+
+type Packed =
+  | { value: unknown }
+  /** The value's `message` is that of this change. */
+  | { value: object; told: number }
+  | { refusal: { code: ErrorCode; message: string; path: string | undefined } }
+  | { storage: { kind: StorageErrorKind; message: string } }
+
+export const packResult = ({ outcomes, ...result }: TimedResult): string => {
+  const told = new Map<unknown, number>()
+  for (const [index, { event }] of result.changes.entries())
+    if ('message' in event) told.set(event.message, index)
+  return JSON.stringify({ ...result, outcomes: outcomes.map((outcome) => pack(outcome, told)) })
+}
+
+const pack = (outcome: Outcome, told: ReadonlyMap<unknown, number>): Packed => {
+  if (outcome.ok) {
+    const { value } = outcome
+    const change = told.get((value as { message?: unknown } | undefined)?.message)
+    return change === undefined ? { value } : { value: { ...(value as object), message: 0 }, told: change }
+  }
+  const { error } = outcome
+  if (error instanceof Refusal)
+    return { refusal: { code: error.code, message: error.message, path: error.path } }
+  return { storage: { kind: error.kind, message: error.message } }
+}
+
+export const unpackResult = (text: string): TimedResult => {
+  const result = JSON.parse(text) as Omit<TimedResult, 'outcomes'> & { outcomes: Packed[] }
+  return { ...result, outcomes: result.outcomes.map((packed) => unpack(packed, result.changes)) }
+}
+
+const unpack = (packed: Packed, changes: readonly Change[]): Outcome => {
+  if ('told' in packed) {
+    const { event } = changes[packed.told] as Change & { event: { type: 'message' } }
+    return { ok: true, value: Object.assign(packed.value, { message: event.message }) }
+  }
+  if ('refusal' in packed) {
+    const { code, message, path } = packed.refusal
+    return { ok: false, error: new Refusal(code, message, path) }
+  }
+  if ('storage' in packed) {
+    return { ok: false, error: new StorageError(packed.storage.kind, packed.storage.message) }
+  }
+  return { ok: true, value: packed.value }
+}
+
+/** What crosses beside batches: the writer is to end; it is there. */
+export const CLOSE = 'close'
+export const READY = 'ready'
