@@ -109,6 +109,7 @@ t.test('what the examples of the HTTP API ask for, a real server answers as they
   await as(carol)('unblockUser')
   const refused = await carol.call('GET', '/history/dave')
   isExample(t, 'Problem', refused.body, 'getHistory of nobody')
+  await as(carol)('removeMe')
   await as(alice)('setPassword')
   await as(alice)('renewToken')
   await as(alice)('logout')

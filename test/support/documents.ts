@@ -79,7 +79,7 @@ export const operationOf = (method: string, address: string): Operation | undefi
   patterns ??= Object.keys(openApi.paths)
     // What is written out comes before what stands for anything: /users/me.
     .toSorted((a, b) => Number(a.includes('{')) - Number(b.includes('{')))
-    .map((template) => [template, new RegExp(`^${template.replaceAll(/\{\w+\}/g, '[^/]+')}/?$`)] as const)
+    .map((template) => [template, new RegExp(`^${template.replaceAll(/\{\w+\}/g, '[^/]*')}/?$`)] as const)
   const found = patterns.find(([, pattern]) => pattern.test(path))
   return found && openApi.paths[found[0]]?.[method.toLowerCase()]
 }
