@@ -3,7 +3,9 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
-import type { Test } from 'tap'
+
+/** Whoever ends what is started: a test, or a longer run. */
+export type Owner = { teardown(end: () => void): unknown }
 
 const entry = fileURLToPath(new URL('../../bin/messenger.js', import.meta.url))
 
@@ -21,7 +23,7 @@ export const freePort = async (): Promise<number> => {
  * Starts the real process as `npm start` does, in `folder`, and waits until it listens.
  * @throws with what it printed, when it ends before that
  */
-export const startProcess = async (t: Test, folder: string, env: Record<string, string> = {}) => {
+export const startProcess = async (t: Owner, folder: string, env: Record<string, string> = {}) => {
   const port = env.PORT ? Number(env.PORT) : await freePort()
   const child = spawn(process.execPath, [entry], {
     cwd: folder,
