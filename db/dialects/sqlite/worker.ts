@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { type MessagePort, parentPort } from 'node:worker_threads'
-import { createBatchRunner } from './batch.ts'
+import { StorageError } from '../../errors.ts'
+import { createBatchRunner, type Outcome } from './batch.ts'
 import { openForWriting } from './connection.ts'
 import { CLOSE, packResult, READY, unpackOperations } from './crossing.ts'
 
@@ -10,6 +11,9 @@ const port = parentPort as MessagePort
 const [path] = (await once(port, 'message')) as [string]
 const db = openForWriting(path)
 const runBatch = createBatchRunner(db)
+let isBroken = false
+const isFatal = (outcome: Outcome) =>
+  !outcome.ok && outcome.error instanceof StorageError && outcome.error.kind === 'broken'
 
 port.on('message', (text: string) => {
   if (text === CLOSE) {
@@ -18,8 +22,11 @@ port.on('message', (text: string) => {
     port.close()
     return
   }
+  // What a disk that failed says afterwards is worth nothing, "stored" least of all.
+  if (isBroken) return
   const started = performance.now()
   const result = runBatch(unpackOperations(text))
+  isBroken = result.outcomes.some(isFatal)
   port.postMessage(packResult({ ...result, seconds: (performance.now() - started) / 1000 }))
 })
 port.postMessage(READY)
