@@ -1,5 +1,13 @@
-import { Refusal, StorageError } from '../../db/errors.ts'
+import { Refusal, StorageError, type StorageErrorKind } from '../../db/errors.ts'
 import { AppError } from '../errors.ts'
+
+const whyUnavailable = {
+  full: 'The disk is full; try again later.',
+  busy: 'Another program holds the database; try again in a moment.',
+  readonly: 'The database can be read, and not written; try again later.',
+  broken: 'The disk failed, and the server starts anew; try again in a moment.',
+  unusable: 'The database can not be served.',
+} satisfies Record<Exclude<StorageErrorKind, 'operation'>, string>
 
 /** @returns what a client is told of any error; undefined for one that is a fault of ours. */
 export const asAppError = (error: unknown): AppError | undefined => {
@@ -10,8 +18,7 @@ export const asAppError = (error: unknown): AppError | undefined => {
   }
   // What SQLite says of its files is the operator's business.
   if (error instanceof StorageError && error.kind !== 'operation') {
-    const detail = error.kind === 'full' ? 'The disk is full; try again later.' : 'Try again in a moment.'
-    return new AppError('STORAGE_UNAVAILABLE', detail, { cause: error })
+    return new AppError('STORAGE_UNAVAILABLE', whyUnavailable[error.kind], { cause: error })
   }
   return undefined
 }
