@@ -1,0 +1,34 @@
+import { existsSync, readFileSync } from 'node:fs'
+import Sqlite, { type Database } from 'better-sqlite3'
+
+/**
+ * Preloaded into a real server (`--import`): what the file FAULT_FILE names befalls it from the next transaction on.
+ * `full` and `readonly` are SQLite's own; `fsync`, `corrupt` and `slow` are what a disk would answer; `clock` is an hour back.
+ */
+const path = process.env.FAULT_FILE as string
+const exec = Sqlite.prototype.exec as (this: Database, sql: string) => Database
+
+const isNow = (fault: string) => existsSync(path) && readFileSync(path, 'utf8').trim() === fault
+
+const now = Date.now
+Date.now = () => now() - (isNow('clock') ? 3_600_000 : 0)
+
+const fail = (code: string) => {
+  throw Object.assign(new Error('as the disk would have it'), { code })
+}
+
+const onCommit: Record<string, () => void> = {
+  fsync: () => fail('SQLITE_IOERR_FSYNC'),
+  corrupt: () => fail('SQLITE_CORRUPT'),
+  slow: () => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300),
+}
+
+Sqlite.prototype.exec = function (this: Database, sql: string) {
+  const fault = existsSync(path) ? readFileSync(path, 'utf8').trim() : ''
+  if (sql === 'begin immediate') {
+    this.pragma(`max_page_count = ${fault === 'full' ? 1 : 4_294_967_294}`)
+    this.pragma(`query_only = ${fault === 'readonly' ? 1 : 0}`)
+  }
+  if (sql === 'commit') onCommit[fault]?.()
+  return exec.call(this, sql)
+}

@@ -1,0 +1,21 @@
+import { rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type Owner, startProcess } from './process.ts'
+
+export type Fault = 'full' | 'readonly' | 'fsync' | 'corrupt' | 'slow' | 'clock'
+
+/** Starts the real process with a disk and a clock that fail when they are told to. */
+export const startFaulty = async (owner: Owner, folder: string, env: Record<string, string> = {}) => {
+  const file = join(folder, 'fault')
+  const server = await startProcess(owner, folder, {
+    NODE_OPTIONS: `--import=${new URL('../faults/preload.ts', import.meta.url)}`,
+    FAULT_FILE: file,
+    RATE_LIMIT_SEND: '0',
+    ...env,
+  })
+  return {
+    ...server,
+    begin: (fault: Fault) => writeFileSync(file, fault),
+    end: () => rmSync(file, { force: true }),
+  }
+}
