@@ -1,0 +1,62 @@
+export declare const closeCodes: {
+    readonly "1001": {
+        readonly name: "going away";
+        readonly reconnect: "resume";
+        readonly why: "the server stops or restarts";
+    };
+    readonly "1003": {
+        readonly name: "unsupported data";
+        readonly reconnect: "fix";
+        readonly why: "a binary frame; frames are JSON text";
+    };
+    readonly "1007": {
+        readonly name: "invalid data";
+        readonly reconnect: "fix";
+        readonly why: "a frame was not UTF-8";
+    };
+    readonly "1009": {
+        readonly name: "too big";
+        readonly reconnect: "fix";
+        readonly why: "a frame was longer than `limits.max_frame_bytes`";
+    };
+    readonly "1011": {
+        readonly name: "internal error";
+        readonly reconnect: "resume";
+        readonly why: "something went wrong in the server";
+    };
+    readonly "1013": {
+        readonly name: "try again later";
+        readonly reconnect: "resume";
+        readonly why: "the server is overloaded";
+    };
+    readonly "4400": {
+        readonly name: "too many bad frames";
+        readonly reconnect: "fix";
+        readonly why: "ten frames within a minute were not valid";
+    };
+    readonly "4401": {
+        readonly name: "token ended";
+        readonly reconnect: "renew";
+        readonly why: "the token expired or was revoked";
+    };
+    readonly "4408": {
+        readonly name: "no heartbeat";
+        readonly reconnect: "resume";
+        readonly why: "nothing was heard for two heartbeats";
+    };
+    readonly "4409": {
+        readonly name: "too many sockets";
+        readonly reconnect: "fix";
+        readonly why: "the user has as many open as are allowed";
+    };
+    readonly "4410": {
+        readonly name: "too slow";
+        readonly reconnect: "resume";
+        readonly why: "more was queued than the socket took; resume from your cursor";
+    };
+    readonly "4429": {
+        readonly name: "too fast";
+        readonly reconnect: "resume";
+        readonly why: "frames came faster than allowed for 10 s";
+    };
+};

@@ -1,0 +1,9 @@
+export { newClientId } from './client-id.ts';
+export { MessengerError } from './error.ts';
+export type { Events, EventType, MessengerEvent, State } from './events.ts';
+export { closeCodes } from './generated/close-codes.ts';
+export type { components, operations, paths } from './generated/openapi.ts';
+export { type Api, type Credentials, type Fetch, login, unwrap } from './http.ts';
+export { type ConnectOptions, Messenger, type MessengerOptions } from './messenger.ts';
+export { type Kept, memoryStorage, type MessengerStorage, type Owner, type WebStorage, webStorage, } from './storage.ts';
+export type * from './types.ts';

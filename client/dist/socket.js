@@ -1,0 +1,81 @@
+/** Milliseconds that the other side has to answer a close. */
+const CLOSE_TIMEOUT = 1000;
+/** One connection of `messenger.v1`: its handshake, its heartbeat and its end, which is told once. */
+export class Socket {
+    #socket;
+    #onEnd;
+    #closed;
+    #wasOpen = false;
+    #isEnded = false;
+    #isHeard = true;
+    #timer;
+    constructor({ url, token, cursor, WebSocket, timeout, onFrame, onEnd }) {
+        this.#onEnd = onEnd;
+        const query = cursor === undefined ? '' : `?cursor=${encodeURIComponent(cursor)}`;
+        const protocols = ['messenger.v1', `bearer.${token}`];
+        this.#socket = new WebSocket(`${url.replace(/^http/, 'ws')}/ws${query}`, protocols);
+        this.#timer = setTimeout(() => this.abandon(), timeout);
+        let closed = () => { };
+        this.#closed = new Promise((resolve) => {
+            closed = resolve;
+        });
+        this.#socket.onmessage = ({ data }) => {
+            if (this.#isEnded)
+                return;
+            this.#isHeard = true;
+            const frame = JSON.parse(data);
+            if (frame.type === 'hello')
+                this.#begin(frame);
+            onFrame(frame);
+        };
+        this.#socket.onclose = ({ code }) => {
+            closed();
+            this.#end(code);
+        };
+        // What is wrong is told by `close`; `ws` throws an error that nobody listens to.
+        this.#socket.onerror = () => { };
+    }
+    send(frame) {
+        if (!this.#isEnded)
+            this.#socket.send(JSON.stringify(frame));
+    }
+    /** For a connection that is no longer believed in: nothing that it still brings counts. */
+    abandon() {
+        this.#end(1006);
+        this.#discard();
+    }
+    /** Says goodbye. Resolves when the other side has answered, or had its time to. */
+    async close() {
+        this.#end(1000);
+        this.#socket.close(1000);
+        const timer = setTimeout(() => this.#discard(), CLOSE_TIMEOUT);
+        await this.#closed;
+        clearTimeout(timer);
+    }
+    #begin({ heartbeat_ms }) {
+        this.#wasOpen = true;
+        clearTimeout(this.#timer);
+        this.#timer = setInterval(() => this.#beat(), heartbeat_ms);
+    }
+    #beat() {
+        if (!this.#isHeard) {
+            this.abandon();
+            return;
+        }
+        this.#isHeard = false;
+        this.send({ type: 'ping' });
+    }
+    #discard() {
+        if (this.#socket.terminate)
+            this.#socket.terminate();
+        else
+            this.#socket.close();
+    }
+    #end(code) {
+        if (this.#isEnded)
+            return;
+        this.#isEnded = true;
+        clearTimeout(this.#timer);
+        this.#onEnd({ code, wasOpen: this.#wasOpen });
+    }
+}

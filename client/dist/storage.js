@@ -1,0 +1,69 @@
+/** @returns a storage that forgets when the page or the process ends. */
+export const memoryStorage = () => {
+    const outbox = new Map();
+    let cursor;
+    let owner;
+    return {
+        load: () => ({ owner, cursor, outbox: [...outbox.values()] }),
+        setOwner(value) {
+            owner = value;
+        },
+        setCursor(value) {
+            cursor = value;
+        },
+        put(entry) {
+            if (!outbox.has(entry.client_id))
+                outbox.set(entry.client_id, entry);
+        },
+        remove(client_id) {
+            outbox.delete(client_id);
+        },
+    };
+};
+/**
+ * @param area `localStorage`, or `sessionStorage` where each tab is to go on from its own place.
+ * @param prefix what its keys begin with.
+ * @returns a storage that outlives the page
+ */
+export const webStorage = (area, prefix = 'messenger') => {
+    const entries = `${prefix}:outbox:`;
+    const keys = () => Array.from({ length: area.length }, (_, index) => area.key(index));
+    // Tabs that share the area number alike: only the order within one tab counts.
+    let next = 0;
+    const keyOf = new Map();
+    return {
+        load() {
+            const outbox = keys()
+                .filter((key) => key.startsWith(entries))
+                .sort()
+                .map((key) => {
+                const entry = JSON.parse(area.getItem(key));
+                keyOf.set(entry.client_id, key);
+                return entry;
+            });
+            next = Date.now();
+            return {
+                owner: area.getItem(`${prefix}:owner`) ?? undefined,
+                cursor: area.getItem(`${prefix}:cursor`) ?? undefined,
+                outbox,
+            };
+        },
+        setOwner: (owner) => area.setItem(`${prefix}:owner`, owner),
+        setCursor: (cursor) => area.setItem(`${prefix}:cursor`, cursor),
+        put(entry) {
+            if (keyOf.has(entry.client_id))
+                return;
+            next = Math.max(next + 1, Date.now());
+            const key = `${entries}${String(next).padStart(16, '0')}:${entry.client_id}`;
+            keyOf.set(entry.client_id, key);
+            area.setItem(key, JSON.stringify(entry));
+        },
+        remove(client_id) {
+            const key = keyOf.get(client_id);
+            if (key === undefined)
+                return;
+            area.removeItem(key);
+            keyOf.delete(client_id);
+        },
+    };
+};

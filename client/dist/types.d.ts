@@ -1,0 +1,23 @@
+import type { components } from './generated/openapi.ts';
+type Schemas = components['schemas'];
+export type Conversation = Schemas['Conversation'];
+export type ConversationList = Schemas['ConversationList'];
+export type Member = Schemas['Member'];
+export type Message = Schemas['Message'];
+export type Problem = Schemas['Problem'];
+export type Receipt = Schemas['Receipt'];
+export type SendRequest = Schemas['SendRequest'];
+export type Session = Schemas['Session'];
+export type User = Schemas['User'];
+export type Hello = Schemas['HelloFrame'];
+export type Limits = Hello['limits'];
+export type ClientFrame = Schemas['ClientFrame'];
+export type ServerFrame = Schemas['ServerFrame'];
+export type FrameOf<T extends ServerFrame['type']> = Extract<ServerFrame, {
+    type: T;
+}>;
+/** A message on its way: what was asked for, under the key that makes its repeats harmless. */
+export type OutboxEntry = SendRequest & {
+    client_id: string;
+};
+export {};

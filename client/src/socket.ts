@@ -1,0 +1,117 @@
+import type { ClientFrame, Hello, ServerFrame } from './types.ts'
+
+/** What is used of a WebSocket: the global one, or that of `ws`. */
+export type WebSocketLike = {
+  send(data: string): void
+  close(code?: number, reason?: string): void
+  /** Of `ws`: ends the connection without a word. */
+  terminate?(): void
+  onopen: unknown
+  onmessage: unknown
+  onclose: unknown
+  onerror: unknown
+}
+export type WebSocketConstructor = new (url: string, protocols: string[]) => never
+
+export type SocketEnd = {
+  /** 1006 where the other side said nothing. */
+  code: number
+  /** Whether it got as far as `hello`. */
+  wasOpen: boolean
+}
+
+type SocketOptions = {
+  url: string
+  token: string
+  cursor: string | undefined
+  WebSocket: WebSocketConstructor
+  /** Milliseconds in which `hello` must come. */
+  timeout: number
+  onFrame: (frame: ServerFrame) => void
+  onEnd: (end: SocketEnd) => void
+}
+
+/** Milliseconds that the other side has to answer a close. */
+const CLOSE_TIMEOUT = 1000
+
+/** One connection of `messenger.v1`: its handshake, its heartbeat and its end, which is told once. */
+export class Socket {
+  readonly #socket: WebSocketLike
+  readonly #onEnd: (end: SocketEnd) => void
+  readonly #closed: Promise<void>
+  #wasOpen = false
+  #isEnded = false
+  #isHeard = true
+  #timer: ReturnType<typeof setTimeout>
+
+  constructor({ url, token, cursor, WebSocket, timeout, onFrame, onEnd }: SocketOptions) {
+    this.#onEnd = onEnd
+    const query = cursor === undefined ? '' : `?cursor=${encodeURIComponent(cursor)}`
+    const protocols = ['messenger.v1', `bearer.${token}`]
+    this.#socket = new WebSocket(`${url.replace(/^http/, 'ws')}/ws${query}`, protocols)
+    this.#timer = setTimeout(() => this.abandon(), timeout)
+    let closed = () => {}
+    this.#closed = new Promise((resolve) => {
+      closed = resolve
+    })
+    this.#socket.onmessage = ({ data }: { data: string }) => {
+      if (this.#isEnded) return
+      this.#isHeard = true
+      const frame = JSON.parse(data) as ServerFrame
+      if (frame.type === 'hello') this.#begin(frame)
+      onFrame(frame)
+    }
+    this.#socket.onclose = ({ code }: { code: number }) => {
+      closed()
+      this.#end(code)
+    }
+    // What is wrong is told by `close`; `ws` throws an error that nobody listens to.
+    this.#socket.onerror = () => {}
+  }
+
+  send(frame: ClientFrame) {
+    if (!this.#isEnded) this.#socket.send(JSON.stringify(frame))
+  }
+
+  /** For a connection that is no longer believed in: nothing that it still brings counts. */
+  abandon() {
+    this.#end(1006)
+    this.#discard()
+  }
+
+  /** Says goodbye. Resolves when the other side has answered, or had its time to. */
+  async close(): Promise<void> {
+    this.#end(1000)
+    this.#socket.close(1000)
+    const timer = setTimeout(() => this.#discard(), CLOSE_TIMEOUT)
+    await this.#closed
+    clearTimeout(timer)
+  }
+
+  #begin({ heartbeat_ms }: Hello) {
+    this.#wasOpen = true
+    clearTimeout(this.#timer)
+    this.#timer = setInterval(() => this.#beat(), heartbeat_ms)
+  }
+
+  #beat() {
+    if (!this.#isHeard) {
+      this.abandon()
+      return
+    }
+    this.#isHeard = false
+    this.send({ type: 'ping' })
+  }
+
+  #discard() {
+    if (this.#socket.terminate) this.#socket.terminate()
+    else this.#socket.close()
+  }
+
+  #end(code: number) {
+    if (this.#isEnded) return
+    this.#isEnded = true
+    clearTimeout(this.#timer)
+    this.#onEnd({ code, wasOpen: this.#wasOpen })
+  }
+}
