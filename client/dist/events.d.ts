@@ -44,6 +44,11 @@ export type Events = {
         entry: OutboxEntry;
         error: MessengerError;
     };
+    /** What the storage could not keep may be told, or sent, again after a restart; a message that it could not keep is refused. */
+    storage_failed: {
+        type: 'storage_failed';
+        error: MessengerError;
+    };
     /** A new token: an app that keeps the session keeps this one. */
     session: {
         type: 'session';

@@ -35,7 +35,7 @@ export class Feed {
         for (const push of this.#iterators)
             push({ event, handed });
         // A listener that throws must not keep the event from the others, nor the next event from all.
-        for (const listener of [...(this.#listeners.get(event.type) ?? [])]) {
+        for (const listener of this.#listeners.get(event.type) ?? []) {
             try {
                 listener(event);
             }
@@ -49,22 +49,20 @@ export class Feed {
     iterate() {
         const queue = [];
         let taken;
-        let isDone = this.#isEnded;
-        let wake;
+        let wake = () => { };
         const push = (item) => {
             if (item)
                 queue.push(item);
-            else
-                isDone = true;
-            wake?.();
+            wake();
         };
-        if (!isDone)
+        const isOpen = () => this.#iterators.has(push);
+        if (!this.#isEnded)
             this.#iterators.add(push);
         return {
             next: async () => {
                 taken?.handed();
                 taken = undefined;
-                while (queue.length === 0 && !isDone) {
+                while (queue.length === 0 && isOpen()) {
                     await new Promise((resolve) => {
                         wake = resolve;
                     });
@@ -73,13 +71,12 @@ export class Feed {
                 return taken ? { value: taken.event, done: false } : { value: undefined, done: true };
             },
             return: async () => {
-                isDone = true;
                 this.#iterators.delete(push);
                 taken?.handed();
                 taken = undefined;
                 for (const item of queue.splice(0))
                     item.handed();
-                wake?.();
+                wake();
                 return { value: undefined, done: true };
             },
             [Symbol.asyncIterator]() {
@@ -90,9 +87,10 @@ export class Feed {
     /** Ends all iterators, when they have taken what is there. */
     end() {
         this.#isEnded = true;
-        for (const push of this.#iterators)
-            push(undefined);
+        const iterators = [...this.#iterators];
         this.#iterators.clear();
+        for (const push of iterators)
+            push();
         this.#listeners.clear();
     }
     #settle() {

@@ -11,7 +11,6 @@ export const createApi = (url, fetch, token) => {
             }
             return request;
         },
-        onError: ({ error }) => new MessengerError('NETWORK', 'The server could not be reached.', { retryable: true, cause: error }),
     };
     api.use(authorize);
     return api;
@@ -22,7 +21,9 @@ export const createApi = (url, fetch, token) => {
  * @throws MessengerError with the server's problem, or `NETWORK`
  */
 export const unwrap = async (call) => {
-    const { data, error, response } = await call;
+    const { data, error, response } = await call.catch((cause) => {
+        throw new MessengerError('NETWORK', 'The server could not be reached.', { retryable: true, cause });
+    });
     if (response.ok)
         return data;
     const { status, headers } = response;

@@ -1,23 +1,24 @@
 import { type Events, type EventType, type MessengerEvent, type State } from './events.ts';
 import { type Api, type Credentials, type Fetch } from './http.ts';
+import type { WebSocketConstructor } from './socket.ts';
 import { type MessengerStorage } from './storage.ts';
 import type { Hello, Message, OutboxEntry, Receipt, SendRequest, Session } from './types.ts';
 export type MessengerOptions = Partial<Credentials> & {
     /** The server's address, as in `http://localhost:3000`; in a page the page's own is the default. */
-    url?: string;
+    url?: string | undefined;
     /** What `login()` gave. Or `username` (and `password`): then a session that has ended is begun anew. */
-    session?: Session;
+    session?: Session | undefined;
     /** Keeps cursor and outbox; by default in memory only. */
     storage?: MessengerStorage;
     /** For a runtime without one, as Node.js 20: that of the package `ws`. */
-    WebSocket?: unknown;
+    WebSocket?: WebSocketConstructor;
     fetch?: Fetch;
     /** Milliseconds between attempts: a random part of `min`, which doubles up to `max`. */
     backoff?: {
         min: number;
         max: number;
     };
-    /** Milliseconds in which a connection must be open; 10,000 by default. */
+    /** Milliseconds in which a connection must be open and a token renewed; 10,000 by default. */
     timeout?: number;
 };
 export type ConnectOptions = {
@@ -33,13 +34,16 @@ export declare class Messenger {
     get state(): State;
     /** The session as it is now; absent before the first login. */
     get session(): Session | undefined;
-    /** What the server said of itself at the last connection. */
+    /** What the server said at the last connection: who I am, its limits. */
     get hello(): Hello | undefined;
     /** Messages that are not stored yet, oldest first. */
     get outbox(): readonly OutboxEntry[];
     /** @returns what takes the listener away. What nobody listens to when it comes is gone: listen before `connect()`. */
     on<T extends EventType>(type: T, listener: (event: Events[T]) => void): () => void;
-    /** @returns every event from now on, for `for await`; ends with `close()`. The cursor moves with what it took. */
+    /**
+     * @returns every event from now on, for `for await`, until `close()`. The cursor that is kept moves with what was
+     *   taken: an event counts as seen when the next one is asked for.
+     */
     events(): AsyncIterableIterator<MessengerEvent>;
     [Symbol.asyncIterator](): AsyncIterableIterator<MessengerEvent>;
     /**
@@ -64,14 +68,14 @@ export declare class Messenger {
         delivered_up_to?: number;
         read_up_to?: number;
     }): Promise<Receipt>;
-    /** Tells the others of a conversation that I am typing: may be called at each key; lost while there is no connection. */
+    /** Tells the others of a conversation that I am typing: may be called at each key; lost without a connection. */
     typing(conversation_id: number): void;
-    /** Replaces the list of people whose `presence` is told; it is kept over connections. */
+    /** Replaces the list of people whose `presence` is told, now and after each reconnection. */
     watch(usernames: readonly string[]): void;
     /** Ends my token (everywhere: all of my tokens) and closes. */
     logout({ everywhere }?: {
         everywhere?: boolean;
     }): Promise<void>;
-    /** Leaves nothing behind: no timer, no socket. What was not sent is in the storage. */
+    /** Leaves nothing behind: no timer, no socket. What was not sent stays in the storage. */
     close(): Promise<void>;
 }

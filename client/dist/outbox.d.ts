@@ -1,5 +1,5 @@
 import type { MessengerError } from './error.ts';
-import type { ClientFrame, Message, OutboxEntry } from './types.ts';
+import type { Message, OutboxEntry } from './types.ts';
 /**
  * Messages on their way, in a lane for each conversation: of a lane only the first is under way. Two under way would be
  * faster, but when the server refuses the first for now ("try again in 2 s") it may still take the second.
@@ -7,21 +7,21 @@ import type { ClientFrame, Message, OutboxEntry } from './types.ts';
 export declare class Outbox {
     #private;
     get entries(): readonly OutboxEntry[];
-    get size(): number;
-    /** Messages that wait for their answer. */
-    get underWay(): number;
     has(client_id: string): boolean;
-    /** @returns the message as it is stored. It may go once `kept` was called. */
+    /**
+     * Takes an entry in; it may go once `kept` was called.
+     * @returns the message as it is stored: for a `client_id` that is here already, of that one
+     */
     add(entry: OutboxEntry): Promise<Message>;
     /** An entry is in the storage. */
     kept(client_id: string): void;
-    /** @returns the next message that may go; it is under way from now on. */
+    /** @returns the next message that may go; it is under way from now on */
     take(): OutboxEntry | undefined;
-    /** A message is stored. */
+    /** A message that was under way is stored. */
     accept(client_id: string, message: Message): void;
-    /** A message will never be taken. @returns what it was */
-    refuse(client_id: string, error: MessengerError): OutboxEntry | undefined;
-    /** A message was not taken for now. */
+    /** A message will not be stored, here or there. @returns what it was */
+    refuse(client_id: string, error: MessengerError): OutboxEntry;
+    /** A message that was under way was not taken for now. */
     putBack(client_id: string): void;
     /** The connection is lost: whatever was under way goes again. */
     putAllBack(): void;
@@ -30,5 +30,3 @@ export declare class Outbox {
     /** A direct conversation can be named in two ways: by its peer and by its id. */
     learn(peer: string | undefined, conversation_id: number): void;
 }
-/** The frame that sends an entry; `id` comes back in its answer. */
-export declare const sendFrame: (id: string, entry: OutboxEntry) => ClientFrame;

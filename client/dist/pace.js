@@ -2,20 +2,21 @@
 export class Pace {
     #perSecond;
     #left;
-    #filled;
-    constructor(perSecond, now = performance.now()) {
+    #filled = performance.now();
+    constructor(perSecond) {
         this.#perSecond = perSecond;
         this.#left = perSecond;
-        this.#filled = now;
     }
-    /** @returns milliseconds until the next frame may go; 0 where it may now, and then it counts as gone. */
-    take(now = performance.now()) {
+    /** Milliseconds until the next frame may go. */
+    get wait() {
+        const now = performance.now();
         const gained = ((now - this.#filled) * this.#perSecond) / 1000;
         this.#left = Math.min(this.#perSecond, this.#left + gained);
         this.#filled = now;
-        if (this.#left < 1)
-            return Math.ceil(((1 - this.#left) * 1000) / this.#perSecond);
+        return this.#left >= 1 ? 0 : Math.ceil(((1 - this.#left) * 1000) / this.#perSecond);
+    }
+    /** A frame went. */
+    spend() {
         this.#left -= 1;
-        return 0;
     }
 }

@@ -1,6 +1,9 @@
 import type { MessengerError } from './error.ts';
 import type { ClientFrame, FrameOf } from './types.ts';
 type Ack = FrameOf<'ack'>;
+export type Asked = ClientFrame & {
+    id: string;
+};
 /**
  * Frames that are no messages and want an answer. They may be done twice without harm, so after a lost connection
  * they go again; unlike messages they end with this process.
@@ -8,13 +11,9 @@ type Ack = FrameOf<'ack'>;
 export declare class Requests {
     #private;
     ask(frame: ClientFrame): Promise<Ack>;
-    /** @returns the next frame that may go */
-    take(): (ClientFrame & {
-        id: string;
-    }) | undefined;
-    /** @returns the frame that was answered, if it is one of these */
-    typeOf(id: string): ClientFrame['type'];
-    accept(id: string, ack: Ack): void;
+    /** @returns the next frame that may go; it is under way from now on */
+    take(): Asked | undefined;
+    accept(ack: Ack): void;
     refuse(id: string, error: MessengerError): void;
     /** A frame was not taken for now. */
     putBack(id: string): void;

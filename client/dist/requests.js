@@ -11,7 +11,7 @@ export class Requests {
             this.#waiting.push({ frame: { ...frame, id: newClientId() }, resolve, reject });
         });
     }
-    /** @returns the next frame that may go */
+    /** @returns the next frame that may go; it is under way from now on */
     take() {
         const request = this.#waiting.shift();
         if (!request)
@@ -19,22 +19,15 @@ export class Requests {
         this.#sent.set(request.frame.id, request);
         return request.frame;
     }
-    /** @returns the frame that was answered, if it is one of these */
-    typeOf(id) {
-        return this.#sent.get(id)?.frame.type;
-    }
-    accept(id, ack) {
-        this.#sent.get(id)?.resolve(ack);
-        this.#sent.delete(id);
+    accept(ack) {
+        this.#leave(ack.id)?.resolve(ack);
     }
     refuse(id, error) {
-        this.#sent.get(id)?.reject(error);
-        this.#sent.delete(id);
+        this.#leave(id)?.reject(error);
     }
     /** A frame was not taken for now. */
     putBack(id) {
-        const request = this.#sent.get(id);
-        this.#sent.delete(id);
+        const request = this.#leave(id);
         if (request)
             this.#waiting.unshift(request);
     }
@@ -47,5 +40,10 @@ export class Requests {
         this.putAllBack();
         for (const { reject } of this.#waiting.splice(0))
             reject(error);
+    }
+    #leave(id = '') {
+        const request = this.#sent.get(id);
+        this.#sent.delete(id);
+        return request;
     }
 }

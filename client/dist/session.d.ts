@@ -1,8 +1,10 @@
 import { type Api, type Credentials } from './http.ts';
 import type { Session } from './types.ts';
 type Options = {
-    session?: Session | undefined;
-    credentials?: Credentials | undefined;
+    session: Session | undefined;
+    credentials: Credentials | undefined;
+    /** For one call. */
+    signal: () => AbortSignal;
     onSession: (session: Session) => void;
 };
 /** The token: where it comes from, and when the next one is due. */
@@ -12,7 +14,7 @@ export declare class SessionKeeper {
     constructor(api: Api, options: Options);
     /** Milliseconds until the token is to be renewed. */
     get renewIn(): number;
-    /** @returns the session that there is, else a new one. */
+    /** @returns the session that there is, else a new one */
     ensure(): Promise<Session>;
     /**
      * Takes a fresh token for the one that there is, or logs in again where that one has ended and the name is known.

@@ -1,7 +1,8 @@
 import { MessengerError } from './error.js';
 import { unwrap } from './http.js';
-/** The part of its life after which a token is renewed. */
+/** The parts of its life after which a token is renewed, and after which that is tried again. */
 const RENEW_AFTER = 0.75;
+const RETRY_AFTER = 0.05;
 /** The longest that a timer can wait. */
 const MAX_TIMER = 2 ** 31 - 1;
 /** The token: where it comes from, and when the next one is due. */
@@ -9,19 +10,20 @@ export class SessionKeeper {
     current;
     #api;
     #options;
-    /** Milliseconds of this machine's clock; the server's may say another time. */
-    #renewAt = 0;
+    /** Milliseconds that the token lives; 0 for one that was given, whose age can't be told. */
+    #life = 0;
+    /** By this machine's clock; the server's may say another time. */
+    #renewAt = Date.now();
     constructor(api, options) {
         this.#api = api;
         this.#options = options;
-        if (options.session)
-            this.#take(options.session, ageOf(options.session));
+        this.current = options.session;
     }
     /** Milliseconds until the token is to be renewed. */
     get renewIn() {
         return Math.min(Math.max(0, this.#renewAt - Date.now()), MAX_TIMER);
     }
-    /** @returns the session that there is, else a new one. */
+    /** @returns the session that there is, else a new one */
     async ensure() {
         return this.current ?? this.#logIn();
     }
@@ -30,8 +32,9 @@ export class SessionKeeper {
      * @throws MessengerError `SIGNED_OUT` where it is not; what `login` throws
      */
     async renew() {
+        this.#renewAt = Date.now() + Math.max(1000, this.#life * RETRY_AFTER);
         try {
-            return this.#accept(await unwrap(this.#api.POST('/token', {})));
+            return this.#accept(await unwrap(this.#api.POST('/token', { signal: this.#options.signal() })));
         }
         catch (error) {
             if (!isUnauthorized(error))
@@ -43,7 +46,7 @@ export class SessionKeeper {
     /** Asks the server whether the token is still good, and renews it where it is not. */
     async check() {
         try {
-            await unwrap(this.#api.GET('/users/me', {}));
+            await unwrap(this.#api.GET('/users/me', { signal: this.#options.signal() }));
         }
         catch (error) {
             if (!isUnauthorized(error))
@@ -52,34 +55,23 @@ export class SessionKeeper {
         }
     }
     async #logIn() {
-        const { credentials } = this.#options;
+        const { credentials, signal } = this.#options;
         if (!credentials)
             throw new MessengerError('SIGNED_OUT', 'The session has ended: log in again.');
-        return this.#accept(await unwrap(this.#api.POST('/login', { body: credentials })));
+        return this.#accept(await unwrap(this.#api.POST('/login', { body: credentials, signal: signal() })));
     }
     #accept(session) {
-        this.#take(session, 0);
+        this.current = session;
+        this.#life = lifetime(session);
+        this.#renewAt = Date.now() + this.#life * RENEW_AFTER;
         this.#options.onSession(session);
         return session;
     }
-    #take(session, age) {
-        this.current = session;
-        this.#renewAt = Date.now() + lifetimeOf(session) * RENEW_AFTER - age;
-    }
 }
 const isUnauthorized = (error) => error instanceof MessengerError && error.code === 'UNAUTHORIZED';
-/** @returns what the token says of itself (RFC 7519): unlike `expires_at` it does not need clocks to agree. */
-const claimsOf = ({ token }) => {
-    const payload = (token.split('.')[1] ?? '').replaceAll('-', '+').replaceAll('_', '/');
-    const claims = JSON.parse(new TextDecoder().decode(Uint8Array.from(atob(payload), (c) => c.charCodeAt(0))));
-    return claims;
-};
-const lifetimeOf = (session) => {
-    const { iat, exp } = claimsOf(session);
+/** @returns milliseconds, by what the token says of itself (RFC 7519): unlike `expires_at` that needs no common clock. */
+const lifetime = ({ token }) => {
+    const payload = token.split('.')[1];
+    const { iat, exp } = JSON.parse(atob(payload.replaceAll('-', '+').replaceAll('_', '/')));
     return (exp - iat) * 1000;
-};
-/** @returns milliseconds; of a token from the future, whose age can't be told, all of them. */
-const ageOf = (session) => {
-    const age = Date.now() - claimsOf(session).iat * 1000;
-    return age < 0 ? lifetimeOf(session) : age;
 };

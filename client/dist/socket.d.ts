@@ -5,12 +5,9 @@ export type WebSocketLike = {
     close(code?: number, reason?: string): void;
     /** Of `ws`: ends the connection without a word. */
     terminate?(): void;
-    onopen: unknown;
-    onmessage: unknown;
-    onclose: unknown;
-    onerror: unknown;
+    addEventListener(type: 'message' | 'close' | 'error', listener: (event: any) => void): void;
 };
-export type WebSocketConstructor = new (url: string, protocols: string[]) => never;
+export type WebSocketConstructor = new (url: string, protocols: string[]) => WebSocketLike;
 export type SocketEnd = {
     /** 1006 where the other side said nothing. */
     code: number;

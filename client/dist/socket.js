@@ -19,7 +19,7 @@ export class Socket {
         this.#closed = new Promise((resolve) => {
             closed = resolve;
         });
-        this.#socket.onmessage = ({ data }) => {
+        this.#socket.addEventListener('message', ({ data }) => {
             if (this.#isEnded)
                 return;
             this.#isHeard = true;
@@ -27,13 +27,13 @@ export class Socket {
             if (frame.type === 'hello')
                 this.#begin(frame);
             onFrame(frame);
-        };
-        this.#socket.onclose = ({ code }) => {
+        });
+        this.#socket.addEventListener('close', ({ code }) => {
             closed();
             this.#end(code);
-        };
+        });
         // What is wrong is told by `close`; `ws` throws an error that nobody listens to.
-        this.#socket.onerror = () => { };
+        this.#socket.addEventListener('error', () => { });
     }
     send(frame) {
         if (!this.#isEnded)
@@ -48,9 +48,13 @@ export class Socket {
     async close() {
         this.#end(1000);
         this.#socket.close(1000);
-        const timer = setTimeout(() => this.#discard(), CLOSE_TIMEOUT);
-        await this.#closed;
+        let timer;
+        const late = new Promise((resolve) => {
+            timer = setTimeout(resolve, CLOSE_TIMEOUT);
+        });
+        await Promise.race([this.#closed, late]);
         clearTimeout(timer);
+        this.#discard();
     }
     #begin({ heartbeat_ms }) {
         this.#wasOpen = true;

@@ -35,7 +35,7 @@ export const webStorage = (area, prefix = 'messenger') => {
         load() {
             const outbox = keys()
                 .filter((key) => key.startsWith(entries))
-                .sort()
+                .toSorted()
                 .map((key) => {
                 const entry = JSON.parse(area.getItem(key));
                 keyOf.set(entry.client_id, key);

@@ -28,6 +28,8 @@ export type Events = {
   sent: { type: 'sent'; client_id: string; message: Message }
   /** The server will not take a message; it left the outbox. */
   send_failed: { type: 'send_failed'; entry: OutboxEntry; error: MessengerError }
+  /** What the storage could not keep may be told, or sent, again after a restart; a message that it could not keep is refused. */
+  storage_failed: { type: 'storage_failed'; error: MessengerError }
   /** A new token: an app that keeps the session keeps this one. */
   session: { type: 'session'; session: Session }
 }
@@ -43,7 +45,7 @@ type Item = { event: MessengerEvent; handed: () => void }
  */
 export class Feed {
   readonly #listeners = new Map<EventType, Set<Listener>>()
-  readonly #iterators = new Set<(item: Item | undefined) => void>()
+  readonly #iterators = new Set<(item?: Item) => void>()
   readonly #unseen: { cursor: string; waiting: number }[] = []
   readonly #seen: (cursor: string) => void
   #isEnded = false
@@ -73,7 +75,7 @@ export class Feed {
     }
     for (const push of this.#iterators) push({ event, handed })
     // A listener that throws must not keep the event from the others, nor the next event from all.
-    for (const listener of [...(this.#listeners.get(event.type) ?? [])]) {
+    for (const listener of this.#listeners.get(event.type) ?? []) {
       try {
         listener(event as never)
       } catch (error) {
@@ -87,19 +89,18 @@ export class Feed {
   iterate(): AsyncIterableIterator<MessengerEvent> {
     const queue: Item[] = []
     let taken: Item | undefined
-    let isDone = this.#isEnded
-    let wake: (() => void) | undefined
-    const push = (item: Item | undefined) => {
+    let wake = () => {}
+    const push = (item?: Item) => {
       if (item) queue.push(item)
-      else isDone = true
-      wake?.()
+      wake()
     }
-    if (!isDone) this.#iterators.add(push)
+    const isOpen = () => this.#iterators.has(push)
+    if (!this.#isEnded) this.#iterators.add(push)
     return {
       next: async () => {
         taken?.handed()
         taken = undefined
-        while (queue.length === 0 && !isDone) {
+        while (queue.length === 0 && isOpen()) {
           await new Promise<void>((resolve) => {
             wake = resolve
           })
@@ -108,12 +109,11 @@ export class Feed {
         return taken ? { value: taken.event, done: false } : { value: undefined, done: true }
       },
       return: async () => {
-        isDone = true
         this.#iterators.delete(push)
         taken?.handed()
         taken = undefined
         for (const item of queue.splice(0)) item.handed()
-        wake?.()
+        wake()
         return { value: undefined, done: true }
       },
       [Symbol.asyncIterator]() {
@@ -125,8 +125,9 @@ export class Feed {
   /** Ends all iterators, when they have taken what is there. */
   end() {
     this.#isEnded = true
-    for (const push of this.#iterators) push(undefined)
+    const iterators = [...this.#iterators]
     this.#iterators.clear()
+    for (const push of iterators) push()
     this.#listeners.clear()
   }
 

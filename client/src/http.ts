@@ -19,8 +19,6 @@ export const createApi = (url: string, fetch: Fetch, token: () => string | undef
       }
       return request
     },
-    onError: ({ error }) =>
-      new MessengerError('NETWORK', 'The server could not be reached.', { retryable: true, cause: error }),
   }
   api.use(authorize)
   return api
@@ -34,7 +32,9 @@ type Reply<T> = { data?: T; error?: unknown; response: Response }
  * @throws MessengerError with the server's problem, or `NETWORK`
  */
 export const unwrap = async <T>(call: Promise<Reply<T>>): Promise<T> => {
-  const { data, error, response } = await call
+  const { data, error, response } = await call.catch((cause) => {
+    throw new MessengerError('NETWORK', 'The server could not be reached.', { retryable: true, cause })
+  })
   if (response.ok) return data as T
   const { status, headers } = response
   const retryAfter = Number(headers.get('retry-after') ?? Number.NaN)

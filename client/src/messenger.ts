@@ -1,16 +1,13 @@
-import { closeCodes } from './generated/close-codes.ts'
 import { newClientId } from './client-id.ts'
+import { Courier } from './courier.ts'
 import { MessengerError } from './error.ts'
 import { type Events, type EventType, Feed, type MessengerEvent, type State } from './events.ts'
 import { type Api, createApi, type Credentials, type Fetch, globalFetch, unwrap } from './http.ts'
-import { Outbox, sendFrame } from './outbox.ts'
-import { Pace } from './pace.ts'
-import { Requests } from './requests.ts'
+import { Link } from './link.ts'
 import { SessionKeeper } from './session.ts'
-import { Socket, type SocketEnd, type WebSocketConstructor } from './socket.ts'
+import type { WebSocketConstructor } from './socket.ts'
 import { memoryStorage, type MessengerStorage } from './storage.ts'
 import type {
-  ClientFrame,
   FrameOf,
   Hello,
   Message,
@@ -23,17 +20,17 @@ import type {
 
 export type MessengerOptions = Partial<Credentials> & {
   /** The server's address, as in `http://localhost:3000`; in a page the page's own is the default. */
-  url?: string
+  url?: string | undefined
   /** What `login()` gave. Or `username` (and `password`): then a session that has ended is begun anew. */
-  session?: Session
+  session?: Session | undefined
   /** Keeps cursor and outbox; by default in memory only. */
   storage?: MessengerStorage
   /** For a runtime without one, as Node.js 20: that of the package `ws`. */
-  WebSocket?: unknown
+  WebSocket?: WebSocketConstructor
   fetch?: Fetch
   /** Milliseconds between attempts: a random part of `min`, which doubles up to `max`. */
   backoff?: { min: number; max: number }
-  /** Milliseconds in which a connection must be open; 10,000 by default. */
+  /** Milliseconds in which a connection must be open and a token renewed; 10,000 by default. */
   timeout?: number
 }
 
@@ -42,63 +39,68 @@ export type ConnectOptions = {
   cursor?: string | undefined
 }
 
-/** Messages under way at a time, in all conversations. */
-const WINDOW = 64
-/** Milliseconds after which a connection has been good. */
-const STABLE = 10_000
-/** Milliseconds between two `typing` of a conversation, which the server would not pass on. */
+/** Milliseconds between two `typing` of a conversation: more the server does not pass on. */
 const TYPING_PAUSE = 3000
 
 /** One user's connection to a server, which comes back by itself. */
 export class Messenger {
   /** The HTTP calls, with this client's token; see `unwrap`. */
   readonly api: Api
-  readonly #options: Required<Pick<MessengerOptions, 'backoff' | 'timeout'>> & { url: string }
-  readonly #WebSocket: WebSocketConstructor
+  readonly #url: string
   readonly #storage: MessengerStorage
   readonly #session: SessionKeeper
   readonly #feed: Feed
-  readonly #outbox = new Outbox()
-  readonly #requests = new Requests()
-  readonly #ended = new AbortController()
+  readonly #courier: Courier
+  readonly #link: Link
+  readonly #closing = new AbortController()
   readonly #typed = new Map<number, number>()
-  #state: State = 'idle'
-  #hello: Hello | undefined
-  #cursor: string | undefined
-  #newest = 0
-  #watched: string[] | undefined
-  #socket: Socket | undefined
   #loading: Promise<void> | undefined
-  #running: Promise<void> | undefined
-  #wake: (() => void) | undefined
-  #waiters: { resolve: () => void; reject: (error: MessengerError) => void }[] = []
-  #pace = new Pace(1)
-  #saving: Promise<void> = Promise.resolve()
-  #unsaved: string | undefined
-  #renewal: ReturnType<typeof setTimeout> | undefined
-  #pumping: ReturnType<typeof setTimeout> | undefined
+  #closed: Promise<void> | undefined
+  #storing: Promise<void> = Promise.resolve()
+  #owner: string | undefined
+  #cursor: string | undefined
   #isReset = false
+  /** The id of the newest message that was handed over. */
+  #newest = 0
+  #hello: Hello | undefined
+  #watched: string[] | undefined
 
   constructor(options: MessengerOptions = {}) {
     const { fetch = globalFetch, backoff = { min: 500, max: 30_000 }, timeout = 10_000 } = options
-    const url = (options.url ?? globalThis.location?.origin ?? '').replace(/\/$/, '')
     const { username, password, session } = options
-    this.#options = { url, backoff, timeout }
-    this.#WebSocket = (options.WebSocket ?? globalThis.WebSocket) as WebSocketConstructor
+    this.#url = (options.url ?? globalThis.location.origin).replace(/\/$/, '')
     this.#storage = options.storage ?? memoryStorage()
-    this.#feed = new Feed((cursor) => this.#save(cursor))
-    const bounded: Fetch = (request) =>
-      fetch(new Request(request, { signal: AbortSignal.any([request.signal, this.#ended.signal]) }))
-    this.api = createApi(url, bounded, () => this.session?.token)
+    this.#feed = new Feed((cursor) => this.#store(() => this.#storage.setCursor(cursor)))
+    const { signal } = this.#closing
+    const untilClosed: Fetch = (request) =>
+      fetch(new Request(request, { signal: AbortSignal.any([request.signal, signal]) }))
+    this.api = createApi(this.#url, untilClosed, () => this.session?.token)
     this.#session = new SessionKeeper(this.api, {
       session,
       credentials: username === undefined ? undefined : { username, password },
+      signal: () => AbortSignal.timeout(timeout),
       onSession: (session) => this.#feed.emit({ type: 'session', session }),
+    })
+    this.#courier = new Courier({
+      sent: (client_id, message) => this.#left(client_id, { type: 'sent', client_id, message }),
+      refused: (entry, error) => this.#left(entry.client_id, { type: 'send_failed', entry, error }),
+    })
+    this.#link = new Link({
+      url: this.#url,
+      WebSocket: options.WebSocket ?? globalThis.WebSocket,
+      backoff,
+      timeout,
+      session: this.#session,
+      cursor: () => this.#cursor,
+      prepare: () => this.#own(),
+      onFrame: (frame) => this.#receive(frame),
+      onLost: () => this.#courier.lost(),
+      onState: (event) => this.#feed.emit(event),
     })
   }
 
   get state(): State {
-    return this.#state
+    return this.#link.state
   }
 
   /** The session as it is now; absent before the first login. */
@@ -106,14 +108,14 @@ export class Messenger {
     return this.#session.current
   }
 
-  /** What the server said of itself at the last connection. */
+  /** What the server said at the last connection: who I am, its limits. */
   get hello(): Hello | undefined {
     return this.#hello
   }
 
   /** Messages that are not stored yet, oldest first. */
   get outbox(): readonly OutboxEntry[] {
-    return this.#outbox.entries
+    return this.#courier.entries
   }
 
   /** @returns what takes the listener away. What nobody listens to when it comes is gone: listen before `connect()`. */
@@ -121,7 +123,10 @@ export class Messenger {
     return this.#feed.on(type, listener)
   }
 
-  /** @returns every event from now on, for `for await`; ends with `close()`. The cursor moves with what it took. */
+  /**
+   * @returns every event from now on, for `for await`, until `close()`. The cursor that is kept moves with what was
+   *   taken: an event counts as seen when the next one is asked for.
+   */
   events(): AsyncIterableIterator<MessengerEvent> {
     return this.#feed.iterate()
   }
@@ -136,14 +141,12 @@ export class Messenger {
    * @throws MessengerError where no attempt would help: `SIGNED_OUT`, `PASSWORD_REQUIRED`, `CLOSED`, …
    */
   async connect({ cursor }: ConnectOptions = {}): Promise<void> {
-    if (this.#state === 'closed') throw closedError()
     await this.#load()
-    if (cursor !== undefined) this.#cursor = cursor
-    if (this.#hello && this.#socket) return
-    const connected = new Promise<void>((resolve, reject) => this.#waiters.push({ resolve, reject }))
-    if (this.#running) this.#wake?.()
-    else this.#running = this.#run()
-    await connected
+    if (cursor !== undefined && !this.#link.isOpen) {
+      this.#cursor = cursor
+      this.#newest = 0
+    }
+    await this.#link.connect()
   }
 
   /**
@@ -154,24 +157,25 @@ export class Messenger {
    */
   async send(request: SendRequest): Promise<Message> {
     await this.#load()
-    if (this.#state === 'closed') throw closedError()
     const entry = { ...request, client_id: request.client_id ?? newClientId() }
-    const sent = this.#outbox.add(entry)
+    const sent = this.#courier.add(entry)
     this.#feed.emit({ type: 'outbox' })
-    this.#keep(entry)
+    this.#store(
+      () => this.#storage.put(entry),
+      (error) =>
+        error ? this.#courier.notKept(entry.client_id, error) : this.#courier.kept(entry.client_id),
+    )
     return sent
   }
 
   /** Replaces the content of my message. */
   async edit(message_id: number, content: string): Promise<Message> {
-    const { message } = await this.#ask({ type: 'edit', message_id, content })
-    return message as Message
+    return (await this.#courier.ask({ type: 'edit', message_id, content })).message as Message
   }
 
   /** Empties my message; it keeps its place. */
   async delete(message_id: number): Promise<Message> {
-    const { message } = await this.#ask({ type: 'delete', message_id })
-    return message as Message
+    return (await this.#courier.ask({ type: 'delete', message_id })).message as Message
   }
 
   /** Moves my marks in a conversation forward: what this device has, and what I have read. */
@@ -179,23 +183,21 @@ export class Messenger {
     conversation_id: number,
     marks: { delivered_up_to?: number; read_up_to?: number },
   ): Promise<Receipt> {
-    const { receipt } = await this.#ask({ type: 'receipt', conversation_id, ...marks })
-    return receipt as Receipt
+    return (await this.#courier.ask({ type: 'receipt', conversation_id, ...marks })).receipt as Receipt
   }
 
-  /** Tells the others of a conversation that I am typing: may be called at each key; lost while there is no connection. */
+  /** Tells the others of a conversation that I am typing: may be called at each key; lost without a connection. */
   typing(conversation_id: number): void {
     const now = performance.now()
-    if (!this.#isOpen || now - (this.#typed.get(conversation_id) ?? Number.NEGATIVE_INFINITY) < TYPING_PAUSE)
-      return
+    if (now - (this.#typed.get(conversation_id) ?? Number.NEGATIVE_INFINITY) < TYPING_PAUSE) return
     this.#typed.set(conversation_id, now)
-    this.#socket?.send({ type: 'typing', conversation_id })
+    this.#link.send({ type: 'typing', conversation_id })
   }
 
-  /** Replaces the list of people whose `presence` is told; it is kept over connections. */
+  /** Replaces the list of people whose `presence` is told, now and after each reconnection. */
   watch(usernames: readonly string[]): void {
     this.#watched = [...usernames]
-    if (this.#isOpen) this.#socket?.send({ type: 'watch', usernames: this.#watched })
+    this.#link.send({ type: 'watch', usernames: this.#watched })
   }
 
   /** Ends my token (everywhere: all of my tokens) and closes. */
@@ -204,179 +206,104 @@ export class Messenger {
     await this.close()
   }
 
-  /** Leaves nothing behind: no timer, no socket. What was not sent is in the storage. */
-  async close(): Promise<void> {
-    if (this.#state === 'closed') return
-    this.#setState('closed')
+  /** Leaves nothing behind: no timer, no socket. What was not sent stays in the storage. */
+  close(): Promise<void> {
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  async #close(): Promise<void> {
+    const error = closed()
+    this.#courier.close(error)
+    const ended = this.#link.close(error)
     this.#feed.end()
-    this.#ended.abort()
-    this.#wake?.()
-    this.#fail(closedError())
-    await this.#socket?.close()
-    await this.#running
-    await this.#saving
+    this.#closing.abort()
+    await ended
+    await this.#storing
     await this.#storage.close?.()
   }
 
-  get #isOpen() {
-    return this.#hello !== undefined && this.#socket !== undefined
-  }
-
   #load(): Promise<void> {
+    if (this.state === 'closed') return Promise.reject(closed())
     this.#loading ??= (async () => {
-      const { cursor, outbox } = await this.#storage.load()
-      this.#cursor ??= cursor
+      const { owner, cursor, outbox } = await this.#storage.load()
+      this.#owner = owner
+      this.#cursor = cursor
       for (const entry of outbox) {
-        this.#outbox.add(entry).catch(() => {})
-        this.#outbox.kept(entry.client_id)
+        this.#courier.add(entry).catch(() => {})
+        this.#courier.kept(entry.client_id)
       }
     })()
     return this.#loading
   }
 
-  /** Puts an entry into the storage; only then may it go. */
-  #keep(entry: OutboxEntry) {
-    this.#store(async () => {
-      await this.#storage.put(entry)
-      this.#outbox.kept(entry.client_id)
-      this.#pump()
-    })
-  }
-
-  #save(cursor: string) {
-    const isWaiting = this.#unsaved !== undefined
-    this.#unsaved = cursor
-    if (isWaiting) return
-    this.#store(async () => {
-      const latest = this.#unsaved as string
-      this.#unsaved = undefined
-      await this.#storage.setCursor(latest)
-    })
-  }
-
-  #store(work: () => Promise<void>) {
-    this.#saving = this.#saving.then(work).catch((cause) => {
-      this.#halt(new MessengerError('STORAGE', 'The storage does not work.', { cause }))
-    })
-  }
-
-  async #run(): Promise<void> {
-    const { min, max } = this.#options.backoff
-    for (let attempt = 0; !this.#ended.signal.aborted; attempt += 1) {
-      const started = performance.now()
-      let wait = Math.random() * Math.min(max, min * 2 ** attempt)
-      try {
-        this.#setState('connecting')
-        await this.#session.ensure()
-        const end = await this.#serve()
-        if (end.wasOpen && performance.now() - started > STABLE) attempt = 0
-        await this.#recover(end)
-      } catch (cause) {
-        const error = asMessengerError(cause)
-        if (!error.retryable) {
-          this.#halt(error)
-          break
-        }
-        wait += (error.retryAfter ?? 0) * 1000
-      }
-      if (!this.#ended.signal.aborted) await this.#pause(wait)
+  /** What is kept for one user must not be sent by another. */
+  #own() {
+    const me = `${this.#url}/users/${this.session?.user.id}`
+    if (this.#owner === undefined) this.#store(() => this.#storage.setOwner(me))
+    else if (this.#owner !== me) {
+      throw new MessengerError('STORAGE_IN_USE', `The storage is that of ${this.#owner}.`)
     }
-    this.#running = undefined
+    this.#owner = me
   }
 
-  /** @returns how the connection ended */
-  #serve(): Promise<SocketEnd> {
-    return new Promise((resolve) => {
-      this.#socket = new Socket({
-        url: this.#options.url,
-        token: this.session?.token as string,
-        cursor: this.#cursor,
-        WebSocket: this.#WebSocket,
-        timeout: this.#options.timeout,
-        onFrame: (frame) => this.#receive(frame),
-        onEnd: (end) => {
-          this.#socket = undefined
-          clearTimeout(this.#renewal)
-          clearTimeout(this.#pumping)
-          this.#pumping = undefined
-          this.#outbox.putAllBack()
-          this.#requests.putAllBack()
-          resolve(end)
-        },
-      })
-    })
-  }
-
-  /** Does what the end of a connection asks for. @throws MessengerError which can be retried where another may work */
-  async #recover({ code, wasOpen }: SocketEnd): Promise<void> {
-    if (this.#ended.signal.aborted) return
-    if (!wasOpen) {
-      // Browsers do not say why a handshake failed.
-      await this.#session.check()
-      return
-    }
-    const known = code in closeCodes ? closeCodes[code as never as keyof typeof closeCodes] : undefined
-    if (known?.reconnect === 'renew') await this.#session.renew()
-    if (known?.reconnect === 'fix')
-      throw new MessengerError('CLOSED_BY_SERVER', `${code} ${known.name}: ${known.why}`)
-  }
-
-  #pause(ms: number): Promise<void> {
-    this.#setState('waiting', { retry_in_ms: Math.round(ms) })
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms)
-      this.#wake = () => {
-        clearTimeout(timer)
-        resolve()
-      }
-    })
+  #store(work: () => void | Promise<void>, then: (error?: MessengerError) => void = () => {}) {
+    const done = (async () => work())().then(
+      () => then(),
+      (cause) => {
+        const error = new MessengerError('STORAGE', 'The storage would not keep something.', { cause })
+        this.#feed.emit({ type: 'storage_failed', error })
+        then(error)
+      },
+    )
+    this.#storing = this.#storing.then(() => done)
   }
 
   #receive(frame: ServerFrame) {
     switch (frame.type) {
       case 'hello':
         this.#begin(frame)
-        return
-      case 'ack':
-        this.#acknowledged(frame)
-        return
-      case 'error':
-        this.#refused(frame)
-        return
+        break
       case 'message':
         this.#deliver(frame)
-        return
-      case 'caught_up':
-        this.#advance(frame)
-        this.#setState('online')
-        return
+        break
       case 'conversation':
-        this.#outbox.learn(frame.peer, frame.conversation_id)
+        this.#courier.learn(frame.peer, frame.conversation_id)
         this.#advance(frame)
-        return
+        break
       case 'message_updated':
       case 'receipt':
       case 'typing':
       case 'presence':
         this.#advance(frame)
+        break
+      case 'caught_up':
+        this.#advance(frame)
+        this.#link.setState('online')
+        break
+      case 'ack':
+        this.#acknowledged(frame)
+        break
+      case 'error':
+        if (frame.id !== undefined) this.#courier.refused(frame)
+        else if (frame.problem.code === 'CURSOR_UNKNOWN') this.#isReset = true
     }
   }
 
   #begin(hello: Hello) {
+    const { cursor } = hello
     const isResumed = this.#cursor !== undefined && !this.#isReset
     this.#hello = hello
-    this.#cursor = hello.cursor
-    this.#pace = new Pace(hello.limits.frames_per_second)
+    this.#cursor = cursor
     if (this.#isReset) {
-      this.#isReset = false
+      // Another database: its ids are others.
       this.#newest = 0
-      this.#feed.emit({ type: 'reset', cursor: hello.cursor }, hello.cursor)
-    } else if (!isResumed) this.#save(hello.cursor)
-    this.#setState(isResumed ? 'catching_up' : 'online')
-    if (this.#watched) this.#socket?.send({ type: 'watch', usernames: this.#watched })
-    for (const { resolve } of this.#waiters.splice(0)) resolve()
-    this.#renewLater()
-    this.#pump()
+      this.#isReset = false
+      this.#feed.emit({ type: 'reset', cursor }, cursor)
+    } else if (!isResumed) this.#store(() => this.#storage.setCursor(cursor))
+    this.#link.setState(isResumed ? 'catching_up' : 'online')
+    if (this.#watched) this.#link.send({ type: 'watch', usernames: this.#watched })
+    this.#courier.open(hello.limits, (frame) => this.#link.send(frame))
   }
 
   #advance(event: MessengerEvent & { cursor?: string }) {
@@ -386,125 +313,32 @@ export class Messenger {
 
   /** Hands a message over, once: ids rise on every stream. */
   #deliver(frame: FrameOf<'message'>) {
-    this.#outbox.learn(
-      frame.receiver === this.#hello?.user.username ? frame.sender : frame.receiver,
-      frame.conversation_id,
-    )
+    const isToMe = frame.receiver_id === this.#hello?.user.id
+    this.#courier.learn(isToMe ? frame.sender : frame.receiver, frame.conversation_id)
     if (frame.id <= this.#newest) return
     this.#newest = frame.id
     this.#advance(frame)
   }
 
+  /** This socket's own change has its ack where other sockets have an event. */
   #acknowledged(ack: FrameOf<'ack'>) {
-    const { id = '', cursor, message, receipt } = ack
-    const isSend = this.#outbox.has(id)
-    // Without a cursor its change comes in its place, or has come.
+    const { cursor, message, receipt } = ack
+    // Without a cursor it comes in its place later, or has come.
     if (cursor !== undefined) {
-      if (message && isSend) this.#deliver({ type: 'message', cursor, ...message })
+      if (receipt) this.#advance({ type: 'receipt', cursor, ...receipt })
+      else if (message && this.#courier.isMessage(ack.id))
+        this.#deliver({ type: 'message', cursor, ...message })
       else if (message) this.#advance({ type: 'message_updated', cursor, ...message })
-      else if (receipt) this.#advance({ type: 'receipt', cursor, ...receipt })
     }
-    if (isSend && message) {
-      this.#outbox.accept(id, message)
-      this.#store(async () => this.#storage.remove(id))
-      this.#feed.emit({ type: 'sent', client_id: id, message })
-      this.#feed.emit({ type: 'outbox' })
-    } else this.#requests.accept(id, ack)
-    this.#pump()
+    this.#courier.acknowledged(ack)
   }
 
-  #refused({ id, retryable, retry_after, problem }: FrameOf<'error'>) {
-    if (id === undefined) {
-      if (problem.code === 'CURSOR_UNKNOWN') this.#isReset = true
-      return
-    }
-    if (retryable) {
-      this.#outbox.putBack(id)
-      this.#requests.putBack(id)
-      this.#pumpLater((retry_after ?? 1) * 1000)
-      return
-    }
-    const error = new MessengerError(problem.code, problem.detail, { problem })
-    const entry = this.#outbox.refuse(id, error)
-    if (entry) {
-      this.#store(async () => this.#storage.remove(id))
-      this.#feed.emit({ type: 'send_failed', entry, error })
-      this.#feed.emit({ type: 'outbox' })
-    } else this.#requests.refuse(id, error)
-    this.#pump()
-  }
-
-  #ask(frame: ClientFrame): Promise<FrameOf<'ack'>> {
-    if (this.#state === 'closed') return Promise.reject(closedError())
-    const answer = this.#requests.ask(frame)
-    this.#pump()
-    return answer
-  }
-
-  /** Sends what may go now. */
-  #pump() {
-    if (!this.#isOpen || this.#pumping !== undefined) return
-    while (this.#outbox.underWay < WINDOW) {
-      const wait = this.#pace.take()
-      if (wait > 0) {
-        this.#pumpLater(wait)
-        return
-      }
-      const frame = this.#requests.take() ?? this.#nextSend()
-      if (!frame) return
-      this.#socket?.send(frame)
-    }
-  }
-
-  #nextSend(): ClientFrame | undefined {
-    const entry = this.#outbox.take()
-    return entry && sendFrame(entry.client_id, entry)
-  }
-
-  #pumpLater(ms: number) {
-    clearTimeout(this.#pumping)
-    this.#pumping = setTimeout(() => {
-      this.#pumping = undefined
-      this.#pump()
-    }, ms)
-  }
-
-  #renewLater() {
-    clearTimeout(this.#renewal)
-    this.#renewal = setTimeout(() => {
-      this.#renew().catch(() => {})
-    }, this.#session.renewIn)
-  }
-
-  async #renew() {
-    const { token } = await this.#session.renew()
-    this.#socket?.send({ type: 'auth', token })
-    this.#renewLater()
-  }
-
-  #setState(state: State, details: { error?: MessengerError; retry_in_ms?: number } = {}) {
-    this.#state = state
-    this.#feed.emit({ type: 'state', state, ...details })
-  }
-
-  /** No attempt would help: says so, and waits for `connect()`. */
-  #halt(error: MessengerError) {
-    if (this.#state === 'closed') return
-    this.#setState('stopped', { error })
-    this.#socket?.abandon()
-    for (const { reject } of this.#waiters.splice(0)) reject(error)
-  }
-
-  #fail(error: MessengerError) {
-    this.#outbox.rejectAll(error)
-    this.#requests.rejectAll(error)
-    for (const { reject } of this.#waiters.splice(0)) reject(error)
+  /** A message left the outbox. */
+  #left(client_id: string, event: Events['sent'] | Events['send_failed']) {
+    this.#store(() => this.#storage.remove(client_id))
+    this.#feed.emit(event)
+    this.#feed.emit({ type: 'outbox' })
   }
 }
 
-const closedError = () => new MessengerError('CLOSED', 'This client was closed.')
-
-const asMessengerError = (cause: unknown) =>
-  cause instanceof MessengerError
-    ? cause
-    : new MessengerError('INTERNAL', 'The client made a mistake.', { cause })
+const closed = () => new MessengerError('CLOSED', 'This client was closed.')

@@ -1,13 +1,14 @@
 import type { MessengerError } from './error.ts'
-import type { ClientFrame, Message, OutboxEntry } from './types.ts'
+import type { Message, OutboxEntry } from './types.ts'
 
 type Pending = {
   entry: OutboxEntry
-  /** The order in which it was asked for. */
+  /** Rises with each that is added. */
   place: number
   lane: Pending[]
   /** `keeping`: not in the storage yet; `ready`: may go once it is first; `sent`: waits for its answer. */
   state: 'keeping' | 'ready' | 'sent'
+  stored: Promise<Message>
   resolve: (message: Message) => void
   reject: (error: MessengerError) => void
 }
@@ -20,90 +21,73 @@ export class Outbox {
   readonly #pending = new Map<string, Pending>()
   readonly #lanes = new Map<string, Pending[]>()
   /** Lanes whose first may go, in the order of those. */
-  #ready: Pending[][] = []
+  readonly #ready: Pending[][] = []
   readonly #conversations = new Map<string, number>()
   readonly #names = new Map<number, string>()
   #places = 0
-  #underWay = 0
 
   get entries(): readonly OutboxEntry[] {
     return [...this.#pending.values()].map(({ entry }) => entry)
-  }
-
-  get size() {
-    return this.#pending.size
-  }
-
-  /** Messages that wait for their answer. */
-  get underWay() {
-    return this.#underWay
   }
 
   has(client_id: string) {
     return this.#pending.has(client_id)
   }
 
-  /** @returns the message as it is stored. It may go once `kept` was called. */
+  /**
+   * Takes an entry in; it may go once `kept` was called.
+   * @returns the message as it is stored: for a `client_id` that is here already, of that one
+   */
   add(entry: OutboxEntry): Promise<Message> {
+    const known = this.#pending.get(entry.client_id)
+    if (known) return known.stored
     const lane = this.#laneOf(entry)
-    const pending: Pending = {
-      entry,
-      place: this.#places,
-      lane,
-      state: 'keeping',
-      resolve: () => {},
-      reject: () => {},
-    }
+    let settle = {} as Pick<Pending, 'resolve' | 'reject'>
+    const stored = new Promise<Message>((resolve, reject) => {
+      settle = { resolve, reject }
+    })
     this.#places += 1
+    const pending: Pending = { entry, place: this.#places, lane, state: 'keeping', stored, ...settle }
     this.#pending.set(entry.client_id, pending)
     lane.push(pending)
-    return new Promise((resolve, reject) => {
-      Object.assign(pending, { resolve, reject })
-    })
+    return stored
   }
 
   /** An entry is in the storage. */
   kept(client_id: string) {
     const pending = this.#pending.get(client_id)
-    if (!pending) return
-    pending.state = 'ready'
-    this.#offer(pending.lane)
+    if (pending?.state === 'keeping') this.#mayGo(pending)
   }
 
-  /** @returns the next message that may go; it is under way from now on. */
+  /** @returns the next message that may go; it is under way from now on */
   take(): OutboxEntry | undefined {
     const pending = this.#ready.shift()?.[0]
     if (!pending) return undefined
     pending.state = 'sent'
-    this.#underWay += 1
     return pending.entry
   }
 
-  /** A message is stored. */
+  /** A message that was under way is stored. */
   accept(client_id: string, message: Message) {
     this.learn(message.receiver, message.conversation_id)
-    this.#leave(client_id)?.resolve(message)
+    this.#leave(client_id).resolve(message)
   }
 
-  /** A message will never be taken. @returns what it was */
-  refuse(client_id: string, error: MessengerError): OutboxEntry | undefined {
-    const pending = this.#leave(client_id)
-    pending?.reject(error)
-    return pending?.entry
+  /** A message will not be stored, here or there. @returns what it was */
+  refuse(client_id: string, error: MessengerError): OutboxEntry {
+    const { entry, reject } = this.#leave(client_id)
+    reject(error)
+    return entry
   }
 
-  /** A message was not taken for now. */
+  /** A message that was under way was not taken for now. */
   putBack(client_id: string) {
-    const pending = this.#pending.get(client_id)
-    if (pending?.state !== 'sent') return
-    pending.state = 'ready'
-    this.#underWay -= 1
-    this.#offer(pending.lane)
+    this.#mayGo(this.#pending.get(client_id) as Pending)
   }
 
   /** The connection is lost: whatever was under way goes again. */
   putAllBack() {
-    for (const [client_id, { state }] of this.#pending) if (state === 'sent') this.putBack(client_id)
+    for (const pending of this.#pending.values()) if (pending.state === 'sent') this.#mayGo(pending)
   }
 
   /** No answer will come any more: who waits is told. */
@@ -118,33 +102,34 @@ export class Outbox {
     this.#names.set(conversation_id, fold(peer))
   }
 
+  #mayGo(pending: Pending) {
+    pending.state = 'ready'
+    this.#offer(pending.lane)
+  }
+
   #offer(lane: Pending[]) {
     const [first] = lane
     if (first?.state !== 'ready' || this.#ready.includes(lane)) return
-    const index = this.#ready.findIndex(([other]) => (other as Pending).place > first.place)
-    this.#ready.splice(index < 0 ? this.#ready.length : index, 0, lane)
+    const before = this.#ready.findLastIndex(([other]) => (other as Pending).place < first.place)
+    this.#ready.splice(before + 1, 0, lane)
   }
 
-  #leave(client_id: string): Pending | undefined {
-    const pending = this.#pending.get(client_id)
-    if (!pending) return undefined
+  #leave(client_id: string): Pending {
+    const pending = this.#pending.get(client_id) as Pending
     this.#pending.delete(client_id)
-    const { lane, state } = pending
-    if (state === 'sent') this.#underWay -= 1
+    const { lane } = pending
     lane.splice(lane.indexOf(pending), 1)
-    this.#ready = this.#ready.filter((ready) => ready !== lane)
     this.#offer(lane)
     return pending
   }
 
   #laneOf({ receiver_username, conversation_id }: OutboxEntry): Pending[] {
     const name =
-      receiver_username === undefined ? this.#names.get(conversation_id as number) : fold(receiver_username)
-    const id = conversation_id ?? this.#conversations.get(name as string)
-    // What was asked for by the other name, before both were known to be one, is still before it.
+      receiver_username === undefined ? this.#names.get(conversation_id ?? 0) : fold(receiver_username)
+    const id = conversation_id ?? this.#conversations.get(name ?? '')
     const keys = [...(name === undefined ? [] : [`@${name}`]), ...(id === undefined ? [] : [`#${id}`])]
-    const lanes = keys.map((key) => this.#lanes.get(key))
-    const lane = lanes.find((known) => known?.length) ?? []
+    // What was asked for under the other name, before both were known to be one, is still before it.
+    const lane = keys.map((key) => this.#lanes.get(key)).find((known) => known?.length) ?? []
     for (const key of keys) this.#lanes.set(key, lane)
     return lane
   }
@@ -152,6 +137,3 @@ export class Outbox {
 
 /** As the server compares names. */
 const fold = (name: string) => name.normalize('NFC').toUpperCase().toLowerCase().normalize('NFC')
-
-/** The frame that sends an entry; `id` comes back in its answer. */
-export const sendFrame = (id: string, entry: OutboxEntry): ClientFrame => ({ type: 'send', id, ...entry })

@@ -2,21 +2,24 @@
 export class Pace {
   readonly #perSecond: number
   #left: number
-  #filled: number
+  #filled = performance.now()
 
-  constructor(perSecond: number, now = performance.now()) {
+  constructor(perSecond: number) {
     this.#perSecond = perSecond
     this.#left = perSecond
-    this.#filled = now
   }
 
-  /** @returns milliseconds until the next frame may go; 0 where it may now, and then it counts as gone. */
-  take(now = performance.now()): number {
+  /** Milliseconds until the next frame may go. */
+  get wait(): number {
+    const now = performance.now()
     const gained = ((now - this.#filled) * this.#perSecond) / 1000
     this.#left = Math.min(this.#perSecond, this.#left + gained)
     this.#filled = now
-    if (this.#left < 1) return Math.ceil(((1 - this.#left) * 1000) / this.#perSecond)
+    return this.#left >= 1 ? 0 : Math.ceil(((1 - this.#left) * 1000) / this.#perSecond)
+  }
+
+  /** A frame went. */
+  spend() {
     this.#left -= 1
-    return 0
   }
 }

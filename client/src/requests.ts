@@ -3,18 +3,15 @@ import type { MessengerError } from './error.ts'
 import type { ClientFrame, FrameOf } from './types.ts'
 
 type Ack = FrameOf<'ack'>
-type Request = {
-  frame: ClientFrame & { id: string }
-  resolve: (ack: Ack) => void
-  reject: (error: MessengerError) => void
-}
+export type Asked = ClientFrame & { id: string }
+type Request = { frame: Asked; resolve: (ack: Ack) => void; reject: (error: MessengerError) => void }
 
 /**
  * Frames that are no messages and want an answer. They may be done twice without harm, so after a lost connection
  * they go again; unlike messages they end with this process.
  */
 export class Requests {
-  #waiting: Request[] = []
+  readonly #waiting: Request[] = []
   readonly #sent = new Map<string, Request>()
 
   ask(frame: ClientFrame): Promise<Ack> {
@@ -23,33 +20,25 @@ export class Requests {
     })
   }
 
-  /** @returns the next frame that may go */
-  take(): (ClientFrame & { id: string }) | undefined {
+  /** @returns the next frame that may go; it is under way from now on */
+  take(): Asked | undefined {
     const request = this.#waiting.shift()
     if (!request) return undefined
     this.#sent.set(request.frame.id, request)
     return request.frame
   }
 
-  /** @returns the frame that was answered, if it is one of these */
-  typeOf(id: string): ClientFrame['type'] {
-    return this.#sent.get(id)?.frame.type
-  }
-
-  accept(id: string, ack: Ack) {
-    this.#sent.get(id)?.resolve(ack)
-    this.#sent.delete(id)
+  accept(ack: Ack) {
+    this.#leave(ack.id)?.resolve(ack)
   }
 
   refuse(id: string, error: MessengerError) {
-    this.#sent.get(id)?.reject(error)
-    this.#sent.delete(id)
+    this.#leave(id)?.reject(error)
   }
 
   /** A frame was not taken for now. */
   putBack(id: string) {
-    const request = this.#sent.get(id)
-    this.#sent.delete(id)
+    const request = this.#leave(id)
     if (request) this.#waiting.unshift(request)
   }
 
@@ -62,5 +51,11 @@ export class Requests {
   rejectAll(error: MessengerError) {
     this.putAllBack()
     for (const { reject } of this.#waiting.splice(0)) reject(error)
+  }
+
+  #leave(id = ''): Request | undefined {
+    const request = this.#sent.get(id)
+    this.#sent.delete(id)
+    return request
   }
 }

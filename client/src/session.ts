@@ -2,14 +2,17 @@ import { MessengerError } from './error.ts'
 import { type Api, type Credentials, unwrap } from './http.ts'
 import type { Session } from './types.ts'
 
-/** The part of its life after which a token is renewed. */
+/** The parts of its life after which a token is renewed, and after which that is tried again. */
 const RENEW_AFTER = 0.75
+const RETRY_AFTER = 0.05
 /** The longest that a timer can wait. */
 const MAX_TIMER = 2 ** 31 - 1
 
 type Options = {
-  session?: Session | undefined
-  credentials?: Credentials | undefined
+  session: Session | undefined
+  credentials: Credentials | undefined
+  /** For one call. */
+  signal: () => AbortSignal
   onSession: (session: Session) => void
 }
 
@@ -18,13 +21,15 @@ export class SessionKeeper {
   current: Session | undefined
   readonly #api: Api
   readonly #options: Options
-  /** Milliseconds of this machine's clock; the server's may say another time. */
-  #renewAt = 0
+  /** Milliseconds that the token lives; 0 for one that was given, whose age can't be told. */
+  #life = 0
+  /** By this machine's clock; the server's may say another time. */
+  #renewAt = Date.now()
 
   constructor(api: Api, options: Options) {
     this.#api = api
     this.#options = options
-    if (options.session) this.#take(options.session, ageOf(options.session))
+    this.current = options.session
   }
 
   /** Milliseconds until the token is to be renewed. */
@@ -32,7 +37,7 @@ export class SessionKeeper {
     return Math.min(Math.max(0, this.#renewAt - Date.now()), MAX_TIMER)
   }
 
-  /** @returns the session that there is, else a new one. */
+  /** @returns the session that there is, else a new one */
   async ensure(): Promise<Session> {
     return this.current ?? this.#logIn()
   }
@@ -42,8 +47,9 @@ export class SessionKeeper {
    * @throws MessengerError `SIGNED_OUT` where it is not; what `login` throws
    */
   async renew(): Promise<Session> {
+    this.#renewAt = Date.now() + Math.max(1000, this.#life * RETRY_AFTER)
     try {
-      return this.#accept(await unwrap(this.#api.POST('/token', {})))
+      return this.#accept(await unwrap(this.#api.POST('/token', { signal: this.#options.signal() })))
     } catch (error) {
       if (!isUnauthorized(error)) throw error
       this.current = undefined
@@ -54,7 +60,7 @@ export class SessionKeeper {
   /** Asks the server whether the token is still good, and renews it where it is not. */
   async check(): Promise<void> {
     try {
-      await unwrap(this.#api.GET('/users/me', {}))
+      await unwrap(this.#api.GET('/users/me', { signal: this.#options.signal() }))
     } catch (error) {
       if (!isUnauthorized(error)) throw error
       await this.renew()
@@ -62,41 +68,25 @@ export class SessionKeeper {
   }
 
   async #logIn(): Promise<Session> {
-    const { credentials } = this.#options
+    const { credentials, signal } = this.#options
     if (!credentials) throw new MessengerError('SIGNED_OUT', 'The session has ended: log in again.')
-    return this.#accept(await unwrap(this.#api.POST('/login', { body: credentials })))
+    return this.#accept(await unwrap(this.#api.POST('/login', { body: credentials, signal: signal() })))
   }
 
   #accept(session: Session): Session {
-    this.#take(session, 0)
+    this.current = session
+    this.#life = lifetime(session)
+    this.#renewAt = Date.now() + this.#life * RENEW_AFTER
     this.#options.onSession(session)
     return session
-  }
-
-  #take(session: Session, age: number) {
-    this.current = session
-    this.#renewAt = Date.now() + lifetimeOf(session) * RENEW_AFTER - age
   }
 }
 
 const isUnauthorized = (error: unknown) => error instanceof MessengerError && error.code === 'UNAUTHORIZED'
 
-type Claims = { iat: number; exp: number }
-
-/** @returns what the token says of itself (RFC 7519): unlike `expires_at` it does not need clocks to agree. */
-const claimsOf = ({ token }: Session): Claims => {
-  const payload = (token.split('.')[1] ?? '').replaceAll('-', '+').replaceAll('_', '/')
-  const claims = JSON.parse(new TextDecoder().decode(Uint8Array.from(atob(payload), (c) => c.charCodeAt(0))))
-  return claims as Claims
-}
-
-const lifetimeOf = (session: Session): number => {
-  const { iat, exp } = claimsOf(session)
+/** @returns milliseconds, by what the token says of itself (RFC 7519): unlike `expires_at` that needs no common clock. */
+const lifetime = ({ token }: Session): number => {
+  const payload = token.split('.')[1] as string
+  const { iat, exp } = JSON.parse(atob(payload.replaceAll('-', '+').replaceAll('_', '/')))
   return (exp - iat) * 1000
-}
-
-/** @returns milliseconds; of a token from the future, whose age can't be told, all of them. */
-const ageOf = (session: Session): number => {
-  const age = Date.now() - claimsOf(session).iat * 1000
-  return age < 0 ? lifetimeOf(session) : age
 }

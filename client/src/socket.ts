@@ -6,12 +6,9 @@ export type WebSocketLike = {
   close(code?: number, reason?: string): void
   /** Of `ws`: ends the connection without a word. */
   terminate?(): void
-  onopen: unknown
-  onmessage: unknown
-  onclose: unknown
-  onerror: unknown
+  addEventListener(type: 'message' | 'close' | 'error', listener: (event: any) => void): void
 }
-export type WebSocketConstructor = new (url: string, protocols: string[]) => never
+export type WebSocketConstructor = new (url: string, protocols: string[]) => WebSocketLike
 
 export type SocketEnd = {
   /** 1006 where the other side said nothing. */
@@ -54,19 +51,19 @@ export class Socket {
     this.#closed = new Promise((resolve) => {
       closed = resolve
     })
-    this.#socket.onmessage = ({ data }: { data: string }) => {
+    this.#socket.addEventListener('message', ({ data }: { data: string }) => {
       if (this.#isEnded) return
       this.#isHeard = true
       const frame = JSON.parse(data) as ServerFrame
       if (frame.type === 'hello') this.#begin(frame)
       onFrame(frame)
-    }
-    this.#socket.onclose = ({ code }: { code: number }) => {
+    })
+    this.#socket.addEventListener('close', ({ code }: { code: number }) => {
       closed()
       this.#end(code)
-    }
+    })
     // What is wrong is told by `close`; `ws` throws an error that nobody listens to.
-    this.#socket.onerror = () => {}
+    this.#socket.addEventListener('error', () => {})
   }
 
   send(frame: ClientFrame) {
@@ -83,9 +80,13 @@ export class Socket {
   async close(): Promise<void> {
     this.#end(1000)
     this.#socket.close(1000)
-    const timer = setTimeout(() => this.#discard(), CLOSE_TIMEOUT)
-    await this.#closed
+    let timer: ReturnType<typeof setTimeout> | undefined
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, CLOSE_TIMEOUT)
+    })
+    await Promise.race([this.#closed, late])
     clearTimeout(timer)
+    this.#discard()
   }
 
   #begin({ heartbeat_ms }: Hello) {

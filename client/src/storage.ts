@@ -61,7 +61,7 @@ export const webStorage = (area: WebStorage, prefix = 'messenger'): MessengerSto
     load() {
       const outbox = keys()
         .filter((key) => key.startsWith(entries))
-        .sort()
+        .toSorted()
         .map((key) => {
           const entry = JSON.parse(area.getItem(key) as string) as OutboxEntry
           keyOf.set(entry.client_id, key)

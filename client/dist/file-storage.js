@@ -1,0 +1,80 @@
+import { appendFile, readFile, rename, writeFile } from 'node:fs/promises';
+/** Lines after which the file is written anew. */
+const COMPACT_AFTER = 10_000;
+/**
+ * For Node.js: a file of lines, each a change. It outlives the process; a power loss may take the last changes.
+ * @param path of the file, which is made; one process at a time uses it.
+ * @returns a storage
+ */
+export const fileStorage = (path) => {
+    let kept = { owner: undefined, cursor: undefined, outbox: new Map() };
+    let lines = 0;
+    let batch = [];
+    let writing = Promise.resolve();
+    let next;
+    const write = async () => {
+        next = undefined;
+        const changes = batch;
+        batch = [];
+        lines += changes.length;
+        if (lines <= COMPACT_AFTER) {
+            await appendFile(path, text(changes));
+            return;
+        }
+        lines = 0;
+        // The rename is all or nothing: a crash leaves the old file or the new one.
+        await writeFile(`${path}.new`, text(snapshot(kept)), { mode: 0o600 });
+        await rename(`${path}.new`, path);
+    };
+    /** What comes while the last write is on its way goes together in the next. */
+    const change = (line) => {
+        apply(kept, line);
+        batch.push(line);
+        if (!next) {
+            next = writing.then(write);
+            writing = next.catch(() => { });
+        }
+        return next;
+    };
+    return {
+        async load() {
+            kept = parse(await readOrMake(path));
+            lines = COMPACT_AFTER;
+            const { owner, cursor, outbox } = kept;
+            return { owner, cursor, outbox: [...outbox.values()] };
+        },
+        setOwner: (owner) => change({ owner }),
+        setCursor: (cursor) => change({ cursor }),
+        put: (entry) => change({ put: entry }),
+        remove: (client_id) => change({ remove: client_id }),
+        close: () => writing,
+    };
+};
+const readOrMake = async (path) => {
+    await appendFile(path, '', { mode: 0o600 });
+    return readFile(path, 'utf8');
+};
+const parse = (file) => {
+    const state = { owner: undefined, cursor: undefined, outbox: new Map() };
+    const lines = file.split('\n');
+    // A line without its end was being written when the process ended.
+    for (const line of lines.slice(0, -1))
+        apply(state, JSON.parse(line));
+    return state;
+};
+const apply = (state, line) => {
+    if ('owner' in line)
+        state.owner = line.owner;
+    else if ('cursor' in line)
+        state.cursor = line.cursor;
+    else if ('remove' in line)
+        state.outbox.delete(line.remove);
+    else if (!state.outbox.has(line.put.client_id))
+        state.outbox.set(line.put.client_id, line.put);
+};
+const snapshot = ({ owner, cursor, outbox }) => [
+    ...(owner === undefined ? [] : [{ owner }]),
+    ...(cursor === undefined ? [] : [{ cursor }]),
+    ...[...outbox.values()].map((put) => ({ put })),
+];
+const text = (lines) => lines.map((line) => `${JSON.stringify(line)}\n`).join('');

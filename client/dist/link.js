@@ -1,0 +1,176 @@
+import { MessengerError } from './error.js';
+import { closeCodes } from './generated/close-codes.js';
+import { Socket } from './socket.js';
+/** Milliseconds after which a connection has been a good one. */
+const STABLE = 10_000;
+/** Stays connected: socket after socket, by the table of close codes, until there is no use in it or `close()`. */
+export class Link {
+    state = 'idle';
+    #options;
+    #socket;
+    #hello;
+    #running;
+    /** Why it runs no more. */
+    #ended;
+    #waiters = [];
+    #wake = () => { };
+    #renewal;
+    constructor(options) {
+        this.#options = options;
+    }
+    get isOpen() {
+        return this.#hello !== undefined;
+    }
+    /** @returns a promise for the next `hello`. @throws MessengerError when no attempt would help */
+    async connect() {
+        if (this.#hello)
+            return;
+        if (this.state === 'closed')
+            throw this.#ended;
+        this.#ended = undefined;
+        await new Promise((resolve, reject) => {
+            this.#waiters.push({ resolve, reject });
+            this.#wake();
+            this.#running ??= this.#run();
+        });
+    }
+    /** Sends a frame, if there is a connection. */
+    send(frame) {
+        if (this.#hello)
+            this.#socket?.send(frame);
+    }
+    setState(state, details = {}) {
+        this.state = state;
+        this.#options.onState({ type: 'state', state, ...details });
+    }
+    /** Connects no more until `connect()` is called again. */
+    stop(error) {
+        if (this.#ended)
+            return;
+        this.#ended = error;
+        this.#socket?.abandon();
+        this.#wake();
+        this.setState('stopped', { error });
+        for (const { reject } of this.#waiters.splice(0))
+            reject(error);
+    }
+    async close(error) {
+        this.#ended = error;
+        this.setState('closed');
+        this.#wake();
+        for (const { reject } of this.#waiters.splice(0))
+            reject(error);
+        await this.#socket?.close();
+        await this.#running;
+    }
+    async #run() {
+        const { min, max } = this.#options.backoff;
+        for (let attempt = 0; !this.#ended; attempt += 1) {
+            let wait = Math.random() * Math.min(max, min * 2 ** attempt);
+            try {
+                const lasted = await this.#attempt();
+                if (lasted > STABLE)
+                    attempt = 0;
+            }
+            catch (cause) {
+                const error = asMessengerError(cause);
+                if (!error.retryable)
+                    this.stop(error);
+                wait += (error.retryAfter ?? 0) * 1000;
+            }
+            if (!this.#ended)
+                await this.#pause(wait);
+        }
+        this.#running = undefined;
+    }
+    /** One connection, from login to loss. @returns the milliseconds that it lasted */
+    async #attempt() {
+        const { session, prepare } = this.#options;
+        this.setState('connecting');
+        await session.ensure();
+        prepare();
+        if (this.#ended)
+            return 0;
+        const started = performance.now();
+        const end = await this.#serve();
+        const lasted = end.wasOpen ? performance.now() - started : 0;
+        if (!this.#ended)
+            await this.#recover(end);
+        return lasted;
+    }
+    #serve() {
+        const { url, WebSocket, timeout, session, cursor, onFrame, onLost } = this.#options;
+        return new Promise((resolve) => {
+            this.#socket = new Socket({
+                url,
+                token: session.current?.token,
+                cursor: cursor(),
+                WebSocket,
+                timeout,
+                onFrame: (frame) => {
+                    if (frame.type === 'hello')
+                        this.#opened(frame);
+                    onFrame(frame);
+                },
+                onEnd: (end) => {
+                    clearTimeout(this.#renewal);
+                    this.#socket = undefined;
+                    this.#hello = undefined;
+                    onLost();
+                    resolve(end);
+                },
+            });
+        });
+    }
+    #opened(hello) {
+        this.#hello = hello;
+        this.#renewLater();
+        for (const { resolve } of this.#waiters.splice(0))
+            resolve();
+    }
+    /** Does what the end of a connection asks for. */
+    async #recover({ code, wasOpen }) {
+        const { session } = this.#options;
+        const known = closeCodes[code];
+        // Browsers don't say why a handshake failed.
+        if (!wasOpen)
+            await session.check();
+        else if (known?.reconnect === 'renew')
+            await session.renew();
+        else if (known?.reconnect === 'fix') {
+            throw new MessengerError('CLOSED_BY_SERVER', `The server closed with ${code}, ${known.name}: ${known.why}.`);
+        }
+    }
+    #pause(ms) {
+        this.setState('waiting', { retry_in_ms: Math.round(ms) });
+        return new Promise((resolve) => {
+            const timer = setTimeout(resolve, ms);
+            this.#wake = () => {
+                clearTimeout(timer);
+                resolve();
+            };
+        });
+    }
+    #renewLater() {
+        this.#renewal = setTimeout(() => {
+            this.#renew().catch((cause) => this.stop(asMessengerError(cause)));
+        }, this.#options.session.renewIn);
+    }
+    async #renew() {
+        const { session } = this.#options;
+        const socket = this.#socket;
+        try {
+            const { token } = await session.renew();
+            socket?.send({ type: 'auth', token });
+        }
+        catch (error) {
+            if (!asMessengerError(error).retryable)
+                throw error;
+        }
+        if (this.#socket === socket)
+            this.#renewLater();
+    }
+}
+const asMessengerError = (cause) => cause instanceof MessengerError
+    ? cause
+    : new MessengerError('INTERNAL', 'The client made a mistake.', { cause });

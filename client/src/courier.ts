@@ -1,0 +1,171 @@
+import { MessengerError } from './error.ts'
+import { Outbox } from './outbox.ts'
+import { Pace } from './pace.ts'
+import { type Asked, Requests } from './requests.ts'
+import type { ClientFrame, FrameOf, Limits, Message, OutboxEntry } from './types.ts'
+
+/** Frames under way at a time, in all conversations. */
+const WINDOW = 64
+/** Seconds after a refusal that says no time. */
+const RETRY_AFTER = 1
+
+type Delivery = { limits: Limits; pace: Pace; send: (frame: ClientFrame) => void }
+
+/** Told when a message of the outbox has its answer. */
+export type OnAnswer = {
+  sent: (client_id: string, message: Message) => void
+  refused: (entry: OutboxEntry, error: MessengerError) => void
+}
+
+/** Takes what is to be sent to whatever connection there is, no faster than the server wants it, until it is answered. */
+export class Courier {
+  readonly #outbox = new Outbox()
+  readonly #requests = new Requests()
+  readonly #onAnswer: OnAnswer
+  readonly #underWay = new Set<string>()
+  #delivery: Delivery | undefined
+  #timer: ReturnType<typeof setTimeout> | undefined
+  /** Before it nothing goes: the server has asked for patience. */
+  #resumeAt = 0
+
+  constructor(onAnswer: OnAnswer) {
+    this.#onAnswer = onAnswer
+  }
+
+  get entries() {
+    return this.#outbox.entries
+  }
+
+  /** Takes a message in; it goes once `kept` was called. */
+  add(entry: OutboxEntry): Promise<Message> {
+    return this.#outbox.add(entry)
+  }
+
+  kept(client_id: string) {
+    this.#outbox.kept(client_id)
+    this.#pump()
+  }
+
+  /** The storage would not take a message: it does not go. */
+  notKept(client_id: string, error: MessengerError) {
+    this.#refuse(client_id, error)
+  }
+
+  /** Sends a frame that wants an answer. */
+  ask(frame: ClientFrame): Promise<FrameOf<'ack'>> {
+    const answer = this.#requests.ask(frame)
+    this.#pump()
+    return answer
+  }
+
+  isMessage(id: string | undefined): id is string {
+    return id !== undefined && this.#outbox.has(id)
+  }
+
+  learn(peer: string | undefined, conversation_id: number) {
+    this.#outbox.learn(peer, conversation_id)
+  }
+
+  /** There is a connection. */
+  open(limits: Limits, send: (frame: ClientFrame) => void) {
+    this.#delivery = { limits, send, pace: new Pace(limits.frames_per_second) }
+    this.#pump()
+  }
+
+  /** There is none any more. */
+  lost() {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    this.#delivery = undefined
+    this.#underWay.clear()
+    this.#outbox.putAllBack()
+    this.#requests.putAllBack()
+  }
+
+  acknowledged(ack: FrameOf<'ack'>) {
+    const { id, message } = ack
+    this.#underWay.delete(id ?? '')
+    if (this.isMessage(id)) {
+      this.#outbox.accept(id, message as Message)
+      this.#onAnswer.sent(id, message as Message)
+    } else this.#requests.accept(ack)
+    this.#pump()
+  }
+
+  refused({ id = '', retryable, retry_after = RETRY_AFTER, problem }: FrameOf<'error'>) {
+    this.#underWay.delete(id)
+    if (retryable) {
+      this.#resumeAt = Math.max(this.#resumeAt, performance.now() + retry_after * 1000)
+      if (this.isMessage(id)) this.#outbox.putBack(id)
+      else this.#requests.putBack(id)
+    } else this.#refuse(id, new MessengerError(problem.code, problem.detail, { problem }))
+    this.#pump()
+  }
+
+  /** Nothing will be sent any more. */
+  close(error: MessengerError) {
+    this.lost()
+    this.#outbox.rejectAll(error)
+    this.#requests.rejectAll(error)
+  }
+
+  #pump() {
+    if (!this.#delivery || this.#timer !== undefined) return
+    const { limits, pace, send } = this.#delivery
+    while (this.#underWay.size < WINDOW) {
+      const wait = Math.max(this.#resumeAt - performance.now(), pace.wait)
+      if (wait > 0) {
+        this.#timer = setTimeout(() => {
+          this.#timer = undefined
+          this.#pump()
+        }, wait)
+        return
+      }
+      const frame = this.#next()
+      if (!frame) return
+      const error = tooLarge(frame, limits)
+      if (error) this.#refuse(frame.id, error)
+      else {
+        pace.spend()
+        this.#underWay.add(frame.id)
+        send(frame)
+      }
+    }
+  }
+
+  #next(): Asked | undefined {
+    const asked = this.#requests.take()
+    if (asked) return asked
+    const entry = this.#outbox.take()
+    return entry && { type: 'send', id: entry.client_id, ...entry }
+  }
+
+  #refuse(id: string, error: MessengerError) {
+    if (this.isMessage(id)) this.#onAnswer.refused(this.#outbox.refuse(id, error), error)
+    else this.#requests.refuse(id, error)
+  }
+}
+
+/** Code points, as the server counts. */
+const characters = (text: string) => Array.from(text).length
+
+const bytes = (value: unknown) => new TextEncoder().encode(JSON.stringify(value)).length
+
+/** A frame that is too large ends the connection, and ten bad ones do: what can be told here does not go. */
+const tooLarge = (frame: ClientFrame, limits: Limits): MessengerError | undefined => {
+  const { max_message_length, max_metadata_bytes, max_frame_bytes } = limits
+  if (
+    'content' in frame &&
+    frame.content.length > max_message_length &&
+    characters(frame.content) > max_message_length
+  )
+    return new MessengerError('VALIDATION_FAILED', `/content is longer than ${max_message_length} characters`)
+  if ('metadata' in frame && frame.metadata && bytes(frame.metadata) > max_metadata_bytes)
+    return new MessengerError(
+      'VALIDATION_FAILED',
+      `/metadata is larger than ${max_metadata_bytes} bytes of JSON`,
+    )
+  if (bytes(frame) > max_frame_bytes)
+    return new MessengerError('PAYLOAD_TOO_LARGE', `The frame is larger than ${max_frame_bytes} bytes.`)
+  return undefined
+}

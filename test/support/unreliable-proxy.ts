@@ -1,0 +1,90 @@
+import { once } from 'node:events'
+import { connect, createServer, type Socket } from 'node:net'
+import type { AddressInfo } from 'node:net'
+import type { Test } from 'tap'
+
+/** @returns numbers in [0, 1), the same for the same seed (mulberry32). */
+export const seededRandom = (seed: number) => () => {
+  seed = (seed + 0x6d2b79f5) | 0
+  let mixed = Math.imul(seed ^ (seed >>> 15), 1 | seed)
+  mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+  return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+}
+
+const fates = ['cut', 'stall', 'slow', 'half-close'] as const
+type Fate = (typeof fates)[number]
+
+/**
+ * Stands between clients and a server, and is what networks are: after a random number of bytes a connection is reset,
+ * stalls for good, becomes slow, or is closed in one direction. `calm()` makes it a good one.
+ */
+export const startProxy = async (t: Test, target: string, random: () => number, mostBytes: number) => {
+  const { hostname, port } = new URL(target)
+  const sockets = new Set<Socket>()
+  const happened: Record<Fate, number> = { cut: 0, stall: 0, slow: 0, 'half-close': 0 }
+  let isCalm = false
+
+  const server = createServer({ allowHalfOpen: true }, (client) => {
+    const upstream = connect({ host: hostname, port: Number(port), allowHalfOpen: true })
+    const fate = fates[Math.floor(random() * fates.length)] as Fate
+    let left = isCalm ? Number.POSITIVE_INFINITY : Math.ceil(random() * mostBytes)
+    let isStruck = false
+
+    const reset = () => {
+      client.resetAndDestroy()
+      upstream.resetAndDestroy()
+    }
+    const strike = (socket: Socket) => {
+      if (isStruck) return
+      isStruck = true
+      happened[fate] += 1
+      if (fate === 'cut') reset()
+      else if (fate === 'stall') {
+        client.pause()
+        upstream.pause()
+      } else if (fate === 'half-close') socket.end()
+      else left = mostBytes / 4
+    }
+    const pipe = (from: Socket, to: Socket) => {
+      sockets.add(from)
+      from.on('data', (chunk: Buffer) => {
+        left -= chunk.length
+        if (left < 0 && isStruck && fate === 'slow') reset()
+        else if (left < 0) strike(to)
+        if (isStruck && fate === 'slow') {
+          from.pause()
+          setTimeout(() => from.resume(), 5)
+        }
+        // The half that was closed takes nothing more, and what was read for a stalled one is lost with it.
+        if (to.writable && !(isStruck && fate === 'stall')) to.write(chunk)
+      })
+      from.on('end', () => to.end())
+      from.on('error', () => {})
+      from.on('close', () => {
+        sockets.delete(from)
+        to.destroy()
+      })
+    }
+    pipe(client, upstream)
+    pipe(upstream, client)
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => {
+    for (const socket of sockets) socket.destroy()
+    server.close()
+  })
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    happened,
+    sockets,
+    /** What is connected from now on is left in peace. */
+    calm: () => {
+      isCalm = true
+    },
+    /** Resets every connection. */
+    cut: () => {
+      for (const socket of sockets) socket.resetAndDestroy()
+    },
+  }
+}
