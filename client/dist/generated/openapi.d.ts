@@ -8,7 +8,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Log in by name; makes the account if absent */
+        /**
+         * Log in by name; makes the account if absent
+         * @description Without a password where the account has none and the server runs with `AUTH_MODE=open`.
+         */
         post: operations["login"];
         delete?: never;
         options?: never;
@@ -25,7 +28,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** A fresh token for a valid one */
+        /**
+         * A fresh token for a valid one
+         * @description The token that asks stays valid until it ends. On an open socket a fresh one is handed over with an `auth` frame.
+         */
         post: operations["renewToken"];
         delete?: never;
         options?: never;
@@ -42,7 +48,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Revoke this token, or all of mine; their sockets close */
+        /**
+         * Revoke this token, or all of mine; their sockets close
+         * @description The token ends at once, and so do the sockets that were opened with it.
+         */
         post: operations["logout"];
         delete?: never;
         options?: never;
@@ -57,7 +66,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** My account */
+        /**
+         * My account
+         * @description Whose token this is: also the way to find out whether it still holds.
+         */
         get: operations["getMe"];
         put?: never;
         post?: never;
@@ -75,7 +87,10 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        /** Set or change my password; my other tokens end */
+        /**
+         * Set or change my password; my other tokens end
+         * @description An account that has a password needs it as `current_password`. The token that asks stays valid.
+         */
         put: operations["setPassword"];
         post?: never;
         delete?: never;
@@ -91,7 +106,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** People to write to, by the beginning of their name */
+        /**
+         * People to write to, by the beginning of their name
+         * @description By name, as many as `limit`; with an empty `prefix` the first of all.
+         */
         get: operations["findUsers"];
         put?: never;
         post?: never;
@@ -151,11 +169,17 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** Empty my message; it keeps its place */
+        /**
+         * Empty my message; it keeps its place
+         * @description Everybody who has the message gets it anew, with empty content and `deleted_at`. To delete it again changes nothing.
+         */
         delete: operations["deleteMessage"];
         options?: never;
         head?: never;
-        /** Replace the content of my message */
+        /**
+         * Replace the content of my message
+         * @description Everybody who has the message gets it anew, with `edited_at`. The same content again changes nothing.
+         */
         patch: operations["editMessage"];
         trace?: never;
     };
@@ -186,7 +210,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One of my conversations */
+        /**
+         * One of my conversations
+         * @description One that I left is shown as I left it.
+         */
         get: operations["getConversation"];
         put?: never;
         post?: never;
@@ -223,7 +250,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Who is in a conversation, with role and marks */
+        /**
+         * Who is in a conversation, with role and marks
+         * @description The oldest member first. For a conversation that I left: nobody.
+         */
         get: operations["listMembers"];
         put?: never;
         post?: never;
@@ -262,7 +292,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Make a group, which I own */
+        /**
+         * Make a group, which I own
+         * @description The group has me, its owner, and the named: 256 members at most.
+         */
         post: operations["createGroup"];
         delete?: never;
         options?: never;
@@ -283,7 +316,10 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        /** Give my group another title */
+        /**
+         * Give my group another title
+         * @description Only its owner may. The same title again changes nothing.
+         */
         patch: operations["renameGroup"];
         trace?: never;
     };
@@ -295,10 +331,16 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        /** Add somebody to my group */
+        /**
+         * Add somebody to my group
+         * @description Only its owner may. To add a member again changes nothing.
+         */
         put: operations["addMember"];
         post?: never;
-        /** Take somebody out of my group, or leave one by my own name */
+        /**
+         * Take somebody out of my group, or leave one by my own name
+         * @description Only its owner may take out others; anybody may leave. When the owner leaves, the oldest member inherits.
+         */
         delete: operations["removeMember"];
         options?: never;
         head?: never;
@@ -313,10 +355,16 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        /** Block somebody in our direct conversation */
+        /**
+         * Block somebody in our direct conversation
+         * @description Neither of the two can send to the other from now on, nor sees the other’s presence, typing or receipts. To block again changes nothing.
+         */
         put: operations["blockUser"];
         post?: never;
-        /** End a block */
+        /**
+         * End a block
+         * @description Where there is no block, nothing changes.
+         */
         delete: operations["unblockUser"];
         options?: never;
         head?: never;
@@ -330,7 +378,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Whom I block */
+        /**
+         * Whom I block
+         * @description The latest first.
+         */
         get: operations["listBlocks"];
         put?: never;
         post?: never;
@@ -387,7 +438,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Whether the process answers */
+        /**
+         * Whether the process answers
+         * @description Looks at nothing else.
+         */
         get: operations["getLive"];
         put?: never;
         post?: never;
@@ -404,8 +458,28 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Whether messages can be stored and read */
+        /**
+         * Whether messages can be stored and read
+         * @description Reads from the database, and writes what changes nothing.
+         */
         get: operations["getReady"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Counters of this process, as Prometheus reads them */
+        get: operations["getMetrics"];
         put?: never;
         post?: never;
         delete?: never;
@@ -421,7 +495,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The HTTP API, as OpenAPI 3.1 */
+        /**
+         * The HTTP API, as OpenAPI 3.1
+         * @description This document.
+         */
         get: operations["getOpenApi"];
         put?: never;
         post?: never;
@@ -1062,7 +1139,7 @@ export interface operations {
                     "application/json": components["schemas"]["Session"];
                 };
             };
-            /** @description `INVALID_JSON`: Not valid JSON. `VALIDATION_FAILED`: Something in the request is not allowed. */
+            /** @description `VALIDATION_FAILED`: Something in the request is not allowed. `INVALID_JSON`: Not valid JSON. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1076,15 +1153,6 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
-            408: {
-                headers: {
                     [name: string]: unknown;
                 };
                 content: {
@@ -1160,7 +1228,7 @@ export interface operations {
                     "application/json": components["schemas"]["Session"];
                 };
             };
-            /** @description `VALIDATION_FAILED`: Something in the request is not allowed. */
+            /** @description `VALIDATION_FAILED`: Something in the request is not allowed. `INVALID_JSON`: Not valid JSON. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1174,6 +1242,24 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `PAYLOAD_TOO_LARGE`: Too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `UNSUPPORTED_MEDIA_TYPE`: The body must be application/json. */
+            415: {
+                headers: {
                     [name: string]: unknown;
                 };
                 content: {
@@ -1189,7 +1275,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
+            /** @description `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
             503: {
                 headers: {
                     /** @description Seconds after which it may be tried again. */
@@ -1205,6 +1291,7 @@ export interface operations {
     logout: {
         parameters: {
             query: {
+                /** @description All my tokens, not only this one. */
                 everywhere: boolean;
             };
             header?: never;
@@ -1220,7 +1307,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `VALIDATION_FAILED`: Something in the request is not allowed. */
+            /** @description `VALIDATION_FAILED`: Something in the request is not allowed. `INVALID_JSON`: Not valid JSON. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1234,6 +1321,24 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `PAYLOAD_TOO_LARGE`: Too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `UNSUPPORTED_MEDIA_TYPE`: The body must be application/json. */
+            415: {
+                headers: {
                     [name: string]: unknown;
                 };
                 content: {
@@ -1280,15 +1385,6 @@ export interface operations {
                     "application/json": components["schemas"]["Me"];
                 };
             };
-            /** @description `VALIDATION_FAILED`: Something in the request is not allowed. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             /** @description `UNAUTHORIZED`: A valid token is needed. */
             401: {
                 headers: {
@@ -1309,7 +1405,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
+            /** @description `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
             503: {
                 headers: {
                     /** @description Seconds after which it may be tried again. */
@@ -1342,7 +1438,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `INVALID_JSON`: Not valid JSON. `VALIDATION_FAILED`: Something in the request is not allowed. */
+            /** @description `VALIDATION_FAILED`: Something in the request is not allowed. `INVALID_JSON`: Not valid JSON. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1356,15 +1452,6 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
-            408: {
-                headers: {
                     [name: string]: unknown;
                 };
                 content: {
@@ -1425,7 +1512,9 @@ export interface operations {
     findUsers: {
         parameters: {
             query: {
+                /** @description How the name begins, compared without case. */
                 prefix: string;
+                /** @description How many at most. */
                 limit: number;
             };
             header?: never;
@@ -1472,7 +1561,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
+            /** @description `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
             503: {
                 headers: {
                     /** @description Seconds after which it may be tried again. */
@@ -1512,7 +1601,7 @@ export interface operations {
                     "application/json": components["schemas"]["SentMessage"];
                 };
             };
-            /** @description `INVALID_JSON`: Not valid JSON. `VALIDATION_FAILED`: Something in the request is not allowed. */
+            /** @description `VALIDATION_FAILED`: Something in the request is not allowed. `INVALID_JSON`: Not valid JSON. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1543,15 +1632,6 @@ export interface operations {
             };
             /** @description `USER_NOT_FOUND`: No such user. `CONVERSATION_NOT_FOUND`: No such conversation. `MESSAGE_NOT_FOUND`: No such message. */
             404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
-            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1622,8 +1702,11 @@ export interface operations {
     getHistory: {
         parameters: {
             query: {
+                /** @description How many at most. */
                 limit: number;
+                /** @description A message id: the newest messages below it. */
                 before?: number;
+                /** @description A message id: the oldest messages past it. Not together with `before`. */
                 after?: number;
             };
             header?: never;
@@ -1684,7 +1767,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
+            /** @description `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
             503: {
                 headers: {
                     /** @description Seconds after which it may be tried again. */
@@ -1702,6 +1785,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The id of the message. */
                 id: number;
             };
             cookie?: never;
@@ -1717,7 +1801,7 @@ export interface operations {
                     "application/json": components["schemas"]["Message"];
                 };
             };
-            /** @description `VALIDATION_FAILED`: Something in the request is not allowed. */
+            /** @description `VALIDATION_FAILED`: Something in the request is not allowed. `INVALID_JSON`: Not valid JSON. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1755,6 +1839,24 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `PAYLOAD_TOO_LARGE`: Too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `UNSUPPORTED_MEDIA_TYPE`: The body must be application/json. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `INTERNAL`: Something went wrong here. */
             500: {
                 headers: {
@@ -1782,6 +1884,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The id of the message. */
                 id: number;
             };
             cookie?: never;
@@ -1801,7 +1904,7 @@ export interface operations {
                     "application/json": components["schemas"]["Message"];
                 };
             };
-            /** @description `INVALID_JSON`: Not valid JSON. `VALIDATION_FAILED`: Something in the request is not allowed. */
+            /** @description `VALIDATION_FAILED`: Something in the request is not allowed. `INVALID_JSON`: Not valid JSON. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1832,15 +1935,6 @@ export interface operations {
             };
             /** @description `MESSAGE_NOT_FOUND`: No such message. */
             404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
-            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1911,7 +2005,9 @@ export interface operations {
     listConversations: {
         parameters: {
             query: {
+                /** @description How many at most. */
                 limit: number;
+                /** @description The `before` of the last page. */
                 before?: number;
             };
             header?: never;
@@ -1958,7 +2054,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
+            /** @description `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
             503: {
                 headers: {
                     /** @description Seconds after which it may be tried again. */
@@ -1976,6 +2072,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The id of the conversation. */
                 id: number;
             };
             cookie?: never;
@@ -2029,7 +2126,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
+            /** @description `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
             503: {
                 headers: {
                     /** @description Seconds after which it may be tried again. */
@@ -2045,12 +2142,16 @@ export interface operations {
     listMessages: {
         parameters: {
             query: {
+                /** @description How many at most. */
                 limit: number;
+                /** @description A message id: the newest messages below it. */
                 before?: number;
+                /** @description A message id: the oldest messages past it. Not together with `before`. */
                 after?: number;
             };
             header?: never;
             path: {
+                /** @description The id of the conversation. */
                 id: number;
             };
             cookie?: never;
@@ -2106,7 +2207,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
+            /** @description `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
             503: {
                 headers: {
                     /** @description Seconds after which it may be tried again. */
@@ -2124,6 +2225,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The id of the conversation. */
                 id: number;
             };
             cookie?: never;
@@ -2177,7 +2279,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
+            /** @description `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
             503: {
                 headers: {
                     /** @description Seconds after which it may be tried again. */
@@ -2195,6 +2297,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The id of the conversation. */
                 id: number;
             };
             cookie?: never;
@@ -2214,7 +2317,7 @@ export interface operations {
                     "application/json": components["schemas"]["Receipt"];
                 };
             };
-            /** @description `INVALID_JSON`: Not valid JSON. `VALIDATION_FAILED`: Something in the request is not allowed. */
+            /** @description `VALIDATION_FAILED`: Something in the request is not allowed. `INVALID_JSON`: Not valid JSON. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2245,15 +2348,6 @@ export interface operations {
             };
             /** @description `CONVERSATION_NOT_FOUND`: No such conversation. */
             404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
-            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2323,7 +2417,7 @@ export interface operations {
                     "application/json": components["schemas"]["Conversation"];
                 };
             };
-            /** @description `INVALID_JSON`: Not valid JSON. `VALIDATION_FAILED`: Something in the request is not allowed. */
+            /** @description `VALIDATION_FAILED`: Something in the request is not allowed. `INVALID_JSON`: Not valid JSON. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2354,15 +2448,6 @@ export interface operations {
             };
             /** @description `USER_NOT_FOUND`: No such user. */
             404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
-            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2415,6 +2500,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The id of the group. */
                 id: number;
             };
             cookie?: never;
@@ -2434,7 +2520,7 @@ export interface operations {
                     "application/json": components["schemas"]["Conversation"];
                 };
             };
-            /** @description `INVALID_JSON`: Not valid JSON. `VALIDATION_FAILED`: Something in the request is not allowed. */
+            /** @description `VALIDATION_FAILED`: Something in the request is not allowed. `INVALID_JSON`: Not valid JSON. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2465,15 +2551,6 @@ export interface operations {
             };
             /** @description `CONVERSATION_NOT_FOUND`: No such conversation. */
             404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
-            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2526,6 +2603,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The id of the group. */
                 id: number;
                 /** @description 1 to 64 letters, digits, `.`, `_` or `-`; compared without case. */
                 username: string;
@@ -2543,7 +2621,7 @@ export interface operations {
                     "application/json": components["schemas"]["Conversation"];
                 };
             };
-            /** @description `VALIDATION_FAILED`: Something in the request is not allowed. */
+            /** @description `VALIDATION_FAILED`: Something in the request is not allowed. `INVALID_JSON`: Not valid JSON. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2590,6 +2668,24 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `PAYLOAD_TOO_LARGE`: Too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `UNSUPPORTED_MEDIA_TYPE`: The body must be application/json. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `INTERNAL`: Something went wrong here. */
             500: {
                 headers: {
@@ -2617,6 +2713,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The id of the group. */
                 id: number;
                 /** @description 1 to 64 letters, digits, `.`, `_` or `-`; compared without case. */
                 username: string;
@@ -2632,7 +2729,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `VALIDATION_FAILED`: Something in the request is not allowed. */
+            /** @description `VALIDATION_FAILED`: Something in the request is not allowed. `INVALID_JSON`: Not valid JSON. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2663,6 +2760,24 @@ export interface operations {
             };
             /** @description `CONVERSATION_NOT_FOUND`: No such conversation. `USER_NOT_FOUND`: No such user. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `PAYLOAD_TOO_LARGE`: Too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `UNSUPPORTED_MEDIA_TYPE`: The body must be application/json. */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2713,7 +2828,7 @@ export interface operations {
                     "application/json": components["schemas"]["Block"];
                 };
             };
-            /** @description `VALIDATION_FAILED`: Something in the request is not allowed. */
+            /** @description `VALIDATION_FAILED`: Something in the request is not allowed. `INVALID_JSON`: Not valid JSON. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2735,6 +2850,24 @@ export interface operations {
             };
             /** @description `USER_NOT_FOUND`: No such user. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `PAYLOAD_TOO_LARGE`: Too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `UNSUPPORTED_MEDIA_TYPE`: The body must be application/json. */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2783,7 +2916,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `VALIDATION_FAILED`: Something in the request is not allowed. */
+            /** @description `VALIDATION_FAILED`: Something in the request is not allowed. `INVALID_JSON`: Not valid JSON. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2805,6 +2938,24 @@ export interface operations {
             };
             /** @description `USER_NOT_FOUND`: No such user. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `PAYLOAD_TOO_LARGE`: Too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `UNSUPPORTED_MEDIA_TYPE`: The body must be application/json. */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2852,15 +3003,6 @@ export interface operations {
                     "application/json": components["schemas"]["BlockList"];
                 };
             };
-            /** @description `VALIDATION_FAILED`: Something in the request is not allowed. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             /** @description `UNAUTHORIZED`: A valid token is needed. */
             401: {
                 headers: {
@@ -2881,7 +3023,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
+            /** @description `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
             503: {
                 headers: {
                     /** @description Seconds after which it may be tried again. */
@@ -2899,8 +3041,9 @@ export interface operations {
             query: {
                 /** @description The last cursor that was seen. */
                 cursor?: string;
+                /** @description How many at most. */
                 limit: number;
-                /** @description Seconds. */
+                /** @description Seconds to wait where nothing has happened yet. */
                 wait: number;
             };
             header?: never;
@@ -2956,7 +3099,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
+            /** @description `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
             503: {
                 headers: {
                     /** @description Seconds after which it may be tried again. */
@@ -3066,6 +3209,17 @@ export interface operations {
                     "application/json": components["schemas"]["Health"];
                 };
             };
+            /** @description `SHUTTING_DOWN`: The server is stopping. */
+            503: {
+                headers: {
+                    /** @description Seconds after which it may be tried again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     getReady: {
@@ -3086,7 +3240,16 @@ export interface operations {
                     "application/json": components["schemas"]["Health"];
                 };
             };
-            /** @description `STORAGE_UNAVAILABLE`: The database can not be written or read. `OVERLOADED`: Too busy. `SHUTTING_DOWN`: The server is stopping. */
+            /** @description `INTERNAL`: Something went wrong here. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
             503: {
                 headers: {
                     /** @description Seconds after which it may be tried again. */
@@ -3095,6 +3258,26 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getMetrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Text. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
                 };
             };
         };
@@ -3115,6 +3298,17 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Document"];
+                };
+            };
+            /** @description `SHUTTING_DOWN`: The server is stopping. */
+            503: {
+                headers: {
+                    /** @description Seconds after which it may be tried again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };

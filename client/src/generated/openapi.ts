@@ -10,7 +10,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Log in by name; makes the account if absent */
+        /**
+         * Log in by name; makes the account if absent
+         * @description Without a password where the account has none and the server runs with `AUTH_MODE=open`.
+         */
         post: operations["login"];
         delete?: never;
         options?: never;
@@ -27,7 +30,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** A fresh token for a valid one */
+        /**
+         * A fresh token for a valid one
+         * @description The token that asks stays valid until it ends. On an open socket a fresh one is handed over with an `auth` frame.
+         */
         post: operations["renewToken"];
         delete?: never;
         options?: never;
@@ -44,7 +50,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Revoke this token, or all of mine; their sockets close */
+        /**
+         * Revoke this token, or all of mine; their sockets close
+         * @description The token ends at once, and so do the sockets that were opened with it.
+         */
         post: operations["logout"];
         delete?: never;
         options?: never;
@@ -59,7 +68,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** My account */
+        /**
+         * My account
+         * @description Whose token this is: also the way to find out whether it still holds.
+         */
         get: operations["getMe"];
         put?: never;
         post?: never;
@@ -77,7 +89,10 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        /** Set or change my password; my other tokens end */
+        /**
+         * Set or change my password; my other tokens end
+         * @description An account that has a password needs it as `current_password`. The token that asks stays valid.
+         */
         put: operations["setPassword"];
         post?: never;
         delete?: never;
@@ -93,7 +108,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** People to write to, by the beginning of their name */
+        /**
+         * People to write to, by the beginning of their name
+         * @description By name, as many as `limit`; with an empty `prefix` the first of all.
+         */
         get: operations["findUsers"];
         put?: never;
         post?: never;
@@ -153,11 +171,17 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** Empty my message; it keeps its place */
+        /**
+         * Empty my message; it keeps its place
+         * @description Everybody who has the message gets it anew, with empty content and `deleted_at`. To delete it again changes nothing.
+         */
         delete: operations["deleteMessage"];
         options?: never;
         head?: never;
-        /** Replace the content of my message */
+        /**
+         * Replace the content of my message
+         * @description Everybody who has the message gets it anew, with `edited_at`. The same content again changes nothing.
+         */
         patch: operations["editMessage"];
         trace?: never;
     };
@@ -188,7 +212,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One of my conversations */
+        /**
+         * One of my conversations
+         * @description One that I left is shown as I left it.
+         */
         get: operations["getConversation"];
         put?: never;
         post?: never;
@@ -225,7 +252,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Who is in a conversation, with role and marks */
+        /**
+         * Who is in a conversation, with role and marks
+         * @description The oldest member first. For a conversation that I left: nobody.
+         */
         get: operations["listMembers"];
         put?: never;
         post?: never;
@@ -264,7 +294,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Make a group, which I own */
+        /**
+         * Make a group, which I own
+         * @description The group has me, its owner, and the named: 256 members at most.
+         */
         post: operations["createGroup"];
         delete?: never;
         options?: never;
@@ -285,7 +318,10 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        /** Give my group another title */
+        /**
+         * Give my group another title
+         * @description Only its owner may. The same title again changes nothing.
+         */
         patch: operations["renameGroup"];
         trace?: never;
     };
@@ -297,10 +333,16 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        /** Add somebody to my group */
+        /**
+         * Add somebody to my group
+         * @description Only its owner may. To add a member again changes nothing.
+         */
         put: operations["addMember"];
         post?: never;
-        /** Take somebody out of my group, or leave one by my own name */
+        /**
+         * Take somebody out of my group, or leave one by my own name
+         * @description Only its owner may take out others; anybody may leave. When the owner leaves, the oldest member inherits.
+         */
         delete: operations["removeMember"];
         options?: never;
         head?: never;
@@ -315,10 +357,16 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        /** Block somebody in our direct conversation */
+        /**
+         * Block somebody in our direct conversation
+         * @description Neither of the two can send to the other from now on, nor sees the other’s presence, typing or receipts. To block again changes nothing.
+         */
         put: operations["blockUser"];
         post?: never;
-        /** End a block */
+        /**
+         * End a block
+         * @description Where there is no block, nothing changes.
+         */
         delete: operations["unblockUser"];
         options?: never;
         head?: never;
@@ -332,7 +380,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Whom I block */
+        /**
+         * Whom I block
+         * @description The latest first.
+         */
         get: operations["listBlocks"];
         put?: never;
         post?: never;
@@ -389,7 +440,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Whether the process answers */
+        /**
+         * Whether the process answers
+         * @description Looks at nothing else.
+         */
         get: operations["getLive"];
         put?: never;
         post?: never;
@@ -406,8 +460,28 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Whether messages can be stored and read */
+        /**
+         * Whether messages can be stored and read
+         * @description Reads from the database, and writes what changes nothing.
+         */
         get: operations["getReady"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Counters of this process, as Prometheus reads them */
+        get: operations["getMetrics"];
         put?: never;
         post?: never;
         delete?: never;
@@ -423,7 +497,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The HTTP API, as OpenAPI 3.1 */
+        /**
+         * The HTTP API, as OpenAPI 3.1
+         * @description This document.
+         */
         get: operations["getOpenApi"];
         put?: never;
         post?: never;
@@ -1064,7 +1141,7 @@ export interface operations {
                     "application/json": components["schemas"]["Session"];
                 };
             };
-            /** @description `INVALID_JSON`: Not valid JSON. `VALIDATION_FAILED`: Something in the request is not allowed. */
+            /** @description `VALIDATION_FAILED`: Something in the request is not allowed. `INVALID_JSON`: Not valid JSON. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1078,15 +1155,6 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
-            408: {
-                headers: {
                     [name: string]: unknown;
                 };
                 content: {
@@ -1162,7 +1230,7 @@ export interface operations {
                     "application/json": components["schemas"]["Session"];
                 };
             };
-            /** @description `VALIDATION_FAILED`: Something in the request is not allowed. */
+            /** @description `VALIDATION_FAILED`: Something in the request is not allowed. `INVALID_JSON`: Not valid JSON. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1176,6 +1244,24 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `PAYLOAD_TOO_LARGE`: Too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `UNSUPPORTED_MEDIA_TYPE`: The body must be application/json. */
+            415: {
+                headers: {
                     [name: string]: unknown;
                 };
                 content: {
@@ -1191,7 +1277,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
+            /** @description `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
             503: {
                 headers: {
                     /** @description Seconds after which it may be tried again. */
@@ -1207,6 +1293,7 @@ export interface operations {
     logout: {
         parameters: {
             query: {
+                /** @description All my tokens, not only this one. */
                 everywhere: boolean;
             };
             header?: never;
@@ -1222,7 +1309,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `VALIDATION_FAILED`: Something in the request is not allowed. */
+            /** @description `VALIDATION_FAILED`: Something in the request is not allowed. `INVALID_JSON`: Not valid JSON. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1236,6 +1323,24 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `PAYLOAD_TOO_LARGE`: Too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `UNSUPPORTED_MEDIA_TYPE`: The body must be application/json. */
+            415: {
+                headers: {
                     [name: string]: unknown;
                 };
                 content: {
@@ -1282,15 +1387,6 @@ export interface operations {
                     "application/json": components["schemas"]["Me"];
                 };
             };
-            /** @description `VALIDATION_FAILED`: Something in the request is not allowed. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             /** @description `UNAUTHORIZED`: A valid token is needed. */
             401: {
                 headers: {
@@ -1311,7 +1407,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
+            /** @description `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
             503: {
                 headers: {
                     /** @description Seconds after which it may be tried again. */
@@ -1344,7 +1440,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `INVALID_JSON`: Not valid JSON. `VALIDATION_FAILED`: Something in the request is not allowed. */
+            /** @description `VALIDATION_FAILED`: Something in the request is not allowed. `INVALID_JSON`: Not valid JSON. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1358,15 +1454,6 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
-            408: {
-                headers: {
                     [name: string]: unknown;
                 };
                 content: {
@@ -1427,7 +1514,9 @@ export interface operations {
     findUsers: {
         parameters: {
             query: {
+                /** @description How the name begins, compared without case. */
                 prefix: string;
+                /** @description How many at most. */
                 limit: number;
             };
             header?: never;
@@ -1474,7 +1563,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
+            /** @description `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
             503: {
                 headers: {
                     /** @description Seconds after which it may be tried again. */
@@ -1514,7 +1603,7 @@ export interface operations {
                     "application/json": components["schemas"]["SentMessage"];
                 };
             };
-            /** @description `INVALID_JSON`: Not valid JSON. `VALIDATION_FAILED`: Something in the request is not allowed. */
+            /** @description `VALIDATION_FAILED`: Something in the request is not allowed. `INVALID_JSON`: Not valid JSON. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1545,15 +1634,6 @@ export interface operations {
             };
             /** @description `USER_NOT_FOUND`: No such user. `CONVERSATION_NOT_FOUND`: No such conversation. `MESSAGE_NOT_FOUND`: No such message. */
             404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
-            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1624,8 +1704,11 @@ export interface operations {
     getHistory: {
         parameters: {
             query: {
+                /** @description How many at most. */
                 limit: number;
+                /** @description A message id: the newest messages below it. */
                 before?: number;
+                /** @description A message id: the oldest messages past it. Not together with `before`. */
                 after?: number;
             };
             header?: never;
@@ -1686,7 +1769,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
+            /** @description `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
             503: {
                 headers: {
                     /** @description Seconds after which it may be tried again. */
@@ -1704,6 +1787,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The id of the message. */
                 id: number;
             };
             cookie?: never;
@@ -1719,7 +1803,7 @@ export interface operations {
                     "application/json": components["schemas"]["Message"];
                 };
             };
-            /** @description `VALIDATION_FAILED`: Something in the request is not allowed. */
+            /** @description `VALIDATION_FAILED`: Something in the request is not allowed. `INVALID_JSON`: Not valid JSON. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1757,6 +1841,24 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `PAYLOAD_TOO_LARGE`: Too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `UNSUPPORTED_MEDIA_TYPE`: The body must be application/json. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `INTERNAL`: Something went wrong here. */
             500: {
                 headers: {
@@ -1784,6 +1886,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The id of the message. */
                 id: number;
             };
             cookie?: never;
@@ -1803,7 +1906,7 @@ export interface operations {
                     "application/json": components["schemas"]["Message"];
                 };
             };
-            /** @description `INVALID_JSON`: Not valid JSON. `VALIDATION_FAILED`: Something in the request is not allowed. */
+            /** @description `VALIDATION_FAILED`: Something in the request is not allowed. `INVALID_JSON`: Not valid JSON. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1834,15 +1937,6 @@ export interface operations {
             };
             /** @description `MESSAGE_NOT_FOUND`: No such message. */
             404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
-            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1913,7 +2007,9 @@ export interface operations {
     listConversations: {
         parameters: {
             query: {
+                /** @description How many at most. */
                 limit: number;
+                /** @description The `before` of the last page. */
                 before?: number;
             };
             header?: never;
@@ -1960,7 +2056,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
+            /** @description `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
             503: {
                 headers: {
                     /** @description Seconds after which it may be tried again. */
@@ -1978,6 +2074,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The id of the conversation. */
                 id: number;
             };
             cookie?: never;
@@ -2031,7 +2128,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
+            /** @description `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
             503: {
                 headers: {
                     /** @description Seconds after which it may be tried again. */
@@ -2047,12 +2144,16 @@ export interface operations {
     listMessages: {
         parameters: {
             query: {
+                /** @description How many at most. */
                 limit: number;
+                /** @description A message id: the newest messages below it. */
                 before?: number;
+                /** @description A message id: the oldest messages past it. Not together with `before`. */
                 after?: number;
             };
             header?: never;
             path: {
+                /** @description The id of the conversation. */
                 id: number;
             };
             cookie?: never;
@@ -2108,7 +2209,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
+            /** @description `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
             503: {
                 headers: {
                     /** @description Seconds after which it may be tried again. */
@@ -2126,6 +2227,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The id of the conversation. */
                 id: number;
             };
             cookie?: never;
@@ -2179,7 +2281,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
+            /** @description `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
             503: {
                 headers: {
                     /** @description Seconds after which it may be tried again. */
@@ -2197,6 +2299,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The id of the conversation. */
                 id: number;
             };
             cookie?: never;
@@ -2216,7 +2319,7 @@ export interface operations {
                     "application/json": components["schemas"]["Receipt"];
                 };
             };
-            /** @description `INVALID_JSON`: Not valid JSON. `VALIDATION_FAILED`: Something in the request is not allowed. */
+            /** @description `VALIDATION_FAILED`: Something in the request is not allowed. `INVALID_JSON`: Not valid JSON. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2247,15 +2350,6 @@ export interface operations {
             };
             /** @description `CONVERSATION_NOT_FOUND`: No such conversation. */
             404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
-            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2325,7 +2419,7 @@ export interface operations {
                     "application/json": components["schemas"]["Conversation"];
                 };
             };
-            /** @description `INVALID_JSON`: Not valid JSON. `VALIDATION_FAILED`: Something in the request is not allowed. */
+            /** @description `VALIDATION_FAILED`: Something in the request is not allowed. `INVALID_JSON`: Not valid JSON. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2356,15 +2450,6 @@ export interface operations {
             };
             /** @description `USER_NOT_FOUND`: No such user. */
             404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
-            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2417,6 +2502,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The id of the group. */
                 id: number;
             };
             cookie?: never;
@@ -2436,7 +2522,7 @@ export interface operations {
                     "application/json": components["schemas"]["Conversation"];
                 };
             };
-            /** @description `INVALID_JSON`: Not valid JSON. `VALIDATION_FAILED`: Something in the request is not allowed. */
+            /** @description `VALIDATION_FAILED`: Something in the request is not allowed. `INVALID_JSON`: Not valid JSON. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2467,15 +2553,6 @@ export interface operations {
             };
             /** @description `CONVERSATION_NOT_FOUND`: No such conversation. */
             404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
-            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2528,6 +2605,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The id of the group. */
                 id: number;
                 /** @description 1 to 64 letters, digits, `.`, `_` or `-`; compared without case. */
                 username: string;
@@ -2545,7 +2623,7 @@ export interface operations {
                     "application/json": components["schemas"]["Conversation"];
                 };
             };
-            /** @description `VALIDATION_FAILED`: Something in the request is not allowed. */
+            /** @description `VALIDATION_FAILED`: Something in the request is not allowed. `INVALID_JSON`: Not valid JSON. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2592,6 +2670,24 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `PAYLOAD_TOO_LARGE`: Too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `UNSUPPORTED_MEDIA_TYPE`: The body must be application/json. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `INTERNAL`: Something went wrong here. */
             500: {
                 headers: {
@@ -2619,6 +2715,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The id of the group. */
                 id: number;
                 /** @description 1 to 64 letters, digits, `.`, `_` or `-`; compared without case. */
                 username: string;
@@ -2634,7 +2731,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `VALIDATION_FAILED`: Something in the request is not allowed. */
+            /** @description `VALIDATION_FAILED`: Something in the request is not allowed. `INVALID_JSON`: Not valid JSON. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2665,6 +2762,24 @@ export interface operations {
             };
             /** @description `CONVERSATION_NOT_FOUND`: No such conversation. `USER_NOT_FOUND`: No such user. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `PAYLOAD_TOO_LARGE`: Too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `UNSUPPORTED_MEDIA_TYPE`: The body must be application/json. */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2715,7 +2830,7 @@ export interface operations {
                     "application/json": components["schemas"]["Block"];
                 };
             };
-            /** @description `VALIDATION_FAILED`: Something in the request is not allowed. */
+            /** @description `VALIDATION_FAILED`: Something in the request is not allowed. `INVALID_JSON`: Not valid JSON. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2737,6 +2852,24 @@ export interface operations {
             };
             /** @description `USER_NOT_FOUND`: No such user. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `PAYLOAD_TOO_LARGE`: Too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `UNSUPPORTED_MEDIA_TYPE`: The body must be application/json. */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2785,7 +2918,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `VALIDATION_FAILED`: Something in the request is not allowed. */
+            /** @description `VALIDATION_FAILED`: Something in the request is not allowed. `INVALID_JSON`: Not valid JSON. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2807,6 +2940,24 @@ export interface operations {
             };
             /** @description `USER_NOT_FOUND`: No such user. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `PAYLOAD_TOO_LARGE`: Too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `UNSUPPORTED_MEDIA_TYPE`: The body must be application/json. */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2854,15 +3005,6 @@ export interface operations {
                     "application/json": components["schemas"]["BlockList"];
                 };
             };
-            /** @description `VALIDATION_FAILED`: Something in the request is not allowed. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             /** @description `UNAUTHORIZED`: A valid token is needed. */
             401: {
                 headers: {
@@ -2883,7 +3025,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
+            /** @description `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
             503: {
                 headers: {
                     /** @description Seconds after which it may be tried again. */
@@ -2901,8 +3043,9 @@ export interface operations {
             query: {
                 /** @description The last cursor that was seen. */
                 cursor?: string;
+                /** @description How many at most. */
                 limit: number;
-                /** @description Seconds. */
+                /** @description Seconds to wait where nothing has happened yet. */
                 wait: number;
             };
             header?: never;
@@ -2958,7 +3101,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
+            /** @description `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
             503: {
                 headers: {
                     /** @description Seconds after which it may be tried again. */
@@ -3068,6 +3211,17 @@ export interface operations {
                     "application/json": components["schemas"]["Health"];
                 };
             };
+            /** @description `SHUTTING_DOWN`: The server is stopping. */
+            503: {
+                headers: {
+                    /** @description Seconds after which it may be tried again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     getReady: {
@@ -3088,7 +3242,16 @@ export interface operations {
                     "application/json": components["schemas"]["Health"];
                 };
             };
-            /** @description `STORAGE_UNAVAILABLE`: The database can not be written or read. `OVERLOADED`: Too busy. `SHUTTING_DOWN`: The server is stopping. */
+            /** @description `INTERNAL`: Something went wrong here. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
             503: {
                 headers: {
                     /** @description Seconds after which it may be tried again. */
@@ -3097,6 +3260,26 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getMetrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Text. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
                 };
             };
         };
@@ -3117,6 +3300,17 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Document"];
+                };
+            };
+            /** @description `SHUTTING_DOWN`: The server is stopping. */
+            503: {
+                headers: {
+                    /** @description Seconds after which it may be tried again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
