@@ -1,0 +1,59 @@
+import { unwrap } from '@messenger/client';
+/** Whom there is to talk to, with whom one will not, and who oneself is. */
+export class People {
+    #api;
+    #store;
+    #work;
+    constructor(api, store, work) {
+        this.#api = api;
+        this.#store = store;
+        this.#work = work;
+    }
+    async findPeople(prefix) {
+        const found = await this.#work.attempt(() => unwrap(this.#api.GET('/users', { params: { query: { prefix, limit: 20 } } })));
+        return found?.users ?? [];
+    }
+    async loadMembers(id) {
+        const found = await this.#work.attempt(() => unwrap(this.#api.GET('/conversations/{id}/members', { params: { path: { id } } })));
+        if (found)
+            this.#store.members.set(id, found.members);
+        this.#store.changed();
+        return this.#store.members.get(id) ?? [];
+    }
+    async createGroup(title, members) {
+        const group = await unwrap(this.#api.POST('/groups', { body: { title, members } }));
+        this.#store.putConversation(group);
+        location.hash = `group/${group.id}`;
+    }
+    async renameGroup(id, title) {
+        this.#store.putConversation(await unwrap(this.#api.PATCH('/groups/{id}', { params: { path: { id } }, body: { title } })));
+    }
+    async addMember(id, username) {
+        const path = { id, username };
+        this.#store.putConversation(await unwrap(this.#api.PUT('/groups/{id}/members/{username}', { params: { path } })));
+        await this.loadMembers(id);
+    }
+    /** Takes somebody out of my group, or me out of any. */
+    async removeMember(id, username) {
+        await unwrap(this.#api.DELETE('/groups/{id}/members/{username}', { params: { path: { id, username } } }));
+        await this.#work.refresh(id);
+    }
+    async block(username) {
+        await unwrap(this.#api.PUT('/blocks/{username}', { params: { path: { username } } }));
+        this.#store.blocked.add(username);
+        this.#store.changed();
+    }
+    async unblock(username) {
+        await unwrap(this.#api.DELETE('/blocks/{username}', { params: { path: { username } } }));
+        this.#store.blocked.delete(username);
+        this.#store.changed();
+    }
+    getMe() {
+        return unwrap(this.#api.GET('/users/me', {}));
+    }
+    async setPassword(password, current_password) {
+        await unwrap(this.#api.PUT('/users/me/password', {
+            body: { password, ...(current_password && { current_password }) },
+        }));
+    }
+}

@@ -1,0 +1,69 @@
+import { drawing, make } from './dom.ts'
+
+type Button = {
+  label: string
+  isPrimary?: boolean
+  isDangerous?: boolean
+  /** What it does; the dialog closes when that is done, and says why where it can't be. */
+  act?: () => unknown
+}
+
+/**
+ * Opens the dialog; the browser keeps the focus in it, closes it with Escape, and gives the focus back.
+ * @returns how to close it, and where to say what went wrong
+ */
+export const openDialog = (title: string, content: Node[], buttons: Button[] = []) => {
+  const dialog = make('dialog', { class: 'dialog', 'aria-labelledby': 'dialog-title' })
+  const error = make('p', { class: 'error', role: 'alert' })
+  const closing = make('button', { type: 'button', class: 'round', 'aria-label': 'Close' }, drawing('close'))
+  const footer = make('footer')
+  const form = make(
+    'form',
+    { method: 'dialog' },
+    make('header', {}, make('h2', { id: 'dialog-title' }, title), closing),
+    make('div', { class: 'content' }, ...content, error),
+    footer,
+  )
+  const close = () => dialog.close()
+  const run = async (act: Button['act']) => {
+    error.textContent = ''
+    try {
+      await act?.()
+      close()
+    } catch (problem) {
+      error.textContent = problem instanceof Error ? problem.message : String(problem)
+    }
+  }
+  for (const { label, isPrimary = false, isDangerous = false, act } of buttons) {
+    const className = isPrimary ? 'primary' : isDangerous ? 'plain is-dangerous' : 'plain'
+    const button = make('button', { type: isPrimary ? 'submit' : 'button', class: className }, label)
+    if (isPrimary) {
+      form.addEventListener('submit', (event) => {
+        event.preventDefault()
+        void run(act)
+      })
+    } else button.addEventListener('click', () => void run(act))
+    footer.append(button)
+  }
+  closing.addEventListener('click', close)
+  dialog.addEventListener('click', (event) => {
+    if (event.target === dialog) close()
+  })
+  dialog.addEventListener('close', () => dialog.remove())
+  dialog.append(form)
+  for (const other of document.querySelectorAll('dialog')) other.close()
+  document.body.append(dialog)
+  dialog.showModal()
+  form.querySelector<HTMLElement>('input')?.focus()
+  return { close, error }
+}
+
+/** A labelled field of a dialog. */
+export const fieldOf = (
+  id: string,
+  label: string,
+  attributes: Record<string, string | number | boolean> = {},
+) => {
+  const input = make('input', { id, autocomplete: 'off', ...attributes })
+  return { input, row: make('div', {}, make('label', { for: id }, label), input) }
+}

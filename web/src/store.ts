@@ -1,0 +1,274 @@
+import type { Conversation, Member, Message, User } from '@messenger/client'
+
+/** Where one is: a conversation with somebody, which may not have begun yet, or a group. */
+export type Place = { peer: string } | { group: number }
+
+/** A message on its way: it has no id before the server has it. */
+export type Waiting = {
+  client_id: string
+  place: Place
+  content: string
+  reply_to?: number | undefined
+  timestamp: string
+  /** Why the server will not have it. */
+  problem?: string
+}
+
+export type Thread = {
+  /** By id, without holes: all from the oldest that was loaded to the newest. */
+  messages: Message[]
+  hasOlder: boolean
+  isLoaded: boolean
+  loading: Promise<void> | undefined
+}
+
+export type Presence = { online: boolean; last_seen?: string | undefined }
+export type Marks = { username: string; delivered_up_to: number; read_up_to: number }
+
+/** Milliseconds after which somebody who was typing no longer is. */
+const TYPING_MS = 5000
+
+/** What this tab knows. It changes by the methods below only, and tells its listeners once a turn. */
+export class Store {
+  me: User
+  isConnected = false
+  place: Place | undefined
+  /** Where the older conversations begin. */
+  before: number | undefined
+  readonly conversations = new Map<number, Conversation>()
+  readonly threads = new Map<number, Thread>()
+  readonly members = new Map<number, Member[]>()
+  readonly presence = new Map<string, Presence>()
+  readonly blocked = new Set<string>()
+  readonly #waiting = new Map<string, Waiting>()
+  readonly #typing = new Map<number, Map<string, ReturnType<typeof setTimeout>>>()
+  readonly #listeners = new Set<() => void>()
+  #isDirty = false
+
+  constructor(me: User) {
+    this.me = me
+  }
+
+  subscribe(listener: () => void) {
+    this.#listeners.add(listener)
+  }
+
+  /** Tells the listeners that something changed, when this turn is over. */
+  changed() {
+    if (this.#isDirty) return
+    this.#isDirty = true
+    queueMicrotask(() => {
+      this.#isDirty = false
+      for (const listener of this.#listeners) listener()
+    })
+  }
+
+  /** Forgets what only holds together with the stream of before. */
+  forget() {
+    this.conversations.clear()
+    this.threads.clear()
+    this.members.clear()
+    this.before = undefined
+    this.changed()
+  }
+
+  at(place: Place | undefined): Conversation | undefined {
+    if (!place) return undefined
+    if ('group' in place) return this.conversations.get(place.group)
+    const name = place.peer.toLowerCase()
+    for (const conversation of this.conversations.values()) {
+      if (conversation.kind === 'direct' && conversation.peer?.toLowerCase() === name) return conversation
+    }
+    return undefined
+  }
+
+  get current() {
+    return this.at(this.place)
+  }
+
+  /** The conversations, the one with the newest message first. */
+  get sorted(): Conversation[] {
+    return [...this.conversations.values()].toSorted((a, b) => rank(b) - rank(a))
+  }
+
+  get unread() {
+    return [...this.conversations.values()].reduce((sum, { unread_count }) => sum + unread_count, 0)
+  }
+
+  thread(id: number): Thread {
+    let thread = this.threads.get(id)
+    if (!thread) {
+      thread = { messages: [], hasOlder: true, isLoaded: false, loading: undefined }
+      this.threads.set(id, thread)
+    }
+    return thread
+  }
+
+  /** Takes a conversation as the server has it now. */
+  putConversation(conversation: Conversation) {
+    this.conversations.set(conversation.id, conversation)
+    this.changed()
+  }
+
+  /** A conversation begins with its first message: it is shown at once, and filled when the server says more of it. */
+  begin({ conversation_id: id, sender, receiver }: Message) {
+    if (receiver === undefined) return
+    const peer = sender === this.me.username ? receiver : sender
+    const none = { unread_count: 0, delivered_up_to: 0, read_up_to: 0 }
+    this.putConversation({ id, kind: 'direct', peer, member_count: 2, ...none })
+    if (samePlace(this.place, { peer })) this.thread(id)
+  }
+
+  /** Takes a page of a thread: what an event has shown of a message is never older than the page. */
+  putPage(id: number, page: readonly Message[], hasOlder: boolean) {
+    const thread = this.thread(id)
+    const known = new Set(thread.messages.map((message) => message.id))
+    const all = [...page.filter((message) => !known.has(message.id)), ...thread.messages]
+    const floor = hasOlder ? (page[0]?.id ?? 0) : 0
+    thread.messages = all.filter((message) => message.id >= floor).toSorted((a, b) => a.id - b.id)
+    thread.hasOlder = hasOlder
+    thread.isLoaded = true
+    this.changed()
+  }
+
+  /** @returns whether it is the newest of a conversation that is known here */
+  putMessage(message: Message): boolean {
+    const { conversation_id: id } = message
+    if (message.client_id !== undefined) this.#waiting.delete(message.client_id)
+    const thread = this.threads.get(id)
+    const oldest = thread?.messages[0]?.id ?? 0
+    if (thread && (message.id >= oldest || !thread.isLoaded || thread.loading))
+      replace(thread.messages, message)
+    this.#stopTyping(id, message.sender)
+    this.changed()
+    const conversation = this.conversations.get(id)
+    if (!conversation || message.id < newest(conversation)) return false
+    const isNew = message.id > newest(conversation)
+    const counts = isNew && message.sender_id !== this.me.id && message.id > conversation.read_up_to
+    this.conversations.set(id, {
+      ...conversation,
+      last_message: message,
+      unread_count: Math.min(conversation.unread_count + (counts ? 1 : 0), 1000),
+    })
+    return true
+  }
+
+  /** @returns whether my unread messages must be counted anew */
+  putMarks(conversation_id: number, { username, delivered_up_to, read_up_to }: Marks): boolean {
+    const conversation = this.conversations.get(conversation_id)
+    const member = this.members.get(conversation_id)?.find((one) => one.username === username)
+    if (member) {
+      member.delivered_up_to = Math.max(member.delivered_up_to, delivered_up_to)
+      member.read_up_to = Math.max(member.read_up_to, read_up_to)
+    }
+    this.changed()
+    if (!conversation) return false
+    if (username !== this.me.username) {
+      if (conversation.kind === 'direct') {
+        conversation.peer_delivered_up_to = Math.max(conversation.peer_delivered_up_to ?? 0, delivered_up_to)
+        conversation.peer_read_up_to = Math.max(conversation.peer_read_up_to ?? 0, read_up_to)
+      }
+      return false
+    }
+    const hasMoved = read_up_to > conversation.read_up_to
+    conversation.delivered_up_to = Math.max(conversation.delivered_up_to, delivered_up_to)
+    conversation.read_up_to = Math.max(conversation.read_up_to, read_up_to)
+    if (conversation.read_up_to >= newest(conversation)) conversation.unread_count = 0
+    return hasMoved && conversation.unread_count > 0
+  }
+
+  putWaiting(waiting: Waiting) {
+    this.#waiting.set(waiting.client_id, waiting)
+    this.changed()
+  }
+
+  dropWaiting(client_id: string) {
+    this.#waiting.delete(client_id)
+    this.changed()
+  }
+
+  waitingOf(client_id: string) {
+    return this.#waiting.get(client_id)
+  }
+
+  /** What is on its way to a place, in the order in which it was written. */
+  waitingAt(place: Place): Waiting[] {
+    return [...this.#waiting.values()].filter((waiting) => samePlace(waiting.place, place))
+  }
+
+  typing(id: number): string[] {
+    return [...(this.#typing.get(id)?.keys() ?? [])]
+  }
+
+  startTyping(id: number, username: string) {
+    const people = this.#typing.get(id) ?? new Map()
+    clearTimeout(people.get(username))
+    people.set(
+      username,
+      setTimeout(() => this.#stopTyping(id, username), TYPING_MS),
+    )
+    this.#typing.set(id, people)
+    this.changed()
+  }
+
+  #stopTyping(id: number, username: string) {
+    const people = this.#typing.get(id)
+    clearTimeout(people?.get(username))
+    if (people?.delete(username)) this.changed()
+  }
+}
+
+export type Progress = 'waiting' | 'failed' | 'sent' | 'delivered' | 'read'
+
+/** How far a message of mine has come: with everybody whose marks are known. */
+export const progressOf = (store: Store, conversation: Conversation, id: number): Progress => {
+  const others: { delivered_up_to: number; read_up_to: number }[] =
+    conversation.kind === 'direct'
+      ? [
+          {
+            delivered_up_to: conversation.peer_delivered_up_to ?? 0,
+            read_up_to: conversation.peer_read_up_to ?? 0,
+          },
+        ]
+      : (store.members.get(conversation.id) ?? []).filter(({ user_id }) => user_id !== store.me.id)
+  if (conversation.peer === store.me.username) return 'read'
+  if (others.length === 0) return 'sent'
+  if (others.every(({ read_up_to }) => read_up_to >= id)) return 'read'
+  return others.every(({ delivered_up_to }) => delivered_up_to >= id) ? 'delivered' : 'sent'
+}
+
+/** The place of a conversation. */
+export const placeOf = ({ id, kind, peer }: Pick<Conversation, 'id' | 'kind' | 'peer'>): Place =>
+  kind === 'direct' && peer !== undefined ? { peer } : { group: id }
+
+export const samePlace = (one: Place | undefined, other: Place | undefined) =>
+  one !== undefined && other !== undefined && placeKey(one).toLowerCase() === placeKey(other).toLowerCase()
+
+/** A place as the part of the address after `#`. */
+export const placeKey = (place: Place) =>
+  'peer' in place ? `with/${encodeURIComponent(place.peer)}` : `group/${place.group}`
+
+export const readPlace = (key: string): Place | undefined => {
+  const [, kind, rest = ''] = /^#?(with|group)\/(.+)$/.exec(key) ?? []
+  if (kind === 'group' && /^\d{1,15}$/.test(rest)) return { group: Number(rest) }
+  if (kind !== 'with') return undefined
+  try {
+    return { peer: decodeURIComponent(rest) }
+  } catch {
+    return undefined
+  }
+}
+
+export const titleOf = ({ kind, peer, title }: Conversation) => (kind === 'direct' ? peer : title) ?? ''
+
+const newest = ({ last_message }: Conversation) => last_message?.id ?? 0
+
+/** A group in which nobody has written yet stands first. */
+const rank = ({ last_message }: Conversation) => last_message?.id ?? Number.MAX_SAFE_INTEGER
+
+/** Puts a message in its place by id; what had that id goes. */
+const replace = (messages: Message[], message: Message) => {
+  const index = messages.findLastIndex(({ id }) => id <= message.id)
+  const isThere = messages[index]?.id === message.id
+  messages.splice(isThere ? index : index + 1, isThere ? 1 : 0, message)
+}
