@@ -15,6 +15,7 @@ import { openapi } from '../plugins/openapi.ts'
 import { realtime } from '../plugins/realtime.ts'
 import { requestLog } from '../plugins/request-log.ts'
 import { validation } from '../plugins/validation.ts'
+import { web } from '../plugins/web.ts'
 import { websocket } from '../plugins/websocket.ts'
 import { type Config, listOf } from './config.ts'
 import { maxFrameBytes } from './realtime/socket-server.ts'
@@ -97,6 +98,7 @@ export const buildApp = async (config: Config, options: Pick<FastifyServerOption
   await app.register(metricsRoutes)
   await app.register(documentRoutes)
   await app.register(docs)
+  await app.register(web)
   app.refuseOtherMethods()
 
   await app.ready()
