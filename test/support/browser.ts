@@ -1,0 +1,112 @@
+import { existsSync } from 'node:fs'
+import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
+import type { Test } from 'tap'
+import { temporaryFolder } from './server.ts'
+
+const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium'
+
+/**
+ * Why a test in a browser can't run, or false. In CI it runs, and fails, so that a missing browser is not taken for a
+ * page that works.
+ */
+export const noBrowser =
+  !existsSync(executablePath) &&
+  !process.env.CI &&
+  `there is no Chromium at ${executablePath}: apt-get install chromium, or set CHROMIUM to where it is`
+
+/** Starts a Chromium that talks to nobody but the page's server, until the test ends. */
+export const startBrowser = async (t: Test): Promise<Browser> => {
+  const folder = await temporaryFolder(t)
+  const browser = await chromium.launch({
+    executablePath,
+    env: { ...process.env, HOME: folder, XDG_CONFIG_HOME: folder, XDG_CACHE_HOME: folder },
+    args: [
+      '--headless',
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+    ],
+  })
+  t.teardown(() => browser.close())
+  return browser
+}
+
+/** Milliseconds after which what does not come has not come: less than a test has. */
+const TIMEOUT = 20_000
+
+/** Opens the page in a browser profile of its own. Whatever goes wrong in it fails the test. */
+export const openPage = async (
+  t: Test,
+  browser: Browser,
+  url: string,
+  options: BrowserContextOptions = {},
+) => {
+  const context = await browser.newContext({ locale: 'en-GB', timezoneId: 'UTC', ...options })
+  const page = await context.newPage()
+  page.setDefaultTimeout(TIMEOUT)
+  watch(t, page)
+  await page.goto(url)
+  return pageOf(page)
+}
+
+const watch = (t: Test, page: Page) => {
+  page.on('pageerror', (error) => t.fail(`the page threw: ${error.stack}`))
+  page.on('console', (message) => {
+    // Requests that are refused or cut are told here too; those are the tests' own doing.
+    const isNetwork = message.text().startsWith('Failed to load') || message.text().startsWith('WebSocket')
+    if (message.type() === 'error' && !isNetwork) t.fail(`the page complained: ${message.text()}`)
+  })
+}
+
+/** What one does with the page. */
+export const pageOf = (page: Page) => ({
+  page,
+  context: page.context(),
+  draft: page.getByRole('textbox', { name: 'Message' }),
+  log: page.getByRole('log'),
+  banner: page.getByRole('status'),
+  bubble: (text: string) => page.locator('.message', { hasText: text }),
+  row: (name: string) => page.locator('#conversations .row', { hasText: name }),
+
+  async login(name: string, password?: string) {
+    await page.getByLabel('Name').fill(name)
+    await page.getByRole('button', { name: 'Continue' }).click()
+    if (password !== undefined) {
+      await page.getByLabel('Password').fill(password)
+      await page.getByRole('button', { name: 'Continue' }).click()
+    }
+    await page.locator('#me .state', { hasText: 'online' }).waitFor()
+  },
+
+  /** Finds somebody by name and opens the conversation. */
+  async find(name: string) {
+    await page.getByRole('searchbox').fill(name)
+    await page.locator('.lists').getByRole('link', { name }).first().click()
+    await page.locator('#about', { hasText: name }).waitFor()
+  },
+
+  async write(text: string) {
+    await page.getByRole('textbox', { name: 'Message' }).fill(text)
+    await page.keyboard.press('Enter')
+  },
+
+  /** Chooses from the menu of a message. */
+  async choose(text: string, choice: string) {
+    const message = page.locator('.message', { hasText: text })
+    await message.hover()
+    await message.getByRole('button', { name: 'What to do with this message' }).click()
+    await page.getByRole('menuitem', { name: choice }).click()
+  },
+
+  /** The texts of the messages, in the order in which they are shown. */
+  texts: () => page.locator('.message .text').allTextContents(),
+
+  /** Waits until a message shows how far it has come. */
+  tick: (text: string, word: 'Waiting to be sent' | 'Sent' | 'Delivered' | 'Read') =>
+    page.locator('.message', { hasText: text }).getByRole('img', { name: word, exact: true }).waitFor(),
+})
+export type ChatPage = ReturnType<typeof pageOf>
