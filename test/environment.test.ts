@@ -3,7 +3,7 @@ import t from 'tap'
 import { Environment } from '../schemas/environment.ts'
 import { ConfigError, loadConfig } from '../src/config.ts'
 
-type Property = { default?: unknown; description?: string }
+type Property = { default?: string | number; description?: string }
 const properties = Object.entries(Environment.properties as Record<string, Property>)
 
 t.test('.env.example lists every variable with its default, and no other', async (t) => {

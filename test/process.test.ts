@@ -67,8 +67,8 @@ t.test('killed in the middle of a stream, it has every message that it answered,
       answered.set(content, (await bob.send('alice', content, { client_id })).id)
     }
   }
-  socket.socket.on('message', (data) => {
-    const frame = JSON.parse(String(data))
+  socket.socket.on('message', (data: Buffer) => {
+    const frame = JSON.parse(data.toString())
     if (frame.type !== 'ack') return
     answered.set(frame.message.content, frame.message.id)
     socket.send({ receiver_username: 'bob', ...note(`w${asked.length}`) })

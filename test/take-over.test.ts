@@ -154,7 +154,7 @@ t.test('a database of another program is left alone', async (t) => {
       /no users\(id, username\)/,
     ],
   ] as const) {
-    writeSql(file, `${sql}`)
+    writeSql(file, sql)
     const before = readFileSync(file)
     await t.rejects(openDatabase(`sqlite:${file}`, { maxQueue: 10 }), { kind: 'unusable', message: sentence })
     t.ok(readFileSync(file).equals(before))
