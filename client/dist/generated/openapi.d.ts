@@ -73,7 +73,11 @@ export interface paths {
         get: operations["getMe"];
         put?: never;
         post?: never;
-        delete?: never;
+        /**
+         * Remove my account; its name stays taken, its messages stay
+         * @description Tokens end, sockets close, groups are left. There is no way back.
+         */
+        delete: operations["removeMe"];
         options?: never;
         head?: never;
         patch?: never;
@@ -478,7 +482,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Counters of this process, as Prometheus reads them */
+        /**
+         * Counters of this process, as Prometheus reads them
+         * @description Counters, gauges and histograms, each with a sentence on what it counts.
+         */
         get: operations["getMetrics"];
         put?: never;
         post?: never;
@@ -508,32 +515,79 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/asyncapi.json": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The socket, as AsyncAPI 3
+         * @description Every frame, in both directions.
+         */
+        get: operations["getAsyncApi"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        /** @description Who logs in; the password where the account has one, or the server wants one. */
+        /**
+         * @description Who logs in; the password where the account has one, or the server wants one.
+         * @example {
+         *       "username": "alice"
+         *     }
+         */
         LoginRequest: {
             /** @description 1 to 64 letters, digits, `.`, `_` or `-`; compared without case. */
             username: string;
             /** Format: text */
             password?: string;
         };
-        /** @description One’s own account. */
+        /**
+         * @description One’s own account.
+         * @example {
+         *       "id": 1,
+         *       "username": "alice",
+         *       "has_password": false
+         *     }
+         */
         Me: {
             id: number;
             /** @description As first written. */
             username: string;
             has_password: boolean;
         };
-        /** @description The new password, and the one that the account has, if it has one. */
+        /**
+         * @description The new password, and the one that the account has, if it has one.
+         * @example {
+         *       "password": "a long sentence is a good password"
+         *     }
+         */
         PasswordRequest: {
             /** Format: text */
             password: string;
             /** Format: text */
             current_password?: string;
         };
-        /** @description A token, and whose it is. */
+        /**
+         * @description A token, and whose it is.
+         * @example {
+         *       "token": "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl",
+         *       "expires_at": "2026-11-21T09:00:00.000Z",
+         *       "user": {
+         *         "id": 1,
+         *         "username": "alice"
+         *       }
+         *     }
+         */
         Session: {
             /** @description A JSON Web Token, for `Authorization: Bearer`. */
             token: string;
@@ -544,17 +598,39 @@ export interface components {
             expires_at: string;
             user: components["schemas"]["User"];
         };
-        /** @description A person. */
+        /**
+         * @description A person.
+         * @example {
+         *       "id": 2,
+         *       "username": "bob"
+         *     }
+         */
         User: {
             id: number;
             /** @description As first written. */
             username: string;
         };
-        /** @description People, by name. */
+        /**
+         * @description People, by name.
+         * @example {
+         *       "users": [
+         *         {
+         *           "id": 2,
+         *           "username": "bob"
+         *         }
+         *       ]
+         *     }
+         */
         UserList: {
             users: components["schemas"]["User"][];
         };
-        /** @description Somebody whom I block, and since when. */
+        /**
+         * @description Somebody whom I block, and since when.
+         * @example {
+         *       "username": "bob",
+         *       "blocked_at": "2026-11-20T09:03:00.000Z"
+         *     }
+         */
         Block: {
             /** @description As first written. */
             username: string;
@@ -564,11 +640,74 @@ export interface components {
              */
             blocked_at: string;
         };
-        /** @description Whom I block, the latest first. */
+        /**
+         * @description Whom I block, the latest first.
+         * @example {
+         *       "blocks": [
+         *         {
+         *           "username": "bob",
+         *           "blocked_at": "2026-11-20T09:03:00.000Z"
+         *         }
+         *       ]
+         *     }
+         */
         BlockList: {
             blocks: components["schemas"]["Block"][];
         };
-        /** @description A conversation as I see it: a direct one has `peer` and that one’s marks, a group `title` and my `role`. */
+        /**
+         * @description A conversation as I see it: a direct one has `peer` and that one’s marks, a group `title` and my `role`.
+         * @example {
+         *       "id": 1,
+         *       "kind": "direct",
+         *       "peer": "alice",
+         *       "peer_delivered_up_to": 0,
+         *       "peer_read_up_to": 0,
+         *       "member_count": 2,
+         *       "last_message": {
+         *         "id": 2,
+         *         "conversation_id": 1,
+         *         "sender": "alice",
+         *         "sender_id": 1,
+         *         "content": "Lunch on Friday?",
+         *         "timestamp": "2026-11-20T09:00:00.000Z",
+         *         "receiver": "bob",
+         *         "receiver_id": 2
+         *       },
+         *       "unread_count": 1,
+         *       "delivered_up_to": 0,
+         *       "read_up_to": 0
+         *     }
+         * @example {
+         *       "id": 2,
+         *       "kind": "group",
+         *       "title": "Friday lunch",
+         *       "role": "owner",
+         *       "member_count": 2,
+         *       "unread_count": 0,
+         *       "delivered_up_to": 0,
+         *       "read_up_to": 0
+         *     }
+         * @example {
+         *       "id": 2,
+         *       "kind": "group",
+         *       "title": "Saturday lunch",
+         *       "role": "owner",
+         *       "member_count": 2,
+         *       "unread_count": 0,
+         *       "delivered_up_to": 0,
+         *       "read_up_to": 0
+         *     }
+         * @example {
+         *       "id": 2,
+         *       "kind": "group",
+         *       "title": "Saturday lunch",
+         *       "role": "owner",
+         *       "member_count": 3,
+         *       "unread_count": 0,
+         *       "delivered_up_to": 0,
+         *       "read_up_to": 0
+         *     }
+         */
         Conversation: {
             id: number;
             /** @enum {string} */
@@ -589,7 +728,35 @@ export interface components {
             peer_delivered_up_to?: number;
             peer_read_up_to?: number;
         };
-        /** @description By newest message. */
+        /**
+         * @description By newest message.
+         * @example {
+         *       "conversations": [
+         *         {
+         *           "id": 1,
+         *           "kind": "direct",
+         *           "peer": "alice",
+         *           "peer_delivered_up_to": 0,
+         *           "peer_read_up_to": 0,
+         *           "member_count": 2,
+         *           "last_message": {
+         *             "id": 2,
+         *             "conversation_id": 1,
+         *             "sender": "alice",
+         *             "sender_id": 1,
+         *             "content": "Lunch on Friday?",
+         *             "timestamp": "2026-11-20T09:00:00.000Z",
+         *             "receiver": "bob",
+         *             "receiver_id": 2
+         *           },
+         *           "unread_count": 1,
+         *           "delivered_up_to": 0,
+         *           "read_up_to": 0
+         *         }
+         *       ],
+         *       "cursor": "h2TqYw9k.2"
+         *     }
+         */
         ConversationList: {
             conversations: components["schemas"]["Conversation"][];
             /** @description Where the next page begins; absent on the last one. */
@@ -597,13 +764,30 @@ export interface components {
             /** @description Opaque: where a stream goes on. */
             cursor: string;
         };
-        /** @description A title, and who is in the group beside me. */
+        /**
+         * @description A title, and who is in the group beside me.
+         * @example {
+         *       "title": "Friday lunch",
+         *       "members": [
+         *         "bob"
+         *       ]
+         *     }
+         */
         GroupRequest: {
             /** Format: text */
             title: string;
             members: string[];
         };
-        /** @description One who is in a conversation. */
+        /**
+         * @description One who is in a conversation.
+         * @example {
+         *       "user_id": 1,
+         *       "username": "alice",
+         *       "role": "member",
+         *       "delivered_up_to": 0,
+         *       "read_up_to": 0
+         *     }
+         */
         Member: {
             user_id: number;
             /** @description As first written. */
@@ -613,11 +797,39 @@ export interface components {
             delivered_up_to: number;
             read_up_to: number;
         };
-        /** @description Who is in a conversation, the oldest member first. */
+        /**
+         * @description Who is in a conversation, the oldest member first.
+         * @example {
+         *       "members": [
+         *         {
+         *           "user_id": 1,
+         *           "username": "alice",
+         *           "role": "member",
+         *           "delivered_up_to": 0,
+         *           "read_up_to": 0
+         *         },
+         *         {
+         *           "user_id": 2,
+         *           "username": "bob",
+         *           "role": "member",
+         *           "delivered_up_to": 0,
+         *           "read_up_to": 0
+         *         }
+         *       ]
+         *     }
+         */
         MemberList: {
             members: components["schemas"]["Member"][];
         };
-        /** @description Somebody’s marks in a conversation, as they are now. */
+        /**
+         * @description Somebody’s marks in a conversation, as they are now.
+         * @example {
+         *       "conversation_id": 1,
+         *       "username": "bob",
+         *       "delivered_up_to": 2,
+         *       "read_up_to": 2
+         *     }
+         */
         Receipt: {
             conversation_id: number;
             /** @description As first written. */
@@ -625,19 +837,62 @@ export interface components {
             delivered_up_to: number;
             read_up_to: number;
         };
-        /** @description Message ids up to which all was delivered or read. */
+        /**
+         * @description Message ids up to which all was delivered or read.
+         * @example {
+         *       "read_up_to": 2
+         *     }
+         */
         ReceiptRequest: {
             delivered_up_to?: number;
             read_up_to?: number;
         };
-        /** @description The new title. */
+        /**
+         * @description The new title.
+         * @example {
+         *       "title": "Saturday lunch"
+         *     }
+         */
         RenameRequest: {
             /** Format: text */
             title: string;
         };
         /** @description An OpenAPI or AsyncAPI document, as JSON. */
         Document: Record<string, never>;
-        /** @description Answers a frame. That of a change carries its cursor and stands in order among the other frames. */
+        /**
+         * @description Answers a frame. That of a change carries its cursor and stands in order among the other frames.
+         * @example {
+         *       "type": "ack",
+         *       "id": "a1",
+         *       "cursor": "h2TqYw9k.2",
+         *       "message": {
+         *         "id": 2,
+         *         "conversation_id": 1,
+         *         "sender": "alice",
+         *         "sender_id": 1,
+         *         "content": "Lunch on Friday?",
+         *         "timestamp": "2026-11-20T09:00:00.000Z",
+         *         "receiver": "bob",
+         *         "receiver_id": 2,
+         *         "client_id": "0199f3c2-7a41-7c10-9f2e-51c0a4e3b7d8"
+         *       }
+         *     }
+         * @example {
+         *       "type": "ack",
+         *       "id": "b1",
+         *       "cursor": "h2TqYw9k.3",
+         *       "receipt": {
+         *         "conversation_id": 1,
+         *         "username": "bob",
+         *         "delivered_up_to": 2,
+         *         "read_up_to": 2
+         *       }
+         *     }
+         * @example {
+         *       "type": "ack",
+         *       "id": "a4"
+         *     }
+         */
         AckFrame: {
             /**
              * @description discriminator enum property added by openapi-typescript
@@ -660,7 +915,13 @@ export interface components {
         ClientFrame: components["schemas"]["SendFrame"] | components["schemas"]["EditFrame"] | components["schemas"]["DeleteFrame"] | components["schemas"]["ReceiptFrame"] | components["schemas"]["TypingFrame"] | components["schemas"]["WatchFrame"] | components["schemas"]["AuthFrame"] | components["schemas"]["PingFrame"];
         /** @description What the server sends. */
         ServerFrame: components["schemas"]["HelloFrame"] | components["schemas"]["MessageFrame"] | components["schemas"]["MessageUpdatedFrame"] | components["schemas"]["ReceiptUpdateFrame"] | components["schemas"]["ConversationFrame"] | components["schemas"]["TypingUpdateFrame"] | components["schemas"]["PresenceFrame"] | components["schemas"]["CaughtUpFrame"] | components["schemas"]["AckFrame"] | components["schemas"]["ErrorFrame"] | components["schemas"]["PongFrame"];
-        /** @description Ends a replay. */
+        /**
+         * @description Ends a replay.
+         * @example {
+         *       "type": "caught_up",
+         *       "cursor": "h2TqYw9k.5"
+         *     }
+         */
         CaughtUpFrame: {
             /**
              * @description discriminator enum property added by openapi-typescript
@@ -670,7 +931,18 @@ export interface components {
             /** @description Opaque: where a stream goes on. */
             cursor: string;
         };
-        /** @description A conversation was made or renamed, or somebody came or left. */
+        /**
+         * @description A conversation was made or renamed, or somebody came or left.
+         * @example {
+         *       "type": "conversation",
+         *       "cursor": "h2TqYw9k.1",
+         *       "conversation_id": 1,
+         *       "kind": "direct",
+         *       "peer": "alice",
+         *       "member_count": 2,
+         *       "you": "joined"
+         *     }
+         */
         ConversationFrame: {
             /**
              * @description discriminator enum property added by openapi-typescript
@@ -689,7 +961,28 @@ export interface components {
             /** @enum {string} */
             you: "joined" | "member" | "left";
         };
-        /** @description What was wrong with a frame, as a problem of HTTP. */
+        /**
+         * @description What was wrong with a frame, as a problem of HTTP.
+         * @example {
+         *       "type": "error",
+         *       "id": "a7",
+         *       "retryable": false,
+         *       "problem": {
+         *         "type": "urn:messenger:problem:user-not-found",
+         *         "title": "No such user",
+         *         "status": 404,
+         *         "detail": "Nobody has this name.",
+         *         "code": "USER_NOT_FOUND",
+         *         "errors": [
+         *           {
+         *             "path": "/receiver_username",
+         *             "message": "Nobody has this name."
+         *           }
+         *         ],
+         *         "request_id": "5f1c9a20-1-1"
+         *       }
+         *     }
+         */
         ErrorFrame: {
             /**
              * @description discriminator enum property added by openapi-typescript
@@ -708,7 +1001,25 @@ export interface components {
         };
         /** @description A frame that stands in the stream: it has a cursor, and `/sync` gives the same. */
         Event: components["schemas"]["MessageFrame"] | components["schemas"]["MessageUpdatedFrame"] | components["schemas"]["ReceiptUpdateFrame"] | components["schemas"]["ConversationFrame"];
-        /** @description The first frame; its cursor is where this stream goes on. */
+        /**
+         * @description The first frame; its cursor is where this stream goes on.
+         * @example {
+         *       "type": "hello",
+         *       "user": {
+         *         "id": 2,
+         *         "username": "bob"
+         *       },
+         *       "cursor": "h2TqYw9k.0",
+         *       "heartbeat_ms": 30000,
+         *       "limits": {
+         *         "max_message_length": 4096,
+         *         "max_frame_bytes": 65536,
+         *         "max_metadata_bytes": 1024,
+         *         "frames_per_second": 200,
+         *         "sends_per_minute": 6000
+         *       }
+         *     }
+         */
         HelloFrame: {
             /**
              * @description discriminator enum property added by openapi-typescript
@@ -732,7 +1043,21 @@ export interface components {
             /** @description 0: no limit. */
             sends_per_minute: number;
         };
-        /** @description A new message; without a cursor on a plain socket. */
+        /**
+         * @description A new message; without a cursor on a plain socket.
+         * @example {
+         *       "type": "message",
+         *       "cursor": "h2TqYw9k.2",
+         *       "id": 2,
+         *       "conversation_id": 1,
+         *       "sender": "alice",
+         *       "sender_id": 1,
+         *       "content": "Lunch on Friday?",
+         *       "timestamp": "2026-11-20T09:00:00.000Z",
+         *       "receiver": "bob",
+         *       "receiver_id": 2
+         *     }
+         */
         MessageFrame: {
             /**
              * @description discriminator enum property added by openapi-typescript
@@ -773,7 +1098,22 @@ export interface components {
              */
             deleted_at?: string;
         };
-        /** @description An edited or deleted message, as it is now. */
+        /**
+         * @description An edited or deleted message, as it is now.
+         * @example {
+         *       "type": "message_updated",
+         *       "cursor": "h2TqYw9k.4",
+         *       "id": 2,
+         *       "conversation_id": 1,
+         *       "sender": "alice",
+         *       "sender_id": 1,
+         *       "content": "Lunch on Friday at noon?",
+         *       "timestamp": "2026-11-20T09:00:00.000Z",
+         *       "receiver": "bob",
+         *       "receiver_id": 2,
+         *       "edited_at": "2026-11-20T09:01:00.000Z"
+         *     }
+         */
         MessageUpdatedFrame: {
             /**
              * @description discriminator enum property added by openapi-typescript
@@ -814,7 +1154,13 @@ export interface components {
              */
             deleted_at?: string;
         };
-        /** @description Answers a `ping`. */
+        /**
+         * @description Answers a `ping`.
+         * @example {
+         *       "type": "pong",
+         *       "id": "a6"
+         *     }
+         */
         PongFrame: {
             /**
              * @description discriminator enum property added by openapi-typescript
@@ -827,7 +1173,14 @@ export interface components {
              */
             id?: string;
         };
-        /** @description Whether somebody whom I watch is online; without a cursor. */
+        /**
+         * @description Whether somebody whom I watch is online; without a cursor.
+         * @example {
+         *       "type": "presence",
+         *       "username": "bob",
+         *       "online": true
+         *     }
+         */
         PresenceFrame: {
             /**
              * @description discriminator enum property added by openapi-typescript
@@ -843,7 +1196,17 @@ export interface components {
              */
             last_seen?: string;
         };
-        /** @description Somebody’s marks, mine on other devices too, as they are now. */
+        /**
+         * @description Somebody’s marks, mine on other devices too, as they are now.
+         * @example {
+         *       "type": "receipt",
+         *       "cursor": "h2TqYw9k.3",
+         *       "conversation_id": 1,
+         *       "username": "bob",
+         *       "delivered_up_to": 2,
+         *       "read_up_to": 2
+         *     }
+         */
         ReceiptUpdateFrame: {
             /**
              * @description discriminator enum property added by openapi-typescript
@@ -858,14 +1221,50 @@ export interface components {
             delivered_up_to: number;
             read_up_to: number;
         };
-        /** @description Events in order; the next page begins at `cursor`, and `more` says whether it has any. */
+        /**
+         * @description Events in order; the next page begins at `cursor`, and `more` says whether it has any.
+         * @example {
+         *       "events": [
+         *         {
+         *           "type": "conversation",
+         *           "cursor": "h2TqYw9k.1",
+         *           "conversation_id": 1,
+         *           "kind": "direct",
+         *           "peer": "alice",
+         *           "member_count": 2,
+         *           "you": "joined"
+         *         },
+         *         {
+         *           "type": "message",
+         *           "cursor": "h2TqYw9k.2",
+         *           "id": 2,
+         *           "conversation_id": 1,
+         *           "sender": "alice",
+         *           "sender_id": 1,
+         *           "content": "Lunch on Friday?",
+         *           "timestamp": "2026-11-20T09:00:00.000Z",
+         *           "receiver": "bob",
+         *           "receiver_id": 2
+         *         }
+         *       ],
+         *       "cursor": "h2TqYw9k.2",
+         *       "more": false
+         *     }
+         */
         SyncPage: {
             events: components["schemas"]["Event"][];
             /** @description Opaque: where a stream goes on. */
             cursor: string;
             more: boolean;
         };
-        /** @description Somebody is typing; without a cursor. */
+        /**
+         * @description Somebody is typing; without a cursor.
+         * @example {
+         *       "type": "typing",
+         *       "conversation_id": 1,
+         *       "username": "bob"
+         *     }
+         */
         TypingUpdateFrame: {
             /**
              * @description discriminator enum property added by openapi-typescript
@@ -876,12 +1275,22 @@ export interface components {
             /** @description As first written. */
             username: string;
         };
-        /** @description All is well. */
+        /**
+         * @description All is well.
+         * @example {
+         *       "status": "ok"
+         *     }
+         */
         Health: {
             /** @enum {string} */
             status: "ok";
         };
-        /** @description The new content. */
+        /**
+         * @description The new content.
+         * @example {
+         *       "content": "Lunch on Friday at noon?"
+         *     }
+         */
         EditRequest: {
             /**
              * Format: text
@@ -889,7 +1298,34 @@ export interface components {
              */
             content: string;
         };
-        /** @description `receiver` is absent in a group; `client_id` is shown to its sender only. */
+        /**
+         * @description `receiver` is absent in a group; `client_id` is shown to its sender only.
+         * @example {
+         *       "id": 2,
+         *       "conversation_id": 1,
+         *       "sender": "alice",
+         *       "sender_id": 1,
+         *       "content": "Lunch on Friday at noon?",
+         *       "timestamp": "2026-11-20T09:00:00.000Z",
+         *       "receiver": "bob",
+         *       "receiver_id": 2,
+         *       "client_id": "0199f3c2-7a41-7c10-9f2e-51c0a4e3b7d8",
+         *       "edited_at": "2026-11-20T09:01:00.000Z"
+         *     }
+         * @example {
+         *       "id": 2,
+         *       "conversation_id": 1,
+         *       "sender": "alice",
+         *       "sender_id": 1,
+         *       "content": "",
+         *       "timestamp": "2026-11-20T09:00:00.000Z",
+         *       "receiver": "bob",
+         *       "receiver_id": 2,
+         *       "client_id": "0199f3c2-7a41-7c10-9f2e-51c0a4e3b7d8",
+         *       "edited_at": "2026-11-20T09:01:00.000Z",
+         *       "deleted_at": "2026-11-20T09:02:00.000Z"
+         *     }
+         */
         Message: {
             id: number;
             conversation_id: number;
@@ -923,9 +1359,31 @@ export interface components {
              */
             deleted_at?: string;
         };
-        /** @description Oldest first. */
+        /**
+         * @description Oldest first.
+         * @example [
+         *       {
+         *         "id": 2,
+         *         "conversation_id": 1,
+         *         "sender": "alice",
+         *         "sender_id": 1,
+         *         "content": "Lunch on Friday?",
+         *         "timestamp": "2026-11-20T09:00:00.000Z",
+         *         "receiver": "bob",
+         *         "receiver_id": 2,
+         *         "client_id": "0199f3c2-7a41-7c10-9f2e-51c0a4e3b7d8"
+         *       }
+         *     ]
+         */
         MessageList: components["schemas"]["Message"][];
-        /** @description Either `receiver_username` or `conversation_id`. */
+        /**
+         * @description Either `receiver_username` or `conversation_id`.
+         * @example {
+         *       "receiver_username": "bob",
+         *       "content": "Lunch on Friday?",
+         *       "client_id": "0199f3c2-7a41-7c10-9f2e-51c0a4e3b7d8"
+         *     }
+         */
         SendRequest: {
             /** @description 1 to 64 letters, digits, `.`, `_` or `-`; compared without case. */
             receiver_username?: string;
@@ -943,7 +1401,21 @@ export interface components {
                 [key: string]: unknown;
             };
         };
-        /** @description The message as it is stored. */
+        /**
+         * @description The message as it is stored.
+         * @example {
+         *       "status": "sent",
+         *       "id": 2,
+         *       "conversation_id": 1,
+         *       "sender": "alice",
+         *       "sender_id": 1,
+         *       "content": "Lunch on Friday?",
+         *       "timestamp": "2026-11-20T09:00:00.000Z",
+         *       "receiver": "bob",
+         *       "receiver_id": 2,
+         *       "client_id": "0199f3c2-7a41-7c10-9f2e-51c0a4e3b7d8"
+         *     }
+         */
         SentMessage: {
             /** @enum {string} */
             status: "sent";
@@ -985,7 +1457,23 @@ export interface components {
             path: string;
             message: string;
         };
-        /** @description RFC 9457. */
+        /**
+         * @description RFC 9457.
+         * @example {
+         *       "type": "urn:messenger:problem:user-not-found",
+         *       "title": "No such user",
+         *       "status": 404,
+         *       "detail": "Nobody has this name.",
+         *       "code": "USER_NOT_FOUND",
+         *       "errors": [
+         *         {
+         *           "path": "/username",
+         *           "message": "is nobody’s name"
+         *         }
+         *       ],
+         *       "request_id": "req-7"
+         *     }
+         */
         Problem: {
             /** @description A URI that names the kind of problem. */
             type: string;
@@ -1000,7 +1488,16 @@ export interface components {
             /** @description Opaque: where a stream goes on. */
             cursor?: string;
         };
-        /** @description Either `receiver_username` or `conversation_id`. */
+        /**
+         * @description Either `receiver_username` or `conversation_id`.
+         * @example {
+         *       "type": "send",
+         *       "id": "a1",
+         *       "receiver_username": "bob",
+         *       "content": "Lunch on Friday?",
+         *       "client_id": "0199f3c2-7a41-7c10-9f2e-51c0a4e3b7d8"
+         *     }
+         */
         SendFrame: {
             /** @enum {string} */
             type?: "send";
@@ -1025,7 +1522,15 @@ export interface components {
                 [key: string]: unknown;
             };
         };
-        /** @description Replaces the content of my message. */
+        /**
+         * @description Replaces the content of my message.
+         * @example {
+         *       "type": "edit",
+         *       "id": "a2",
+         *       "message_id": 2,
+         *       "content": "Lunch on Friday at noon?"
+         *     }
+         */
         EditFrame: {
             /** @enum {string} */
             type: "edit";
@@ -1041,7 +1546,14 @@ export interface components {
              */
             content: string;
         };
-        /** @description Empties my message; it keeps its place. */
+        /**
+         * @description Empties my message; it keeps its place.
+         * @example {
+         *       "type": "delete",
+         *       "id": "a3",
+         *       "message_id": 2
+         *     }
+         */
         DeleteFrame: {
             /** @enum {string} */
             type: "delete";
@@ -1052,7 +1564,15 @@ export interface components {
             id?: string;
             message_id: number;
         };
-        /** @description Moves my marks forward. */
+        /**
+         * @description Moves my marks forward.
+         * @example {
+         *       "type": "receipt",
+         *       "id": "b1",
+         *       "conversation_id": 1,
+         *       "read_up_to": 2
+         *     }
+         */
         ReceiptFrame: {
             /** @enum {string} */
             type: "receipt";
@@ -1065,7 +1585,13 @@ export interface components {
             delivered_up_to?: number;
             read_up_to?: number;
         };
-        /** @description I am typing; never stored nor answered, and passed on at most once in 3 s. */
+        /**
+         * @description I am typing; never stored nor answered, and passed on at most once in 3 s.
+         * @example {
+         *       "type": "typing",
+         *       "conversation_id": 1
+         *     }
+         */
         TypingFrame: {
             /** @enum {string} */
             type: "typing";
@@ -1076,7 +1602,16 @@ export interface components {
             id?: string;
             conversation_id: number;
         };
-        /** @description Whose presence I want to see, in place of the last list: people I am in a conversation with. */
+        /**
+         * @description Whose presence I want to see, in place of the last list: people I am in a conversation with.
+         * @example {
+         *       "type": "watch",
+         *       "id": "a4",
+         *       "usernames": [
+         *         "bob"
+         *       ]
+         *     }
+         */
         WatchFrame: {
             /** @enum {string} */
             type: "watch";
@@ -1087,7 +1622,14 @@ export interface components {
             id?: string;
             usernames: string[];
         };
-        /** @description A fresh token of the same user, before the one that the socket has ends. */
+        /**
+         * @description A fresh token of the same user, before the one that the socket has ends.
+         * @example {
+         *       "type": "auth",
+         *       "id": "a5",
+         *       "token": "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
+         *     }
+         */
         AuthFrame: {
             /** @enum {string} */
             type: "auth";
@@ -1098,7 +1640,13 @@ export interface components {
             id?: string;
             token: string;
         };
-        /** @description Asks for a `pong`: browsers can’t see the pings of the protocol. */
+        /**
+         * @description Asks for a `pong`: browsers can’t see the pings of the protocol.
+         * @example {
+         *       "type": "ping",
+         *       "id": "a6"
+         *     }
+         */
         PingFrame: {
             /** @enum {string} */
             type: "ping";
@@ -1275,7 +1823,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
+            /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
             503: {
                 headers: {
                     /** @description Seconds after which it may be tried again. */
@@ -1405,7 +1953,83 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
+            /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
+            503: {
+                headers: {
+                    /** @description Seconds after which it may be tried again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removeMe: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `INVALID_JSON`: Not valid JSON. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `UNAUTHORIZED`: A valid token is needed. */
+            401: {
+                headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `PAYLOAD_TOO_LARGE`: Too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `UNSUPPORTED_MEDIA_TYPE`: The body must be application/json. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `INTERNAL`: Something went wrong here. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
             503: {
                 headers: {
                     /** @description Seconds after which it may be tried again. */
@@ -1561,7 +2185,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
+            /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
             503: {
                 headers: {
                     /** @description Seconds after which it may be tried again. */
@@ -1711,7 +2335,10 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description 1 to 64 letters, digits, `.`, `_` or `-`; compared without case. */
+                /**
+                 * @description 1 to 64 letters, digits, `.`, `_` or `-`; compared without case.
+                 * @example bob
+                 */
                 username: string;
             };
             cookie?: never;
@@ -1767,7 +2394,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
+            /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
             503: {
                 headers: {
                     /** @description Seconds after which it may be tried again. */
@@ -1785,7 +2412,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The id of the message. */
+                /**
+                 * @description The id of the message.
+                 * @example 2
+                 */
                 id: number;
             };
             cookie?: never;
@@ -1884,7 +2514,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The id of the message. */
+                /**
+                 * @description The id of the message.
+                 * @example 2
+                 */
                 id: number;
             };
             cookie?: never;
@@ -2054,7 +2687,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
+            /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
             503: {
                 headers: {
                     /** @description Seconds after which it may be tried again. */
@@ -2072,7 +2705,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The id of the conversation. */
+                /**
+                 * @description The id of the conversation.
+                 * @example 1
+                 */
                 id: number;
             };
             cookie?: never;
@@ -2126,7 +2762,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
+            /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
             503: {
                 headers: {
                     /** @description Seconds after which it may be tried again. */
@@ -2151,7 +2787,10 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description The id of the conversation. */
+                /**
+                 * @description The id of the conversation.
+                 * @example 1
+                 */
                 id: number;
             };
             cookie?: never;
@@ -2207,7 +2846,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
+            /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
             503: {
                 headers: {
                     /** @description Seconds after which it may be tried again. */
@@ -2225,7 +2864,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The id of the conversation. */
+                /**
+                 * @description The id of the conversation.
+                 * @example 1
+                 */
                 id: number;
             };
             cookie?: never;
@@ -2279,7 +2921,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
+            /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
             503: {
                 headers: {
                     /** @description Seconds after which it may be tried again. */
@@ -2297,7 +2939,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The id of the conversation. */
+                /**
+                 * @description The id of the conversation.
+                 * @example 1
+                 */
                 id: number;
             };
             cookie?: never;
@@ -2500,7 +3145,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The id of the group. */
+                /**
+                 * @description The id of the group.
+                 * @example 2
+                 */
                 id: number;
             };
             cookie?: never;
@@ -2603,9 +3251,15 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The id of the group. */
+                /**
+                 * @description The id of the group.
+                 * @example 2
+                 */
                 id: number;
-                /** @description 1 to 64 letters, digits, `.`, `_` or `-`; compared without case. */
+                /**
+                 * @description 1 to 64 letters, digits, `.`, `_` or `-`; compared without case.
+                 * @example bob
+                 */
                 username: string;
             };
             cookie?: never;
@@ -2713,9 +3367,15 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The id of the group. */
+                /**
+                 * @description The id of the group.
+                 * @example 2
+                 */
                 id: number;
-                /** @description 1 to 64 letters, digits, `.`, `_` or `-`; compared without case. */
+                /**
+                 * @description 1 to 64 letters, digits, `.`, `_` or `-`; compared without case.
+                 * @example bob
+                 */
                 username: string;
             };
             cookie?: never;
@@ -2812,7 +3472,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description 1 to 64 letters, digits, `.`, `_` or `-`; compared without case. */
+                /**
+                 * @description 1 to 64 letters, digits, `.`, `_` or `-`; compared without case.
+                 * @example bob
+                 */
                 username: string;
             };
             cookie?: never;
@@ -2902,7 +3565,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description 1 to 64 letters, digits, `.`, `_` or `-`; compared without case. */
+                /**
+                 * @description 1 to 64 letters, digits, `.`, `_` or `-`; compared without case.
+                 * @example bob
+                 */
                 username: string;
             };
             cookie?: never;
@@ -3023,7 +3689,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
+            /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
             503: {
                 headers: {
                     /** @description Seconds after which it may be tried again. */
@@ -3099,7 +3765,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
+            /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
             503: {
                 headers: {
                     /** @description Seconds after which it may be tried again. */
@@ -3178,7 +3844,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
+            /** @description `OVERLOADED`: Too busy. `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
             503: {
                 headers: {
                     /** @description Seconds after which it may be tried again. */
@@ -3280,6 +3946,17 @@ export interface operations {
                     "text/plain": string;
                 };
             };
+            /** @description `SHUTTING_DOWN`: The server is stopping. */
+            503: {
+                headers: {
+                    /** @description Seconds after which it may be tried again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     getOpenApi: {
@@ -3300,7 +3977,38 @@ export interface operations {
                     "application/json": components["schemas"]["Document"];
                 };
             };
-            /** @description `SHUTTING_DOWN`: The server is stopping. */
+            /** @description `OVERLOADED`: Too busy. `SHUTTING_DOWN`: The server is stopping. */
+            503: {
+                headers: {
+                    /** @description Seconds after which it may be tried again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getAsyncApi: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description An OpenAPI or AsyncAPI document, as JSON. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Document"];
+                };
+            };
+            /** @description `OVERLOADED`: Too busy. `SHUTTING_DOWN`: The server is stopping. */
             503: {
                 headers: {
                     /** @description Seconds after which it may be tried again. */
