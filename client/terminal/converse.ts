@@ -109,7 +109,9 @@ export const converse = async (messenger: Messenger, to: string | undefined): Pr
   messenger.on('conversation', (conversation) => {
     names.set(conversation.conversation_id, nameOf({ ...conversation, id: conversation.conversation_id }))
   })
-  messenger.on('reset', () => list().catch(failed('not loaded')))
+  messenger.on('reset', () => {
+    list().catch(failed('not loaded'))
+  })
   messenger.on('state', ({ state, error }) => {
     if (state === 'stopped') failed('stopped')(error as Error)
   })
