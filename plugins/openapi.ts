@@ -1,4 +1,5 @@
 import swagger from '@fastify/swagger'
+import type { FastifySchema } from 'fastify'
 import plugin from 'fastify-plugin'
 import { addExamples, apiInfo, apiServers, apiTags, bearerScheme } from '../schemas/document.ts'
 
@@ -14,7 +15,7 @@ export const openapi = plugin(
         components: { securitySchemes: { bearerToken: bearerScheme } },
       },
       transform: ({ schema, url, route }) => ({
-        schema: { ...schema, hide: schema?.hide ?? route.config?.isInternal },
+        schema: { ...withOptionalDefaults(schema), hide: schema?.hide ?? route.config?.isInternal },
         url,
       }),
       transformObject: (made) => {
@@ -30,3 +31,13 @@ export const openapi = plugin(
   },
   { name: 'openapi', dependencies: ['validation'] },
 )
+
+type Query = { properties: Record<string, object>; required: string[] }
+
+/** A schema requires what has a default, since a handler always has it: to those who call it is optional. */
+const withOptionalDefaults = (schema: FastifySchema): FastifySchema => {
+  const query = schema?.querystring as Query | undefined
+  if (!query?.required) return schema
+  const required = query.required.filter((name) => !('default' in (query.properties[name] as object)))
+  return { ...schema, querystring: { ...query, required } }
+}

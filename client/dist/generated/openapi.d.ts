@@ -1838,9 +1838,9 @@ export interface operations {
     };
     logout: {
         parameters: {
-            query: {
+            query?: {
                 /** @description All my tokens, not only this one. */
-                everywhere: boolean;
+                everywhere?: boolean;
             };
             header?: never;
             path?: never;
@@ -2135,11 +2135,11 @@ export interface operations {
     };
     findUsers: {
         parameters: {
-            query: {
+            query?: {
                 /** @description How the name begins, compared without case. */
-                prefix: string;
+                prefix?: string;
                 /** @description How many at most. */
-                limit: number;
+                limit?: number;
             };
             header?: never;
             path?: never;
@@ -2325,9 +2325,9 @@ export interface operations {
     };
     getHistory: {
         parameters: {
-            query: {
+            query?: {
                 /** @description How many at most. */
-                limit: number;
+                limit?: number;
                 /** @description A message id: the newest messages below it. */
                 before?: number;
                 /** @description A message id: the oldest messages past it. Not together with `before`. */
@@ -2637,9 +2637,9 @@ export interface operations {
     };
     listConversations: {
         parameters: {
-            query: {
+            query?: {
                 /** @description How many at most. */
-                limit: number;
+                limit?: number;
                 /** @description The `before` of the last page. */
                 before?: number;
             };
@@ -2777,9 +2777,9 @@ export interface operations {
     };
     listMessages: {
         parameters: {
-            query: {
+            query?: {
                 /** @description How many at most. */
-                limit: number;
+                limit?: number;
                 /** @description A message id: the newest messages below it. */
                 before?: number;
                 /** @description A message id: the oldest messages past it. Not together with `before`. */
@@ -3704,13 +3704,13 @@ export interface operations {
     };
     sync: {
         parameters: {
-            query: {
+            query?: {
                 /** @description The last cursor that was seen. */
                 cursor?: string;
                 /** @description How many at most. */
-                limit: number;
+                limit?: number;
                 /** @description Seconds to wait where nothing has happened yet. */
-                wait: number;
+                wait?: number;
             };
             header?: never;
             path?: never;
