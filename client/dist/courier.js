@@ -1,7 +1,7 @@
-import { MessengerError } from './error.js';
-import { Outbox } from './outbox.js';
-import { Pace } from './pace.js';
-import { Requests } from './requests.js';
+import { MessengerError } from "./error.js";
+import { Outbox } from "./outbox.js";
+import { Pace } from "./pace.js";
+import { Requests } from "./requests.js";
 /** Frames under way at a time, in all conversations. */
 const WINDOW = 64;
 /** Seconds after a refusal that says no time. */

@@ -1,5 +1,5 @@
 import createClient, {} from 'openapi-fetch';
-import { MessengerError } from './error.js';
+import { MessengerError } from "./error.js";
 /** @returns the calls; each goes out with the token that there is then. */
 export const createApi = (url, fetch, token) => {
     const api = createClient({ baseUrl: url, fetch });

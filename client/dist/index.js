@@ -1,6 +1,6 @@
-export { newClientId } from './client-id.js';
-export { MessengerError } from './error.js';
-export { closeCodes } from './generated/close-codes.js';
-export { login, unwrap } from './http.js';
-export { Messenger } from './messenger.js';
-export { memoryStorage, webStorage, } from './storage.js';
+export { newClientId } from "./client-id.js";
+export { MessengerError } from "./error.js";
+export { closeCodes } from "./generated/close-codes.js";
+export { login, unwrap } from "./http.js";
+export { Messenger } from "./messenger.js";
+export { memoryStorage, webStorage, } from "./storage.js";

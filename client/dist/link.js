@@ -1,6 +1,6 @@
-import { MessengerError } from './error.js';
-import { closeCodes } from './generated/close-codes.js';
-import { Socket } from './socket.js';
+import { MessengerError } from "./error.js";
+import { closeCodes } from "./generated/close-codes.js";
+import { Socket } from "./socket.js";
 /** Milliseconds after which a connection has been a good one. */
 const STABLE = 10_000;
 /** Stays connected: socket after socket, by the table of close codes, until there is no use in it or `close()`. */

@@ -1,11 +1,11 @@
-import { newClientId } from './client-id.js';
-import { Courier } from './courier.js';
-import { MessengerError } from './error.js';
-import { Feed } from './events.js';
-import { createApi, globalFetch, unwrap } from './http.js';
-import { Link } from './link.js';
-import { SessionKeeper } from './session.js';
-import { memoryStorage } from './storage.js';
+import { newClientId } from "./client-id.js";
+import { Courier } from "./courier.js";
+import { MessengerError } from "./error.js";
+import { Feed } from "./events.js";
+import { createApi, globalFetch, unwrap } from "./http.js";
+import { Link } from "./link.js";
+import { SessionKeeper } from "./session.js";
+import { memoryStorage } from "./storage.js";
 /** Milliseconds between two `typing` of a conversation: more the server does not pass on. */
 const TYPING_PAUSE = 3000;
 /** One user's connection to a server, which comes back by itself. */

@@ -1,4 +1,4 @@
-import { newClientId } from './client-id.js';
+import { newClientId } from "./client-id.js";
 /**
  * Frames that are no messages and want an answer. They may be done twice without harm, so after a lost connection
  * they go again; unlike messages they end with this process.

@@ -1,5 +1,5 @@
-import { MessengerError } from './error.js';
-import { unwrap } from './http.js';
+import { MessengerError } from "./error.js";
+import { unwrap } from "./http.js";
 /** The parts of its life after which a token is renewed, and after which that is tried again. */
 const RENEW_AFTER = 0.75;
 const RETRY_AFTER = 0.05;

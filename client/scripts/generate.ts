@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { readFile, rm, writeFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import openapi, { astToString, type OpenAPI3 } from 'openapi-typescript'
 import { closeCodes } from '../../src/errors.ts'
@@ -32,8 +33,8 @@ const withoutOpenness = (_key: string, value: unknown) => {
 
 /** Compiles the package as a reader's browser gets it. */
 export const build = (outDir: string) => {
-  const tsc = fileURLToPath(new URL('node_modules/.bin/tsc', root))
-  execFileSync(tsc, ['--project', client, '--outDir', outDir], { stdio: 'inherit' })
+  const compiler = createRequire(import.meta.url).resolve('typescript/bin/tsc')
+  execFileSync(process.execPath, [compiler, '--project', client, '--outDir', outDir])
 }
 
 if (import.meta.main) {
