@@ -44,6 +44,7 @@ t.test(
     await writeFile(join(folder, 'package.json'), '{ "type": "module" }')
     const compilerOptions = {
       strict: true,
+      skipLibCheck: true,
       module: 'nodenext',
       target: 'esnext',
       lib: ['esnext', 'dom', 'dom.iterable'],

@@ -152,15 +152,15 @@ export class Link {
   async #recover({ code, wasOpen }: SocketEnd): Promise<void> {
     const { session } = this.#options
     const known = (closeCodes as Partial<Record<number, (typeof closeCodes)[keyof typeof closeCodes]>>)[code]
-    // Browsers don't say why a handshake failed.
-    if (!wasOpen) await session.check()
-    else if (known?.reconnect === 'renew') await session.renew()
+    if (known?.reconnect === 'renew') await session.renew()
     else if (known?.reconnect === 'fix') {
       throw new MessengerError(
         'CLOSED_BY_SERVER',
         `The server closed with ${code}, ${known.name}: ${known.why}.`,
       )
     }
+    // Browsers don't say why a handshake failed.
+    if (!known && !wasOpen) await session.check()
   }
 
   #pause(ms: number): Promise<void> {

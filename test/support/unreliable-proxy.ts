@@ -23,8 +23,14 @@ export const startProxy = async (t: Test, target: string, random: () => number, 
   const sockets = new Set<Socket>()
   const happened: Record<Fate, number> = { cut: 0, stall: 0, slow: 0, 'half-close': 0 }
   let isCalm = false
+  let isHeld = false
 
   const server = createServer({ allowHalfOpen: true }, (client) => {
+    if (isHeld) {
+      sockets.add(client)
+      client.on('error', () => {})
+      return
+    }
     const upstream = connect({ host: hostname, port: Number(port), allowHalfOpen: true })
     const fate = fates[Math.floor(random() * fates.length)] as Fate
     let left = isCalm ? Number.POSITIVE_INFINITY : Math.ceil(random() * mostBytes)
@@ -81,6 +87,15 @@ export const startProxy = async (t: Test, target: string, random: () => number, 
     /** What is connected from now on is left in peace. */
     calm: () => {
       isCalm = true
+      isHeld = false
+    },
+    /** Brings nothing more, and takes what comes from now on without an answer. */
+    hold: () => {
+      isHeld = true
+    },
+    /** Stalls every connection that there is. */
+    stall: () => {
+      for (const socket of sockets) socket.removeAllListeners('data').pause()
     },
     /** Resets every connection. */
     cut: () => {
