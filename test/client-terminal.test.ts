@@ -101,7 +101,7 @@ t.test('two people talk', async (t) => {
   await alice.says('alice → bob: hi')
   await bob.says('alice: hi')
   bob.type('/list')
-  await bob.says('alice  alice: hi')
+  await bob.says('  alice: hi')
   bob.type('/history')
   await bob.says('alice: hi')
   bob.type('')
@@ -133,7 +133,7 @@ t.test('groups have a title, and messages change', async (t) => {
   await bob.send('alice', 'line\nline')
   await alice.says('bob: line\n  line')
   const again = startChat(t, url, ['alice', '-i'])
-  await again.says('bob  bob: line')
+  await again.says('  bob: line')
   again.type('/quit')
   await again.exited
   alice.type('/quit')
