@@ -132,14 +132,14 @@ export class Link {
     async #recover({ code, wasOpen }) {
         const { session } = this.#options;
         const known = closeCodes[code];
-        // Browsers don't say why a handshake failed.
-        if (!wasOpen)
-            await session.check();
-        else if (known?.reconnect === 'renew')
+        if (known?.reconnect === 'renew')
             await session.renew();
         else if (known?.reconnect === 'fix') {
             throw new MessengerError('CLOSED_BY_SERVER', `The server closed with ${code}, ${known.name}: ${known.why}.`);
         }
+        // Browsers don't say why a handshake failed.
+        if (!known && !wasOpen)
+            await session.check();
     }
     #pause(ms) {
         this.setState('waiting', { retry_in_ms: Math.round(ms) });

@@ -10,8 +10,8 @@ export class SessionKeeper {
     current;
     #api;
     #options;
-    /** Milliseconds that the token lives; 0 for one that was given, whose age can't be told. */
-    #life = 0;
+    /** Milliseconds that the token lives; a guess for one that was given, which is renewed at once. */
+    #life = 60_000;
     /** By this machine's clock; the server's may say another time. */
     #renewAt = Date.now();
     constructor(api, options) {
@@ -32,7 +32,7 @@ export class SessionKeeper {
      * @throws MessengerError `SIGNED_OUT` where it is not; what `login` throws
      */
     async renew() {
-        this.#renewAt = Date.now() + Math.max(1000, this.#life * RETRY_AFTER);
+        this.#renewAt = Date.now() + this.#life * RETRY_AFTER;
         try {
             return this.#accept(await unwrap(this.#api.POST('/token', { signal: this.#options.signal() })));
         }
