@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import t from 'tap'
 import { Host } from './model/host.ts'
-import { command, World } from './model/world.ts'
+import { command, tally, World } from './model/world.ts'
 
 /** Worlds that live side by side on one server, and servers in a row. */
 const WORLDS = Number(process.env.MODEL_WORLDS ?? 30)
@@ -65,7 +65,7 @@ t.test('whatever people do, every device knows what happened to its owner, once 
     round,
   )
   const result = await fc.check(property, { numRuns: ROUNDS, ...SEED, endOnFailure: true })
-  t.comment(`${count} runs, seed ${result.seed}`)
+  t.comment(`${count} runs, seed ${result.seed}; sends: ${JSON.stringify(Object.fromEntries(tally))}`)
   if (result.failed) throw result.errorInstance
   t.pass(`${count} runs`)
 })
