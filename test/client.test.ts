@@ -168,7 +168,7 @@ t.test('what was not sent is kept, and sent once by the next client of the same 
   await Promise.all([
     ...[sending, same, second].map((sent) =>
       t.rejects(
-        sent.then(() => {}),
+        sent.then(() => undefined),
         { code: 'CLOSED' },
       ),
     ),

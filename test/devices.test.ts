@@ -70,7 +70,8 @@ t.test('my other devices see what I do, at once and after a resume', async (t) =
     { type: 'caught_up' },
   ])
   await laptop.settle()
-  const known = (frames: ServerFrame[]) => new Map(frames.map((frame) => [`${frame.type}`, without(frame)]))
+  const known = (frames: ServerFrame[]) =>
+    new Map(frames.map((frame) => [frame.type as string, without(frame)]))
   for (const type of ['message_updated', 'receipt']) {
     t.strictSame(
       known(tablet.frames).get(type),

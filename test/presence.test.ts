@@ -78,7 +78,7 @@ t.test('presence', async (t) => {
       const seen = socket.frames.length
       await what()
       await socket.wait('presence', (frame) => frame.online === online, seen)
-      t.pass(`${online ? 'shown' : 'hidden'}`)
+      t.pass(online ? 'shown' : 'hidden')
     }
     if (presenceOf(socket).length === 0) await next(true)
     await until(false, () => alice.call('DELETE', `/groups/${group.id}/members/eve`))

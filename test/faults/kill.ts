@@ -156,7 +156,7 @@ const open = (folder: string) => new Sqlite(join(folder, 'messenger.db'), { read
 const check = (folder: string, senders: readonly Sender[], violations: string[]) => {
   const db = open(folder)
   const damage = db.pragma('integrity_check', { simple: true })
-  if (damage !== 'ok') violations.push(`integrity: ${damage}`)
+  if (damage !== 'ok') violations.push(`integrity: ${String(damage)}`)
   const find = db.prepare('select client_id from messages where id = ?').pluck()
   for (const { name, unchecked } of senders) {
     for (const [key, id] of unchecked) {

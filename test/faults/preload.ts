@@ -6,7 +6,7 @@ import Sqlite, { type Database } from 'better-sqlite3'
  * `full` and `readonly` are SQLite's own; `fsync`, `corrupt` and `slow` are what a disk would answer; `clock` is an hour back.
  */
 const path = process.env.FAULT_FILE as string
-const exec = Sqlite.prototype.exec as (this: Database, sql: string) => Database
+const { exec } = Sqlite.prototype
 
 const isNow = (fault: string) => existsSync(path) && readFileSync(path, 'utf8').trim() === fault
 

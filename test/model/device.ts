@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { WebSocket } from 'ws'
-import type { Conversation, ConversationList, Member } from '../../schemas/conversation.ts'
+import type { ConversationList, Member } from '../../schemas/conversation.ts'
 import type { Event, ServerFrame, SyncPage } from '../../schemas/frames.ts'
 import type { Message } from '../../schemas/message.ts'
 import type { Host } from './host.ts'
@@ -102,8 +102,7 @@ export class View {
       messages.push(...(await get<Message[]>(`/conversations/${id}/messages?limit=1000`)))
       const { members } = await get<{ members: Member[] }>(`/conversations/${id}/members`)
       for (const member of members) view.mark(id, member.username, member)
-      if (isLeft)
-        view.mark(id, (await get<{ username: string }>('/users/me')).username, conversation as Conversation)
+      if (isLeft) view.mark(id, (await get<{ username: string }>('/users/me')).username, conversation)
     }
     for (const message of messages.sort((a, b) => a.id - b.id)) view.add(message)
     return view
@@ -151,7 +150,7 @@ export class Device {
       headers: { authorization: `Bearer ${this.#token}` },
     })
     this.#socket = socket
-    socket.on('message', (data) => {
+    socket.on('message', (data: Buffer) => {
       if (this.#socket === socket) this.#take(JSON.parse(data.toString()))
     })
     socket.on('error', () => {})
