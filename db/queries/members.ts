@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import { query } from '../query.ts'
 import { OPEN } from '../tables.ts'
 
@@ -70,9 +71,9 @@ export const setMarks = query<{
     .where('from_number', '=', arg('from_number')),
 )
 
-/** Stays whose marks changed and were not announced. */
+/** Stays whose marks changed and were not announced. The 1 stands in the text: an index of such rows only serves it. */
 export const dueReceipts = query()((db) =>
-  db.selectFrom('members').select(['user_id', 'conversation_id']).where('receipt_due', '=', 1),
+  db.selectFrom('members').select(['user_id', 'conversation_id']).where('receipt_due', '=', sql.lit(1)),
 )
 
 export const endStay = query<{

@@ -1,0 +1,60 @@
+import { join } from 'node:path'
+import Sqlite from 'better-sqlite3'
+import t from 'tap'
+import { createStatements } from '../db/dialects/sqlite/statements.ts'
+import { migrate } from '../db/migrations/index.ts'
+import type { Query } from '../db/query.ts'
+import * as blocks from '../db/queries/blocks.ts'
+import * as conversations from '../db/queries/conversations.ts'
+import * as events from '../db/queries/events.ts'
+import * as members from '../db/queries/members.ts'
+import * as messages from '../db/queries/messages.ts'
+import * as users from '../db/queries/users.ts'
+import { temporaryFolder } from './support/server.ts'
+
+/** What goes through all rows does so because it concerns them all, or because there are few. */
+const wholeTables = /\bSCAN (revoked_tokens|unread|found|mine)\b/
+const concernsAll = new Set(['users.setEveryFamily'])
+
+t.test('every query finds its rows by an index, however many others there are', async (t) => {
+  const db = new Sqlite(join(await temporaryFolder(t), 'messenger.db'))
+  t.teardown(() => db.close())
+  await migrate(db)
+  const modules = { blocks, conversations, events, members, messages, users }
+  for (const [file, queries] of Object.entries(modules)) {
+    for (const [name, query] of Object.entries(queries)) {
+      if (!('compile' in query) || concernsAll.has(`${file}.${name}`)) continue
+      for (const step of planOf(db, query as Query<never, unknown>)) {
+        if (step.startsWith('SCAN')) t.match(step, wholeTables, `${file}.${name}: ${step}`)
+      }
+    }
+  }
+  t.match(planOf(db, members.dueReceipts as never), [/USING COVERING INDEX members_due/])
+  t.match(planOf(db, messages.messagesDown as never), [/USING INDEX messages_history/])
+})
+
+t.test('a statement is planned once, whatever is bound to it', async (t) => {
+  const texts: string[] = []
+  const statements = createStatements({ prepare: (text: string) => fakeStatement(texts, text) } as never)
+  statements.all(messages.messagesDown, { conversation_id: 1, from: 1, to: 2, limit: 3 })
+  t.notMatch(texts[0], /[^+]\?/, 'each parameter stands behind a plus, where the planner does not look')
+})
+
+const fakeStatement = (texts: string[], text: string) => {
+  texts.push(text)
+  return { all: () => [] }
+}
+
+/** The text is taken from what would be run, so that it is planned as it is run. */
+const planOf = (db: Sqlite.Database, query: Query<never, unknown>): string[] => {
+  let steps: { detail: string }[] = []
+  const explain = (text: string) => ({
+    all(...values: unknown[]) {
+      steps = db.prepare(`explain query plan ${text}`).all(...values) as typeof steps
+      return []
+    },
+  })
+  const anything = new Proxy({}, { get: () => 1 })
+  createStatements({ prepare: explain } as never).all(query, anything as never)
+  return steps.map(({ detail }) => detail)
+}
