@@ -1,17 +1,20 @@
 import type { StoredMessage } from '../../db/changes.ts'
 import type { Message } from '../../schemas/message.ts'
 
-/** @returns milliseconds since 1970 as RFC 3339, UTC. */
+/** @returns milliseconds since 1970 as RFC 3339, UTC. The minute is kept: a page of history is mostly of few of them. */
 export const timestamp = (ms: number): string => {
-  if (ms !== lastMs) {
-    lastMs = ms
-    lastText = new Date(ms).toISOString()
+  const minute = Math.floor(ms / 60_000)
+  if (minute !== lastMinute) {
+    lastMinute = minute
+    minuteText = new Date(minute * 60_000).toISOString().slice(0, -7)
   }
-  return lastText
+  const rest = ms - minute * 60_000
+  // 12,345 ms are 112345 behind a 1, which keeps the zeros.
+  const digits = String(100_000 + rest)
+  return `${minuteText}${digits.slice(1, 3)}.${digits.slice(3)}Z`
 }
-// What commits together has one time.
-let lastMs = Number.NaN
-let lastText = ''
+let lastMinute = Number.NaN
+let minuteText = ''
 
 /** @returns the message as it goes over the wire to `viewer_id`: its `client_id` is for its sender only. */
 export const toMessage = (stored: StoredMessage, viewer_id: number): Message => {
