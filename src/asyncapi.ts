@@ -170,16 +170,15 @@ const isCorrelated = ({ properties }: Frame) => (properties as { id: { type: str
 /** @returns the named schemas, and all that they refer to, as AsyncAPI has them. */
 const usedSchemas = (names: readonly string[]) => {
   const byName = new Map(namedSchemas.map((schema) => [schema.$id, schema]))
-  const found = new Map<string, object>()
-  const add = (name: string) => {
-    if (found.has(name)) return
+  const schemas: Record<string, object> = {}
+  const wanted = new Set(names)
+  // A set goes on to what is added while it is gone through.
+  for (const name of wanted) {
     const schema = toDocument(byName.get(name) as object)
-    found.set(name, schema)
+    schemas[name] = schema
     for (const [, inner] of JSON.stringify(schema).matchAll(/"#\/components\/schemas\/(\w+)"/g))
-      add(inner as string)
+      wanted.add(inner as string)
   }
-  for (const name of names) add(name)
-  const schemas = Object.fromEntries(found)
   addExamples(schemas)
   return schemas
 }

@@ -7,8 +7,6 @@ type Schema = {
   enum?: unknown[]
   items?: Schema
   format?: string
-  minimum?: number
-  maximum?: number
   description?: string
   properties?: Record<string, Schema>
   required?: string[]
@@ -37,7 +35,10 @@ export const socketPage = (document = createAsyncApi()) => {
   const framesOf = (wanted: string) =>
     stream
       .filter(([, { action }]) => action === wanted)
-      .map(([, operation]) => ({ ...operation, name: last(operation.messages[0]?.$ref) }))
+      .map(([, operation]) => ({
+        ...operation,
+        name: last((operation.messages[0] as { $ref: string }).$ref),
+      }))
   const [received, sent] = [framesOf('receive'), framesOf('send')]
   const frames = new Set([...received, ...sent].map(({ name }) => name))
   const parts = Object.keys(schemas).filter((name) => !frames.has(name))
@@ -167,7 +168,7 @@ const members = ({ properties = {}, required = [] }: Schema) =>
     Object.entries(properties).map(([name, schema]) => [
       `<code>${name}</code>${required.includes(name) ? '' : ' <span class="soft">optional</span>'}`,
       typeOf(schema),
-      rich([schema.description ?? '', limits(schema)].filter(Boolean).join(' ')),
+      rich(schema.description ?? ''),
     ]),
   )
 
@@ -175,12 +176,8 @@ const typeOf = ({ $ref, type, items, enum: values, format }: Schema): string => 
   if ($ref) return link(last($ref), last($ref))
   if (items) return `array of ${typeOf(items)}`
   if (values) return values.map((value) => `<code>${escape(String(value))}</code>`).join(', ')
-  return format === 'date-time' ? 'time' : escape(type ?? '')
+  return format === 'date-time' ? 'time' : escape(type as string)
 }
-
-/** In words: between what a number must lie. */
-const limits = ({ minimum, maximum = Number.MAX_SAFE_INTEGER }: Schema): string =>
-  maximum < Number.MAX_SAFE_INTEGER ? `${minimum} to ${maximum}.` : ''
 
 const table = (head: string[], rows: string[][]) =>
   `<div class="wide"><table><thead><tr>${head.map((cell) => `<th scope="col">${cell}</th>`).join('')}</tr></thead><tbody>${rows
@@ -188,7 +185,7 @@ const table = (head: string[], rows: string[][]) =>
     .join('')}</tbody></table></div>`
 
 const link = (id: string, text = id) => `<a href="#${id}"><code>${escape(text)}</code></a>`
-const last = (ref = '') => ref.slice(ref.lastIndexOf('/') + 1)
+const last = (ref: string) => ref.slice(ref.lastIndexOf('/') + 1)
 const code = (value: object) => `<pre><code>${escape(JSON.stringify(value, null, 2))}</code></pre>`
 
 const paragraphs = (text = '') =>
