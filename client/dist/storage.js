@@ -39,9 +39,10 @@ export const webStorage = (area, prefix = 'messenger') => {
                 .map((key) => {
                 const entry = JSON.parse(area.getItem(key));
                 keyOf.set(entry.client_id, key);
+                // What is put from now on comes after it, whatever the clock says.
+                next = Number(key.slice(entries.length, entries.length + 16));
                 return entry;
             });
-            next = Date.now();
             return {
                 owner: area.getItem(`${prefix}:owner`) ?? undefined,
                 cursor: area.getItem(`${prefix}:cursor`) ?? undefined,
