@@ -4,7 +4,7 @@ import { Messenger } from '../client/src/index.ts'
 import { startServer } from './support/server.ts'
 import { seededRandom, startProxy } from './support/unreliable-proxy.ts'
 
-const COUNT = 10_000
+const COUNT = 5000
 const GROUPS = 15
 const SEED = 20_261_122
 
@@ -19,7 +19,7 @@ t.test(
   'over connections that are cut, stalled, slowed and half-closed no message is lost, doubled or out of order',
   async (t) => {
     const { url, login } = await startServer(t, LIMITS)
-    const proxy = await startProxy(t, url, seededRandom(SEED), 600_000)
+    const proxy = await startProxy(t, url, seededRandom(SEED), 250_000)
     const people = { alice: await login('alice'), bob: await login('bob') }
     const groups: number[] = []
     for (let index = 0; index < GROUPS; index += 1) {
