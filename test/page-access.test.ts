@@ -79,6 +79,7 @@ t.test('everything can be done with keys alone', { skip: noBrowser }, async (t) 
   await press('Enter')
   await bubble('an answer').locator('.quote', { hasText: 'a question' }).waitFor()
 
+  await tick('an answer', 'Sent')
   await press('Shift+Tab', 'End', 'Enter', 'End', 'Enter')
   await page.getByRole('dialog', { name: 'Delete this message?' }).waitFor()
   await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).press('Enter')
