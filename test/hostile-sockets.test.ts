@@ -83,8 +83,8 @@ t.test('who sends pings and never reads is slowed down, and takes no memory', as
   t.notOk(isTaken, 'TCP holds the rest back')
 })
 
-t.test('a flood is held back by not reading, and closed with 4429 when it goes on for 10 s', async (t) => {
-  const { login } = await startServer(t, { SOCKET_FRAMES_PER_SECOND: '20' })
+t.test('a flood is held back by not reading, and closed with 4429 when it goes on', async (t) => {
+  const { login } = await startServer(t, { SOCKET_FRAMES_PER_SECOND: '20', SOCKET_FLOOD_MS: '1000' })
   const alice = await login('alice')
   const socket = await alice.connect()
   const flood = setInterval(() => {
@@ -94,9 +94,9 @@ t.test('a flood is held back by not reading, and closed with 4429 when it goes o
   const started = performance.now()
   const { code } = await socket.closed
   t.equal(code, 4429)
-  t.ok(performance.now() - started > 9000, 'not before')
+  t.ok(performance.now() - started > 900, 'not before')
   const pongs = socket.frames.filter(({ type }) => type === 'pong').length
-  t.ok(pongs < 1000, `${pongs} were handled, at twice the rate at most`)
+  t.ok(pongs < 500, `${pongs} were handled, at twice the rate at most`)
 })
 
 t.test('ten frames that are not valid within a minute are enough', async (t) => {

@@ -5,7 +5,7 @@ import Sqlite, { type Database } from 'better-sqlite3'
  * Preloaded into a real server (`--import`): what the file FAULT_FILE names befalls it from the next transaction on.
  * `full` and `readonly` are SQLite's own; `fsync`, `corrupt` and `slow` are what a disk would answer; `clock` is an hour back.
  */
-const path = process.env.FAULT_FILE as string
+const path = process.env.FAULT_FILE ?? ''
 const { exec } = Sqlite.prototype
 
 const isNow = (fault: string) => existsSync(path) && readFileSync(path, 'utf8').trim() === fault
