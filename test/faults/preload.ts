@@ -6,7 +6,7 @@ import Sqlite, { type Database } from 'better-sqlite3'
  * `full` and `readonly` are SQLite's own; `fsync`, `corrupt` and `slow` are what a disk would answer; `clock` is an hour back.
  */
 const path = process.env.FAULT_FILE ?? ''
-const { exec } = Sqlite.prototype
+const exec: (this: Database, sql: string) => Database = Sqlite.prototype.exec
 
 const isNow = (fault: string) => existsSync(path) && readFileSync(path, 'utf8').trim() === fault
 

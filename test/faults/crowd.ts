@@ -1,0 +1,77 @@
+import { once } from 'node:events'
+import { WebSocket } from 'ws'
+import type { Session } from '../../schemas/account.ts'
+import type { ServerFrame } from '../../schemas/frames.ts'
+import { type Owner, startProcess } from '../support/process.ts'
+import { call } from '../support/server.ts'
+
+type Device = { session: Session; cursor: string; missed: number[] }
+
+const open = (url: string, { session, cursor }: Device) =>
+  new WebSocket(`${url.replace('http', 'ws')}/ws${cursor && `?cursor=${cursor}`}`, ['messenger.v1'], {
+    headers: { authorization: `Bearer ${session.token}` },
+  })
+
+/**
+ * Opens many sockets, kills the server, sends each person a message, and has all come back at once with their cursors.
+ * @returns how long that took until the last had caught up, and how many had not just what they missed, once
+ */
+export const reconnectAtOnce = async (owner: Owner, folder: string, count: number) => {
+  const env = { MAX_SOCKETS_PER_USER: '100000', RATE_LIMIT_LOGIN: '0', RATE_LIMIT_SEND: '0' }
+  const people = 100
+  let server = await startProcess(owner, folder, env)
+  const sessions: Session[] = []
+  for (let index = 0; index < people; index += 1) {
+    const { body } = await call<Session>(server.url, 'POST', '/login', {
+      body: { username: `person-${index}` },
+    })
+    sessions.push(body)
+  }
+  const devices = Array.from({ length: count }, (_, index): Device => {
+    return { session: sessions[index % people] as Session, cursor: '', missed: [] }
+  })
+  const connected: WebSocket[] = []
+  for (const device of devices) {
+    const socket = open(server.url, device)
+    const [hello] = (await once(socket, 'message')) as [Buffer]
+    device.cursor = (JSON.parse(hello.toString()) as { cursor: string }).cursor
+    socket.on('error', () => {})
+    connected.push(socket)
+  }
+  server.child.kill('SIGKILL')
+  await server.exited
+  server = await startProcess(owner, folder, env)
+  for (const { token, user } of sessions) {
+    const body = { receiver_username: user.username, content: 'missed' }
+    await call(server.url, 'POST', '/send', { token, body })
+  }
+  const started = performance.now()
+  const back = await Promise.all(devices.map((device) => catchUp(server.url, device)))
+  const seconds = (performance.now() - started) / 1000
+  const wrong = devices.filter(({ missed }) => missed.length !== 1).length
+  for (const socket of back) socket.terminate()
+  server.child.kill('SIGTERM')
+  await server.exited
+  return { sockets: count, seconds: Number(seconds.toFixed(1)), wrong }
+}
+
+/** Comes back until it is let in, and reads until it has caught up. */
+const catchUp = async (url: string, device: Device): Promise<WebSocket> => {
+  for (;;) {
+    const socket = open(url, device)
+    const caughtUp = await new Promise<boolean>((resolve) => {
+      socket.on('error', () => {})
+      socket.on('close', () => resolve(false))
+      socket.on('message', (data: Buffer) => {
+        const frame = JSON.parse(data.toString()) as ServerFrame
+        if (frame.type === 'message') {
+          device.missed.push(frame.id)
+          device.cursor = frame.cursor as string
+        }
+        if (frame.type === 'caught_up') resolve(true)
+      })
+    })
+    if (caughtUp) return socket
+    await new Promise((resolve) => setTimeout(resolve, 200 + Math.random() * 800))
+  }
+}
