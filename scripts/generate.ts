@@ -29,6 +29,5 @@ export const generate = async (): Promise<Map<string, string>> => {
 
 if (import.meta.main) {
   const root = new URL('..', import.meta.url)
-  if (process.argv.includes('--list')) console.log(Object.keys(generated).join('\n'))
-  else for (const [path, text] of await generate()) await writeFile(new URL(path, root), text)
+  for (const [path, text] of await generate()) await writeFile(new URL(path, root), text)
 }

@@ -66,7 +66,7 @@ t.test('what browsers run is what is written in web/src', async (t) => {
   )
   t.strictSame(await once(tsc, 'exit'), [0, null])
   const names = await readdir(folder)
-  t.strictSame(await readdir(join(root, 'web/dist')), names, 'npm run generate:page makes them')
+  t.strictSame(await readdir(join(root, 'web/dist')), names, 'npm run generate makes them')
   for (const name of names) {
     const [made, kept] = [join(folder, name), join(root, 'web/dist', name)]
     t.equal(await readFile(kept, 'utf8'), await readFile(made, 'utf8'), name)
