@@ -75,7 +75,9 @@ t.test('a file that has grown is written anew', async (t) => {
   const file = join(await temporaryFolder(t), 'file')
   const storage = fileStorage(file)
   await storage.load()
-  for (let index = 0; index <= 10_000; index += 1) void storage.setCursor(`e.${index}`)
+  let written: void | Promise<void>
+  for (let index = 0; index <= 10_000; index += 1) written = storage.setCursor(`e.${index}`)
+  await written
   await storage.setCursor('e.last')
   t.equal((await readFile(file, 'utf8')).trim(), '{"cursor":"e.10000"}\n{"cursor":"e.last"}')
 })

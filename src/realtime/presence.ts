@@ -43,6 +43,7 @@ export class Presence {
       this.#leaving.delete(user_id)
       this.#tell(user_id, username, false)
     }, GRACE_MS)
+    timer.unref()
     this.#leaving.set(user_id, timer)
   }
 
