@@ -75,7 +75,7 @@ t.test('a file that has grown is written anew', async (t) => {
   const file = join(await temporaryFolder(t), 'file')
   const storage = fileStorage(file)
   await storage.load()
-  let written: void | Promise<void>
+  let written: void | Promise<void> = undefined
   for (let index = 0; index <= 10_000; index += 1) written = storage.setCursor(`e.${index}`)
   await written
   await storage.setCursor('e.last')
