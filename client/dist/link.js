@@ -1,8 +1,6 @@
 import { MessengerError } from "./error.js";
 import { closeCodes } from "./generated/close-codes.js";
 import { Socket } from "./socket.js";
-/** Milliseconds after which a connection has been a good one. */
-const STABLE = 10_000;
 /** Stays connected: socket after socket, by the table of close codes, until there is no use in it or `close()`. */
 export class Link {
     state = 'idle';
@@ -69,7 +67,8 @@ export class Link {
             let wait = Math.random() * Math.min(max, min * 2 ** attempt);
             try {
                 const lasted = await this.#attempt();
-                if (lasted > STABLE)
+                // Longer than the longest wait: it was a good one.
+                if (lasted > max)
                     attempt = 0;
             }
             catch (cause) {

@@ -15,10 +15,6 @@ export class Socket {
         const protocols = ['messenger.v1', `bearer.${token}`];
         this.#socket = new WebSocket(`${url.replace(/^http/, 'ws')}/ws${query}`, protocols);
         this.#timer = setTimeout(() => this.abandon(), timeout);
-        let closed = () => { };
-        this.#closed = new Promise((resolve) => {
-            closed = resolve;
-        });
         this.#socket.addEventListener('message', ({ data }) => {
             if (this.#isEnded)
                 return;
@@ -28,9 +24,11 @@ export class Socket {
                 this.#begin(frame);
             onFrame(frame);
         });
-        this.#socket.addEventListener('close', ({ code }) => {
-            closed();
-            this.#end(code);
+        this.#closed = new Promise((resolve) => {
+            this.#socket.addEventListener('close', ({ code }) => {
+                this.#end(code);
+                resolve();
+            });
         });
         // What is wrong is told by `close`; `ws` throws an error that nobody listens to.
         this.#socket.addEventListener('error', () => { });

@@ -5,9 +5,6 @@ import type { SessionKeeper } from './session.ts'
 import { Socket, type SocketEnd, type WebSocketConstructor } from './socket.ts'
 import type { ClientFrame, Hello, ServerFrame } from './types.ts'
 
-/** Milliseconds after which a connection has been a good one. */
-const STABLE = 10_000
-
 type Options = {
   url: string
   WebSocket: WebSocketConstructor
@@ -93,7 +90,8 @@ export class Link {
       let wait = Math.random() * Math.min(max, min * 2 ** attempt)
       try {
         const lasted = await this.#attempt()
-        if (lasted > STABLE) attempt = 0
+        // Longer than the longest wait: it was a good one.
+        if (lasted > max) attempt = 0
       } catch (cause) {
         const error = asMessengerError(cause)
         if (!error.retryable) this.stop(error)

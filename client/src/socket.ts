@@ -47,10 +47,6 @@ export class Socket {
     const protocols = ['messenger.v1', `bearer.${token}`]
     this.#socket = new WebSocket(`${url.replace(/^http/, 'ws')}/ws${query}`, protocols)
     this.#timer = setTimeout(() => this.abandon(), timeout)
-    let closed = () => {}
-    this.#closed = new Promise((resolve) => {
-      closed = resolve
-    })
     this.#socket.addEventListener('message', ({ data }: { data: string }) => {
       if (this.#isEnded) return
       this.#isHeard = true
@@ -58,9 +54,11 @@ export class Socket {
       if (frame.type === 'hello') this.#begin(frame)
       onFrame(frame)
     })
-    this.#socket.addEventListener('close', ({ code }: { code: number }) => {
-      closed()
-      this.#end(code)
+    this.#closed = new Promise((resolve) => {
+      this.#socket.addEventListener('close', ({ code }: { code: number }) => {
+        this.#end(code)
+        resolve()
+      })
     })
     // What is wrong is told by `close`; `ws` throws an error that nobody listens to.
     this.#socket.addEventListener('error', () => {})

@@ -31,3 +31,11 @@ export const collect = <T extends EventType>(messenger: Messenger, type: T): Eve
   messenger.on(type, (event) => events.push(event))
   return events
 }
+
+/** Connects, and waits until it has caught up. */
+export const open = async (messenger: Messenger) => {
+  const online = nextState(messenger, 'online')
+  await messenger.connect()
+  await online
+  return messenger
+}
