@@ -174,7 +174,7 @@ t.test('what goes wrong inside stays inside, over both doors', async (t) => {
     [new TypeError('a secret of the inside'), 'INTERNAL', /logged/],
     [new StorageError('operation', 'no such column: secret'), 'INTERNAL', /logged/],
     [new StorageError('full', 'database or disk is full: /secret'), 'STORAGE_UNAVAILABLE', /disk is full/],
-    [new StorageError('busy', 'secret'), 'STORAGE_UNAVAILABLE', /Try again/],
+    [new StorageError('busy', 'secret'), 'STORAGE_UNAVAILABLE', /try again/i],
   ] as const) {
     app.database.writer.append = () => Promise.reject(cause)
     const reply = await bob.call('POST', '/send', send)
