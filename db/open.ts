@@ -10,6 +10,8 @@ export type Epoch = { name: string; first: number }
 export type Database = {
   reader: Reader
   writer: Writer
+  /** Resolves if what is stored, or read, can't be trusted any more: the process must end. */
+  readonly broken: Promise<Error>
   /** In the order of the starts; the last one is of this one. */
   epochs: readonly Epoch[]
   /** @returns the path of a file that belongs beside this database: its secret, for one. */

@@ -13,7 +13,7 @@ const main = async () => {
   announce(app, config)
   const listenTextResolver = (address: string) => `listening on ${address}`
   await app.listen({ host: config.HOST, port: config.PORT, listenTextResolver })
-  app.database.writer.onBroken((error) => {
+  void app.database.broken.then((error) => {
     // After a failed fsync what is in memory can't be trusted: a new process reads what is on the disk.
     app.log.fatal({ err: error }, 'storage failed; stopping')
     stop(app, 1)

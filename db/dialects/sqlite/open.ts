@@ -20,10 +20,13 @@ export const openSqlite = async (url: string, maxQueue: number): Promise<Databas
   try {
     const writer = await createWorkerWriter(path, maxQueue, () => prepare(path))
     const connection = openForReading(path)
-    const reader = createReader(connection)
+    const { promise: broken, resolve: onBroken } = Promise.withResolvers<Error>()
+    writer.onBroken(onBroken)
+    const reader = createReader(connection, onBroken)
     return {
       reader,
       writer,
+      broken,
       epochs: await reader.all(counter.epochs, {}),
       beside: (extension) => `${path}.${extension}`,
       async close() {

@@ -55,14 +55,19 @@ export const createStatements = (db: Database): Statements => {
   }
 }
 
-/** The same, for those who may wait; a read of SQLite is done before the promise is made. */
-export const createReader = (db: Database): Reader => {
+/**
+ * The same, for those who may wait; a read of SQLite is done before the promise is made.
+ * @param onBroken told when what is read can't be trusted any more
+ */
+export const createReader = (db: Database, onBroken?: (error: StorageError) => void): Reader => {
   const statements = createStatements(db)
   const attempt = <T>(read: () => T) => {
     try {
       return Promise.resolve(read())
-    } catch (error) {
-      return Promise.reject(StorageError.from(error))
+    } catch (cause) {
+      const error = StorageError.from(cause)
+      if (error.kind === 'broken') onBroken?.(error)
+      return Promise.reject(error)
     }
   }
   return {
