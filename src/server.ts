@@ -13,13 +13,16 @@ const main = async () => {
   announce(app, config)
   const listenTextResolver = (address: string) => `listening on ${address}`
   await app.listen({ host: config.HOST, port: config.PORT, listenTextResolver })
-  void app.database.broken.then((error) => {
-    // After a failed fsync what is in memory can't be trusted: a new process reads what is on the disk.
-    app.log.fatal({ err: error }, 'storage failed; stopping')
-    stop(app, 1)
-  })
+  void stopWhenBroken(app)
   // Every one is taken: npm hands on the Ctrl-C that the terminal has sent already, and a second would cut the stop short.
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop(app, 0))
+}
+
+/** After a failed fsync what is in memory can't be trusted: a new process reads what is on the disk. */
+const stopWhenBroken = async (app: App) => {
+  const error = await app.database.broken
+  app.log.fatal({ err: error }, 'storage failed; stopping')
+  stop(app, 1)
 }
 
 const logger = ({ LOG_LEVEL }: Config) => ({

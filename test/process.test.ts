@@ -192,7 +192,10 @@ t.test('a Node that is too old is told so', async (t) => {
   const old = ['/usr/local/bin/node', '/usr/bin/node'].find(
     (path) =>
       existsSync(path) &&
-      Number.parseInt(`${execFileSync(path, ['-p', 'process.versions.node'], { env: {} })}`) < 24,
+      Number.parseInt(
+        execFileSync(path, ['-p', 'process.versions.node'], { env: {}, encoding: 'utf8' }),
+        10,
+      ) < 24,
   )
   if (old) {
     const version = await run(process.cwd(), { NODE_OPTIONS: '' }, old)

@@ -166,7 +166,7 @@ t.test('a revoked token stays so after a restart, and so does the secret', async
 })
 
 t.test('a token ends by itself: calls are refused, sockets closed', async (t) => {
-  const { login } = await startServer(t, { TOKEN_TTL: '1', HEARTBEAT_MS: '100' })
+  const { login } = await startServer(t, { TOKEN_TTL: '3', HEARTBEAT_MS: '100' })
   const hal = await login('hal')
   const sockets = [await hal.connect(), await hal.connect({ plain: true })]
   t.equal((await hal.call('GET', '/users/me')).status, 200)

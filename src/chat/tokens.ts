@@ -67,8 +67,7 @@ export const createTokens = async (signer: Signer, reader: Reader, bus: Bus, ttl
     /** @returns a new token of the account, and when it ends. */
     issue({ id, username, token_family }: Account): Session {
       const iat = Math.floor(Date.now() / 1000)
-      // Rounded up: a token lives at least as long as it says.
-      const exp = Math.ceil(Date.now() / 1000) + ttl
+      const exp = iat + ttl
       const jti = `${token_family}.${randomBytes(9).toString('base64url')}`
       return {
         token: signer.sign({ sub: String(id), user_id: id, username, jti, iat, exp }),
