@@ -132,17 +132,28 @@ t.test('groups have a title, and messages change', async (t) => {
   await alice.says('(deleted)')
   await bob.send('alice', 'line\nline')
   await alice.says('bob: line\n  line')
-  const again = startChat(t, url, ['alice', '-i'])
-  await again.says('  bob: line')
-  again.type('/quit')
-  await again.exited
+  await login('carol')
+  await bob.send('carol', 'hello')
+  await bob.call('POST', '/groups', { title: 'Silence', members: ['carol'] })
+  const carol = startChat(t, url, ['carol', '-i'])
+  await carol.says('Silence\n')
+  await carol.says('bob (1 new)  bob: hello\n')
+  carol.type('/quit')
+  t.equal(await carol.exited, 0)
   alice.type('/quit')
-  await alice.exited
+  t.equal(await alice.exited, 0)
 })
 
 t.test('the password is asked for where there is one', async (t) => {
   const { url, login } = await startServer(t)
-  await login('alice', 'correct horse')
+  const before = startChat(t, url, ['alice', '-i'])
+  await before.says('(no conversations yet)')
+  const me = await login('alice')
+  await me.call('PUT', '/users/me/password', { password: 'correct horse' })
+  await before.says('(stopped: This account needs its password.)')
+  before.type('/quit')
+  t.equal(await before.exited, 0)
+
   const asked = startChat(t, url, ['alice', '-i'])
   await asked.says('Password of alice: ')
   asked.type('correct horse')
@@ -169,7 +180,7 @@ t.test('it outlives a restart of the server, and sends what was written meanwhil
   await alice.says('(no connection to')
   alice.type('a note')
   await first.exited
-  await startProcess(t, folder, { PORT })
+  const second = await startProcess(t, folder, { PORT })
   await alice.says('(connected)')
   await alice.says('alice: a note')
   const me = await login(t, first.url, 'alice')
@@ -177,6 +188,11 @@ t.test('it outlives a restart of the server, and sends what was written meanwhil
   await me.call('POST', '/logout?everywhere=true')
   await alice.says('(no connection to')
   await alice.says('(connected)')
+
+  second.child.kill('SIGTERM')
+  await second.exited
+  await startProcess(t, await temporaryFolder(t), { PORT })
+  await alice.says('(no conversations yet)')
   alice.type('/quit')
   t.equal(await alice.exited, 0)
 })

@@ -37,9 +37,10 @@ export const build = (outDir: string) => {
   execFileSync(process.execPath, [compiler, '--project', client, '--outDir', outDir])
 }
 
-/* c8 ignore next -- npm run generate: it rewrites the tree, which a test only compares with the above */
+/* c8 ignore start -- npm run generate: it rewrites the tree, which a test only compares with the above */
 if (import.meta.main) {
   for (const [path, text] of await generateSources()) await writeFile(new URL(path, root), text)
   await rm(new URL('client/dist', root), { recursive: true, force: true })
   build(fileURLToPath(new URL('client/dist', root)))
 }
+/* c8 ignore stop */

@@ -6,6 +6,9 @@ import { sendLines } from './lines.ts'
 import { askPassword } from './password.ts'
 import { showConnection } from './show.ts'
 
+/** Milliseconds between attempts: somebody is waiting. */
+const BACKOFF = { min: 250, max: 5000 }
+
 const program = new Command('chat')
   .description('Talks to a Messenger server from a terminal, or sends what comes through a pipe.')
   .argument('<username>', 'who you are; in the open mode a new name makes an account')
@@ -47,7 +50,7 @@ type Account = { url: string; username: string; password?: string | undefined }
 
 /** @returns a connected client; asks for the password where the account has one. */
 const connect = async (account: Account): Promise<Messenger> => {
-  const messenger = new Messenger(account)
+  const messenger = new Messenger({ ...account, backoff: BACKOFF })
   showConnection(messenger, account.url)
   try {
     await messenger.connect()
@@ -62,6 +65,7 @@ const connect = async (account: Account): Promise<Messenger> => {
 try {
   await main()
 } catch (error) {
+  /* c8 ignore next -- a mistake of ours is shown whole */
   if (!(error instanceof MessengerError)) throw error
   console.error(`${error.message} (${error.code})`)
   process.exitCode = 1

@@ -17,20 +17,22 @@ const HISTORY = 20
 export const converse = async (messenger: Messenger, to: string | undefined): Promise<void> => {
   const { stdin: input, stdout: output } = process
   const lines = createInterface({ input, output, terminal: input.isTTY, prompt: '> ' })
-  const names = new Map<number, string>()
+  const titles = new Map<number, string | undefined>()
   const sending = new Set<Promise<unknown>>()
   let receiver = to
   let isLeaving = false
 
   const print = (text: string) => {
     // What is being typed stays, below what came.
+    /* c8 ignore next -- only on a terminal */
     if (input.isTTY) output.write('\r\u001b[K')
     output.write(`${text}\n`)
+    /* c8 ignore next -- only on a terminal */
     if (input.isTTY) lines.prompt(true)
   }
   const failed = (what: string) => (error: Error) => print(`(${what}: ${plain(error.message)})`)
   const placeOf = ({ receiver, conversation_id }: Message) =>
-    plain(receiver ?? names.get(conversation_id) ?? `#${conversation_id}`)
+    nameOf({ id: conversation_id, peer: receiver, title: titles.get(conversation_id) })
 
   const show = (message: Message) => {
     const { conversation_id, id, sender } = message
@@ -40,7 +42,7 @@ export const converse = async (messenger: Messenger, to: string | undefined): Pr
     if (!isMine) messenger.mark(conversation_id, { read_up_to: id }).catch(() => {})
   }
   const know = (conversations: readonly Conversation[]) => {
-    for (const conversation of conversations) names.set(conversation.id, nameOf(conversation))
+    for (const { id, title } of conversations) titles.set(id, title)
   }
 
   const list = async () => {
@@ -106,8 +108,8 @@ export const converse = async (messenger: Messenger, to: string | undefined): Pr
 
   messenger.on('message', show)
   messenger.on('message_updated', show)
-  messenger.on('conversation', (conversation) => {
-    names.set(conversation.conversation_id, nameOf({ ...conversation, id: conversation.conversation_id }))
+  messenger.on('conversation', ({ conversation_id, title }) => {
+    titles.set(conversation_id, title)
   })
   messenger.on('reset', () => {
     list().catch(failed('not loaded'))

@@ -4,6 +4,7 @@ import { Writable } from 'node:stream'
 /** Asks on the error output, so that a pipe behind this one stays clean; what is typed is not shown. */
 export const askPassword = (username: string): Promise<string> => {
   process.stderr.write(`Password of ${username}: `)
+  /* c8 ignore next -- only a terminal echoes */
   const silent = new Writable({ write: (_chunk, _encoding, done) => done() })
   const { stdin: input } = process
   const lines = createInterface({ input, output: silent, terminal: input.isTTY })

@@ -16,11 +16,11 @@ export const showConnection = (messenger: Messenger, url: string) => {
 
 /** Text from people must not move the cursor or write to the clipboard. */
 export const plain = (text: string) =>
-  text.replaceAll(/[\p{Cc}\p{Cf}]/gu, (character) => (character === '\n' ? '\n  ' : '�'))
+  text.replaceAll(/[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu, (character) => (character === '\n' ? '\n  ' : '�'))
 
 /** @returns what a conversation is called: `bob`, or `#3 Climbing` */
 export const nameOf = ({ id, peer, title = '' }: Pick<Conversation, 'id' | 'peer' | 'title'>) =>
-  plain(peer ?? `#${id} ${title}`)
+  plain(peer ?? `#${id} ${title}`.trim())
 
 export const conversationLine = (conversation: Conversation) => {
   const { unread_count, last_message } = conversation
