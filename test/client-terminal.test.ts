@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import { freePort, startProcess } from './support/process.ts'
 import { login, startServer, temporaryFolder } from './support/server.ts'
+import { startProxy } from './support/unreliable-proxy.ts'
 
 const entry = fileURLToPath(new URL('../client/terminal/chat.ts', import.meta.url))
 
@@ -193,6 +194,17 @@ t.test('it outlives a restart of the server, and sends what was written meanwhil
   await second.exited
   await startProcess(t, await temporaryFolder(t), { PORT })
   await alice.says('(no conversations yet)')
+  alice.type('/quit')
+  t.equal(await alice.exited, 0)
+})
+
+t.test('it leaves when it is told to, even when the other side is silent', async (t) => {
+  const { url } = await startServer(t)
+  const proxy = await startProxy(t, url, () => 0, 0)
+  proxy.calm()
+  const alice = startChat(t, proxy.url, ['alice', '-i'])
+  await alice.says('(no conversations yet)')
+  proxy.stall()
   alice.type('/quit')
   t.equal(await alice.exited, 0)
 })

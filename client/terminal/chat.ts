@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { Command } from 'commander'
+import { WebSocket } from 'ws'
 import { Messenger, MessengerError } from '../src/index.ts'
 import { converse } from './converse.ts'
 import { sendLines } from './lines.ts'
@@ -50,7 +51,8 @@ type Account = { url: string; username: string; password?: string | undefined }
 
 /** @returns a connected client; asks for the password where the account has one. */
 const connect = async (account: Account): Promise<Messenger> => {
-  const messenger = new Messenger({ ...account, backoff: BACKOFF })
+  // Unlike Node's own, that of ws can be ended at once when the other side is silent.
+  const messenger = new Messenger({ ...account, backoff: BACKOFF, WebSocket })
   showConnection(messenger, account.url)
   try {
     await messenger.connect()
