@@ -1,3 +1,4 @@
+/* c8 ignore start -- it measures the product and is no part of it; a smoke run among the tests takes its shortest way */
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,3 +1,4 @@
+/* c8 ignore start -- it measures the product and is no part of it; a smoke run among the tests takes its shortest way */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, statSync } from 'node:fs'

@@ -40,7 +40,7 @@ export const onClientError = (error: Error & { code?: string; rawPacket?: unknow
   if (error.code === 'ECONNRESET' || socket.destroyed) return
   const packet = error.rawPacket as Buffer | undefined
   const isFirstLine = packet?.length === socket.bytesRead && !packet.subarray(0, MAX_HEADERS).includes('\n')
-  const found = parserCodes[error.code ?? ''] ?? 'BAD_REQUEST'
+  const found = parserCodes[String(error.code)] ?? 'BAD_REQUEST'
   const code = found === 'HEADERS_TOO_LARGE' && isFirstLine ? 'URI_TOO_LONG' : found
   refuse(socket, new AppError(code, clientDetails[code] ?? 'This is not valid HTTP/1.1.'))
 }
@@ -88,7 +88,7 @@ const translate = (error: FastifyError): AppError => {
   if (error.validation) {
     // As the use cases name them, which don't know what is a member of the body and what of the address.
     const prefix = error.validationContext === 'headers' ? '/headers' : ''
-    const list = (error as { errors?: { path: string; message: string }[] }).errors ?? []
+    const list = (error as unknown as { errors: { path: string; message: string }[] }).errors
     const errors = list.map(({ path, message }) => ({ path: prefix + path, message }))
     return new AppError(
       'VALIDATION_FAILED',

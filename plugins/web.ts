@@ -46,7 +46,7 @@ export const web = plugin(
 )
 
 const sendFile = ({ type, body, gzipped }: PageFile, request: FastifyRequest, reply: FastifyReply) => {
-  const isGzip = /\bgzip\b/.test(request.headers['accept-encoding'] ?? '')
+  const isGzip = /\bgzip\b/.test(String(request.headers['accept-encoding']))
   reply.headers({ 'Content-Type': type, 'X-Content-Type-Options': 'nosniff', Vary: 'Accept-Encoding' })
   if (isGzip) reply.header('Content-Encoding', 'gzip')
   return reply.send(isGzip ? gzipped : body)

@@ -26,6 +26,7 @@ export const websocket = plugin(
       preClose: (done) => done(),
       // What breaks the protocol ws closes by itself, with the code that says why; what is still open is a fault of ours.
       errorHandler: (error, socket, request) => {
+        /* c8 ignore next -- accept() is not known to throw */
         if (socket.readyState !== socket.OPEN) return
         request.log.error({ err: error }, 'a socket could not be taken in')
         socket.close(1011, closeCodes[1011].name)

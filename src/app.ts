@@ -55,7 +55,7 @@ export const buildApp = async (config: Config, options: Pick<FastifyServerOption
       // The host plugin asks for it, in the one shape.
       requireHostHeader: false,
       // Node takes any upgrade for a socket's; one to HTTP/2, which curl offers, is an ordinary request.
-      shouldUpgradeCallback: ({ headers }: IncomingMessage) => /^websocket$/i.test(headers.upgrade ?? ''),
+      shouldUpgradeCallback: ({ headers }: IncomingMessage) => /^websocket$/i.test(String(headers.upgrade)),
     },
     return503OnClosing: false,
     // A database that is taken over or migrated takes as long as it takes.

@@ -27,6 +27,7 @@ const stopWhenBroken = async (app: App) => {
 
 const logger = ({ LOG_LEVEL }: Config) => ({
   level: LOG_LEVEL,
+  /* c8 ignore next -- the tests have no terminal */
   ...(process.stdout.isTTY && { transport: { target: 'pino-pretty', options: { ignore: 'pid,hostname' } } }),
 })
 
@@ -47,6 +48,7 @@ const stop = (app: App, exitCode: number) => {
     const { server } = app
     // close() waits for connections that are kept alive, and for ever for a request that never ends.
     const idle = setInterval(() => server.closeIdleConnections(), 100)
+    /* c8 ignore next -- whether anything is left by then is a race */
     const late = setTimeout(() => server.closeAllConnections(), STOP_TIMEOUT)
     await app.close()
     clearInterval(idle)
@@ -60,9 +62,11 @@ const sentence = (error: unknown): string => {
   if (error instanceof ConfigError || error instanceof StorageError) return error.message
   const { code, address, port } = error as { code?: string; address?: string; port?: number }
   if (code === 'EADDRINUSE') return `Port ${port} is in use: choose another with PORT.`
+  /* c8 ignore start -- what a user may not listen on differs from machine to machine; what is no mistake of theirs is ours */
   if (code === 'EACCES' || code === 'EADDRNOTAVAIL')
     return `The server may not listen on ${address}, port ${port}.`
   throw error
+  /* c8 ignore stop */
 }
 
 try {

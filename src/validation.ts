@@ -37,7 +37,7 @@ export const lazyValidator = (compile: () => ValidateFunction): Validator => {
 
 /** @param prefix what the paths begin with: a body's are JSON pointers into it. */
 export const fieldErrors = (errors: readonly ErrorObject[] | null | undefined): FieldError[] =>
-  (errors ?? []).map(({ instancePath, keyword, message = 'is not allowed', params }) => {
+  (errors as readonly ErrorObject[]).map(({ instancePath, keyword, message, params }) => {
     if (keyword === 'additionalProperties') {
       return { path: `${instancePath}/${params.additionalProperty}`, message: 'is not known here' }
     }
@@ -45,8 +45,8 @@ export const fieldErrors = (errors: readonly ErrorObject[] | null | undefined): 
       return { path: `${instancePath}/${params.missingProperty}`, message: 'is missing' }
     if (keyword === 'enum')
       return { path: instancePath, message: `must be one of ${params.allowedValues.join(', ')}` }
-    if (keyword === 'format' && params.format === 'text') {
+    if (keyword === 'format') {
       return { path: instancePath, message: 'must be well-formed Unicode without U+0000' }
     }
-    return { path: instancePath, message }
+    return { path: instancePath, message: message as string }
   })

@@ -151,3 +151,13 @@ t.test('what is read of a conversation is a range of an index, however long its 
     changed.join('; '),
   )
 })
+
+t.test('of a conversation that one is not in there is nothing to read', async (t) => {
+  const { login } = await startServer(t)
+  const [alice, , eve] = [await login('alice'), await login('bob'), await login('eve')]
+  const { conversation_id } = await alice.send('bob', 'between us')
+  for (const path of ['', '/messages', '/members']) {
+    const reply = await eve.call('GET', `/conversations/${conversation_id}${path}`)
+    t.match(reply, { status: 404, body: { code: 'CONVERSATION_NOT_FOUND' } }, path)
+  }
+})

@@ -62,3 +62,15 @@ t.test('production wants a long secret and its mode said', async (t) => {
   t.ok(loadConfig(production), 'one of its own is long enough')
   t.ok(loadConfig({ JWT_SECRET: 'x' }), 'elsewhere a short one will do')
 })
+
+t.test('lists of proxies and origins are read entry by entry', (t) => {
+  const right = { TRUST_PROXY: 'loopback, 10.0.0.0/8,::1', CORS_ORIGINS: 'https://chat.example.org' }
+  t.match(loadConfig(right), right)
+  for (const TRUST_PROXY of ['nonsense', '10.0.0.0/x']) {
+    t.throws(() => loadConfig({ TRUST_PROXY }), /TRUST_PROXY has ".+", which is not an address or a network/)
+  }
+  for (const CORS_ORIGINS of ['chat.example.org', 'https://chat.example.org/']) {
+    t.throws(() => loadConfig({ CORS_ORIGINS }), /CORS_ORIGINS has ".+", which is not an origin/)
+  }
+  t.end()
+})

@@ -149,3 +149,23 @@ t.test('a device that dies without a goodbye is gone after two heartbeats', asyn
   dead.socket.resume()
   t.equal((await dead.closed).code, 4408)
 })
+
+t.test('who is on several servers is online until the last of them is left', async (t) => {
+  const { app, login } = await startServer(t)
+  const [alice, bob] = [await login('alice'), await login('bob')]
+  await alice.send('bob', 'hello')
+  const socket = await alice.connect()
+  await socket.ask({ type: 'watch', usernames: ['bob'] })
+  const tell = (server: string, online: boolean) =>
+    app.chat.bus.signal({ type: 'presence', server, user_id: bob.id, username: 'bob', online })
+  tell('one', true)
+  tell('two', true)
+  tell('one', false)
+  tell('one', false)
+  await socket.settle()
+  const shown = () => socket.frames.flatMap((frame) => (frame.type === 'presence' ? [frame.online] : []))
+  t.strictSame(shown(), [false, true])
+  tell('two', false)
+  await socket.settle()
+  t.strictSame(shown(), [false, true, false])
+})

@@ -79,3 +79,12 @@ t.test('when the file can’t be trusted any more it says so once and writes not
   await t.rejects(writer.append('send', note('three')), kind('broken'))
   t.match(broken, [{ name: 'StorageError', kind: 'broken' }])
 })
+
+t.test('more than a batch holds is taken in several, in order', async (t) => {
+  const { writer, close } = await open('many', 5000)
+  const sizes: number[] = []
+  writer.onBatch(({ size }) => sizes.push(size))
+  await Promise.all(Array.from({ length: 2500 }, () => writer.append('probe', {})))
+  t.strictSame(sizes, [1024, 1024, 452])
+  await close()
+})

@@ -1,3 +1,4 @@
+/* c8 ignore start -- it measures the product and is no part of it; a smoke run among the tests takes its shortest way */
 import fastify from 'fastify'
 import { ref, UsernameParams } from '../../schemas/common.ts'
 import { namedSchemas } from '../../schemas/index.ts'

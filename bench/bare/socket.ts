@@ -1,3 +1,4 @@
+/* c8 ignore start -- it measures the product and is no part of it; a smoke run among the tests takes its shortest way */
 import { createServer } from 'node:http'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { CONTENT, nameOf } from '../load/identity.ts'

@@ -1,3 +1,4 @@
+/* c8 ignore start -- it measures the product and is no part of it; a smoke run among the tests takes its shortest way */
 import { HttpConnection } from './http.ts'
 
 /** What a person of the benches is called; the made databases have them from 0 on. */

@@ -1,3 +1,4 @@
+/* c8 ignore start -- it measures the product and is no part of it; a smoke run among the tests takes its shortest way */
 import { type Job, type Scenario, scenarios } from './scenarios.ts'
 
 /** The load generator: a process of its own, so that what it takes is not taken from the server. */

@@ -1,3 +1,4 @@
+/* c8 ignore start -- it measures the product and is no part of it; a smoke run among the tests takes its shortest way */
 import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { latency } from '../statistics.ts'

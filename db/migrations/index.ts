@@ -26,5 +26,6 @@ const unusable = (error: unknown) => {
         `The database was written by a newer version of the server: ${message}`,
         error,
       )
-    : StorageError.from(error)
+    : /* c8 ignore next -- a migration fails only where the disk does */
+      StorageError.from(error)
 }

@@ -6,7 +6,7 @@ import type { Room, RoomMember, StoredUser, Transaction } from '../transaction.t
 /** @returns the user that acts. @throws Refusal `UNAUTHORIZED` when the account is no more. */
 export const actor = (tx: Transaction, id: number): StoredUser => {
   const user = tx.user(id)
-  if (!user || user.removed_at !== null) throw new Refusal('UNAUTHORIZED', 'This account is no more.')
+  if (user?.removed_at !== null) throw new Refusal('UNAUTHORIZED', 'This account is no more.')
   return user
 }
 

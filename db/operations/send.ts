@@ -38,8 +38,8 @@ export const send = (tx: Transaction, input: Send): Sent => {
     if (original) return original
     throw error
   }
-  const original = place.room ? undefined : findOriginal(tx, sender, input)
-  if (original) return original
+  // Where a conversation would be made, a used key is that of another message, and is refused.
+  if (!place.room) findOriginal(tx, sender, input)
 
   const room = place.room ?? makeDirect(tx, sender, place.receiver)
   const id = tx.last + 1

@@ -41,7 +41,8 @@ const createNames = (reader: Reader) => {
     const names = new Map<number, string>()
     for (const id of ids) {
       if (names.has(id)) continue
-      const name = cache.get(id) ?? (await reader.get(users.userById, { id }))?.username ?? ''
+      const name =
+        cache.get(id) ?? ((await reader.get(users.userById, { id })) as { username: string }).username
       cache.set(id, name)
       names.set(id, name)
     }

@@ -1,3 +1,4 @@
+import type { Marks } from '../../db/changes.ts'
 import * as blocks from '../../db/queries/blocks.ts'
 import * as conversations from '../../db/queries/conversations.ts'
 import * as counter from '../../db/queries/counter.ts'
@@ -33,7 +34,7 @@ export const listConversations = async (
 
 /** @returns the number of the newest change in the database. */
 export const readHead = async (chat: Chat): Promise<number> =>
-  (await chat.reader.get(counter.head, {}))?.last ?? 0
+  ((await chat.reader.get(counter.head, {})) as { last: number }).last
 
 /** @returns one of my conversations, or one that I was in as I left it. @throws AppError `CONVERSATION_NOT_FOUND` */
 export const getConversation = async (chat: Chat, me: Identity, id: number): Promise<Conversation> => {
@@ -61,7 +62,7 @@ export const getConversation = async (chat: Chat, me: Identity, id: number): Pro
         : { title: room.title as string, role: stay.role }),
     member_count: hasLeft ? (stay.count_at_end as number) : room.member_count,
     ...(last && { last_message: toMessage(last, me.user_id) }),
-    unread_count: unread?.count ?? 0,
+    unread_count: (unread as { count: number }).count,
     delivered_up_to: stay.delivered_up_to,
     read_up_to: stay.read_up_to,
   }
@@ -86,8 +87,8 @@ const directMembers = async (
       peer_id === low_id ? [block.low_delivered, block.low_read] : [block.high_delivered, block.high_read]
     return { peer, peer_delivered_up_to, peer_read_up_to }
   }
-  const stay = await chat.reader.get(members.staysIn, { user_id: peer_id, conversation_id })
-  return { peer, peer_delivered_up_to: stay?.delivered_up_to ?? 0, peer_read_up_to: stay?.read_up_to ?? 0 }
+  const marks = (await chat.reader.get(members.staysIn, { user_id: peer_id, conversation_id })) as Marks
+  return { peer, peer_delivered_up_to: marks.delivered_up_to, peer_read_up_to: marks.read_up_to }
 }
 
 /**
@@ -106,8 +107,8 @@ export const listMembers = async (chat: Chat, me: Identity, id: number): Promise
       return isPeer
         ? {
             ...member,
-            delivered_up_to: conversation.peer_delivered_up_to ?? 0,
-            read_up_to: conversation.peer_read_up_to ?? 0,
+            delivered_up_to: conversation.peer_delivered_up_to as number,
+            read_up_to: conversation.peer_read_up_to as number,
           }
         : member
     }),

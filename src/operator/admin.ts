@@ -33,8 +33,10 @@ export const admin = (args: readonly string[], terminal: Terminal): Promise<numb
         print.table({
           bytes: database.bytes,
           ...(await countAll(database.reader)),
+          /* c8 ignore next -- only a disk damages a file so that it still opens */
           ...(damage && { damage: damage.length === 0 ? 'none' : damage.join('; ') }),
         })
+        /* c8 ignore next -- likewise */
         if (damage && damage.length > 0) program.error('The database is damaged: restore a backup.')
       })
     })
@@ -90,7 +92,9 @@ export const admin = (args: readonly string[], terminal: Terminal): Promise<numb
     .action(async ({ urgent = false }: { urgent?: boolean }) => {
       await change(settings(terminal), 'rotate-secret', { urgent })
       print.log(
-        `Tokens are signed with a new secret; those of the last one ${urgent ? 'have ended' : 'hold on'}.`,
+        urgent
+          ? 'A new secret signs; what the last one signed has ended.'
+          : 'A new secret signs; the last one holds on.',
       )
     })
 

@@ -16,6 +16,7 @@ export type Reply = { ok: true; value: unknown } | { ok: false; message: string 
  *   the path is too long for one; then the operator has to stop the server.
  */
 export const controlAddress = (path: string): string | undefined => {
+  /* c8 ignore next 3 -- the tests run on Unix */
   if (process.platform === 'win32') {
     return `\\\\.\\pipe\\messenger-${createHash('sha256').update(path).digest('hex').slice(0, 32)}`
   }

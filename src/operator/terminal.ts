@@ -37,6 +37,7 @@ export const run = async (program: Command, args: readonly string[], terminal: T
     return 0
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode
+    /* c8 ignore next -- a fault of ours */
     if (!isForOperator(error)) throw error
     terminal.stderr.write(`${error.message}\n`)
     return 1

@@ -52,8 +52,7 @@ export class Encoded {
     const head = `{"type":"ack",${id === undefined ? '' : `"id":${JSON.stringify(id)},`}"cursor":"${this.cursor}"`
     if (isMessage(event))
       return textFrame(`${head},"message":${this.#messageText(event.message, viewer_id)}}`)
-    if (event.type === 'conversation') return textFrame(`${head}}`)
-    const { type: _, ...receipt } = event
+    const { type: _, ...receipt } = event as Extract<typeof event, { type: 'receipt' }>
     return textFrame(`${head},"receipt":${JSON.stringify(receipt)}}`)
   }
 

@@ -156,6 +156,7 @@ export class Hub {
 const tell = (connection: Connection, encoded: Encoded) => {
   try {
     connection.deliver(encoded)
+    /* c8 ignore next 3 -- nothing is known to throw here */
   } catch (error) {
     connection.fail(error)
   }

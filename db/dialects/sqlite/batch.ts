@@ -17,7 +17,7 @@ export type BatchResult = { first: number; last: number; changes: Change[]; outc
 export const createBatchRunner = (db: Database, now: () => number = Date.now) => {
   const statements = createStatements(db)
   const caches = createCaches()
-  let last = statements.get(counter.head, {})?.last ?? 0
+  let last = (statements.get(counter.head, {}) as { last: number }).last
 
   const runTransaction = (batch: readonly Operation[]): BatchResult => {
     db.exec('begin immediate')

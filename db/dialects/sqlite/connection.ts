@@ -32,6 +32,7 @@ export const openForWriting = (path: string): Database => {
     db.pragma('journal_size_limit = 67108864')
     db.pragma('cache_size = -65536')
     return db
+    /* c8 ignore next 4 -- no file system of the tests refuses WAL */
   } catch (error) {
     db.close()
     throw StorageError.from(error)
@@ -55,6 +56,7 @@ const open = (path: string, options: Sqlite.Options): Database => {
 
 const assertPragma = (db: Database, name: string, wanted: string | number) => {
   const value = String(db.pragma(name, { simple: true }))
+  /* c8 ignore next 6 -- no file system of the tests refuses WAL */
   if (value !== String(wanted)) {
     throw new StorageError(
       'unusable',

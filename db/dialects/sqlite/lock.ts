@@ -13,6 +13,7 @@ export const lockFile = (path: string): (() => void) => {
     lock.exec('begin exclusive')
   } catch (error) {
     lock.close()
+    /* c8 ignore next -- a lock file that opens and can't be locked takes a broken disk */
     if (StorageError.from(error).kind !== 'busy') throw StorageError.from(error, path)
     throw new StorageError(
       'unusable',

@@ -71,7 +71,7 @@ const check = (db: SqliteDatabase) => {
  */
 const startEpoch = (db: SqliteDatabase) => {
   const statements = createStatements(db)
-  const last = statements.get(counter.head, {})?.last ?? 0
+  const last = (statements.get(counter.head, {}) as { last: number }).last
   statements.run(counter.insertEpoch, { name: randomBytes(6).toString('base64url'), first: last + 1 })
   createBatchRunner(db)([{ name: 'announceDue', input: {} }])
 }

@@ -58,6 +58,7 @@ export const createWorkerWriter = async (
   }
 
   const fail = (error: StorageError) => {
+    /* c8 ignore next -- whether a thread that failed fails again as it ends is a race */
     if (broken) return
     broken = error
     for (const { reject } of [...running, ...queue]) reject(error)

@@ -23,6 +23,7 @@ port.on('message', (text: string) => {
     return
   }
   // What a disk that failed says afterwards is worth nothing, "stored" least of all.
+  /* c8 ignore next -- whether a batch was under way by then is a race */
   if (isBroken) return
   const started = performance.now()
   const result = runBatch(unpackOperations(text))
