@@ -5,7 +5,7 @@ import t from 'tap'
 import { restoreDatabase } from '../db/open.ts'
 import { operator, serve } from './support/operator.ts'
 import { startProcess } from './support/process.ts'
-import { call, login, temporaryFolder } from './support/server.ts'
+import { call, login, startServer, temporaryFolder } from './support/server.ts'
 
 t.test(
   'a backup made while messages are sent holds each that was answered before, and is restored',
@@ -78,3 +78,12 @@ t.test(
     })
   },
 )
+
+t.test('a backup is restored where no database was', async (t) => {
+  const { app, folder } = await startServer(t)
+  await app.close()
+  const elsewhere = await temporaryFolder(t)
+  const restored = await operator(elsewhere).restore(join(folder, 'messenger.db'))
+  t.match(restored, { code: 0, out: /Every token has ended/ })
+  t.notMatch(restored.out, /kept in/)
+})

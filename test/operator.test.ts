@@ -146,3 +146,8 @@ t.test('a path too long for a socket leaves the operator the stopped server', as
   await t.rejects(change('revoke-every-token', {}), /in use by another server/)
   t.match(await call(url, 'GET', '/health/ready'), { status: 200 })
 })
+
+t.test('the commands explain themselves', async (t) => {
+  const { admin } = operator(await temporaryFolder(t))
+  t.match(await admin(['--help']), { code: 0, out: /Usage: .*rotate-secret/s })
+})

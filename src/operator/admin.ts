@@ -91,11 +91,7 @@ export const admin = (args: readonly string[], terminal: Terminal): Promise<numb
     .option('--urgent', 'the last one has leaked: what it signed ends now')
     .action(async ({ urgent = false }: { urgent?: boolean }) => {
       await change(settings(terminal), 'rotate-secret', { urgent })
-      print.log(
-        urgent
-          ? 'A new secret signs; what the last one signed has ended.'
-          : 'A new secret signs; the last one holds on.',
-      )
+      print.log('A new secret signs from now on.')
     })
 
   return run(program, args, terminal)

@@ -50,6 +50,7 @@ export const restoreSqlite = async (
   } catch (error) {
     remove(fresh)
     throw StorageError.from(error, file)
+    /* c8 ignore next -- nothing goes on behind a throw */
   } finally {
     unlock()
   }

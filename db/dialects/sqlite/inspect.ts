@@ -9,10 +9,11 @@ import { createReader } from './statements.ts'
 export const inspectSqlite = (url: string): Inspection => {
   const path = filePath(url)
   const db = openOurs(path)
-  const size = (file: string) => (existsSync(file) ? statSync(file).size : 0)
   return {
     reader: createReader(db),
-    bytes: size(path) + size(`${path}-wal`),
+    bytes: [path, `${path}-wal`]
+      .filter((file) => existsSync(file))
+      .reduce((bytes, file) => bytes + statSync(file).size, 0),
     check: () => findDamage(db),
     close: () => void db.close(),
   }

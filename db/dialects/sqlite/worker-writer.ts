@@ -44,10 +44,11 @@ export const createWorkerWriter = async (
   let isScheduled = false
   let closing: Promise<void> | undefined
   let broken: StorageError | undefined
-  let drained = () => {}
-  let onCommit: (batch: Batch) => void = () => {}
-  let onBroken: (error: Error) => void = () => {}
-  let onBatch: (figures: BatchFigures) => void = () => {}
+  const nothing = () => {}
+  let drained = nothing
+  let onCommit: (batch: Batch) => void = nothing
+  let onBroken: (error: Error) => void = nothing
+  let onBatch: (figures: BatchFigures) => void = nothing
 
   const flush = () => {
     isScheduled = false
