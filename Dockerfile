@@ -1,6 +1,7 @@
 FROM node:24-slim
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
+COPY client/package.json client/
 # The image has its own Node.js.
 RUN npm ci --omit=dev --omit=optional
 COPY . .
