@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { loadEnvFile } from 'node:process'
-import { Ajv } from 'ajv'
+import { Ajv, type ErrorObject } from 'ajv'
 import { Environment } from '../schemas/environment.ts'
 
 export type Config = Readonly<Environment>
@@ -21,7 +21,7 @@ export const loadConfig = (env: Record<string, string | undefined>): Config => {
     Object.entries(env).filter(([, value]) => value !== '' && value !== undefined),
   )
   if (!ajv.validate({ ...Environment, additionalProperties: false }, config)) {
-    const sentences = (ajv.errors ?? []).map(({ instancePath, message, params }) => {
+    const sentences = (ajv.errors as ErrorObject[]).map(({ instancePath, message, params }) => {
       const allowed = 'allowedValues' in params ? ` (${params.allowedValues.join(', ')})` : ''
       return `${instancePath.slice(1)} ${message}${allowed}`
     })

@@ -71,7 +71,9 @@ const sentence = (error: unknown): string => {
 
 try {
   await main()
+  /* c8 ignore start -- the process ends here, and what it reached may end with it */
 } catch (error) {
   console.error(sentence(error))
   process.exit(1)
 }
+/* c8 ignore stop */

@@ -43,8 +43,6 @@ export const fieldErrors = (errors: readonly ErrorObject[] | null | undefined): 
     }
     if (keyword === 'required')
       return { path: `${instancePath}/${params.missingProperty}`, message: 'is missing' }
-    if (keyword === 'enum')
-      return { path: instancePath, message: `must be one of ${params.allowedValues.join(', ')}` }
     if (keyword === 'format') {
       return { path: instancePath, message: 'must be well-formed Unicode without U+0000' }
     }

@@ -55,6 +55,7 @@ export class Hub {
   remove(connection: Connection) {
     const { user_id } = connection.me
     const connections = this.#connections.get(user_id)
+    /* c8 ignore next -- an end that is seen twice is a race */
     if (!connections?.delete(connection)) return
     this.#size -= 1
     this.#presence.unwatch(connection)
@@ -115,6 +116,7 @@ export class Hub {
   }
 
   #acknowledge(origin: Origin, encoded: Encoded) {
+    /* c8 ignore next -- whether the socket is gone by then is a race */
     for (const connection of this.#connections.get(origin.user_id) ?? none) {
       if (connection.id === origin.socket) tell(connection, encoded)
     }

@@ -62,6 +62,7 @@ export const createWorkerWriter = async (
     /* c8 ignore next -- whether a thread that failed fails again as it ends is a race */
     if (broken) return
     broken = error
+    /* c8 ignore next -- whether something waits just then is a race */
     for (const { reject } of [...running, ...queue]) reject(error)
     running = []
     queue = []
