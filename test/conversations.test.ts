@@ -157,7 +157,9 @@ t.test('of a conversation that one is not in there is nothing to read', async (t
   const [alice, , eve] = [await login('alice'), await login('bob'), await login('eve')]
   const { conversation_id } = await alice.send('bob', 'between us')
   for (const path of ['', '/messages', '/members']) {
-    const reply = await eve.call('GET', `/conversations/${conversation_id}${path}`)
-    t.match(reply, { status: 404, body: { code: 'CONVERSATION_NOT_FOUND' } }, path)
+    for (const id of [conversation_id, conversation_id + 1000]) {
+      const reply = await eve.call('GET', `/conversations/${id}${path}`)
+      t.match(reply, { status: 404, body: { code: 'CONVERSATION_NOT_FOUND' } }, path)
+    }
   }
 })
