@@ -1,11 +1,11 @@
 import { once } from 'node:events'
-import { Worker } from 'node:worker_threads'
 import { AppError } from '../../../src/errors.ts'
 import { StorageError } from '../../errors.ts'
 import type { Operation } from '../../operations/index.ts'
 import type { Batch, BatchFigures, Writer } from '../../writer.ts'
 import type { Outcome } from './batch.ts'
 import { CLOSE, packOperations, unpackResult } from './crossing.ts'
+import { takeThread } from './thread.ts'
 
 /** The most operations that share a commit: bounds what one waits for the others. */
 const MAX_BATCH = 1024
@@ -19,7 +19,7 @@ type Pending = {
 
 /**
  * The writer of a SQLite file, in a thread of its own. While a batch runs, what arrives gathers into the next one.
- * @param prepare makes the file ready. The thread loads its modules meanwhile: a third of a second of each start.
+ * @param prepare makes the file ready. The thread loads its modules meanwhile.
  * @param maxQueue operations that may wait; past it `append` refuses with `OVERLOADED`.
  * @throws StorageError when the file can't be opened for writing
  */
@@ -28,7 +28,7 @@ export const createWorkerWriter = async (
   maxQueue: number,
   prepare: () => Promise<void>,
 ): Promise<Writer> => {
-  const worker = new Worker(new URL('./worker.ts', import.meta.url))
+  const worker = takeThread()
   const exited = new Promise((resolve) => worker.once('exit', resolve))
   try {
     await prepare()
