@@ -27,7 +27,7 @@ export type Writer = {
   append<K extends OperationName>(name: K, input: Input<K>, origin?: unknown): Promise<Output<K>>
   /** Called in commit order, once for each commit. */
   onCommit(listener: (batch: Batch) => void): void
-  /** Called for each transaction that was run, whatever became of it. */
+  /** Each is called for every transaction that was run, whatever became of it, before `onCommit`. */
   onBatch(listener: (figures: BatchFigures) => void): void
   /** Called once if what is stored can't be trusted any more: the process must end. */
   onBroken(listener: (error: Error) => void): void

@@ -137,7 +137,7 @@ t.test('what is read of a conversation is a range of an index, however long its 
   const missed = planOf(events.newMessages, window)
   t.ok(
     missed.some((line) =>
-      /SEARCH m USING .*messages_history \(conversation_id=\? AND rowid>\? AND rowid<\?\)/.test(line),
+      /SEARCH m USING .*messages_history \(conversation_id=\? AND id>\? AND id<\?\)/.test(line),
     ),
     missed.join('; '),
   )

@@ -7,6 +7,7 @@ import t from 'tap'
 import { openForReading, openForWriting } from '../db/dialects/sqlite/connection.ts'
 import { createKysely } from '../db/dialects/sqlite/kysely.ts'
 import { openDatabase } from '../db/open.ts'
+import * as counter from '../db/queries/counter.ts'
 import { sql } from 'kysely'
 import { type Migration, Migrator } from 'kysely/migration'
 import { readRows } from './support/database.ts'
@@ -27,6 +28,38 @@ t.test('a commit is on disk before it returns: WAL, synchronous FULL', async (t)
   const reader = openForReading(join(folder, 'wal'))
   t.throws(() => reader.exec('delete from counter'), /readonly/)
   reader.close()
+})
+
+t.test('who is told of a commit reads it, whatever was read just before it came', async (t) => {
+  const { reader, writer, close } = await open('turn')
+  let isDone = false
+  // There is a transaction of reads in every turn, so in the one in which the commit is told.
+  const readAlways = () => {
+    if (isDone) return
+    void reader.get(counter.head, {})
+    setImmediate(readAlways)
+  }
+  readAlways()
+  const seen: unknown[] = []
+  const told: unknown[] = []
+  writer.onCommit(({ last }) => {
+    told.push({ last })
+    // A read is done before its promise is made.
+    void reader.get(counter.head, {}).then((row) => seen.push(row))
+  })
+  for (const key of ['ada', 'bob', 'cyd', 'dan', 'eve']) {
+    const { user } = await writer.append('createUser', {
+      username: key,
+      key,
+      password_hash: null,
+      family: key,
+    })
+    await writer.append('send', { sender_id: user.id, receiver_key: key, content: 'a note' })
+  }
+  isDone = true
+  t.equal(told.length, 5, 'each message')
+  t.strictSame(seen, told)
+  await close()
 })
 
 t.test('every table is STRICT', async (t) => {

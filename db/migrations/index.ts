@@ -3,9 +3,13 @@ import { type Migration, Migrator } from 'kysely/migration'
 import { createKysely } from '../dialects/sqlite/kysely.ts'
 import { StorageError } from '../errors.ts'
 import * as conversations from './0001-conversations.ts'
+import * as coveredCounts from './0002-covered-counts.ts'
 
 /** Every change of the schema, in order; a name once shipped is never changed. */
-const migrations: Record<string, Migration> = { '0001-conversations': conversations }
+const migrations: Record<string, Migration> = {
+  '0001-conversations': conversations,
+  '0002-covered-counts': coveredCounts,
+}
 
 /**
  * Brings the schema of `db` up to date, in one transaction.

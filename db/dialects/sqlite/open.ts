@@ -22,7 +22,9 @@ export const openSqlite = async (url: string, maxQueue: number): Promise<Databas
     const connection = openForReading(path)
     const { promise: broken, resolve: onBroken } = Promise.withResolvers<Error>()
     writer.onBroken(onBroken)
-    const reader = createReader(connection, onBroken)
+    const { endTurn, ...reader } = createReader(connection, onBroken)
+    // Nobody is told of a commit and then reads what was before it.
+    writer.onBatch(endTurn)
     return {
       reader,
       writer,

@@ -48,7 +48,7 @@ export const createWorkerWriter = async (
   let drained = nothing
   let onCommit: (batch: Batch) => void = nothing
   let onBroken: (error: Error) => void = nothing
-  let onBatch: (figures: BatchFigures) => void = nothing
+  const batchListeners: ((figures: BatchFigures) => void)[] = []
 
   const flush = () => {
     isScheduled = false
@@ -76,7 +76,7 @@ export const createWorkerWriter = async (
     // The next batch goes to the disk while this one is told to everybody.
     flush()
     const { first, last, changes, outcomes, seconds } = unpackResult(text)
-    onBatch({ size: outcomes.length, seconds })
+    for (const listener of batchListeners) listener({ size: outcomes.length, seconds })
     if (last >= first) {
       onCommit({
         first,
@@ -127,7 +127,7 @@ export const createWorkerWriter = async (
       onBroken = listener
     },
     onBatch(listener) {
-      onBatch = listener
+      batchListeners.push(listener)
     },
     get pending() {
       return queue.length + running.length
