@@ -8,7 +8,16 @@ import { madeDatabase, type Size } from './database.ts'
 import { CONTENT } from './load/identity.ts'
 import type { Span } from './load/window.ts'
 import type { Latency } from './statistics.ts'
-import { bareBroadcast, bareHttp, bareSocket, freePort, oneByOne, product, runTrial } from './trial.ts'
+import {
+  bareBroadcast,
+  bareHttp,
+  bareSocket,
+  freePort,
+  nodeOptions,
+  oneByOne,
+  product,
+  runTrial,
+} from './trial.ts'
 
 /** How much and how long. */
 export type Scale = Span & {
@@ -272,7 +281,7 @@ async function firstAnswer(root: string): Promise<Trial> {
   const folder = mkdtempSync(join(tmpdir(), 'messenger-bench-'))
   const port = await freePort()
   const started = performance.now()
-  const child = spawn(process.execPath, product(root).args, {
+  const child = spawn(process.execPath, [...nodeOptions, ...product(root).args], {
     cwd: folder,
     env: { ...process.env, NODE_ENV: '', HOST: '127.0.0.1', PORT: String(port) },
     stdio: 'ignore',

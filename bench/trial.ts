@@ -1,7 +1,7 @@
 /* c8 ignore start -- it measures the product and is no part of it; a smoke run among the tests takes its shortest way */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { constants, copyFileSync, mkdtempSync, rmSync } from 'node:fs'
+import { constants, copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -34,6 +34,13 @@ export const oneByOne = (root: string): Server => ({
   env: { PRODUCT_ROOT: root },
 })
 
+/** Of `node`, as `npm start` has them, for both sides of a figure: how far the young generation may grow is much of a socket's memory. */
+export const nodeOptions = (
+  JSON.parse(readFileSync(here('../package.json'), 'utf8')) as { scripts: { start: string } }
+).scripts.start
+  .split(' ')
+  .filter((word) => word.startsWith('--'))
+
 /** Limits that the load of one machine would run into at once; all else is as shipped. */
 export const LIFTED = {
   RATE_LIMIT_LOGIN: '0',
@@ -55,7 +62,7 @@ export const withServer = async <T>(
   const port = await freePort()
   if (database) copyFileSync(database, join(folder, 'messenger.db'), constants.COPYFILE_FICLONE)
   const [command, before] = fsyncDelay === undefined ? [process.execPath, []] : slowly(fsyncDelay)
-  const child = spawn(command, [...before, ...profiling(), ...args], {
+  const child = spawn(command, [...before, ...nodeOptions, ...profiling(), ...args], {
     cwd: folder,
     env: {
       ...process.env,
