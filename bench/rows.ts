@@ -26,6 +26,7 @@ export type Scale = Span & {
   small: Size
   idle: number
   devices: number
+  missed: number
 }
 
 export const full: Scale = {
@@ -36,6 +37,7 @@ export const full: Scale = {
   small: { people: 100, messages: 10_000 },
   idle: 10_000,
   devices: 200,
+  missed: 100_000,
 }
 
 /** That every bench works, in seconds; its figures say nothing. */
@@ -47,6 +49,7 @@ export const smoke: Scale = {
   small: { people: 32, messages: 500 },
   idle: 40,
   devices: 5,
+  missed: 500,
 }
 
 /** Options of the command line that change a scale. */
@@ -120,6 +123,9 @@ const pages = (scenario: 'historyPages' | 'conversationPages', size: 'big' | 'sm
 
 const slowDisk = (scenario: 'historyBesideSends' | 'historyAlone') =>
   time('p99', ({ root, scale }) => runTrial({ ...product(root), fsyncDelay: 20 }, { ...scale, scenario }))
+
+const resuming = (scenario: 'resume' | 'noResume', { root, scale }: Context) =>
+  runTrial(product(root), { ...scale, scenario, people: 10, connections: scale.missed })
 
 const atLeast = (reach: number, aim: number) => ({ reach, aim, isAtMost: false })
 const atMost = (reach: number, aim: number) => ({ reach, aim, isAtMost: true })
@@ -239,6 +245,27 @@ export const rows: readonly Row[] = [
     target: atMost(10, 5),
     product: slowDisk('historyBesideSends'),
     compared: slowDisk('historyAlone'),
+  },
+  {
+    name: 'resume',
+    title:
+      'round trip of other clients’ sends, p99, while a device reads 100,000 missed messages again and again',
+    beside: 'the same with nobody who was away',
+    unit: ' ms',
+    figure: 'difference',
+    target: atMost(50, 20),
+    product: time('p99', (context) => resuming('resume', context)),
+    compared: time('p99', (context) => resuming('noResume', context)),
+  },
+  {
+    name: 'resume-memory',
+    title: 'resident memory that the server takes more for it, at its highest',
+    beside: 'nothing',
+    unit: ' MB',
+    figure: 'difference',
+    target: atMost(50, 20),
+    product: async (context) => ({ value: ((await resuming('resume', context)).grown as number) / 1e6 }),
+    compared: async () => ({ value: 0 }),
   },
   {
     name: 'start',

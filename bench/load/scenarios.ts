@@ -141,6 +141,8 @@ const frame = (receiver: number, client_id: string) =>
 /** The letter that tells what a frame of the server is: `{"type":"ack"…`, `{"type":"message"…`. */
 const TYPE_AT = '{"type":"'.length
 const [ACK, MESSAGE, HELLO, CONVERSATION] = ['a', 'm', 'h', 'c'].map((letter) => letter.charCodeAt(0))
+/** `conversation` and `caught_up` begin alike. */
+const CAUGHT = 'a'.charCodeAt(0)
 
 type Sender = { socket: LoadSocket; began: number[]; onAck: () => void; onMessage: () => void }
 
@@ -298,6 +300,72 @@ const idle = async (job: Job): Promise<Load> => {
 
 const pass = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 
+/**
+ * Somebody comes back again and again to all that was missed, while others write to each other, one message at a time each.
+ * What counts is how long these wait; and how much memory the server takes for it.
+ */
+const createResume =
+  (isResuming: boolean) =>
+  async (job: Job): Promise<Load> => {
+    const tokens = await tokensOf(job)
+    const { sender, cursor } = await missMessages(job, tokens)
+    const before = residentBytes(job.pid)
+    let highest = before
+    const window = createWindow(job)
+    const watch = setInterval(() => {
+      highest = Math.max(highest, residentBytes(job.pid))
+    }, 10)
+    for (let person = 2; person < job.people; person += 1) {
+      const other = await openSender(job, tokens[person] as string)
+      const write = () => {
+        other.began.push(window.begin())
+        other.socket.send([frame(person ^ 1, uuidv7())])
+      }
+      other.onAck = () => {
+        window.done(other.began.shift() as number)
+        if (!window.isOver) setTimeout(write, 1)
+      }
+      write()
+    }
+    while (isResuming && !window.isOver) await resume(job, tokens[0] as string, cursor)
+    const result = await window.result()
+    clearInterval(watch)
+    sender.socket.close()
+    return { ...result, grown: highest - before }
+  }
+
+/** The first of the people is away while the second writes `connections` messages. @returns where the first one left */
+const missMessages = async (job: Job, [token, writer]: readonly string[]) => {
+  const { promise: cursor, resolve } = Promise.withResolvers<string>()
+  const first = await LoadSocket.open(job.port, token as string, (data, start, end) => {
+    resolve((JSON.parse(data.toString('utf8', start, end)) as { cursor: string }).cursor)
+  })
+  await cursor
+  first.close()
+  const sender = await openSender(job, writer as string)
+  for (let sent = 0; sent < job.connections; sent += 500) {
+    await new Promise<void>((resolve) => {
+      let missing = Math.min(500, job.connections - sent)
+      sender.onAck = () => {
+        missing -= 1
+        if (missing === 0) resolve()
+      }
+      sender.socket.send(Array.from({ length: missing }, () => frame(0, uuidv7())))
+    })
+  }
+  return { sender, cursor: await cursor }
+}
+
+const resume = async (job: Job, token: string, cursor: string) => {
+  const { promise: caughtUp, resolve } = Promise.withResolvers<void>()
+  const onFrame = (data: Buffer, start: number) => {
+    if (data[start + TYPE_AT] === CONVERSATION && data[start + TYPE_AT + 1] === CAUGHT) resolve()
+  }
+  const socket = await LoadSocket.open(job.port, token, onFrame, `/ws?cursor=${cursor}`)
+  await caughtUp
+  socket.close()
+}
+
 const residentBytes = (pid: number): number => {
   const path = `/proc/${pid}/status`
   const kilobytes = existsSync(path)
@@ -317,5 +385,7 @@ export const scenarios = {
   sendSocketBig,
   fanOut,
   idle,
+  resume: createResume(true),
+  noResume: createResume(false),
 }
 export type Scenario = keyof typeof scenarios

@@ -25,12 +25,13 @@ export class LoadSocket {
     port: number,
     token: string,
     onFrame: (data: Buffer, start: number, end: number) => void,
+    path = '/ws',
   ): Promise<LoadSocket> {
     const tcp = connect({ port, host: '127.0.0.1', noDelay: true })
     await once(tcp, 'connect')
     const socket = new LoadSocket(tcp, onFrame)
     tcp.write(
-      `GET /ws HTTP/1.1\r\nHost: bench\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: messenger.v1\r\nAuthorization: Bearer ${token}\r\n\r\n`,
+      `GET ${path} HTTP/1.1\r\nHost: bench\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: messenger.v1\r\nAuthorization: Bearer ${token}\r\n\r\n`,
     )
     const [head] = (await once(tcp, 'data')) as [Buffer]
     const end = head.indexOf('\r\n\r\n')

@@ -5,8 +5,9 @@ import { type Latency, latency } from '../statistics.ts'
 /** Milliseconds of a trial that don't count, and that do. */
 export type Span = { warmUp: number; measure: number }
 
-/** `cpu`: microseconds of the server's processor time for each that counts; it says more than a rate on a busy machine. */
-export type Load = Latency & { rate: number; cpu?: number }
+/** `cpu`: microseconds of the server's processor time for each that counts; it says more than a rate on a busy machine.
+ * `grown`: bytes of resident memory that the server took more. */
+export type Load = Latency & { rate: number; cpu?: number; grown?: number }
 
 /**
  * What a trial counts: what is done between the end of the warm-up and the end of the measuring. What is still in flight
