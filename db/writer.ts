@@ -29,6 +29,8 @@ export type Writer = {
   onCommit(listener: (batch: Batch) => void): void
   /** Each is called for every transaction that was run, whatever became of it, before `onCommit`. */
   onBatch(listener: (figures: BatchFigures) => void): void
+  /** Called when storage fails an operation: what was found of it before holds no longer. */
+  onFailure(listener: () => void): void
   /** Called once if what is stored can't be trusted any more: the process must end. */
   onBroken(listener: (error: Error) => void): void
   /** How many operations wait or run. */

@@ -6,6 +6,7 @@ import type { Config } from '../config.ts'
 import { createLoad } from '../load.ts'
 import type { Bus } from '../realtime/bus.ts'
 import { createCursors } from './cursors.ts'
+import { createProbe } from './health.ts'
 import { createRateLimit } from './rate-limit.ts'
 import { createReceiptPacing } from './receipt-pacing.ts'
 
@@ -30,6 +31,7 @@ export const createChat = (config: Config, database: Database, bus: Bus) => ({
   loginLimit: createRateLimit(config.RATE_LIMIT_LOGIN),
   sendLimit: createRateLimit(config.RATE_LIMIT_SEND),
   load: createLoad(config),
+  probe: createProbe(database.writer),
   receiptPacing: createReceiptPacing(database.writer, config),
   typingPacing: createCache<string, true>(100_000, 3000),
 })

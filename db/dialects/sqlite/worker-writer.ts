@@ -49,6 +49,7 @@ export const createWorkerWriter = async (
   let onCommit: (batch: Batch) => void = nothing
   let onBroken: (error: Error) => void = nothing
   const batchListeners: ((figures: BatchFigures) => void)[] = []
+  let onFailure: () => void = nothing
 
   const flush = () => {
     isScheduled = false
@@ -92,7 +93,9 @@ export const createWorkerWriter = async (
       if (outcome.ok) resolve(outcome.value as never)
       else {
         reject(outcome.error)
-        if (outcome.error instanceof StorageError && outcome.error.kind === 'broken') fail(outcome.error)
+        if (!(outcome.error instanceof StorageError)) continue
+        onFailure()
+        if (outcome.error.kind === 'broken') fail(outcome.error)
       }
     }
     if (running.length === 0) drained()
@@ -128,6 +131,9 @@ export const createWorkerWriter = async (
     },
     onBatch(listener) {
       batchListeners.push(listener)
+    },
+    onFailure(listener) {
+      onFailure = listener
     },
     get pending() {
       return queue.length + running.length
