@@ -35,6 +35,10 @@ export type Writer = {
   onBroken(listener: (error: Error) => void): void
   /** How many operations wait or run. */
   readonly pending: number
+  /** Takes nothing more. Resolves when what was appended is answered. */
+  drain(): Promise<void>
   /** Ends after what was appended is answered. */
   close(): Promise<void>
+  /** Ends whatever it is at: what was not answered may be stored, or not. Resolves once the disk lets go of it. */
+  terminate(): Promise<void>
 }

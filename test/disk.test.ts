@@ -1,7 +1,9 @@
-import { rmSync, writeFileSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import Sqlite from 'better-sqlite3'
 import t, { type Test } from 'tap'
+import { readRows } from './support/database.ts'
+import { startFaulty } from './support/fault.ts'
 import { startProcess } from './support/process.ts'
 import { call, login, type Person, startServer, temporaryFolder } from './support/server.ts'
 
@@ -74,4 +76,39 @@ t.test('many who ask whether it is ready share one write', async (t) => {
   const most = 1 + Math.ceil((performance.now() - started) / 1000)
   const probes = (await written()) - before
   t.ok(probes <= most, `${probes} for 50, one after the other: at most one a second`)
+})
+
+t.test('after an fsync that failed it leaves the file as it is, for a new process to read', async (t) => {
+  const folder = await temporaryFolder(t)
+  const server = await startFaulty(t, folder)
+  const alice = await login(t, server.url, 'alice')
+  for (const content of ['one', 'two']) await alice.send('alice', content)
+  const files = () => ['', '-wal'].map((end) => readFileSync(join(folder, `messenger.db${end}`)))
+  const before = files()
+  server.begin('fsync')
+  t.match(await send(alice, 'three'), { status: 503, body: { code: 'STORAGE_UNAVAILABLE' } })
+  t.strictSame(await server.exited, { code: 1, signal: null })
+  for (const [index, bytes] of files().entries()) t.ok(bytes.equals(before[index] as Buffer))
+  server.end()
+  const again = await startProcess(t, folder)
+  t.match(await (await login(t, again.url, 'alice')).history('alice'), [
+    { content: 'one' },
+    { content: 'two' },
+  ])
+})
+
+t.test('what an fsync that failed had in the file may stay: a repeat under its key settles it', async (t) => {
+  const server = await startBad(t)
+  const alice = await login(t, server.url, 'alice')
+  const message = { receiver_username: 'alice', content: 'x', client_id: 'k' }
+  server.begin('unsynced')
+  t.match(await alice.call('POST', '/send', message), {
+    status: 503,
+    body: { code: 'STORAGE_UNAVAILABLE', detail: /may be stored or not/ },
+  })
+  t.strictSame(await server.exited, { code: 1, signal: null })
+  server.end()
+  const again = await login(t, (await startProcess(t, server.folder)).url, 'alice')
+  t.match(await again.call('POST', '/send', message), { status: 200, body: { content: 'x' } })
+  t.equal((await again.history('alice')).length, 1)
 })

@@ -5,7 +5,8 @@ const whyUnavailable = {
   full: 'The disk is full; try again later.',
   busy: 'Another program holds the database; try again in a moment.',
   readonly: 'The database can be read, and not written; try again later.',
-  broken: 'The disk failed, and the server starts anew; try again in a moment.',
+  broken:
+    'The disk failed, and the server starts anew; a change may be stored or not: repeat it under its key.',
   unusable: 'The database can not be served.',
 } satisfies Record<Exclude<StorageErrorKind, 'operation'>, string>
 

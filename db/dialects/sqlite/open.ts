@@ -20,7 +20,12 @@ export const openSqlite = async (url: string, maxQueue: number): Promise<Databas
   try {
     const writer = await createWorkerWriter(path, maxQueue, () => prepare(path))
     const connection = openForReading(path)
-    const { promise: broken, resolve: onBroken } = Promise.withResolvers<Error>()
+    const { promise: broken, resolve } = Promise.withResolvers<Error>()
+    let isBroken = false
+    const onBroken = (error: Error) => {
+      isBroken = true
+      resolve(error)
+    }
     writer.onBroken(onBroken)
     const { endTurn, ...reader } = createReader(connection, onBroken)
     // Nobody is told of a commit and then reads what was before it.
@@ -32,8 +37,14 @@ export const openSqlite = async (url: string, maxQueue: number): Promise<Databas
       epochs: await reader.all(counter.epochs, {}),
       beside: (extension) => `${path}.${extension}`,
       async close() {
-        connection.close()
-        await writer.close()
+        await writer.drain()
+        if (isBroken) {
+          // The file is left as it is, for a new process to read. SQLite would fold the log in as the last connection goes.
+          await writer.terminate()
+        } else {
+          connection.close()
+          await writer.close()
+        }
         unlock()
       },
     }

@@ -42,6 +42,7 @@ export const createWorkerWriter = async (
   let queue: Pending[] = []
   let running: Pending[] = []
   let isScheduled = false
+  let draining: Promise<void> | undefined
   let closing: Promise<void> | undefined
   let broken: StorageError | undefined
   const nothing = () => {}
@@ -69,6 +70,17 @@ export const createWorkerWriter = async (
     queue = []
     drained()
     onBroken(error)
+  }
+
+  const drain = () => {
+    draining ??= (async () => {
+      while (queue.length + running.length > 0) {
+        await new Promise<void>((resolve) => {
+          drained = resolve
+        })
+      }
+    })()
+    return draining
   }
 
   worker.on('message', (text: string) => {
@@ -107,7 +119,7 @@ export const createWorkerWriter = async (
   return {
     append(name, input, origin) {
       if (broken) return Promise.reject(broken)
-      if (closing)
+      if (draining)
         return Promise.reject(new AppError('SHUTTING_DOWN', 'The server is stopping; connect again.'))
       if (queue.length >= maxQueue) {
         return Promise.reject(
@@ -138,17 +150,17 @@ export const createWorkerWriter = async (
     get pending() {
       return queue.length + running.length
     },
+    drain,
     close() {
       closing ??= (async () => {
-        while (queue.length + running.length > 0) {
-          await new Promise<void>((resolve) => {
-            drained = resolve
-          })
-        }
+        await drain()
         worker.postMessage(CLOSE)
         await exited
       })()
       return closing
+    },
+    async terminate() {
+      await worker.terminate()
     },
   }
 }
