@@ -1,9 +1,16 @@
 import { StorageError } from '../db/errors.ts'
 import { type App, buildApp } from './app.ts'
 import { type Config, ConfigError, loadConfig, loadDotEnv } from './config.ts'
+import { onStopSignal } from './signals.ts'
 
 /** Milliseconds after which a stop no longer waits for requests that don't end. */
 const STOP_TIMEOUT = 3000
+
+/** Milliseconds after which a stop waits for nothing, the disk included. */
+const STOP_DEADLINE = 4000
+
+/** Milliseconds that the writer's thread then has to end. */
+const THREAD_TIMEOUT = 200
 
 /** Starts the server that the environment describes. The only listen(). */
 const main = async () => {
@@ -14,8 +21,7 @@ const main = async () => {
   const listenTextResolver = (address: string) => `listening on ${address}`
   await app.listen({ host: config.HOST, port: config.PORT, listenTextResolver })
   void stopWhenBroken(app)
-  // Every one is taken: npm hands on the Ctrl-C that the terminal has sent already, and a second would cut the stop short.
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop(app, 0))
+  onStopSignal(() => stop(app, 0))
 }
 
 /** After a failed fsync what is in memory can't be trusted: a new process reads what is on the disk. */
@@ -50,11 +56,22 @@ const stop = (app: App, exitCode: number) => {
     const idle = setInterval(() => server.closeIdleConnections(), 100)
     /* c8 ignore next -- whether anything is left by then is a race */
     const late = setTimeout(() => server.closeAllConnections(), STOP_TIMEOUT)
+    const deadline = setTimeout(() => void abandon(app), STOP_DEADLINE)
     await app.close()
     clearInterval(idle)
     clearTimeout(late)
+    clearTimeout(deadline)
     process.exit()
   })()
+}
+
+/** Ends the process though writes still wait for the disk: what is not answered was not promised. */
+const abandon = async (app: App) => {
+  app.log.error({ pending: app.database.writer.pending }, 'the disk does not answer; stopping without it')
+  // A thread that hangs inside the system does not end, and an exit would wait for it.
+  setTimeout(() => process.kill(process.pid, 'SIGKILL'), THREAD_TIMEOUT)
+  await app.database.writer.terminate()
+  process.exit()
 }
 
 /** @returns what the one who started it did wrong. @throws what is a fault of ours */

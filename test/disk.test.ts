@@ -1,5 +1,8 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import Sqlite from 'better-sqlite3'
 import t, { type Test } from 'tap'
 import { readRows } from './support/database.ts'
@@ -78,6 +81,71 @@ t.test('many who ask whether it is ready share one write', async (t) => {
   t.ok(probes <= most, `${probes} for 50, one after the other: at most one a second`)
 })
 
+/** Ends a server as a service manager does. */
+const stop = async ({ child, exited }: Awaited<ReturnType<typeof startProcess>>) => {
+  const before = performance.now()
+  child.kill('SIGTERM')
+  const end = await exited
+  return { ...end, seconds: (performance.now() - before) / 1000 }
+}
+
+for (const [how, end] of [
+  ['hung', { code: 0, signal: null }],
+  // A thread that does not come back from the system is ended with its process, or not at all.
+  ['stuck', { code: null, signal: 'SIGKILL' }],
+] as const) {
+  t.test(
+    `stopped while the disk is ${how}, it ends within 5 s, and what it answered is stored`,
+    async (t) => {
+      const server = await startBad(t)
+      const alice = await login(t, server.url, 'alice')
+      const socket = await alice.connect()
+      const answered: string[] = []
+      for (const content of ['one', 'two']) answered.push((await alice.send('alice', content)).content)
+      server.begin(how)
+      const waiting = Promise.allSettled(
+        ['three', 'four', 'five'].map(async (content) => {
+          const { status } = await send(alice, content)
+          if (status === 200) answered.push(content)
+        }),
+      )
+      socket.send({ type: 'send', receiver_username: 'alice', content: 'six', id: '6' })
+      await call(server.url, 'GET', '/health/ready')
+      const { seconds, ...ended } = await stop(server)
+      t.strictSame(ended, end)
+      t.ok(seconds < 5, 'the promise that is a time')
+      t.match(server.output(), /the disk does not answer; stopping without it/)
+      await waiting
+      t.strictSame(answered, ['one', 'two'])
+      t.notOk(socket.frames.some(({ type }) => type === 'ack'))
+      t.strictSame(
+        server.stored().map(({ content }) => content),
+        answered,
+      )
+    },
+  )
+}
+
+t.test('stopped while the disk is slow, it answers what waits, and ends within 5 s', async (t) => {
+  const folder = await temporaryFolder(t)
+  const server = await startFaulty(t, folder)
+  const alice = await login(t, server.url, 'alice')
+  await alice.send('alice', 'before')
+  server.begin('slow')
+  const first = send(alice, '0')
+  await call(server.url, 'GET', '/health/live')
+  const waiting = ['1', '2', '3'].map((content) => send(alice, content))
+  await call(server.url, 'GET', '/health/live')
+  const { seconds, ...ended } = await stop(server)
+  t.strictSame(ended, { code: 0, signal: null })
+  t.ok(seconds < 5, 'the promise that is a time')
+  const answers = await Promise.all([first, ...waiting])
+  const stored = readRows(join(folder, 'messenger.db'), 'select content from messages order by id')
+  t.match(answers[0], { status: 200 })
+  t.strictSame(stored.length, 1 + answers.filter(({ status }) => status === 200).length)
+  for (const { status } of answers) t.ok(status === 200 || status === 503, 'whoever came in time or too late')
+})
+
 t.test('after an fsync that failed it leaves the file as it is, for a new process to read', async (t) => {
   const folder = await temporaryFolder(t)
   const server = await startFaulty(t, folder)
@@ -111,4 +179,20 @@ t.test('what an fsync that failed had in the file may stay: a repeat under its k
   const again = await login(t, (await startProcess(t, server.folder)).url, 'alice')
   t.match(await again.call('POST', '/send', message), { status: 200, body: { content: 'x' } })
   t.equal((await again.history('alice')).length, 1)
+})
+
+t.test('a signal that comes while it starts ends it at once', async (t) => {
+  const entry = fileURLToPath(new URL('../bin/messenger.js', import.meta.url))
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    const child = spawn(process.execPath, [entry], {
+      cwd: await temporaryFolder(t),
+      env: { ...process.env, NODE_OPTIONS: preload, HANG_START: 'yes', PORT: '0', HOST: '127.0.0.1' },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    t.teardown(() => child.kill('SIGKILL'))
+    const exited = once(child, 'exit')
+    await once(child.stdout, 'data')
+    child.kill(signal)
+    t.strictSame(await exited, [0, null], signal)
+  }
 })
