@@ -1,5 +1,6 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest, RawServerDefault } from 'fastify'
 import plugin from 'fastify-plugin'
+import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { asAppError } from '../src/chat/failures.ts'
 import { AppError, type ErrorCode, errorInfo, problem } from '../src/errors.ts'
@@ -24,6 +25,7 @@ export const errors = plugin(
     app.server.on('checkExpectation', ({ socket }) =>
       refuse(socket, new AppError('BAD_REQUEST', 'Of what a request may expect only 100-continue is known.')),
     )
+    app.server.on('request', ({ socket }, reply) => noteReply(socket, reply))
     refuseOtherMethods(app)
   },
   { name: 'errors' },
@@ -44,8 +46,35 @@ export const onClientError = (error: Error & { code?: string; rawPacket?: unknow
   refuse(socket, new AppError(code, clientDetails[code] ?? 'This is not valid HTTP/1.1.'))
 }
 
-/** Answers with a problem where there is no reply to use, and closes the connection. */
+/** The newest reply of a connection and the one before it: a client need not wait for an answer before it asks again. */
+type Replies = { last: ServerResponse; previous: ServerResponse | undefined }
+const replies = new WeakMap<Socket, Replies>()
+
+const noteReply = (socket: Socket, reply: ServerResponse) => {
+  const noted = replies.get(socket)
+  if (noted) {
+    noted.previous = noted.last
+    noted.last = reply
+  } else replies.set(socket, { last: reply, previous: undefined })
+}
+
+/** @returns whether a request that came before on this connection is still to be answered. They are answered in order. */
+export const isAnswering = (socket: Socket): boolean => replies.get(socket)?.last.closed === false
+
+/**
+ * Answers with a problem where there is no reply to use, and closes the connection. Requests that were whole have their
+ * answers first: a message may be stored by now, and its sender must not take this for what became of it.
+ */
 export const refuse = (socket: Socket, error: AppError) => {
+  const { last, previous } = replies.get(socket) ?? {}
+  // Where the newest request broke off, the one before it was whole.
+  const whole = last?.req.complete ? last : previous
+  if (whole?.closed === false) whole.once('close', () => answerAndClose(socket, error))
+  else answerAndClose(socket, error)
+}
+
+const answerAndClose = (socket: Socket, error: AppError) => {
+  if (!socket.writable) return
   const { status, title } = errorInfo(error.code)
   const body = JSON.stringify(problem(error, '-'))
   socket.write(

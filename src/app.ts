@@ -7,7 +7,7 @@ import { closing } from '../plugins/closing.ts'
 import { control } from '../plugins/control.ts'
 import { database } from '../plugins/database.ts'
 import { docs } from '../plugins/docs.ts'
-import { errors, onClientError, onFrameworkError } from '../plugins/errors.ts'
+import { errors, isAnswering, onClientError, onFrameworkError } from '../plugins/errors.ts'
 import { host } from '../plugins/host.ts'
 import { metrics } from '../plugins/metrics.ts'
 import { overload } from '../plugins/overload.ts'
@@ -54,8 +54,10 @@ export const buildApp = async (config: Config, options: Pick<FastifyServerOption
       connectionsCheckingInterval: 1000,
       // The host plugin asks for it, in the one shape.
       requireHostHeader: false,
-      // Node takes any upgrade for a socket's; one to HTTP/2, which curl offers, is an ordinary request.
-      shouldUpgradeCallback: ({ headers }: IncomingMessage) => /^websocket$/i.test(String(headers.upgrade)),
+      // Node takes any upgrade for a socket's; one to HTTP/2, which curl offers, is an ordinary request. And it would hand over
+      // a connection on which an answer is still to leave.
+      shouldUpgradeCallback: ({ headers, socket }: IncomingMessage) =>
+        /^websocket$/i.test(String(headers.upgrade)) && !isAnswering(socket),
     },
     return503OnClosing: false,
     // A database that is taken over or migrated takes as long as it takes.
