@@ -1,5 +1,6 @@
 import t from 'tap'
 import { hashPassword, verifyPassword } from '../src/chat/passwords.ts'
+import type { AppError } from '../src/errors.ts'
 
 t.test('many passwords at once are checked one after the other, each rightly', async (t) => {
   const hashes = await Promise.all(['a', 'b', 'c', 'd', 'e'].map(hashPassword))
@@ -11,4 +12,16 @@ t.test('many passwords at once are checked one after the other, each rightly', a
     verifyPassword('a', null),
   ])
   t.strictSame([right, wrong, none], [true, false, false])
+})
+
+t.test('when too many wait the next is refused with a hint, and the others have their turn', async (t) => {
+  // As many as run and wait at once, in one turn.
+  const hashes = Array.from({ length: 102 }, () => hashPassword('x'))
+  const attempts: Promise<unknown>[] = [hashPassword('x'), verifyPassword('x', null)]
+  for (const refused of attempts) {
+    const error = await t.rejects(refused, { code: 'OVERLOADED' })
+    t.ok(Number((error as AppError).retryAfter) >= 1)
+  }
+  const [hash = ''] = await Promise.all(hashes)
+  t.ok(await verifyPassword('x', hash), 'and then there is room again')
 })

@@ -1,16 +1,25 @@
 import { argon2, randomBytes, timingSafeEqual } from 'node:crypto'
 import { promisify } from 'node:util'
+import { AppError } from '../errors.ts'
 
 /** RFC 9106's argon2id with the memory and passes that OWASP advises: about 21 ms. */
 const cost = { memory: 19_456, passes: 2, parallelism: 1, tagLength: 32 }
 /** Each takes 19 MiB and a thread: more at once would only wait for a core. */
 const AT_ONCE = 2
+/** A second of work: who comes behind it would rather be told than wait. */
+const MAX_WAITING = 100
 
 const derive = promisify(argon2)
 const waiting: (() => void)[] = []
 let running = 0
 
 const run = async (password: string, nonce: Buffer): Promise<Buffer> => {
+  if (waiting.length >= MAX_WAITING) {
+    throw new AppError('OVERLOADED', 'Too many passwords are being checked; try again in a moment.', {
+      // Those who were refused together must not come back together.
+      retryAfter: 1 + Math.floor(Math.random() * 3),
+    })
+  }
   if (running >= AT_ONCE) await new Promise<void>((resolve) => waiting.push(resolve))
   else running += 1
   try {
@@ -24,14 +33,17 @@ const run = async (password: string, nonce: Buffer): Promise<Buffer> => {
 
 const encode = (bytes: Buffer) => bytes.toString('base64').replaceAll('=', '')
 
-/** @returns the hash in PHC's string format */
+/** @returns the hash in PHC's string format. @throws AppError `OVERLOADED` when too many wait for theirs */
 export const hashPassword = async (password: string): Promise<string> => {
   const nonce = randomBytes(16)
   const tag = await run(password, nonce)
   return `$argon2id$v=19$m=${cost.memory},t=${cost.passes},p=${cost.parallelism}$${encode(nonce)}$${encode(tag)}`
 }
 
-/** @param hash null where there is none to compare with: the answer, no, then takes as long. */
+/**
+ * @param hash null where there is none to compare with: the answer, no, then takes as long.
+ * @throws AppError `OVERLOADED` when too many wait for theirs
+ */
 export const verifyPassword = async (password: string, hash: string | null): Promise<boolean> => {
   const [nonce = '', tag = ''] = hash?.split('$').slice(4) ?? []
   const wanted = Buffer.from(tag, 'base64')
