@@ -65,8 +65,15 @@ export const Environment = Type.Object(
       'Milliseconds that the event loop may lag, and then writes are refused with 503; at four times that reads are too. 0: never.',
       0,
     ),
-    MAX_SOCKETS: count(20_000, 'Open sockets in all; past it 503.'),
-    MAX_SOCKETS_PER_USER: count(256, 'Open sockets of one user; past it they are closed with 4409.'),
+    MAX_SOCKETS: count(20_000, 'Open sockets and waiting calls of `/sync` in all; past it 503.'),
+    MAX_SOCKETS_PER_USER: count(
+      256,
+      'Open sockets of one user; past it they are closed with 4409. As many calls of `/sync` may wait; past it 429.',
+    ),
+    MAX_CONNECTIONS: count(
+      10_000,
+      'Connections that are open beside that many sockets; past it new ones are cut.',
+    ),
     HEARTBEAT_MS: count(
       30_000,
       'Milliseconds between heartbeats; a peer silent for two is closed with 4408.',

@@ -67,6 +67,7 @@ export const buildApp = async (config: Config, options: Pick<FastifyServerOption
     clientErrorHandler: onClientError,
   }).withTypeProvider<TypeBoxTypeProvider>()
   app.decorate('config', config)
+  app.server.maxConnections = config.MAX_SOCKETS + config.MAX_CONNECTIONS
 
   // The order is that of their needs; each says what it needs, and a wrong order fails here.
   await app.register(errors)

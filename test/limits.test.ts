@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { Environment } from '../schemas/environment.ts'
+import { dial } from './support/raw.ts'
+import { startServer } from './support/server.ts'
 
 /** The table that SECURITY.md must hold, from the schema. */
 const table = () => {
@@ -29,3 +31,16 @@ for (const page of ['SECURITY.md', 'docs/RELIABILITY.md']) {
     }
   })
 }
+
+t.test('past MAX_SOCKETS and MAX_CONNECTIONS a connection is cut, and others go on', async (t) => {
+  const { url } = await startServer(t, { MAX_SOCKETS: '1', MAX_CONNECTIONS: '1' })
+  const isLive = async (connection: Awaited<ReturnType<typeof dial>>) => {
+    connection.write('GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
+    return (await connection.closed).toString().startsWith('HTTP/1.1 200')
+  }
+  const [first, second] = [await dial(t, url), await dial(t, url)]
+  t.notOk(await isLive(await dial(t, url)), 'a third')
+  t.ok(await isLive(first))
+  while (!(await isLive(await dial(t, url))));
+  t.ok(await isLive(second), 'and there is room again')
+})

@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { SyncPage } from '../schemas/frames.ts'
-import { startServer } from './support/server.ts'
+import { type Person, startServer } from './support/server.ts'
 import { headOf, nextWait } from './support/stream.ts'
 
 t.test('the stream without a socket', async (t) => {
@@ -90,4 +90,35 @@ t.test('the stream without a socket', async (t) => {
     t.match(await waiting, { status: 200, body: { events: [], cursor } })
     await closed
   })
+})
+
+t.test('calls that wait count as sockets do: past the limit 503, past that of one user 429', async (t) => {
+  const server = await startServer(t, { MAX_SOCKETS: '3', MAX_SOCKETS_PER_USER: '2' })
+  const [alice, bob, carol] = [
+    await server.login('alice'),
+    await server.login('bob'),
+    await server.login('carol'),
+  ]
+  const cursor = await headOf(alice)
+  const wait = async (person: Person) => {
+    const isWaiting = nextWait(server)
+    const answer = person.call<SyncPage>('GET', `/sync?wait=30&cursor=${cursor}`)
+    await isWaiting
+    return { answer }
+  }
+  const refused = async (person: Person, status: number, code: string) => {
+    const reply = await person.call('GET', `/sync?wait=30&cursor=${cursor}`)
+    t.match(reply, { status, body: { code } })
+    t.ok(Number(reply.headers.get('retry-after')) > 0, 'with a hint')
+  }
+  const waiting = [await wait(alice), await wait(alice)]
+  await refused(alice, 429, 'RATE_LIMITED')
+  waiting.push(await wait(bob))
+  await refused(carol, 503, 'OVERLOADED')
+  await t.rejects(carol.connect(), /refused/, 'no more sockets')
+  t.match(await carol.call('GET', `/sync?cursor=${cursor}`), { status: 200 }, 'a look waits for nothing')
+  await alice.send('bob', 'there')
+  for (const { answer } of waiting) t.match(await answer, { status: 200, body: { events: [{}, {}] } })
+  const socket = await carol.connect()
+  t.match(await socket.ask({ type: 'ping' }), { type: 'pong' }, 'and there is room again')
 })

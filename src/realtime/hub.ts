@@ -19,6 +19,7 @@ export class Hub {
   readonly #cursors: Cursors
   readonly #presence: Presence
   #size = 0
+  #waiting = 0
 
   constructor(bus: Bus, cursors: Cursors, presence: Presence, head: number) {
     this.#cursors = cursors
@@ -33,6 +34,15 @@ export class Hub {
 
   get size() {
     return this.#size
+  }
+
+  /** How many calls wait. */
+  get waiting() {
+    return this.#waiting
+  }
+
+  waitsOf(user_id: number): number {
+    return this.#waits.get(user_id)?.size ?? 0
   }
 
   /** All open connections, for the heartbeat and for the stop. */
@@ -71,6 +81,7 @@ export class Hub {
     const wait = { me, wake }
     const waits = this.#waits.get(me.user_id) ?? new Set()
     this.#waits.set(me.user_id, waits.add(wait))
+    this.#waiting += 1
     let timer: NodeJS.Timeout | undefined
     return {
       wait: (ms) => {
@@ -80,6 +91,7 @@ export class Hub {
       cancel: () => {
         clearTimeout(timer)
         waits.delete(wait)
+        this.#waiting -= 1
         if (waits.size === 0 && this.#waits.get(me.user_id) === waits) this.#waits.delete(me.user_id)
       },
     }

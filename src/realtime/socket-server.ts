@@ -65,10 +65,18 @@ export class SocketServer {
     this.#heartbeat = setInterval(() => this.#beatSome(), this.config.HEARTBEAT_MS / BEATS)
   }
 
-  /** @throws AppError `OVERLOADED` when no more sockets are taken */
+  /** @throws AppError `OVERLOADED` when no more sockets, and calls that wait, are taken */
   checkRoom() {
-    if (this.hub.size >= this.config.MAX_SOCKETS) {
+    if (this.hub.size + this.hub.waiting >= this.config.MAX_SOCKETS) {
       throw new AppError('OVERLOADED', 'As many sockets are open as are allowed.', { retryAfter: 5 })
+    }
+  }
+
+  /** @throws AppError `OVERLOADED`; `RATE_LIMITED` when no more calls of this user may wait */
+  checkRoomToWait({ user_id }: Identity) {
+    this.checkRoom()
+    if (this.hub.waitsOf(user_id) >= this.config.MAX_SOCKETS_PER_USER) {
+      throw new AppError('RATE_LIMITED', 'As many of your calls wait as are allowed.', { retryAfter: 5 })
     }
   }
 

@@ -19,10 +19,13 @@ export const syncRoutes: FastifyPluginAsyncTypebox = async (app) => {
         querystring: SyncQuery,
         response: {
           200: ref(SyncPage),
-          ...readProblems('VALIDATION_FAILED', 'UNAUTHORIZED', 'CURSOR_UNKNOWN'),
+          ...readProblems('VALIDATION_FAILED', 'UNAUTHORIZED', 'CURSOR_UNKNOWN', 'RATE_LIMITED'),
         },
       },
     },
-    ({ me, query }) => sync(app.chat, me, query, (who) => app.sockets.hub.waitFor(who)),
+    async ({ me, query }) => {
+      if (query.wait > 0) app.sockets.checkRoomToWait(me)
+      return sync(app.chat, me, query, (who) => app.sockets.hub.waitFor(who))
+    },
   )
 }
