@@ -74,8 +74,11 @@ const checkLists = (config: Environment) => {
 
 const checkProduction = (config: Environment) => {
   if (config.NODE_ENV !== 'production') return config
-  if (config.JWT_SECRET && Buffer.byteLength(config.JWT_SECRET) < MIN_SECRET_BYTES) {
-    throw new ConfigError(`JWT_SECRET is shorter than ${MIN_SECRET_BYTES} bytes: too short for production.`)
+  // The one before verifies as well: who guesses it can sign.
+  for (const name of ['JWT_SECRET', 'JWT_SECRET_PREVIOUS'] as const) {
+    if (config[name] && Buffer.byteLength(config[name]) < MIN_SECRET_BYTES) {
+      throw new ConfigError(`${name} is shorter than ${MIN_SECRET_BYTES} bytes: too short for production.`)
+    }
   }
   if (!config.AUTH_MODE) {
     throw new ConfigError(

@@ -58,6 +58,12 @@ t.test('production wants a long secret and its mode said', async (t) => {
   const name = { name: 'ConfigError' } as Error
   t.throws(() => loadConfig({ ...production, JWT_SECRET: 'x'.repeat(31) }), name)
   t.throws(() => loadConfig({ NODE_ENV: 'production', JWT_SECRET: 'x'.repeat(32) }), name)
+  const rotated = { ...production, JWT_SECRET: 'x'.repeat(32) }
+  t.throws(
+    () => loadConfig({ ...rotated, JWT_SECRET_PREVIOUS: 'x'.repeat(31) }),
+    /JWT_SECRET_PREVIOUS is shorter than 32 bytes/,
+  )
+  t.ok(loadConfig({ ...rotated, JWT_SECRET_PREVIOUS: 'y'.repeat(32) }))
   t.ok(loadConfig({ ...production, JWT_SECRET: 'ü'.repeat(16) }), '32 bytes')
   t.ok(loadConfig(production), 'one of its own is long enough')
   t.ok(loadConfig({ JWT_SECRET: 'x' }), 'elsewhere a short one will do')
