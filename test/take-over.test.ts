@@ -5,6 +5,7 @@ import { parseFirstTime } from '../db/migrations/take-over.ts'
 import { openDatabase } from '../db/open.ts'
 import type { SentMessage } from '../schemas/message.ts'
 import { readRows, writeSql } from './support/database.ts'
+import { operator } from './support/operator.ts'
 import { startServer, temporaryFolder } from './support/server.ts'
 
 /** What the first server made its file with. */
@@ -198,4 +199,26 @@ t.test('times of the first server, in milliseconds', async (t) => {
   ]) {
     t.equal(parseFirstTime(text), null, String(text))
   }
+})
+
+t.test('where passwords are needed, the operator lets in an account that was taken over', async (t) => {
+  const { folder } = await firstFile(
+    t,
+    `insert into users values (3, 'alice'), (7, 'bob');
+     insert into messages values (5, 7, 3, 'hello', '2024-02-29 23:59:59');`,
+  )
+  const { call, login } = await startServer(t, { AUTH_MODE: 'password' }, folder)
+  const logIn = (body: object) => call('POST', '/login', { body })
+  t.match(await logIn({ username: 'alice' }), { status: 401 })
+  t.match(
+    await logIn({ username: 'alice', password: 'mine now' }),
+    { status: 401 },
+    'nobody takes it by a guess',
+  )
+  const { admin } = operator(folder, { AUTH_MODE: 'password' })
+  t.match(await admin(['set-password', 'Alice'], 'open sesame\n'), { code: 0 })
+  const alice = await login('alice', 'open sesame')
+  t.equal(alice.id, 3)
+  t.match(await alice.history('bob'), [{ id: 5, content: 'hello' }])
+  t.match(await logIn({ username: 'bob', password: 'open sesame' }), { status: 401 }, 'and that one only')
 })
