@@ -3,7 +3,7 @@ import type { FastifyRequest, preHandlerAsyncHookHandler } from 'fastify'
 import plugin from 'fastify-plugin'
 import type { Identity } from '../src/chat/context.ts'
 import { createTokens, type Tokens, unauthorized } from '../src/chat/tokens.ts'
-import { openSecrets, type Secrets } from '../src/secret.ts'
+import { openSecrets, type Secrets, type VerifyingSecret } from '../src/secret.ts'
 
 /** Tokens, and the hook that wants one before a protected call. */
 export const auth = plugin(
@@ -18,7 +18,13 @@ export const auth = plugin(
     const { reader } = app.database
     const signer = {
       sign: (claims: object) => app.jwt.sign(claims, { key: secrets.current }),
-      verify: (token: string) => verifyWithAny(secrets.verifying(), (key) => app.jwt.verify(token, { key })),
+      verify: (token: string) =>
+        verifyWithAny(secrets.verifying(), ({ secret: key, until }) => {
+          const { header, payload } = app.jwt.verify<CompleteToken>(token, { key, complete: true })
+          if (Object.keys(header).some((name) => name !== 'alg' && name !== 'typ'))
+            throw new Error('a header of somebody else')
+          return { claims: payload, until }
+        }),
     }
     app.decorate('secrets', secrets)
     const tokens = await createTokens(signer, reader, app.chat.bus, TOKEN_TTL)
@@ -31,8 +37,11 @@ export const auth = plugin(
   { name: 'auth', dependencies: ['database', 'realtime'] },
 )
 
+/** What a token holds; its header is signed, and says nothing but how. */
+type CompleteToken = { header: object; payload: unknown }
+
 /** @returns what `verify` does with the first key that fits. @throws what it throws for the last one */
-const verifyWithAny = (keys: readonly string[], verify: (key: string) => unknown): unknown => {
+const verifyWithAny = <T>(keys: readonly VerifyingSecret[], verify: (key: VerifyingSecret) => T): T => {
   for (const key of keys.slice(0, -1)) {
     try {
       return verify(key)
@@ -40,7 +49,7 @@ const verifyWithAny = (keys: readonly string[], verify: (key: string) => unknown
       // An older key may fit.
     }
   }
-  return verify(keys.at(-1) as string)
+  return verify(keys.at(-1) as VerifyingSecret)
 }
 
 /** @returns the token of a request. @throws AppError `UNAUTHORIZED` where there is none */

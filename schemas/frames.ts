@@ -68,7 +68,7 @@ export const clientFrames = {
   ),
   auth: clientFrame(
     'auth',
-    { token: Type.String({ minLength: 1, maxLength: 8192 }) },
+    { token: Type.String() },
     { description: 'A fresh token of the same user, before the one that the socket has ends.' },
   ),
   ping: clientFrame(

@@ -2,12 +2,15 @@ import { randomBytes } from 'node:crypto'
 import type { Config } from './config.ts'
 import { chmodSync, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 
+/** A secret that tokens are verified with, and until when: ms since 1970. */
+export type VerifyingSecret = { secret: string; until: number }
+
 /** What signs tokens and what they are verified with. */
 export type Secrets = {
   /** The one that signs. */
   readonly current: string
   /** All that verify; the current one first. */
-  verifying(): string[]
+  verifying(): VerifyingSecret[]
   /**
    * Signs with a new one from now on.
    * @param keepMs how long the last one still verifies; 0 ends every token that it signed
@@ -23,11 +26,11 @@ export const openSecrets = ({ JWT_SECRET, JWT_SECRET_PREVIOUS }: Config, path: s
 /** @param previous what signed before, and still verifies. */
 const givenSecrets = (current: string, previous: string | undefined): Secrets => ({
   current,
-  verifying: () => (previous === undefined ? [current] : [current, previous]),
+  verifying: () => (previous === undefined ? [lasting(current)] : [lasting(current), lasting(previous)]),
   rotate: () => false,
 })
 
-type Retired = { secret: string; until: number }
+const lasting = (secret: string): VerifyingSecret => ({ secret, until: Infinity })
 
 /**
  * The secret that is kept in a file beside the database; at the first start one is made, readable by its owner only.
@@ -38,7 +41,7 @@ const keptSecrets = (path: string): Secrets => {
   chmodSync(path, 0o600)
   const [first = '', ...more] = readFileSync(path, 'utf8').trim().split('\n')
   let current = first.trim()
-  let retired = more.map((line): Retired => {
+  let retired = more.map((line): VerifyingSecret => {
     const [secret = '', until] = line.trim().split(' ')
     return { secret, until: Number(until) }
   })
@@ -51,7 +54,7 @@ const keptSecrets = (path: string): Secrets => {
     },
     verifying() {
       forgetEnded()
-      return [current, ...retired.map(({ secret }) => secret)]
+      return [lasting(current), ...retired]
     },
     rotate(keepMs) {
       forgetEnded()

@@ -1,7 +1,10 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import t from 'tap'
 import type { Session } from '../schemas/account.ts'
+import { operator } from './support/operator.ts'
 import { startServer } from './support/server.ts'
-import { refusedHandshake } from './support/socket.ts'
+import { connect, refusedHandshake } from './support/socket.ts'
 import { claimsOf, forgeToken, SECRET } from './support/token.ts'
 
 const server = await startServer(t, { JWT_SECRET: SECRET })
@@ -44,7 +47,7 @@ t.test('a protected call without a token is refused before anything else is look
   }
 })
 
-t.test('whatever is wrong with a token, it is a 401 over both doors', async (t) => {
+t.test('whatever is wrong with a token, it is a 401 whichever way it comes', async (t) => {
   const ann = await login('ann')
   const good = claimsOf(ann.token)
   const header = { alg: 'HS256', typ: 'JWT' }
@@ -60,7 +63,20 @@ t.test('whatever is wrong with a token, it is a 401 over both doors', async (t) 
     'an asymmetric algorithm': forgeToken({ alg: 'RS256', typ: 'JWT' }, good),
     'a header that is no object': forgeToken('HS256', good),
     'a critical extension': forgeToken({ ...header, crit: ['x'], x: 1 }, good),
-    'an odd critical extension': forgeToken({ ...header, crit: 7 }, good),
+    ...Object.fromEntries(
+      [7, null, '', 0, false, [], ['exp'], {}].map((crit) => [
+        `an odd critical extension: ${JSON.stringify(crit)}`,
+        forgeToken({ ...header, crit }, good),
+      ]),
+    ),
+    ...Object.fromEntries(
+      ['', 'x', '../../dev/null', "' or 1=1", null, 7, {}].map((kid) => [
+        `a key of its own choice: ${JSON.stringify(kid)}`,
+        forgeToken({ ...header, kid }, good),
+      ]),
+    ),
+    'a key that it brings along': forgeToken({ ...header, jwk: { kty: 'oct', k: 'eA' } }, good),
+    'a prototype in the header': forgeToken(JSON.parse('{"alg":"HS256","typ":"JWT","__proto__":{}}'), good),
     'a signature that is not base64url': `${head}.${payload}.%%%`,
     'a signature cut short': `${head}.${payload}.${signature.slice(0, -4)}`,
     'no signature': `${head}.${payload}`,
@@ -82,14 +98,26 @@ t.test('whatever is wrong with a token, it is a 401 over both doors', async (t) 
     'another name': forgeToken(header, { ...good, username: 'alice' }),
     'no token at all': 'x',
     'three dots': '...',
-    'a long one': 'x'.repeat(8000),
+    'a long one': 'x'.repeat(9000),
+    'a long one in three parts': forgeToken(header, { ...good, exp: 1, more: 'x'.repeat(6500) }),
+    'a long one with a long signature': `${head}.${payload}.${'a'.repeat(9000)}`,
   }
+  const socket = await ann.connect()
   for (const [what, token] of Object.entries(forgeries)) {
     const reply = await call('GET', '/users/me', { token })
     t.match(reply, { status: 401, body: { code: 'UNAUTHORIZED', status: 401 } }, what)
     const handshake = await refusedHandshake(`${url}/ws`, { authorization: `Bearer ${token}` })
     t.match(handshake, { status: 401, body: { code: 'UNAUTHORIZED' } }, `${what}, on a socket`)
+    const offered = await refusedHandshake(`${url}/ws`, {}, ['messenger.v1', `bearer.${token}`])
+    t.match(offered, { status: 401, body: { code: 'UNAUTHORIZED' } }, `${what}, as a subprotocol`)
+    const refused = { type: 'error', retryable: false, problem: { code: 'UNAUTHORIZED', status: 401 } }
+    t.match(await socket.ask({ type: 'auth', token }), refused, `${what}, in a frame`)
   }
+  for (const token of ['', 'x'.repeat(60_000)]) {
+    const refused = { type: 'error', problem: { code: 'UNAUTHORIZED', status: 401 } }
+    t.match(await socket.ask({ type: 'auth', token }), refused, `${token.length} characters`)
+  }
+  t.match(await socket.ask({ type: 'auth', token: ann.token }), { type: 'ack' }, 'none was a bad frame')
   t.equal(
     (await call('GET', '/users/me', { token: forgeToken(header, good) })).status,
     200,
@@ -233,4 +261,40 @@ t.test('a server makes its secret at the first start and keeps it to itself', as
   const again = await startServer(t, {}, folder)
   t.equal(readFileSync(file, 'utf8').trim(), secret)
   t.ok(await again.login('max'))
+})
+
+t.test('a retired secret verifies for as long as tokens live, and no longer', async (t) => {
+  const { call, folder, login, url } = await startServer(t, { TOKEN_TTL: '4', HEARTBEAT_MS: '100' })
+  const ned = await login('ned')
+  const key = join(folder, 'messenger.db.key')
+  const retired = readFileSync(key, 'utf8').trim()
+  await operator(folder, { TOKEN_TTL: '4' }).change('rotate-secret', { urgent: false })
+  const until = Number(/ (\d+)$/.exec(readFileSync(key, 'utf8').trim())?.[1])
+  const lasting = { ...claimsOf(ned.token), exp: Math.floor(Date.now() / 1000) + 3600 }
+  const token = forgeToken({ alg: 'HS256', typ: 'JWT' }, lasting, retired)
+  const me = () => call('GET', '/users/me', { token })
+  t.equal((await me()).status, 200)
+  const socket = await connect(t, url, token)
+  t.match(await socket.closed, { code: 4401 })
+  t.ok(Date.now() >= until)
+  t.match(
+    await me(),
+    { status: 401, body: { code: 'UNAUTHORIZED' } },
+    'though it was seen before, and would last',
+  )
+})
+
+t.test('a secret that is no longer in the environment verifies nothing', async (t) => {
+  const [before, now] = ['a'.repeat(32), 'b'.repeat(32)]
+  const first = await startServer(t, { JWT_SECRET: before })
+  const { token } = await first.login('oda')
+  await first.app.close()
+  const statusWith = async (env: Record<string, string>) => {
+    const { app, call } = await startServer(t, env, first.folder)
+    const { status } = await call('GET', '/users/me', { token })
+    await app.close()
+    return status
+  }
+  t.equal(await statusWith({ JWT_SECRET: now, JWT_SECRET_PREVIOUS: before }), 200)
+  t.equal(await statusWith({ JWT_SECRET: now }), 401)
 })

@@ -8,8 +8,14 @@ import type { Bus } from '../realtime/bus.ts'
 import { lazyValidator, strictAjv } from '../validation.ts'
 import type { Identity } from './context.ts'
 
-/** Signs and verifies JSON Web Tokens (RFC 7519); `verify` throws for whatever is wrong with one. */
-export type Signer = { sign(claims: TokenClaims): string; verify(token: string): unknown }
+/**
+ * Signs and verifies JSON Web Tokens (RFC 7519); `verify` throws for whatever is wrong with one, and says until when its
+ * secret verifies (ms since 1970).
+ */
+export type Signer = {
+  sign(claims: TokenClaims): string
+  verify(token: string): { claims: unknown; until: number }
+}
 
 type Account = { id: number; username: string; token_family: string }
 
@@ -42,7 +48,7 @@ export const createTokens = async (signer: Signer, reader: Reader, bus: Bus, ttl
 
   const lookUp = async (token: string): Promise<Identity> => {
     const started = generation
-    const claims = check(signer, token)
+    const { claims, until } = check(signer, token)
     const user = await reader.get(users.userById, { id: claims.user_id })
     const isOfFamily =
       user && (claims.jti.startsWith(`${user.token_family}.`) || claims.jti === user.kept_token)
@@ -58,7 +64,8 @@ export const createTokens = async (signer: Signer, reader: Reader, bus: Bus, ttl
       user_id: user.id,
       username: user.username,
       jti: claims.jti,
-      expires: claims.exp * 1000,
+      // Lest one that was signed with a retired secret, to last, is remembered for longer than that verifies.
+      expires: Math.min(claims.exp * 1000, until),
     }
     if (generation === started) verified.set(token, identity)
     return identity
@@ -96,14 +103,15 @@ export const unauthorized = (detail: string) => new AppError('UNAUTHORIZED', det
 const validClaims = lazyValidator(() => strictAjv.compile(TokenClaims))
 const isClaims = (claims: unknown): claims is TokenClaims => validClaims(claims)
 
-const check = (signer: Signer, token: string): TokenClaims => {
-  let claims: unknown
+const check = (signer: Signer, token: string): { claims: TokenClaims; until: number } => {
+  let verifiedToken: ReturnType<Signer['verify']>
   try {
-    claims = signer.verify(token)
+    verifiedToken = signer.verify(token)
   } catch {
     throw unauthorized('The token is not valid, or has expired.')
   }
+  const { claims, until } = verifiedToken
   if (!isClaims(claims) || claims.sub !== String(claims.user_id))
     throw unauthorized('The token is not one of ours.')
-  return claims
+  return { claims, until }
 }
