@@ -3,14 +3,17 @@ import plugin from 'fastify-plugin'
 import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { asAppError } from '../src/chat/failures.ts'
-import { AppError, type ErrorCode, errorInfo, problem } from '../src/errors.ts'
+import { AppError, type ErrorCode, errorInfo, internal, problem } from '../src/errors.ts'
+import { createProblemLog, type ProblemLog } from '../src/problem-log.ts'
 
 const CONTENT_TYPE = 'application/problem+json; charset=utf-8'
 
 /** Every refusal leaves in one shape, whoever found it: a use case, a schema, the framework or the parser. */
 export const errors = plugin(
   async (app) => {
-    app.decorate('problemCounts', new Map<ErrorCode, number>())
+    const problems = createProblemLog(app.log)
+    app.decorate('problems', problems)
+    app.addHook('onClose', async () => problems.stop())
     app.setErrorHandler<FastifyError>((error, request, reply) =>
       sendProblem(translate(error), request, reply),
     )
@@ -127,17 +130,12 @@ const translate = (error: FastifyError): AppError => {
   }
   const [code, detail] = frameworkCodes[error.code] ?? []
   if (code && detail) return new AppError(code, detail)
-  return new AppError('INTERNAL', 'The server made a mistake; it is logged.', { cause: error })
+  return internal(error)
 }
 
 const sendProblem = (error: AppError, request: FastifyRequest, reply: FastifyReply) => {
   const { status } = errorInfo(error.code)
-  const counts = request.server.problemCounts
-  counts.set(error.code, (counts.get(error.code) ?? 0) + 1)
-  if (status >= 500) {
-    const user_id = request.me?.user_id
-    request.log.error({ err: error.cause ?? error, code: error.code, user_id }, error.message)
-  }
+  request.server.problems.note(error, { reqId: request.id, user_id: request.me?.user_id })
   if (status === 401) reply.header('WWW-Authenticate', 'Bearer')
   if (error.retryAfter !== undefined) reply.header('Retry-After', error.retryAfter)
   return reply
@@ -180,8 +178,7 @@ declare module 'fastify' {
   interface FastifyInstance {
     /** To be called when all routes are there. */
     refuseOtherMethods(): void
-    /** How many requests were refused with which code. */
-    problemCounts: Map<ErrorCode, number>
+    problems: ProblemLog
   }
   interface FastifyContextConfig {
     /** Not part of the interface: needs no schema, stands in no document. */

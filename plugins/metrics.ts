@@ -66,11 +66,11 @@ export const metrics = plugin(
         for (const { method, route, seconds } of routes) metric.inc({ method, route }, seconds)
       },
     )
-    counter('messenger_problems_total', 'HTTP requests refused.', ['code'], (metric) => {
-      for (const [code, count] of app.problemCounts) metric.inc({ code }, count)
+    counter('messenger_problems_total', 'Requests and frames refused.', ['code'], (metric) => {
+      for (const [code, count] of app.problems.counts) metric.inc({ code }, count)
     })
-    counter('messenger_overload_total', 'Work refused because the event loop lags.', ['work'], (metric) => {
-      for (const [work, count] of Object.entries(app.chat.load.refused)) metric.inc({ work }, count)
+    counter('messenger_overload_total', 'Those refused for too much to do.', ['reason'], (metric) => {
+      for (const [reason, count] of Object.entries(app.problems.overloads)) metric.inc({ reason }, count)
     })
 
     gauge('messenger_sockets', 'Open sockets.', () => app.sockets.hub.size)
@@ -113,8 +113,13 @@ export const metrics = plugin(
 
     gauge(
       'messenger_event_loop_delay_seconds',
-      'How late the event loop is.',
+      'How late the event loop has been for half a second: what work is refused by.',
       () => app.chat.load.delay / 1000,
+    )
+    gauge(
+      'messenger_event_loop_delay_max_seconds',
+      'The longest pause of the event loop since this was last asked for.',
+      () => app.chat.load.takeWorst() / 1000,
     )
     gauge('process_resident_memory_bytes', 'Memory of the process.', () => process.memoryUsage.rss())
     gauge('process_start_time_seconds', 'When it started.', () => Date.now() / 1000 - process.uptime())

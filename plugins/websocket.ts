@@ -40,11 +40,11 @@ export const websocket = plugin(
       const isElsewhere = ws && !is404 && !routeOptions.config.isSocket
       done(isElsewhere ? new AppError('BAD_REQUEST', 'There is no WebSocket here, only at /ws.') : undefined)
     })
-    const sockets = new SocketServer(app.chat, app.tokens, app.log, await readHead(app.chat))
+    const sockets = new SocketServer(app.chat, app.tokens, app.log, app.problems, await readHead(app.chat))
     app.decorate('sockets', sockets)
     app.addHook('preClose', async () => sockets.stop())
   },
-  { name: 'websocket', dependencies: ['realtime', 'auth'] },
+  { name: 'websocket', dependencies: ['errors', 'realtime', 'auth'] },
 )
 
 declare module 'fastify' {

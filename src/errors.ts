@@ -40,11 +40,16 @@ export const errors = {
 export type ErrorCode = keyof typeof errors
 export type FieldError = { path: string; message: string }
 
+/** What there is too much of. */
+export type Overload = 'event_loop' | 'queue' | 'sockets' | 'other'
+
 export type ErrorDetails = {
   /** What was wrong at which JSON pointer. */
   errors?: FieldError[]
   /** Seconds after which it may be tried again. */
   retryAfter?: number
+  /** Of an `OVERLOADED`. */
+  overload?: Overload
   /** Members to add to the problem. */
   extra?: Partial<Pick<Problem, 'cursor'>>
   cause?: unknown
@@ -55,14 +60,17 @@ export class AppError extends Error {
   readonly code: ErrorCode
   readonly errors: FieldError[] | undefined
   readonly retryAfter: number | undefined
+  readonly overload: Overload | undefined
   readonly extra: ErrorDetails['extra']
 
-  constructor(code: ErrorCode, detail: string, { errors, retryAfter, extra, cause }: ErrorDetails = {}) {
+  constructor(code: ErrorCode, detail: string, details: ErrorDetails = {}) {
+    const { errors, retryAfter, overload, extra, cause } = details
     super(detail, { cause })
     this.name = 'AppError'
     this.code = code
     this.errors = errors
     this.retryAfter = retryAfter ?? (errorInfo(code).status === 503 ? 1 : undefined)
+    this.overload = overload
     this.extra = extra
   }
 }
@@ -86,6 +94,10 @@ export const problem = (error: AppError, requestId: string): Problem => {
   }
 }
 
+/** What a client is told of a mistake of ours; the cause is logged. */
+export const internal = (cause: unknown) =>
+  new AppError('INTERNAL', 'The server made a mistake; it is logged.', { cause })
+
 /** A refusal of one field: `VALIDATION_FAILED` at `path`, a JSON pointer. */
 export const invalid = (path: string, message: string) =>
   new AppError('VALIDATION_FAILED', `${path} ${message}`, { errors: [{ path, message }] })
@@ -96,11 +108,17 @@ export const invalid = (path: string, message: string) =>
  */
 export const closeCodes = {
   1001: { name: 'going away', reconnect: 'resume', why: 'the server stops or restarts' },
+  1002: { name: 'protocol error', reconnect: 'fix', why: 'a frame was not as RFC 6455 has it' },
   1003: { name: 'unsupported data', reconnect: 'fix', why: 'a binary frame; frames are JSON text' },
   1007: { name: 'invalid data', reconnect: 'fix', why: 'a frame was not UTF-8' },
+  1008: { name: 'policy violation', reconnect: 'fix', why: 'a frame came in more than 16,384 parts' },
   1009: { name: 'too big', reconnect: 'fix', why: 'a frame was longer than `limits.max_frame_bytes`' },
   1011: { name: 'internal error', reconnect: 'resume', why: 'something went wrong in the server' },
-  1013: { name: 'try again later', reconnect: 'resume', why: 'the server is overloaded' },
+  1013: {
+    name: 'try again later',
+    reconnect: 'resume',
+    why: 'the server is overloaded; this version refuses the handshake with 503 instead, and open sockets stay',
+  },
   4400: { name: 'too many bad frames', reconnect: 'fix', why: 'ten frames within a minute were not valid' },
   4401: { name: 'token ended', reconnect: 'renew', why: 'the token expired or was revoked' },
   4408: { name: 'no heartbeat', reconnect: 'resume', why: 'nothing was heard for two heartbeats' },

@@ -10,18 +10,19 @@ const READS_LAST = 4
 const WINDOW_MS = 250
 const RESOLUTION_MS = 10
 
-/** @returns the mean delay of the event loop, in milliseconds, since the last call. */
-export type Measure = { read(): number; stop(): void }
+/** The delay of the event loop since the last call, in milliseconds. */
+export type Measure = { read(): { mean: number; max: number }; stop(): void }
 
 export const measureEventLoop = (): Measure => {
   const histogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS })
   histogram.enable()
   return {
     read() {
-      // It counts the time between two looks: what is past their distance is the delay.
-      const mean = histogram.count === 0 ? 0 : histogram.mean / 1e6 - RESOLUTION_MS
+      const { count, mean, max } = histogram
       histogram.reset()
-      return Math.max(0, mean)
+      // It counts the time between two looks: what is past their distance is the delay.
+      const late = (ns: number) => (count === 0 ? 0 : Math.max(0, ns / 1e6 - RESOLUTION_MS))
+      return { mean: late(mean), max: late(max) }
     },
     stop: () => void histogram.disable(),
   }
@@ -34,27 +35,33 @@ export const measureEventLoop = (): Measure => {
 export const createLoad = ({ MAX_LOOP_DELAY_MS }: Config, measure: Measure = measureEventLoop()) => {
   let last = 0
   let delay = 0
-  const refused: Record<Work, number> = { write: 0, read: 0 }
+  let worst = 0
   const timer = setInterval(() => load.endWindow(), WINDOW_MS).unref()
 
   const load = {
-    refused,
     endWindow() {
-      const now = measure.read()
-      delay = Math.min(last, now)
-      last = now
+      const { mean, max } = measure.read()
+      delay = Math.min(last, mean)
+      last = mean
+      worst = Math.max(worst, max)
     },
     /** Milliseconds that the event loop lags, for at least two windows now. */
     get delay() {
       return delay
     },
+    /** @returns the longest pause of the event loop since the last call, in milliseconds: for the metrics. */
+    takeWorst() {
+      const taken = worst
+      worst = 0
+      return taken
+    },
     /** @throws AppError `OVERLOADED` when work of this kind is too much now */
     check(work: Work) {
       if (MAX_LOOP_DELAY_MS === 0) return
       if (delay <= (work === 'write' ? MAX_LOOP_DELAY_MS : MAX_LOOP_DELAY_MS * READS_LAST)) return
-      refused[work] += 1
       throw new AppError('OVERLOADED', 'The server has more to do than it can; try again in a moment.', {
         // Those who were refused together must not come back together.
+        overload: 'event_loop',
         retryAfter: 1 + Math.floor(Math.random() * 3),
       })
     },

@@ -5,10 +5,12 @@ import { AppError } from '../src/errors.ts'
 import { createLoad, measureEventLoop } from '../src/load.ts'
 import { call, startServer } from './support/server.ts'
 
+const even = (delay: number) => ({ mean: delay, max: delay })
+
 /** @returns what is refused after windows with these delays, at a limit of 100 ms. */
 const refusedAfter = (...delays: number[]) => {
   const waiting = [...delays]
-  const measure = { read: () => waiting.shift() as number, stop: () => {} }
+  const measure = { read: () => even(waiting.shift() as number), stop: () => {} }
   const load = createLoad(loadConfig({ MAX_LOOP_DELAY_MS: '100' }), measure)
   load.stop()
   while (waiting.length > 0) load.endWindow()
@@ -35,12 +37,22 @@ t.test('writes are refused first, reads last, and one long pause refuses nobody'
 })
 
 t.test('without a limit nothing is refused', async (t) => {
-  const load = createLoad(loadConfig({ MAX_LOOP_DELAY_MS: '0' }), { read: () => 1e6, stop: () => {} })
+  const load = createLoad(loadConfig({ MAX_LOOP_DELAY_MS: '0' }), { read: () => even(1e6), stop: () => {} })
   load.stop()
   load.endWindow()
   load.endWindow()
   load.check('write')
   t.equal(load.delay, 1e6)
+})
+
+t.test('the worst pause is kept until it is asked for, however short it was', async (t) => {
+  const waiting = [even(0), { mean: 30, max: 2000 }, { mean: 1, max: 5 }]
+  const load = createLoad(loadConfig({}), { read: () => waiting.shift() ?? even(0), stop: () => {} })
+  load.stop()
+  for (const _ of [...waiting]) load.endWindow()
+  t.equal(load.delay, 1, 'two windows, of which one was long, are no lag')
+  t.equal(load.takeWorst(), 2000)
+  t.equal(load.takeWorst(), 0)
 })
 
 t.test('a loop that is held up is measured', async (t) => {
@@ -52,8 +64,10 @@ t.test('a loop that is held up is measured', async (t) => {
     await new Promise((resolve) => setImmediate(resolve))
     await new Promise((resolve) => setTimeout(resolve, 1))
   }
-  t.ok(measure.read() > 0)
-  t.equal(measure.read(), 0, 'since the last look')
+  const { mean, max } = measure.read()
+  t.ok(mean > 5 && mean <= max, `${mean} ms`)
+  t.ok(max > 20 && max < 10_000, `${max} ms`)
+  t.strictSame(measure.read(), even(0), 'since the last look')
 })
 
 t.test('too much to do is refused with a hint at every door, and probes still answer', async (t) => {

@@ -1,9 +1,12 @@
+import { EventEmitter, once } from 'node:events'
 import { Writable } from 'node:stream'
 import t from 'tap'
 import { join } from 'node:path'
+import { StorageError } from '../db/errors.ts'
 import { AppError } from '../src/errors.ts'
 import { buildApp } from '../src/app.ts'
 import { loadConfig } from '../src/config.ts'
+import { createProblemLog } from '../src/problem-log.ts'
 import { call, login, person, temporaryFolder } from './support/server.ts'
 
 type Line = { level: number; reqId?: string; user_id?: number; [member: string]: unknown }
@@ -83,14 +86,97 @@ t.test(
   },
 )
 
-t.test('a problem over a socket is logged where it is a fault of ours, with its user', async (t) => {
+t.test(
+  'a fault of ours over a socket is a line each time, with its user and what the client was told',
+  async (t) => {
+    const { app, url, lines } = await startLogged(t, 'info')
+    const alice = await login(t, url, 'alice')
+    const socket = await alice.connect()
+    const before = lines().length
+    t.intercept(app.database.writer, 'append', { value: () => Promise.reject(new Error('a secret inside')) })
+    for (let round = 0; round < 2; round += 1) {
+      const answer = await socket.ask({ type: 'send', receiver_username: 'alice', content: 'x' })
+      t.match(answer, { type: 'error', retryable: true, problem: { code: 'INTERNAL' } })
+      const reqId = answer.type === 'error' ? answer.problem.request_id : ''
+      t.match(lines().at(-1), {
+        level: 50,
+        reqId,
+        user_id: alice.id,
+        err: { message: 'a secret inside', stack: /at / },
+      })
+    }
+    t.equal(lines().length, before + 2)
+  },
+)
+
+t.test('a disk that fails is one line, however many it refuses at either door', async (t) => {
   const { app, url, lines } = await startLogged(t, 'info')
   const alice = await login(t, url, 'alice')
   const socket = await alice.connect()
-  t.intercept(app.database.writer, 'append', { value: () => Promise.reject(new Error('a secret inside')) })
-  const answer = await socket.ask({ type: 'send', receiver_username: 'alice', content: 'x' })
-  t.match(answer, { type: 'error', retryable: true, problem: { code: 'INTERNAL' } })
-  t.match(lines().at(-1), { level: 50, user_id: alice.id, err: { message: 'a secret inside' } })
-  t.intercept(app.database.writer, 'append', { value: () => Promise.reject(new AppError('OVERLOADED', 'x')) })
-  await socket.ask({ type: 'send', receiver_username: 'alice', content: 'x' })
+  const send = { receiver_username: 'alice', content: 'x' }
+  const before = lines().length
+  const full = new StorageError('full', 'what SQLite says')
+  t.intercept(app.database.writer, 'append', { value: () => Promise.reject(full) })
+  const { body } = await alice.call('POST', '/send', send)
+  for (let round = 0; round < 20; round += 1) {
+    t.match(await alice.call('POST', '/send', send), { status: 503 })
+    t.match(await socket.ask({ type: 'send', ...send }), { type: 'error' })
+  }
+  t.match(lines().slice(before), [
+    {
+      level: 50,
+      code: 'STORAGE_UNAVAILABLE',
+      reqId: body.request_id,
+      user_id: alice.id,
+      err: { message: 'what SQLite says', stack: /at / },
+    },
+  ])
+  t.equal(lines().length, before + 1)
+})
+
+t.test('too much to do is no error and has no stack, and a stop is no line', async (t) => {
+  const { app, url, lines } = await startLogged(t, 'info')
+  const alice = await login(t, url, 'alice')
+  const before = lines().length
+  for (const code of ['OVERLOADED', 'SHUTTING_DOWN'] as const) {
+    t.intercept(app.database.writer, 'append', {
+      value: () => Promise.reject(new AppError(code, 'Not now.')),
+    })
+    for (let round = 0; round < 20; round += 1) {
+      t.match(await alice.call('POST', '/send', { receiver_username: 'alice', content: 'x' }), {
+        status: 503,
+      })
+    }
+  }
+  const [line, ...more] = lines().slice(before)
+  t.match(line, { level: 40, code: 'OVERLOADED', user_id: alice.id })
+  t.notOk('err' in (line as object))
+  t.strictSame(more, [])
+})
+
+t.test('what was refused for a while is said to be over, once, and begins anew', async (t) => {
+  const lines: { level: string; text: string; code?: string; refused?: number }[] = []
+  const written = new EventEmitter()
+  const write = (level: string) => (details: object, text: string) => {
+    lines.push({ level, text, ...details })
+    written.emit('line')
+  }
+  const log = createProblemLog({ error: write('error'), warn: write('warn'), info: write('info') }, 50)
+  t.teardown(() => log.stop())
+  const full = new AppError('STORAGE_UNAVAILABLE', 'The disk is full.')
+  for (let round = 0; round < 3; round += 1) log.note(full, {})
+  log.note(new AppError('STORAGE_UNAVAILABLE', 'The disk is read-only.'), {})
+  // Its timer lets a process end.
+  const alive = setInterval(() => {}, 1000)
+  t.teardown(() => clearInterval(alive))
+  while (lines.length < 4) await once(written, 'line')
+  log.note(full, {})
+  t.match(lines, [
+    { level: 'error', text: 'The disk is full.' },
+    { level: 'error', text: 'The disk is read-only.' },
+    { level: 'info', text: 'over: The disk is full.', code: 'STORAGE_UNAVAILABLE', refused: 3 },
+    { level: 'info', text: 'over: The disk is read-only.', refused: 1 },
+    { level: 'error', text: 'The disk is full.' },
+  ])
+  t.equal(log.counts.get('STORAGE_UNAVAILABLE'), 5)
 })

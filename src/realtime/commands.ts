@@ -6,7 +6,7 @@ import { deleteMessage, editMessage } from '../chat/revise.ts'
 import { send } from '../chat/send.ts'
 import { unauthorized } from '../chat/tokens.ts'
 import { typing } from '../chat/typing.ts'
-import { AppError, errorInfo, problem } from '../errors.ts'
+import { AppError, errorInfo, internal } from '../errors.ts'
 import type { Work } from '../load.ts'
 import type { Origin } from './bus.ts'
 import type { Connection } from './connection.ts'
@@ -100,16 +100,9 @@ export const handleFrame = async (
     const answer = await commands[type](server, connection, frame as never, origin)
     if (answer && hasAck && !origin.isAcked) connection.sendFrame({ type: 'ack', id, ...answer })
   } catch (cause) {
-    const error = asAppError(cause) ?? server.unexpected(cause, connection)
-    const { status, retryable = false } = errorInfo(error.code)
-    connection.sendFrame({
-      type: 'error',
-      id,
-      retryable,
-      retry_after: error.retryAfter,
-      problem: problem(error, `${connection.id}-${server.nextRequest()}`),
-    })
-    if (status === 400) connection.countBadFrame()
+    const error = asAppError(cause) ?? internal(cause)
+    connection.refuse(error, id)
+    if (errorInfo(error.code).status === 400) connection.countBadFrame()
   }
 }
 

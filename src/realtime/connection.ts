@@ -2,7 +2,8 @@ import type { Socket } from 'node:net'
 import type { WebSocket } from 'ws'
 import type { Identity } from '../chat/context.ts'
 import { createReplay } from '../chat/events.ts'
-import { type CloseCode, closeCodes } from '../errors.ts'
+import { asAppError } from '../chat/failures.ts'
+import { type AppError, type CloseCode, closeCodes, errorInfo, internal, problem } from '../errors.ts'
 import { Encoded } from './encoding.ts'
 import { handleFrame } from './commands.ts'
 import { textFrame } from './framing.ts'
@@ -58,7 +59,7 @@ export class Connection {
     socket.on('ping', () => this.#answerPing())
     socket.on('close', () => this.#end())
     // A broken frame or a reset: ws closes by itself, with the code that says why.
-    socket.on('error', (error) => server.log.debug({ err: error, socket: id }, 'socket error'))
+    socket.on('error', (error) => this.#breach(error))
   }
 
   /** Tells a change, if it is past what this socket has. */
@@ -122,6 +123,20 @@ export class Connection {
     this.send(textFrame(JSON.stringify(frame)))
   }
 
+  /** Tells the client what of it was refused: `frame` is the id that it gave it. */
+  refuse(error: AppError, frame?: string) {
+    const request_id = `${this.id}-${this.#server.nextRequest()}`
+    this.#server.problems.note(error, { reqId: request_id, user_id: this.me.user_id })
+    const { retryable = false } = errorInfo(error.code)
+    this.sendFrame({
+      type: 'error',
+      id: frame,
+      retryable,
+      retry_after: error.retryAfter,
+      problem: problem(error, request_id),
+    })
+  }
+
   /** Sends what may be lost: to a slow reader it is. A replay leaves room for it. */
   sendDroppable(frame: Buffer) {
     if (this.isPlain) return
@@ -148,9 +163,10 @@ export class Connection {
     this.#socket.close(code, closeCodes[code].name)
   }
 
-  /** An error that nobody expected ends the socket. */
-  fail(error: unknown) {
-    this.#server.log.error({ err: error, socket: this.id }, 'socket failed')
+  /** What no frame asked for and went wrong ends the socket. */
+  fail(cause: unknown) {
+    const error = asAppError(cause) ?? internal(cause)
+    this.#server.problems.note(error, { socket: this.id, user_id: this.me.user_id })
     this.close(1011)
   }
 
@@ -186,6 +202,7 @@ export class Connection {
   #receive(data: Buffer, isBinary: boolean) {
     if (this.#isClosed || this.#finishCode) return
     this.isAlive = true
+    this.#server.counts.frames += 1
     if (isBinary) {
       this.close(1003)
       return
@@ -198,6 +215,14 @@ export class Connection {
         this.#answering -= 1
         if (this.#finishCode && this.#answering === 0) this.close(this.#finishCode)
       })
+  }
+
+  /** ws has closed the socket already, with the code that says why; after a reset there is none to say. */
+  #breach(error: Error & { code?: string }) {
+    this.#server.log.debug({ err: error, socket: this.id }, 'socket error')
+    if (this.#isClosed || !error.code?.startsWith('WS_ERR_')) return
+    this.#end()
+    this.#server.closed(breaches[error.code] ?? 1002)
   }
 
   #sendChange(encoded: Encoded) {
@@ -258,6 +283,14 @@ export class Connection {
     this.#state = 'closed'
     this.#server.hub.remove(this)
   }
+}
+
+/** What ws closes with, by its names; all others are 1002. */
+const breaches: Record<string, CloseCode> = {
+  WS_ERR_INVALID_UTF8: 1007,
+  WS_ERR_TOO_MANY_BUFFERED_PARTS: 1008,
+  WS_ERR_UNSUPPORTED_DATA_PAYLOAD_LENGTH: 1009,
+  WS_ERR_UNSUPPORTED_MESSAGE_LENGTH: 1009,
 }
 
 /** `readyState` of a WebSocket that may be written to. */

@@ -8,7 +8,8 @@ import type { Chat, Identity } from '../chat/context.ts'
 import { cursorUnknown } from '../chat/sync.ts'
 import type { Tokens } from '../chat/tokens.ts'
 import type { Config } from '../config.ts'
-import { AppError, type CloseCode, problem } from '../errors.ts'
+import { AppError, type CloseCode } from '../errors.ts'
+import type { ProblemLog } from '../problem-log.ts'
 import { fieldErrors, lazyValidator, strictAjv } from '../validation.ts'
 import { Connection, REPLAY_BUFFER } from './connection.ts'
 import { Hub } from './hub.ts'
@@ -35,6 +36,7 @@ export class SocketServer {
   readonly config: Config
   readonly tokens: Tokens
   readonly log: Log
+  readonly problems: ProblemLog
   readonly hub: Hub
   readonly presence: Presence
   readonly replayPage: number
@@ -50,11 +52,12 @@ export class SocketServer {
   #requests = 0
   #beat = 0
 
-  constructor(chat: Chat, tokens: Tokens, log: Log, head: number) {
+  constructor(chat: Chat, tokens: Tokens, log: Log, problems: ProblemLog, head: number) {
     this.chat = chat
     this.config = chat.config
     this.tokens = tokens
     this.log = log
+    this.problems = problems
     this.presence = new Presence(chat, this.#name, (error) => log.error({ err: error }, 'presence failed'))
     this.hub = new Hub(chat.bus, chat.cursors, this.presence, head)
     const { SOCKET_HARD_LIMIT, MAX_MESSAGE_LENGTH } = this.config
@@ -68,7 +71,10 @@ export class SocketServer {
   /** @throws AppError `OVERLOADED` when no more sockets, and calls that wait, are taken */
   checkRoom() {
     if (this.hub.size + this.hub.waiting >= this.config.MAX_SOCKETS) {
-      throw new AppError('OVERLOADED', 'As many sockets are open as are allowed.', { retryAfter: 5 })
+      throw new AppError('OVERLOADED', 'As many sockets are open as are allowed.', {
+        overload: 'sockets',
+        retryAfter: 5,
+      })
     }
   }
 
@@ -96,12 +102,7 @@ export class SocketServer {
     if (connection.isPlain) return
     const head = chat.cursors.format(hub.head)
     if (start === 'unknown') {
-      const error = cursorUnknown(chat, hub.head)
-      connection.sendFrame({
-        type: 'error',
-        retryable: false,
-        problem: problem(error, `${id}-${this.nextRequest()}`),
-      })
+      connection.refuse(cursorUnknown(chat, hub.head))
     }
     const isResumed = start !== undefined && start !== 'unknown'
     connection.sendFrame(this.#hello(me, isResumed ? start.cursor : head))
@@ -110,7 +111,6 @@ export class SocketServer {
 
   /** @throws AppError `VALIDATION_FAILED` naming what is wrong with a frame */
   checkFrame(type: keyof ClientFrames, frame: unknown) {
-    this.counts.frames += 1
     this.#checks[type]?.(frame)
   }
 
@@ -126,12 +126,6 @@ export class SocketServer {
 
   closed(code: CloseCode) {
     this.counts.closed.set(code, (this.counts.closed.get(code) ?? 0) + 1)
-  }
-
-  /** @returns what the client is told of a fault of ours, which is logged. */
-  unexpected(cause: unknown, connection: Connection): AppError {
-    this.log.error({ err: cause, socket: connection.id, user_id: connection.me.user_id }, 'frame failed')
-    return new AppError('INTERNAL', 'The server made a mistake; it is logged.')
   }
 
   /** Answers what was asked for, then closes every socket with 1001. */

@@ -4,6 +4,11 @@ export declare const closeCodes: {
         readonly reconnect: "resume";
         readonly why: "the server stops or restarts";
     };
+    readonly "1002": {
+        readonly name: "protocol error";
+        readonly reconnect: "fix";
+        readonly why: "a frame was not as RFC 6455 has it";
+    };
     readonly "1003": {
         readonly name: "unsupported data";
         readonly reconnect: "fix";
@@ -13,6 +18,11 @@ export declare const closeCodes: {
         readonly name: "invalid data";
         readonly reconnect: "fix";
         readonly why: "a frame was not UTF-8";
+    };
+    readonly "1008": {
+        readonly name: "policy violation";
+        readonly reconnect: "fix";
+        readonly why: "a frame came in more than 16,384 parts";
     };
     readonly "1009": {
         readonly name: "too big";
@@ -27,7 +37,7 @@ export declare const closeCodes: {
     readonly "1013": {
         readonly name: "try again later";
         readonly reconnect: "resume";
-        readonly why: "the server is overloaded";
+        readonly why: "the server is overloaded; this version refuses the handshake with 503 instead, and open sockets stay";
     };
     readonly "4400": {
         readonly name: "too many bad frames";

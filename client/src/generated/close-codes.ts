@@ -6,6 +6,11 @@ export const closeCodes = {
     "reconnect": "resume",
     "why": "the server stops or restarts"
   },
+  "1002": {
+    "name": "protocol error",
+    "reconnect": "fix",
+    "why": "a frame was not as RFC 6455 has it"
+  },
   "1003": {
     "name": "unsupported data",
     "reconnect": "fix",
@@ -15,6 +20,11 @@ export const closeCodes = {
     "name": "invalid data",
     "reconnect": "fix",
     "why": "a frame was not UTF-8"
+  },
+  "1008": {
+    "name": "policy violation",
+    "reconnect": "fix",
+    "why": "a frame came in more than 16,384 parts"
   },
   "1009": {
     "name": "too big",
@@ -29,7 +39,7 @@ export const closeCodes = {
   "1013": {
     "name": "try again later",
     "reconnect": "resume",
-    "why": "the server is overloaded"
+    "why": "the server is overloaded; this version refuses the handshake with 503 instead, and open sockets stay"
   },
   "4400": {
     "name": "too many bad frames",

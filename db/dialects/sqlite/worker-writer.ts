@@ -123,7 +123,9 @@ export const createWorkerWriter = async (
         return Promise.reject(new AppError('SHUTTING_DOWN', 'The server is stopping; connect again.'))
       if (queue.length >= maxQueue) {
         return Promise.reject(
-          new AppError('OVERLOADED', 'Too many changes wait to be written; try again in a second.'),
+          new AppError('OVERLOADED', 'Too many changes wait to be written; try again in a second.', {
+            overload: 'queue',
+          }),
         )
       }
       return new Promise((resolve, reject) => {
