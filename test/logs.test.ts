@@ -1,4 +1,6 @@
+import { spawn, spawnSync } from 'node:child_process'
 import { EventEmitter, once } from 'node:events'
+import { fileURLToPath } from 'node:url'
 import { Writable } from 'node:stream'
 import t from 'tap'
 import { join } from 'node:path'
@@ -7,7 +9,9 @@ import { AppError } from '../src/errors.ts'
 import { buildApp } from '../src/app.ts'
 import { loadConfig } from '../src/config.ts'
 import { createProblemLog } from '../src/problem-log.ts'
+import { startProcess } from './support/process.ts'
 import { call, login, person, temporaryFolder } from './support/server.ts'
+import { connect, refusedHandshake } from './support/socket.ts'
 
 type Line = { level: number; reqId?: string; user_id?: number; [member: string]: unknown }
 
@@ -47,6 +51,13 @@ t.test(
     await call(url, 'POST', '/login', { body: '{"username":"alice","password":"open-sesame' })
     await call(url, 'GET', '/users/me', { token: `${alice.token}x` })
     const socket = await alice.connect()
+    const browser = await connect(t, url, '', {
+      protocols: ['messenger.v1', `bearer.${alice.token}`],
+      headers: { authorization: '' },
+    })
+    await browser.ask({ type: 'auth', token: alice.token })
+    await refusedHandshake(`${url}/ws`, {}, ['messenger.v1', `bearer.${alice.token}x`])
+    await refusedHandshake(`${url}/ws?token=${alice.token}`, {}, ['messenger.v1'])
     await socket.ask({ type: 'send', receiver_username: 'alice', content: 'another private thought' })
     await socket.ask({ type: 'nonsense', content: 'a private thought' })
     const requests = lines().filter(({ msg }) => msg === 'request')
@@ -180,3 +191,49 @@ t.test('what was refused for a while is said to be over, once, and begins anew',
   ])
   t.equal(log.counts.get('STORAGE_UNAVAILABLE'), 5)
 })
+
+t.test('what a process prints at its loudest tells no token, password or content', async (t) => {
+  const folder = await temporaryFolder(t)
+  const { url, child, exited, output } = await startProcess(t, folder, { LOG_LEVEL: 'trace' })
+  const { body } = await call<never>(url, 'POST', '/login', {
+    body: { username: 'alice', password: 'open-sesame' },
+  })
+  const alice = person(t, url, body)
+  await alice.send('alice', 'a private thought')
+  await call(url, 'GET', `/users?prefix=${alice.token}`, { token: alice.token })
+  const browser = await connect(t, url, '', {
+    protocols: ['messenger.v1', `bearer.${alice.token}`],
+    headers: { authorization: '' },
+  })
+  await browser.ask({ type: 'send', receiver_username: 'alice', content: 'another private thought' })
+  browser.send('{"content":"a private thought')
+  await browser.wait('error')
+  child.kill('SIGTERM')
+  await exited
+  t.match(output(), /"route":"\/send"/)
+  for (const secret of [alice.token, 'open-sesame', 'private thought']) t.notMatch(output(), secret)
+})
+
+/** util-linux's script(1) gives a command a terminal; that of other systems takes other arguments. */
+const hasScript = /util-linux/.test(String(spawnSync('script', ['--version']).stdout))
+
+t.test(
+  'on a terminal the log is for reading',
+  { skip: !hasScript && 'no script(1) of util-linux here' },
+  async (t) => {
+    const entry = fileURLToPath(new URL('../bin/messenger.js', import.meta.url))
+    const child = spawn('script', ['-qec', `"${process.execPath}" "${entry}"`, '/dev/null'], {
+      cwd: await temporaryFolder(t),
+      env: { ...process.env, HOST: '127.0.0.1', PORT: '0' },
+    })
+    t.teardown(() => child.kill('SIGKILL'))
+    let output = ''
+    for await (const chunk of child.stdout) {
+      output += chunk
+      // As one who sits there would end it: Ctrl-C.
+      if (output.includes('listening on') && child.stdin.writable) child.stdin.end('\x03')
+    }
+    t.match(output, /^\S*\[\d\d:\d\d:\d\d\.\d{3}\].*INFO.*listening on http/m)
+    t.notMatch(output, '{"level"')
+  },
+)
