@@ -1,4 +1,3 @@
-import { monitorEventLoopDelay } from 'node:perf_hooks'
 import type { Config } from './config.ts'
 import { AppError } from './errors.ts'
 
@@ -13,18 +12,28 @@ const RESOLUTION_MS = 10
 /** The delay of the event loop since the last call, in milliseconds. */
 export type Measure = { read(): { mean: number; max: number }; stop(): void }
 
+/** A timer's lateness: perf_hooks' own monitor loses what it was in the middle of when it is reset, which is all where a turn is long. */
 export const measureEventLoop = (): Measure => {
-  const histogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS })
-  histogram.enable()
+  let last = performance.now()
+  let [sum, max, count] = [0, 0, 0]
+  const look = () => {
+    const now = performance.now()
+    const late = now - last - RESOLUTION_MS
+    last = now
+    sum += Math.max(0, late)
+    max = Math.max(max, late)
+    count += 1
+  }
+  const timer = setInterval(look, RESOLUTION_MS).unref()
   return {
     read() {
-      const { count, mean, max } = histogram
-      histogram.reset()
-      // It counts the time between two looks: what is past their distance is the delay.
-      const late = (ns: number) => (count === 0 ? 0 : Math.max(0, ns / 1e6 - RESOLUTION_MS))
-      return { mean: late(mean), max: late(max) }
+      // Of two timers that are late the other may come first.
+      if (performance.now() - last > RESOLUTION_MS) look()
+      const delay = { mean: count === 0 ? 0 : sum / count, max }
+      sum = max = count = 0
+      return delay
     },
-    stop: () => void histogram.disable(),
+    stop: () => clearInterval(timer),
   }
 }
 

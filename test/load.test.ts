@@ -1,9 +1,11 @@
 import t from 'tap'
+import type { Session } from '../schemas/account.ts'
 import type { Work } from '../src/load.ts'
 import { loadConfig } from '../src/config.ts'
 import { AppError } from '../src/errors.ts'
 import { createLoad, measureEventLoop } from '../src/load.ts'
-import { call, startServer } from './support/server.ts'
+import { startFaulty } from './support/fault.ts'
+import { call, person, type Reply, startServer, temporaryFolder } from './support/server.ts'
 
 const even = (delay: number) => ({ mean: delay, max: delay })
 
@@ -68,6 +70,55 @@ t.test('a loop that is held up is measured', async (t) => {
   t.ok(mean > 5 && mean <= max, `${mean} ms`)
   t.ok(max > 20 && max < 10_000, `${max} ms`)
   t.strictSame(measure.read(), even(0), 'since the last look')
+})
+
+t.test('a real loop that lags refuses writes, then reads too, and takes all when the lag ends', async (t) => {
+  const server = await startFaulty(t, await temporaryFolder(t), { MAX_LOOP_DELAY_MS: '50' })
+  const { url } = server
+  const until = async <T>(status: number, ask: () => Promise<Reply<T>>) => {
+    for (;;) {
+      const reply = await ask()
+      if (reply.status === status) return reply
+    }
+  }
+  // A start is much to do on a busy machine.
+  const session = await until(200, () =>
+    call<Session>(url, 'POST', '/login', { body: { username: 'alice' } }),
+  )
+  const alice = person(t, url, session.body)
+  const send = () => alice.call('POST', '/send', { receiver_username: 'alice', content: 'x' })
+  const history = () => alice.call('GET', '/history/alice')
+  const probesAnswer = async () => {
+    for (const path of ['/health/live', '/health/ready'])
+      t.equal((await call(url, 'GET', path)).status, 200, path)
+  }
+  const metric = async (name: string) => {
+    const lines = (await (await fetch(`${url}/metrics`)).text()).split('\n')
+    return Number(lines.find((line) => line.startsWith(`${name} `))?.slice(name.length))
+  }
+
+  server.begin('lag 150')
+  const refused = await until(503, send)
+  t.equal(refused.body.code, 'OVERLOADED')
+  t.ok(Number(refused.headers.get('retry-after')) >= 1)
+  t.match(await history(), { status: 200 }, 'reads go on')
+  await probesAnswer()
+  while (!((await metric('messenger_event_loop_delay_seconds')) > 0.05));
+  t.ok((await metric('messenger_overload_total{reason="event_loop"}')) >= 1)
+
+  server.begin('lag 500')
+  t.match(
+    await until(503, history),
+    { body: { code: 'OVERLOADED' } },
+    'at four times the limit reads are refused',
+  )
+  t.match(await until(503, send), { body: { code: 'OVERLOADED' } })
+  await probesAnswer()
+  t.ok((await metric('messenger_event_loop_delay_max_seconds')) > 0.4)
+
+  server.end()
+  t.match(await until(200, history), { status: 200 })
+  t.match(await until(200, send), { status: 200 })
 })
 
 t.test('too much to do is refused with a hint at every door, and probes still answer', async (t) => {

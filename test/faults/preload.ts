@@ -1,9 +1,11 @@
 import { existsSync, readFileSync } from 'node:fs'
+import { isMainThread } from 'node:worker_threads'
 import Sqlite, { type Database } from 'better-sqlite3'
 
 /**
  * Preloaded into a real server (`--import`): what the file FAULT_FILE names befalls it from the next transaction on.
- * `full` and `readonly` are SQLite's own; `fsync`, `corrupt` and `slow` are what a disk would answer; `clock` is an hour back.
+ * `full` and `readonly` are SQLite's own; `fsync`, `corrupt` and `slow` are what a disk would answer; `clock` is an hour back;
+ * `lag 150` holds up each turn of the main thread's loop by 150 ms.
  */
 const path = process.env.FAULT_FILE ?? ''
 const exec: (this: Database, sql: string) => Database = Sqlite.prototype.exec
@@ -13,6 +15,20 @@ const isNow = (fault: string) => existsSync(path) && readFileSync(path, 'utf8').
 const now = Date.now
 Date.now = () => now() - (isNow('clock') ? 3_600_000 : 0)
 
+const sleep = (ms: number) => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
+
+const lag = () => {
+  const [, ms] = /^lag (\d+)/.exec(existsSync(path) ? readFileSync(path, 'utf8') : '') ?? []
+  if (!ms) {
+    setTimeout(lag, 50).unref()
+    return
+  }
+  sleep(Number(ms))
+  // In the next turn: a pause between would be measured too, and be none.
+  setImmediate(lag)
+}
+if (isMainThread) lag()
+
 const fail = (code: string) => {
   throw Object.assign(new Error('as the disk would have it'), { code })
 }
@@ -20,7 +36,7 @@ const fail = (code: string) => {
 const onCommit: Record<string, () => void> = {
   fsync: () => fail('SQLITE_IOERR_FSYNC'),
   corrupt: () => fail('SQLITE_CORRUPT'),
-  slow: () => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300),
+  slow: () => sleep(300),
 }
 
 Sqlite.prototype.exec = function (this: Database, sql: string) {
