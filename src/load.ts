@@ -12,7 +12,10 @@ const RESOLUTION_MS = 10
 /** The delay of the event loop since the last call, in milliseconds. */
 export type Measure = { read(): { mean: number; max: number }; stop(): void }
 
-/** A timer's lateness: perf_hooks' own monitor loses what it was in the middle of when it is reset, which is all where a turn is long. */
+/**
+ * How late a timer is. The monitor of perf_hooks forgets at a reset when it last looked: where a turn of the loop is longer
+ * than a window, that is all.
+ */
 export const measureEventLoop = (): Measure => {
   let last = performance.now()
   let [sum, max, count] = [0, 0, 0]
