@@ -6,6 +6,11 @@ export type Work = 'write' | 'read'
 
 /** Reads are refused at this many times the delay at which writes are. */
 const READS_LAST = 4
+/**
+ * Of what waited too long one in so many is refused. Who sends more than is taken learns it so, while TCP holds back the
+ * rest; refusing all of it would take the time of what is served.
+ */
+const LATE_REFUSED = 8
 const WINDOW_MS = 250
 const RESOLUTION_MS = 10
 
@@ -48,6 +53,7 @@ export const createLoad = ({ MAX_LOOP_DELAY_MS }: Config, measure: Measure = mea
   let last = 0
   let delay = 0
   let worst = 0
+  let late = 0
   const timer = setInterval(() => load.endWindow(), WINDOW_MS).unref()
 
   const load = {
@@ -67,10 +73,15 @@ export const createLoad = ({ MAX_LOOP_DELAY_MS }: Config, measure: Measure = mea
       worst = 0
       return taken
     },
-    /** @throws AppError `OVERLOADED` when work of this kind is too much now */
-    check(work: Work) {
+    /**
+     * @param waited milliseconds since it was read
+     * @throws AppError `OVERLOADED` when work of this kind is too much now
+     */
+    check(work: Work, waited = 0) {
       if (MAX_LOOP_DELAY_MS === 0) return
-      if (delay <= (work === 'write' ? MAX_LOOP_DELAY_MS : MAX_LOOP_DELAY_MS * READS_LAST)) return
+      const limit = work === 'write' ? MAX_LOOP_DELAY_MS : MAX_LOOP_DELAY_MS * READS_LAST
+      if (waited > limit) late += 1
+      if (delay <= limit && (waited <= limit || late % LATE_REFUSED !== 0)) return
       throw new AppError('OVERLOADED', 'The server has more to do than it can; try again in a moment.', {
         // Those who were refused together must not come back together.
         overload: 'event_loop',

@@ -57,6 +57,30 @@ t.test('the worst pause is kept until it is asked for, however short it was', as
   t.equal(load.takeWorst(), 0)
 })
 
+t.test(
+  'of what waited too long one in eight is refused: a send past the limit, a read past four times that',
+  async (t) => {
+    const load = createLoad(loadConfig({ MAX_LOOP_DELAY_MS: '100' }), { read: () => even(0), stop: () => {} })
+    load.stop()
+    const refusedOf = (count: number, work: Work, waited: number) => {
+      let refused = 0
+      for (let index = 0; index < count; index += 1) {
+        try {
+          load.check(work, waited)
+        } catch (error) {
+          t.match(error, { code: 'OVERLOADED', retryAfter: Number })
+          refused += 1
+        }
+      }
+      return refused
+    }
+    t.equal(refusedOf(80, 'write', 100), 0)
+    t.equal(refusedOf(80, 'write', 101), 10)
+    t.equal(refusedOf(80, 'read', 400), 0)
+    t.equal(refusedOf(80, 'read', 401), 10)
+  },
+)
+
 t.test('a loop that is held up is measured', async (t) => {
   const measure = measureEventLoop()
   t.teardown(() => measure.stop())
@@ -181,3 +205,45 @@ t.test('a full queue refuses what writes, with a hint, and reads go on', async (
   const stored = await alice.history('alice')
   t.equal(stored.length, count - refused.length, 'and left no row')
 })
+
+t.test('thousands of frames at once keep nobody waiting, and are answered in their order', async (t) => {
+  const { login, call } = await startServer(t, { SOCKET_FRAMES_PER_SECOND: '1000000', RATE_LIMIT_SEND: '0' })
+  const [alice, bob] = [await login('alice'), await login('bob')]
+  const [flood, other] = [await alice.connect(), await bob.connect()]
+  const count = 4000
+  for (let id = 0; id < count; id += 1) {
+    flood.send({ id: `${id}`, receiver_username: 'alice', content: `${id}` })
+  }
+  const acks = () => flood.frames.flatMap((frame) => (frame.type === 'ack' ? [frame] : []))
+  await flood.wait('ack')
+  t.match(await other.ask({ type: 'ping' }), { type: 'pong' })
+  t.match(await call('GET', '/health/live'), { status: 200 })
+  t.ok(acks().length < count, `while ${count - acks().length} still waited`)
+  await flood.wait('ack', ({ id }) => id === `${count - 1}`)
+  t.strictSame(
+    acks().map(({ id }) => id),
+    Array.from({ length: count }, (_, id) => `${id}`),
+  )
+})
+
+t.test(
+  'a token that ends amid a flood: what was begun is answered, and nothing else is stored',
+  async (t) => {
+    const { login, rows } = await startServer(t, {
+      SOCKET_FRAMES_PER_SECOND: '1000000',
+      RATE_LIMIT_SEND: '0',
+    })
+    const alice = await login('alice')
+    const flood = await alice.connect()
+    const count = 4000
+    for (let id = 0; id < count; id += 1) {
+      flood.send({ id: `${id}`, client_id: `${id}`, receiver_username: 'alice', content: `${id}` })
+    }
+    await flood.wait('ack')
+    t.match(await alice.call('POST', '/logout'), { status: 204 })
+    t.equal((await flood.closed).code, 4401)
+    const acked = flood.frames.flatMap((frame) => (frame.type === 'ack' ? [{ client_id: frame.id }] : []))
+    t.ok(acked.length < count, `${acked.length} of ${count}`)
+    t.strictSame(rows('select client_id from messages order by id'), acked)
+  },
+)

@@ -69,11 +69,13 @@ const isCommand = (type: unknown): type is keyof ClientFrames =>
 /**
  * Does what a frame asks for and answers it. What it writes is appended before this returns its promise: frames of one
  * socket are handled in the order of arrival.
+ * @param waited milliseconds since it was read
  */
 export const handleFrame = async (
   server: SocketServer,
   connection: Connection,
   data: Buffer,
+  waited: number,
 ): Promise<void> => {
   let id: string | undefined
   let hasAck = !connection.isPlain
@@ -89,7 +91,7 @@ export const handleFrame = async (
     }
     server.checkFrame(type, frame)
     const work = works[type]
-    if (work) server.chat.load.check(work)
+    if (work) server.chat.load.check(work, waited)
     hasAck ||= id !== undefined || 'client_id' in frame
     const origin: Origin = {
       user_id: connection.me.user_id,

@@ -36,6 +36,11 @@ export class Connection {
   /** With which code it closes once all is answered; it is no longer read. */
   #finishCode: CloseCode | undefined
   #isCorked = false
+  /** What was read and waits for a turn, the next one at `#handled`. */
+  #inbox: Buffer[] = []
+  #handled = 0
+  #readAt = 0
+  #isOverBudget = false
   #tokens: number
   #refilled = 0
   #floodSince = 0
@@ -208,8 +213,33 @@ export class Connection {
       return
     }
     this.#spendToken()
+    if (this.#inbox.length === 0 && this.#server.turns.hasTime) this.#handle(data, 0)
+    else if (this.#inbox.push(data) === 1) {
+      this.#readAt = performance.now()
+      this.#socket.pause()
+      this.#server.turns.add(this)
+    }
+  }
+
+  /** Handles the next frame of those that wait; behind the last one the socket is read again. */
+  handleNext(): boolean {
+    if (this.#isClosed || this.#finishCode) return false
+    this.#handle(this.#inbox[this.#handled] as Buffer, performance.now() - this.#readAt)
+    this.#handled += 1
+    if (this.#handled < this.#inbox.length) return true
+    this.#inbox = []
+    this.#handled = 0
+    this.#readOn()
+    return false
+  }
+
+  #readOn() {
+    if (!this.#finishCode && !this.#isOverBudget && this.#inbox.length === 0) this.#socket.resume()
+  }
+
+  #handle(data: Buffer, waited: number) {
     this.#answering += 1
-    handleFrame(this.#server, this, data)
+    handleFrame(this.#server, this, data, waited)
       .catch((error) => this.fail(error))
       .finally(() => {
         this.#answering -= 1
@@ -249,16 +279,18 @@ export class Connection {
     this.#refilled = now
     if (this.#tokens > perSecond) this.#floodSince = 0
     this.#tokens -= 1
-    if (this.#tokens >= 0 || this.#socket.isPaused) return
+    if (this.#tokens >= 0 || this.#isOverBudget) return
     if (this.#floodSince === 0) this.#floodSince = now
     else if (now - this.#floodSince > this.#server.config.SOCKET_FLOOD_MS) {
       this.close(4429)
       return
     }
+    this.#isOverBudget = true
     this.#socket.pause()
     const wait = ((perSecond / 4 - this.#tokens) * 1000) / perSecond
     setTimeout(() => {
-      if (!this.#finishCode) this.#socket.resume()
+      this.#isOverBudget = false
+      this.#readOn()
     }, wait).unref()
   }
 

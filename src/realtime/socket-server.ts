@@ -14,6 +14,7 @@ import { fieldErrors, lazyValidator, strictAjv } from '../validation.ts'
 import { Connection, REPLAY_BUFFER } from './connection.ts'
 import { Hub } from './hub.ts'
 import { Presence } from './presence.ts'
+import { Turns } from './turns.ts'
 
 export type Log = { debug(details: object, text: string): void; error(details: object, text: string): void }
 
@@ -39,6 +40,7 @@ export class SocketServer {
   readonly problems: ProblemLog
   readonly hub: Hub
   readonly presence: Presence
+  readonly turns = new Turns()
   readonly replayPage: number
   /** Bytes queued past which a socket is closed; what a replay may queue, and one frame, always have room. */
   readonly hardLimit: number
