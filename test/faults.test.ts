@@ -1,20 +1,26 @@
-import { once } from 'node:events'
-import { writeFileSync } from 'node:fs'
+import { closeSync, openSync, statSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import Sqlite from 'better-sqlite3'
 import t, { type Test } from 'tap'
 import type { SentMessage } from '../schemas/message.ts'
 import { killUnderLoad } from './faults/kill.ts'
+import { LIVE_MS, watchLive } from './faults/live.ts'
+import { stalledReaders } from './faults/stalled.ts'
 import { startFaulty } from './support/fault.ts'
 import { startProcess } from './support/process.ts'
 import { dial } from './support/raw.ts'
 import { call, login, type Person, startServer, temporaryFolder } from './support/server.ts'
+import { connect } from './support/socket.ts'
+import { startProxy } from './support/unreliable-proxy.ts'
 
 // Real processes that are killed and started again: minutes on a busy machine.
 t.setTimeout(300_000)
 
 /** Large enough to need a page of its own. */
 const content = 'x'.repeat(4000)
+
+/** @returns the number in a cursor, behind its epoch. */
+const numberOf = (cursor: string) => Number(cursor.split('.')[1])
 
 /** Sends until one is refused. @returns the refusal, and how many were answered */
 const sendUntilRefused = async (person: Person) => {
@@ -28,6 +34,28 @@ const isUnavailable = (t: Test, reply: { status: number; headers: Headers; body:
   t.match(reply, { status: 503, body: { code: 'STORAGE_UNAVAILABLE', detail: why } })
   t.ok(Number(reply.headers.get('retry-after')) > 0, 'with a hint')
   t.notMatch(JSON.stringify(reply.body), /messenger\.db|SQLITE/, 'and nothing of the inside')
+}
+
+/**
+ * Does something, while `/health/live` answers throughout: within 100 ms, and what a bare server beside it took, since
+ * that much is the machine's.
+ * @param end whether the server ends by it: it may then refuse, or be gone
+ */
+const staysAlive = async (t: Test, url: string, during: () => Promise<void>, end = false) => {
+  const watch = await watchLive(t, url)
+  await during()
+  const { live, bare } = await watch.stop()
+  const others = Object.keys(live.answers).filter((answer) => answer !== '200')
+  t.ok((live.answers['200'] ?? 0) > 0)
+  const gone = /^(503|ECONNREFUSED|ECONNRESET|cut)$/
+  t.ok(
+    end ? others.every((answer) => gone.test(answer)) : others.length === 0,
+    `it answered: ${others.join()}`,
+  )
+  t.ok(
+    live.slowest_ms <= LIVE_MS + bare.slowest_ms,
+    `of ${live.count} the slowest took ${live.slowest_ms} ms, of a bare server ${bare.slowest_ms} ms`,
+  )
 }
 
 t.test('a disk that fails for a while is said so, and what was answered before is there', async (t) => {
@@ -55,58 +83,75 @@ t.test('a disk that fails for a while is said so, and what was answered before i
     ['full', /disk is full/],
     ['readonly', /can be read, and not written/],
   ] as const) {
-    await t.test(fault, async (t) => {
-      server.begin(fault)
-      const { reply, sent } = await sendUntilRefused(alice)
-      stored += sent
-      isUnavailable(t, reply, why)
-      isUnavailable(t, await ready(), why)
-      t.match(await socket.ask({ type: 'send', receiver_username: 'alice', content }), {
-        type: 'error',
-        retryable: true,
-        problem: { code: 'STORAGE_UNAVAILABLE' },
-      })
-      t.match(await call(url, 'GET', '/health/live'), { status: 200 })
-      t.equal((await alice.history('alice', '?limit=1000')).length, stored, 'reading goes on')
-      await recovers(t)
-    })
+    await t.test(fault, (t) =>
+      staysAlive(t, url, async () => {
+        server.begin(fault)
+        const { reply, sent } = await sendUntilRefused(alice)
+        stored += sent
+        isUnavailable(t, reply, why)
+        isUnavailable(t, await ready(), why)
+        t.match(await socket.ask({ type: 'send', receiver_username: 'alice', content }), {
+          type: 'error',
+          retryable: true,
+          problem: { code: 'STORAGE_UNAVAILABLE' },
+        })
+        t.equal((await alice.history('alice', '?limit=1000')).length, stored, 'reading goes on')
+        await recovers(t)
+      }),
+    )
   }
 
-  await t.test('locked', async (t) => {
-    const other = new Sqlite(join(folder, 'messenger.db'))
-    other.exec('begin immediate')
-    const { reply } = await sendUntilRefused(alice)
-    isUnavailable(t, reply, /Another program/)
-    isUnavailable(t, await ready(), /Another program/)
-    t.match(await call(url, 'GET', '/health/live'), { status: 200 })
-    other.exec('rollback')
-    other.close()
-    await recovers(t)
-  })
+  await t.test('locked', (t) =>
+    staysAlive(t, url, async () => {
+      const other = new Sqlite(join(folder, 'messenger.db'))
+      other.exec('begin immediate')
+      const { reply } = await sendUntilRefused(alice)
+      isUnavailable(t, reply, /Another program/)
+      isUnavailable(t, await ready(), /Another program/)
+      other.exec('rollback')
+      other.close()
+      await recovers(t)
+    }),
+  )
 
-  await t.test('slow: reading and the probe do not wait for it', async (t) => {
-    server.begin('slow')
-    const order: string[] = []
-    const sending = alice.send('alice', content).then(() => order.push('stored'))
-    await call(url, 'GET', '/health/live')
-    await alice.history('alice', '?limit=1')
-    order.push('read')
-    await sending
-    stored += 1
-    t.strictSame(order, ['read', 'stored'])
-    await recovers(t)
-  })
+  await t.test('slow: reading and the probe do not wait for it', (t) =>
+    staysAlive(t, url, async () => {
+      server.begin('slow')
+      const order: string[] = []
+      const sending = alice.send('alice', content).then(() => order.push('stored'))
+      await alice.history('alice', '?limit=1')
+      order.push('read')
+      await sending
+      stored += 1
+      t.strictSame(order, ['read', 'stored'])
+      await recovers(t)
+    }),
+  )
 
   await t.test('a clock that goes back an hour: ids and cursors keep rising', async (t) => {
+    const from = socket.frames.length
     const before = await alice.send('alice', content)
     server.begin('clock')
     const after = await alice.send('alice', content)
     stored += 2
     t.ok(after.timestamp < before.timestamp, 'it did')
     t.ok(after.id > before.id)
-    const messages = socket.frames.filter(({ type }) => type === 'message') as unknown as SentMessage[]
-    await socket.wait('message', ({ id }) => id === after.id)
-    t.ok(messages.every(({ id }, index) => index === 0 || id > (messages[index - 1] as SentMessage).id))
+    t.match(await alice.call('PATCH', `/messages/${before.id}`, { content: 'edited' }), { status: 200 })
+    await socket.wait('message_updated', ({ id }) => id === before.id, from)
+    const seen = socket.frames.slice(from).flatMap((frame) => {
+      if (frame.type !== 'message' && frame.type !== 'message_updated') return []
+      return [{ type: frame.type, id: frame.id, number: numberOf(frame.cursor as string) }]
+    })
+    const edit = seen.at(-1)?.number ?? 0
+    t.match(seen, [
+      { type: 'message', id: before.id, number: before.id },
+      { type: 'message', id: after.id, number: after.id },
+      { type: 'message_updated', id: before.id },
+    ])
+    t.equal(seen.length, 3)
+    t.ok(edit > after.id, 'the edit is behind both')
+    const head = (await alice.call<{ cursor: string }>('GET', '/sync')).body.cursor
+    t.equal(numberOf(head), edit)
     await recovers(t)
   })
 
@@ -118,12 +163,15 @@ t.test('a disk that fails for a while is said so, and what was answered before i
   await t.test(
     'an fsync that fails can not be made good: the process ends, and a new one has all',
     async (t) => {
-      server.begin('fsync')
-      const reply = await alice.call('POST', '/send', { receiver_username: 'alice', content })
-      isUnavailable(t, reply, /starts anew/)
-      t.equal((await socket.closed).code, 1001)
-      t.match(await server.exited, { code: 1 })
-      server.end()
+      const during = async () => {
+        server.begin('fsync')
+        const reply = await alice.call('POST', '/send', { receiver_username: 'alice', content })
+        isUnavailable(t, reply, /starts anew/)
+        t.equal((await socket.closed).code, 1001)
+        t.match(await server.exited, { code: 1 })
+        server.end()
+      }
+      await staysAlive(t, url, during, true)
       const again = await startProcess(t, folder)
       const { body } = await call<SentMessage[]>(again.url, 'GET', '/history/alice?limit=1000', {
         token: alice.token,
@@ -139,6 +187,31 @@ t.test('a file that is no database is refused with a sentence, and left as it is
   await t.rejects(startProcess(t, folder), /messenger\.db can't be opened: file is not a database/)
 })
 
+t.test(
+  'a file that is damaged while it is served: no answer is made of it, and the process ends',
+  async (t) => {
+    const folder = await temporaryFolder(t)
+    const { url, exited } = await startProcess(t, folder, { RATE_LIMIT_SEND: '0' })
+    const alice = await login(t, url, 'alice')
+    for (let sent = 0; sent < 20; sent += 1) await alice.send('alice', content)
+    const path = join(folder, 'messenger.db')
+    new Sqlite(path).exec('pragma wal_checkpoint(truncate)').close()
+    // All but the first page, which says what kind of file it is.
+    const [file, damage] = [openSync(path, 'r+'), Buffer.alloc(statSync(path).size - 4096, 0xa5)]
+    writeSync(file, damage, 0, damage.length, 4096)
+    closeSync(file)
+    const during = async () => {
+      isUnavailable(t, await alice.call('GET', '/history/alice'), /starts anew/)
+      t.match(await exited, { code: 1 })
+    }
+    await staysAlive(t, url, during, true)
+    await t.rejects(
+      startProcess(t, folder),
+      /messenger\.db can't be opened: database disk image is malformed/,
+    )
+  },
+)
+
 t.test('killed under load five times: nothing answered is lost, nothing is stored twice', async (t) => {
   const figures = await killUnderLoad(t, {
     folder: await temporaryFolder(t),
@@ -146,10 +219,16 @@ t.test('killed under load five times: nothing answered is lost, nothing is store
     kills: 5,
     senders: 4,
     window: 16,
+    deadline: 240,
   })
   t.comment(figures)
-  t.match(figures, { kills: 5, sends: 5000, violations: [] })
-  t.equal(figures.violations.length, 0)
+  t.match(figures, { kills: 5, sends: 5000 })
+  t.strictSame(figures.violations, [])
+  // A start takes what the machine gives: on a busy one three times what an empty database took in the same minute.
+  const before = performance.now()
+  await startProcess(t, await temporaryFolder(t))
+  const most = Math.max(2000, figures.fresh_start_ms * 3, (performance.now() - before) * 3)
+  for (const ms of figures.starts_ms) t.ok(ms < most, `ready after ${ms} ms, of ${most}`)
 })
 
 t.test(
@@ -196,40 +275,44 @@ t.test('past MAX_SOCKETS a socket is refused with a hint; when one goes there is
   t.match(await (await alice.connect()).ask({ type: 'ping' }), { type: 'pong' })
 })
 
-t.test('one who never reads is cut off, others are served, and it resumes without a hole', async (t) => {
-  const { app, login } = await startServer(t, { SOCKET_HARD_LIMIT: '262144', RATE_LIMIT_SEND: '0' })
-  const [alice, bob] = [await login('alice'), await login('bob')]
-  const reading = await bob.connect()
-  const stalled = await bob.connect()
-  const hello = stalled.frames[0]
-  const cursor = hello?.type === 'hello' ? hello.cursor : ''
-  stalled.socket.pause()
-  let sent = 0
-  // The kernel takes its part first: how much that is differs.
-  while (app.sockets.hub.size > 1 && sent < 5000) {
-    await Promise.all(Array.from({ length: 50 }, () => alice.send('bob', content)))
-    sent += 50
-  }
-  t.equal(app.sockets.counts.closed.get(4410), 1, `cut off after ${sent} messages`)
-  await reading.wait('message', () => reading.frames.filter(({ type }) => type === 'message').length === sent)
-  const back = await bob.connect({ cursor })
-  await back.wait('caught_up')
-  const ids = back.frames.flatMap((frame) => (frame.type === 'message' ? [frame.id] : []))
-  t.equal(new Set(ids).size, sent)
-  t.strictSame(
-    ids,
-    [...ids].sort((a, b) => a - b),
-  )
+t.test('who never reads is cut off, takes no memory, and resumes without a hole', async (t) => {
+  const { violations, ...figures } = await stalledReaders(t, {
+    folder: await temporaryFolder(t),
+    readers: 3,
+    heartbeat_ms: 15_000,
+    mebibytes: 120,
+    // What SQLite and V8 take when so much goes through: if it were kept for the readers, it would be twice that.
+    most: 240,
+  })
+  t.comment(figures)
+  t.strictSame(violations, [])
+  t.equal(figures.slow + figures.silent, 3)
 })
 
-t.test('a peer that vanished is cut off within two heartbeats', async (t) => {
-  const { login } = await startServer(t, { HEARTBEAT_MS: '200' })
-  const alice = await login('alice')
-  const socket = await alice.connect()
+t.test('a peer that vanished is cut off within two heartbeats, and resumes without a hole', async (t) => {
+  const heartbeat = 1000
+  const { url } = await startProcess(t, await temporaryFolder(t), { HEARTBEAT_MS: String(heartbeat) })
+  const [alice, bob] = [await login(t, url, 'alice'), await login(t, url, 'bob')]
+  const proxy = await startProxy(t, url, Math.random, 0)
+  proxy.calm()
   const staying = await alice.connect()
-  // It takes what comes and answers no ping.
-  socket.socket.pong = () => {}
-  const [code] = await once(socket.socket, 'close')
-  t.equal(code, 4408)
-  t.match(await staying.ask({ type: 'ping' }), { type: 'pong' })
+  const vanishing = await connect(t, proxy.url, bob.token)
+  const cursor = (await vanishing.wait('hello')).cursor
+  const closed = async () =>
+    /^messenger_sockets_closed_total\{code="4408"\} (\d+)/m.exec(
+      await (await fetch(`${url}/metrics`)).text(),
+    )?.[1]
+  const started = performance.now()
+  proxy.stall()
+  const missed = [(await alice.send('bob', 'one')).id, (await alice.send('bob', 'two')).id]
+  while ((await closed()) !== '1') await new Promise((resolve) => setTimeout(resolve, 20))
+  const took = performance.now() - started
+  t.ok(took < heartbeat * 2 + 3000, `cut off after ${Math.round(took)} ms, with 3 s for a busy machine`)
+  t.match(await staying.ask({ type: 'ping' }), { type: 'pong' }, 'one who answers stays')
+  const back = await bob.connect({ cursor })
+  await back.wait('caught_up')
+  t.strictSame(
+    back.frames.flatMap((frame) => (frame.type === 'message' ? [frame.id] : [])),
+    missed,
+  )
 })

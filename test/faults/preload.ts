@@ -4,8 +4,9 @@ import Sqlite, { type Database } from 'better-sqlite3'
 
 /**
  * Preloaded into a real server (`--import`): what the file FAULT_FILE names befalls it from the next transaction on.
- * `full` and `readonly` are SQLite's own; `fsync`, `corrupt` and `slow` are what a disk would answer; `clock` is an hour back;
- * `lag 150` holds up each turn of the main thread's loop by 150 ms.
+ * `full` and `readonly` are SQLite's own (a file that is open stays writable, and root ignores modes: only a mount or an
+ * attribute that not every machine has would take that away); `fsync` and `slow` are what a disk would answer; `clock` is
+ * an hour back; `lag 150` holds up each turn of the main thread's loop by 150 ms.
  */
 const path = process.env.FAULT_FILE ?? ''
 const exec: (this: Database, sql: string) => Database = Sqlite.prototype.exec
@@ -29,13 +30,10 @@ const lag = () => {
 }
 if (isMainThread) lag()
 
-const fail = (code: string) => {
-  throw Object.assign(new Error('as the disk would have it'), { code })
-}
-
 const onCommit: Record<string, () => void> = {
-  fsync: () => fail('SQLITE_IOERR_FSYNC'),
-  corrupt: () => fail('SQLITE_CORRUPT'),
+  fsync: () => {
+    throw Object.assign(new Error('as the disk would have it'), { code: 'SQLITE_IOERR_FSYNC' })
+  },
   slow: () => sleep(300),
 }
 
