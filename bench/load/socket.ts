@@ -61,6 +61,11 @@ export class LoadSocket {
     this.#tcp.write(bytes)
   }
 
+  /** Bytes that the server has not taken yet. */
+  get unsent() {
+    return this.#tcp.writableLength
+  }
+
   close() {
     this.#tcp.destroy()
   }

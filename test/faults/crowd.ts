@@ -4,6 +4,8 @@ import type { Session } from '../../schemas/account.ts'
 import type { ServerFrame } from '../../schemas/frames.ts'
 import { type Owner, startProcess } from '../support/process.ts'
 import { call } from '../support/server.ts'
+import type { Seen } from './bystander.ts'
+import { startHelper } from './fork.ts'
 
 type Device = { session: Session; cursor: string; missed: number[] }
 
@@ -13,10 +15,12 @@ const open = (url: string, { session, cursor }: Device) =>
   })
 
 /**
- * Opens many sockets, kills the server, sends each person a message, and has all come back at once with their cursors.
- * @returns how long that took until the last had caught up, and how many had not just what they missed, once
+ * Opens many sockets, kills the server, sends each person a message, and has all come back at once with their cursors,
+ * while a bystander goes on talking.
+ * @param deadline seconds in which the last must have caught up
+ * @returns how long that took, how many had not just what they missed, once, and how the bystander fared
  */
-export const reconnectAtOnce = async (owner: Owner, folder: string, count: number) => {
+export const reconnectAtOnce = async (owner: Owner, folder: string, count: number, deadline: number) => {
   const env = { MAX_SOCKETS_PER_USER: '100000', RATE_LIMIT_LOGIN: '0', RATE_LIMIT_SEND: '0' }
   const people = 100
   let server = await startProcess(owner, folder, env)
@@ -45,19 +49,34 @@ export const reconnectAtOnce = async (owner: Owner, folder: string, count: numbe
     const body = { receiver_username: user.username, content: 'missed' }
     await call(server.url, 'POST', '/send', { token, body })
   }
+  const { body: other } = await call<Session>(server.url, 'POST', '/login', {
+    body: { username: 'bystander' },
+  })
+  const watching = await startHelper<string, Seen>(owner, 'bystander.ts', {
+    url: server.url,
+    token: other.token,
+    name: other.user.username,
+  })
   const started = performance.now()
-  const back = await Promise.all(devices.map((device) => catchUp(server.url, device)))
+  const end = AbortSignal.timeout(deadline * 1000)
+  const back = await Promise.all(devices.map((device) => catchUp(server.url, device, end)))
   const seconds = (performance.now() - started) / 1000
-  const wrong = devices.filter(({ missed }) => missed.length !== 1).length
-  for (const socket of back) socket.terminate()
+  const bystander = await watching.stop()
+  const wrong = devices.filter(({ missed }, index) => missed.length !== 1 || !back[index]).length
+  for (const socket of back) socket?.terminate()
   server.child.kill('SIGTERM')
   await server.exited
-  return { sockets: count, seconds: Number(seconds.toFixed(1)), wrong }
+  const violations = wrong > 0 ? [`${wrong} of ${count} had not just what they missed, once`] : []
+  const { sent, answered, received } = bystander
+  if (answered < sent || received < sent) {
+    violations.push(`of ${sent} messages of a bystander ${answered} were answered, ${received} received`)
+  }
+  return { sockets: count, seconds: Number(seconds.toFixed(1)), bystander, violations }
 }
 
-/** Comes back until it is let in, and reads until it has caught up. */
-const catchUp = async (url: string, device: Device): Promise<WebSocket> => {
-  for (;;) {
+/** Comes back until it is let in, and reads until it has caught up. @returns nothing when it is ended before */
+const catchUp = async (url: string, device: Device, end: AbortSignal): Promise<WebSocket | undefined> => {
+  while (!end.aborted) {
     const socket = open(url, device)
     const caughtUp = await new Promise<boolean>((resolve) => {
       socket.on('error', () => {})
@@ -70,8 +89,11 @@ const catchUp = async (url: string, device: Device): Promise<WebSocket> => {
         }
         if (frame.type === 'caught_up') resolve(true)
       })
+      end.addEventListener('abort', () => resolve(false))
     })
     if (caughtUp) return socket
+    socket.terminate()
     await new Promise((resolve) => setTimeout(resolve, 200 + Math.random() * 800))
   }
+  return undefined
 }
