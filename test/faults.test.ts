@@ -305,9 +305,11 @@ t.test('a peer that vanished is cut off within two heartbeats, and resumes witho
   const started = performance.now()
   proxy.stall()
   const missed = [(await alice.send('bob', 'one')).id, (await alice.send('bob', 'two')).id]
-  while ((await closed()) !== '1') await new Promise((resolve) => setTimeout(resolve, 20))
-  const took = performance.now() - started
-  t.ok(took < heartbeat * 2 + 3000, `cut off after ${Math.round(took)} ms, with 3 s for a busy machine`)
+  // Three seconds more, for a busy machine.
+  const most = heartbeat * 2 + 3000
+  const took = () => Math.round(performance.now() - started)
+  while ((await closed()) !== '1' && took() < most) await new Promise((resolve) => setTimeout(resolve, 20))
+  t.ok(took() < most, `cut off after ${took()} ms`)
   t.match(await staying.ask({ type: 'ping' }), { type: 'pong' }, 'one who answers stays')
   const back = await bob.connect({ cursor })
   await back.wait('caught_up')
