@@ -14,7 +14,7 @@ import { connect } from './support/socket.ts'
 import { startProxy } from './support/unreliable-proxy.ts'
 
 // Real processes that are killed and started again: minutes on a busy machine.
-t.setTimeout(300_000)
+t.setTimeout(600_000)
 
 /** Large enough to need a page of its own. */
 const content = 'x'.repeat(4000)
@@ -37,8 +37,8 @@ const isUnavailable = (t: Test, reply: { status: number; headers: Headers; body:
 }
 
 /**
- * Does something, while `/health/live` answers throughout: within 100 ms, and what a bare server beside it took, since
- * that much is the machine's.
+ * Does something, while `/health/live` answers throughout: within 100 ms and twice what a bare server beside it took: that
+ * is the machine's, and who has more to do is held up more.
  * @param end whether the server ends by it: it may then refuse, or be gone
  */
 const staysAlive = async (t: Test, url: string, during: () => Promise<void>, end = false) => {
@@ -53,7 +53,7 @@ const staysAlive = async (t: Test, url: string, during: () => Promise<void>, end
     `it answered: ${others.join()}`,
   )
   t.ok(
-    live.slowest_ms <= LIVE_MS + bare.slowest_ms,
+    live.slowest_ms <= LIVE_MS + bare.slowest_ms * 2,
     `of ${live.count} the slowest took ${live.slowest_ms} ms, of a bare server ${bare.slowest_ms} ms`,
   )
 }
@@ -280,9 +280,9 @@ t.test('who never reads is cut off, takes no memory, and resumes without a hole'
     folder: await temporaryFolder(t),
     readers: 3,
     heartbeat_ms: 15_000,
-    mebibytes: 120,
-    // What SQLite and V8 take when so much goes through: if it were kept for the readers, it would be twice that.
-    most: 240,
+    mebibytes: 90,
+    // SQLite's caches and V8's heap take two thirds of it; what were kept for the readers would come on top.
+    most: 210,
   })
   t.comment(figures)
   t.strictSame(violations, [])
