@@ -21,6 +21,8 @@ export type Generated = { offered: number; accepted: number; refused: number; he
 
 const GENERATORS = 2
 const PEOPLE = 400
+/** Where no figure is judged. */
+const FEW = 80
 /** Sends in flight of one person while the peak is looked for. */
 const WINDOW = 4
 /** How many times the peak is offered, and what share of it must be accepted then. */
@@ -30,7 +32,7 @@ const SHARE = 0.8
 /**
  * Looks for the most that the server accepts, then offers five times as much at a fixed rate, then has a disk that takes
  * 300 ms a commit. The server is as it is shipped, but for the rates at which one person may send.
- * @param isLenient judges no figure that a busy machine changes
+ * @param isLenient judges no figure that a busy machine changes, and does with fewer people
  */
 export const underPressure = async (owner: Owner, folder: string, seconds: number, isLenient: boolean) => {
   const server = await startFaulty(owner, folder, {
@@ -38,7 +40,7 @@ export const underPressure = async (owner: Owner, folder: string, seconds: numbe
     SOCKET_FRAMES_PER_SECOND: '1000000',
   })
   const people: Job['people'] = []
-  for (let index = 0; index < PEOPLE; index += 1) {
+  for (let index = 0; index < (isLenient ? FEW : PEOPLE); index += 1) {
     const name = `person-${index}`
     const { body } = await call<Session>(server.url, 'POST', '/login', { body: { username: name } })
     people.push({ name, token: body.token })
@@ -83,7 +85,8 @@ export const underPressure = async (owner: Owner, folder: string, seconds: numbe
   }
   /** @returns the peak, and what is accepted of five times as much. */
   const overload = async (door: Door) => {
-    await run(door, { window: WINDOW })
+    // What is compiled in it is no measure.
+    if (!isLenient) await run(door, { window: WINDOW })
     const peak = await run(door, { window: WINDOW })
     const fivefold = await run(door, { rate: TIMES * peak.accepted_per_second })
     const [most, accepted] = [peak.accepted_per_second, fivefold.accepted_per_second]
