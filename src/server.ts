@@ -67,8 +67,12 @@ const stop = (app: App, exitCode: number) => {
 
 /** Ends the process though writes still wait for the disk: what is not answered was not promised. */
 const abandon = async (app: App) => {
-  app.log.error({ pending: app.database.writer.pending }, 'the disk does not answer; stopping without it')
+  app.log.error(
+    { pending: app.database.writer.pending },
+    'the stop took too long; what still waits is not answered',
+  )
   // A thread that hangs inside the system does not end, and an exit would wait for it.
+  /* c8 ignore next -- what it reached ends with it */
   setTimeout(() => process.kill(process.pid, 'SIGKILL'), THREAD_TIMEOUT)
   await app.database.writer.terminate()
   process.exit()
