@@ -1,4 +1,5 @@
 import type { Change } from './changes.ts'
+import type { StorageError } from './errors.ts'
 import type { Input, OperationName, Output } from './operations/index.ts'
 
 /** What one commit changed: all numbers from `first` to `last`, in order. Empty when `last` is below `first`. */
@@ -29,8 +30,8 @@ export type Writer = {
   onCommit(listener: (batch: Batch) => void): void
   /** Each is called for every transaction that was run, whatever became of it, before `onCommit`. */
   onBatch(listener: (figures: BatchFigures) => void): void
-  /** Called when storage fails an operation: what was found of it before holds no longer. */
-  onFailure(listener: () => void): void
+  /** Called for each operation that storage could not take, whoever asked for it. */
+  onFailure(listener: (error: StorageError) => void): void
   /** Called once if what is stored can't be trusted any more: the process must end. */
   onBroken(listener: (error: Error) => void): void
   /** How many operations wait or run. */

@@ -20,25 +20,40 @@ export const checkReady = async (chat: Chat): Promise<void> => {
 
 /** Probes for all who ask, and anybody may: one at a time, lest their probes fill the queue of the messages. */
 export const createProbe = (writer: Writer) => {
+  let written: Promise<void> | undefined
   let asked: Promise<void> | undefined
+  let failure: Error | undefined
   let validUntil = 0
-  writer.onFailure(() => {
+  writer.onFailure((error) => {
+    failure = error
     validUntil = 0
   })
 
-  const ask = (): Promise<void> => {
-    const written = writer.append('probe', {})
+  const write = async () => {
+    try {
+      await writer.append('probe', {})
+      failure = undefined
+      validUntil = performance.now() + VALID_MS
+    } finally {
+      written = undefined
+    }
+  }
+
+  const ask = async () => {
+    written ??= write()
     const { promise: late, reject } = Promise.withResolvers<never>()
-    const timer = setTimeout(() => {
-      reject(new AppError('STORAGE_UNAVAILABLE', 'The disk has not answered for a second; try again later.'))
-    }, PATIENCE_MS).unref()
-    const settle = (valid: number) => () => {
+    const slow = new AppError(
+      'STORAGE_UNAVAILABLE',
+      'The disk has not answered for a second; try again later.',
+    )
+    // What failed last may be what it waits for now: another program's lock.
+    const timer = setTimeout(() => reject(failure ?? slow), PATIENCE_MS).unref()
+    try {
+      await Promise.race([written, late])
+    } finally {
       clearTimeout(timer)
-      validUntil = performance.now() + valid
       asked = undefined
     }
-    written.then(settle(VALID_MS), settle(0))
-    return Promise.race([written, late])
   }
 
   return async (): Promise<void> => {

@@ -50,7 +50,7 @@ export const createWorkerWriter = async (
   let onCommit: (batch: Batch) => void = nothing
   let onBroken: (error: Error) => void = nothing
   const batchListeners: ((figures: BatchFigures) => void)[] = []
-  let onFailure: () => void = nothing
+  let onFailure: (error: StorageError) => void = nothing
 
   const flush = () => {
     isScheduled = false
@@ -105,8 +105,8 @@ export const createWorkerWriter = async (
       if (outcome.ok) resolve(outcome.value as never)
       else {
         reject(outcome.error)
-        if (!(outcome.error instanceof StorageError)) continue
-        onFailure()
+        if (!(outcome.error instanceof StorageError) || outcome.error.kind === 'operation') continue
+        onFailure(outcome.error)
         if (outcome.error.kind === 'broken') fail(outcome.error)
       }
     }
