@@ -1,6 +1,6 @@
 import t from 'tap'
 import { startProcess } from './support/process.ts'
-import { dial, replies } from './support/raw.ts'
+import { dial, replies, sendRaw } from './support/raw.ts'
 import { call, login, startServer, temporaryFolder } from './support/server.ts'
 
 t.test('a body that is not what it should be is refused, and leaves nothing', async (t) => {
@@ -59,12 +59,13 @@ t.test('a body counts as JSON only where it says so', async (t) => {
   const { url, login } = await startServer(t)
   const alice = await login('alice')
   const say = async (type: string | undefined, body: string) => {
-    const connection = await dial(t, url)
-    connection.write(
+    const [reply] = await sendRaw(
+      t,
+      url,
       `POST /send HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${alice.token}\r\nConnection: close\r\n` +
         `${type === undefined ? '' : `Content-Type: ${type}\r\n`}Content-Length: ${body.length}\r\n\r\n${body}`,
     )
-    return replies(await connection.closed)[0]
+    return reply
   }
   const good = '{"receiver_username":"alice","content":"x"}'
   const bad = '{"receiver_username":"alice","content":"x","sender":"bob"}'

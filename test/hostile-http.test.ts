@@ -1,20 +1,13 @@
 import t, { type Test } from 'tap'
-import { dial, replies } from './support/raw.ts'
-import { startServer } from './support/server.ts'
+import { dial, replies, sendRaw } from './support/raw.ts'
+import { type Reply, startServer } from './support/server.ts'
 
-/** @returns what the server answers to these bytes, once it has closed the connection. */
-const say = async (t: Test, url: string, bytes: string) => {
-  const connection = await dial(t, url)
-  connection.write(bytes)
-  return replies(await connection.closed)
-}
-
-const isProblem = (t: Test, reply: unknown, status: number, code: string, what: string) => {
+const isProblem = (t: Test, reply: Reply | undefined, status: number, code: string, what: string) => {
+  t.match(reply?.headers.get('content-type'), /^application\/problem\+json/, what)
   t.match(
     reply,
     {
       status,
-      headers: { 'content-type': /^application\/problem\+json/ },
       body: { status, code, type: String, title: String, detail: String, request_id: String },
     },
     what,
@@ -25,11 +18,9 @@ t.test('an address that is not right is refused in the one shape', async (t) => 
   const { url, login } = await startServer(t)
   const { token } = await login('alice')
   const get = async (path: string, method = 'GET') => {
-    const connection = await dial(t, url)
-    connection.write(
-      `${method} ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\nConnection: close\r\n\r\n`,
-    )
-    return replies(await connection.closed)[0]
+    const headers = `Host: x\r\nAuthorization: Bearer ${token}\r\nConnection: close`
+    const [reply] = await sendRaw(t, url, `${method} ${path} HTTP/1.1\r\n${headers}\r\n\r\n`)
+    return reply
   }
   isProblem(t, await get('/history/%zz'), 400, 'BAD_REQUEST', 'bad percent-encoding')
   isProblem(t, await get('/history/%ff'), 400, 'BAD_REQUEST', 'an encoding of no UTF-8')
@@ -39,9 +30,15 @@ t.test('an address that is not right is refused in the one shape', async (t) => 
   isProblem(t, await get('/nowhere/else'), 404, 'ROUTE_NOT_FOUND', 'no such address')
   const wrong = await get('/send')
   isProblem(t, wrong, 405, 'METHOD_NOT_ALLOWED', 'another method')
-  t.equal(wrong?.headers.allow, 'POST')
-  t.match(await get('/login', 'DELETE'), { status: 405, headers: { allow: 'POST' } })
-  t.match(await get('/users/me', 'PATCH'), { status: 405, headers: { allow: /DELETE, GET, HEAD/ } })
+  t.equal(wrong?.headers.get('allow'), 'POST')
+  for (const [path, method, allow] of [
+    ['/login', 'DELETE', 'POST'],
+    ['/users/me', 'PATCH', 'DELETE, GET, HEAD'],
+  ] as const) {
+    const reply = await get(path, method)
+    t.equal(reply?.status, 405)
+    t.equal(reply?.headers.get('allow'), allow)
+  }
 })
 
 t.test(
@@ -76,10 +73,10 @@ t.test(
         `${send('Host: x\r\nTransfer-Encoding: chunked').split(body)[0]}xyz\r\n${body}`,
       ],
     ] as const) {
-      const found = await say(t, url, bytes + hidden)
+      const found = await sendRaw(t, url, bytes + hidden)
       t.equal(found.length, 1, `${what}: one answer`)
       isProblem(t, found[0], 400, 'BAD_REQUEST', what)
-      t.equal(found[0]?.headers.connection, 'close')
+      t.equal(found[0]?.headers.get('connection'), 'close')
     }
     t.strictSame(await alice.history('alice'), [], 'and nothing of it was stored')
   },
@@ -87,14 +84,14 @@ t.test(
 
 t.test('headers past 16 KiB are 431', async (t) => {
   const { url } = await startServer(t)
-  const [reply] = await say(
+  const [reply] = await sendRaw(
     t,
     url,
     `GET /health/live HTTP/1.1\r\nHost: x\r\nX-Long: ${'a'.repeat(20_000)}\r\n\r\n`,
   )
   isProblem(t, reply, 431, 'HEADERS_TOO_LARGE', 'one long header')
   const many = 'X-A: b\r\n'.repeat(3000)
-  const [second] = await say(t, url, `GET /health/live HTTP/1.1\r\nHost: x\r\n${many}\r\n`)
+  const [second] = await sendRaw(t, url, `GET /health/live HTTP/1.1\r\nHost: x\r\n${many}\r\n`)
   isProblem(t, second, 431, 'HEADERS_TOO_LARGE', 'many short ones')
 })
 

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import t, { type Test } from 'tap'
 import { StorageError } from '../db/errors.ts'
 import { closeCodes, type ErrorCode, errors } from '../src/errors.ts'
-import { openRaw, sendRaw } from './support/raw.ts'
+import { dial, sendRaw } from './support/raw.ts'
 import { type Reply, startServer } from './support/server.ts'
 import { refusedHandshake } from './support/socket.ts'
 
@@ -14,11 +14,11 @@ const authorization = `Bearer ${alice.token}`
 type Answer = Pick<Reply, 'headers' | 'body'> & { status: number | undefined }
 
 /** The one shape: RFC 9457, with a code from the table, and nothing of the inside. */
-const isProblem = (t: Test, { status, headers, body }: Answer, code: ErrorCode, what: string = code) => {
-  t.match(headers.get('content-type'), /^application\/problem\+json/, what)
-  t.equal(status, errors[code].status, what)
+const isProblem = (t: Test, answer: Answer | undefined, code: ErrorCode, what: string = code) => {
+  t.match(answer?.headers.get('content-type'), /^application\/problem\+json/, what)
+  t.equal(answer?.status, errors[code].status, what)
   t.match(
-    body,
+    answer?.body,
     {
       type: `urn:messenger:problem:${code.toLowerCase().replaceAll('_', '-')}`,
       title: errors[code].title,
@@ -52,7 +52,7 @@ t.test('a method that an address has not', async (t) => {
     isProblem(t, reply, 'METHOD_NOT_ALLOWED', `${method} ${path}`)
     t.equal(reply.headers.get('allow'), allow)
   }
-  const trace = await sendRaw(t, url, 'TRACE /send HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
+  const [trace] = await sendRaw(t, url, 'TRACE /send HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
   isProblem(t, trace, 'METHOD_NOT_ALLOWED', 'TRACE')
 })
 
@@ -68,7 +68,7 @@ t.test('a body that is not JSON by its own account', async (t) => {
 t.test('a body that is too large', async (t) => {
   const body = JSON.stringify({ receiver_username: 'alice', content: 'x'.repeat(1_048_577) })
   isProblem(t, await alice.call('POST', '/send', body), 'PAYLOAD_TOO_LARGE')
-  const announced = await sendRaw(
+  const [announced] = await sendRaw(
     t,
     url,
     `POST /send HTTP/1.1\r\nHost: x\r\nAuthorization: ${authorization}\r\nContent-Type: application/json\r\nContent-Length: 99999999\r\nConnection: close\r\n\r\n`,
@@ -104,7 +104,8 @@ t.test('what is no HTTP', async (t) => {
     ['GET /health/live HTTP/1.1\r\nConnection: close\r\n\r\n', 'BAD_REQUEST'],
     [`POST /login HTTP/1.1\r\nExpect: miracles${end}`, 'BAD_REQUEST'],
   ] as const) {
-    isProblem(t, await sendRaw(t, url, request), code, request.slice(0, 40))
+    const [reply] = await sendRaw(t, url, request)
+    isProblem(t, reply, code, request.slice(0, 40))
   }
 })
 
@@ -115,13 +116,13 @@ t.test('a request that does not arrive in time', async (t) => {
   const replies = await Promise.all(
     [partial, `${partial}\r\n{"user`].map((request) => sendRaw(t, url, request)),
   )
-  for (const reply of replies) isProblem(t, reply, 'REQUEST_TIMEOUT')
+  for (const [reply] of replies) isProblem(t, reply, 'REQUEST_TIMEOUT')
 })
 
 t.test('a client that resets its connection leaves nothing behind', async (t) => {
-  const socket = await openRaw(t, url)
-  socket.write('POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n\r\n')
-  socket.resetAndDestroy()
+  const connection = await dial(t, url)
+  connection.write('POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n\r\n')
+  connection.socket.resetAndDestroy()
   t.equal((await call('GET', '/health/live')).status, 200)
 })
 
@@ -131,7 +132,8 @@ t.test('a handshake that is none', async (t) => {
     const lines = Object.entries({ host: 'x', authorization, ...upgrade, ...headers }).map((pair) =>
       pair.join(': '),
     )
-    return sendRaw(t, url, `GET ${path} HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n`)
+    const [reply] = await sendRaw(t, url, `GET ${path} HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n`)
+    return reply
   }
   const key = { 'sec-websocket-key': 'AAAAAAAAAAAAAAAAAAAAAA==', 'sec-websocket-version': '13' }
   isProblem(t, await handshake({}), 'BAD_REQUEST', 'without a key')
@@ -148,7 +150,7 @@ t.test('a handshake that is none', async (t) => {
 
 t.test('an offer to upgrade to something else is not taken up', async (t) => {
   const body = JSON.stringify({ username: 'alice' })
-  const reply = await sendRaw(
+  const [reply] = await sendRaw(
     t,
     url,
     `POST /login HTTP/1.1\r\nHost: x\r\nConnection: close, Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,

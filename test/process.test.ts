@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { readRows, writeSql } from './support/database.ts'
 import { freePort, startProcess } from './support/process.ts'
-import { openRaw } from './support/raw.ts'
+import { dial } from './support/raw.ts'
 import { call, login, type Person, temporaryFolder } from './support/server.ts'
 
 const entry = fileURLToPath(new URL('../bin/messenger.js', import.meta.url))
@@ -113,13 +113,13 @@ t.test(
     const alice = await login(t, url, 'alice')
     const mute = await alice.connect()
     mute.socket.pause()
-    const half = await openRaw(t, url)
+    const half = await dial(t, url)
     half.write(
       'POST /login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 50\r\n\r\n{',
     )
-    const idle = await openRaw(t, url)
+    const idle = await dial(t, url)
     idle.write('GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n')
-    await once(idle, 'data')
+    await idle.until((bytes) => bytes.length > 0)
     const busy = await alice.connect()
     for (let n = 0; n < 100; n++) busy.send({ receiver_username: 'alice', content: `${n}` })
     await busy.wait('ack')
