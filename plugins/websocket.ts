@@ -21,6 +21,8 @@ export const websocket = plugin(
         clientTracking: false,
         handleProtocols: (offered: Set<string>) => offered.has(PROTOCOL) && PROTOCOL,
         closeTimeout: CLOSE_TIMEOUT,
+        // Sixty pings in one turn would end the socket without a code; the connection counts them as frames instead.
+        maxPendingAutoPongs: 0,
       } as object,
       // The sockets are closed by what owns them, below.
       preClose: (done) => done(),

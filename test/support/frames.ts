@@ -26,19 +26,16 @@ export const rawFrame = (payload: string | Uint8Array = '', options: FrameOption
   return Buffer.concat([head, mask, data.map((byte, index) => byte ^ (mask[index % 4] as number))])
 }
 
+/** @returns the bytes that ask for a `messenger.v1` socket. */
+export const handshake = (token: string, query = '') =>
+  `GET /ws${query} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
+  'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n' +
+  'Sec-WebSocket-Protocol: messenger.v1\r\n\r\n'
+
 /** A socket whose frames are written by hand. `first` goes out in one packet with the handshake. */
 export const rawSocket = async (t: Test, url: string, token: string, first: Uint8Array = Buffer.alloc(0)) => {
   const connection = await dial(t, url)
-  connection.write(
-    Buffer.concat([
-      Buffer.from(
-        `GET /ws HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
-          'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n' +
-          'Sec-WebSocket-Protocol: messenger.v1\r\n\r\n',
-      ),
-      first,
-    ]),
-  )
+  connection.write(Buffer.concat([Buffer.from(handshake(token)), first]))
   await connection.until((bytes) => bytes.includes('\r\n\r\n'))
   return {
     ...connection,

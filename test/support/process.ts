@@ -47,5 +47,11 @@ export const startProcess = async (t: Owner, folder: string, env: Record<string,
       throw new Error(`the process ended: ${output}`)
     }),
   ])
-  return { child, url: `http://127.0.0.1:${port}`, port, exited, output: () => output }
+  const url = `http://127.0.0.1:${port}`
+  /** @returns the bytes of memory that the process has. */
+  const memory = async () => {
+    const metrics = await (await fetch(`${url}/metrics`)).text()
+    return Number(/process_resident_memory_bytes (\d+)/.exec(metrics)?.[1])
+  }
+  return { child, url, port, exited, memory, output: () => output }
 }
