@@ -137,6 +137,8 @@ const sendProblem = (error: AppError, request: FastifyRequest, reply: FastifyRep
   const { status } = errorInfo(error.code)
   request.server.problems.note(error, { reqId: request.id, user_id: request.me?.user_id })
   if (status === 401) reply.header('WWW-Authenticate', 'Bearer')
+  // Closed while its client still sends, a connection is reset, and the reply is lost on the way: Node reads the rest away.
+  if (status === 413) reply.removeHeader('connection')
   if (error.retryAfter !== undefined) reply.header('Retry-After', error.retryAfter)
   return reply
     .code(status)
