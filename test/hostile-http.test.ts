@@ -96,9 +96,11 @@ t.test('headers past 16 KiB are 431', async (t) => {
 })
 
 t.test('who is slow is cut off within the configured time, and others are served meanwhile', async (t) => {
-  const { url, login } = await startServer(t, { REQUEST_TIMEOUT_MS: '300' })
+  const timeout = 300
+  const { url, login } = await startServer(t, { REQUEST_TIMEOUT_MS: String(timeout) })
   const alice = await login('alice')
   const start = `POST /send HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${alice.token}\r\nContent-Type: application/json\r\n`
+  const started = performance.now()
   const slow = await Promise.all([dial(t, url), dial(t, url), dial(t, url)])
   const [headers, body, silent] = slow
   headers.write('POST /send HTTP/1.1\r\nHost: x\r\nX-A')
@@ -107,31 +109,45 @@ t.test('who is slow is cut off within the configured time, and others are served
   isProblem(t, replies(await headers.closed)[0], 408, 'REQUEST_TIMEOUT', 'slow headers')
   isProblem(t, replies(await body.closed)[0], 408, 'REQUEST_TIMEOUT', 'a slow body')
   await silent.closed
-  t.pass('a silent connection is closed')
+  // Node looks once a second; the rest is for a machine that is busy with others.
+  const late = performance.now() - started - timeout - 1000
+  t.ok(late < 5000, `a silent connection is closed, and all are within ${late.toFixed(0)} ms of their time`)
   t.equal((await alice.history('alice')).length, 1)
 })
 
 t.test('a client that goes away after its body has it stored once at most', async (t) => {
   const { app, url, login } = await startServer(t)
   const alice = await login('alice')
-  const count = 30
-  for (let index = 0; index < count; index += 1) {
-    const body = JSON.stringify({ receiver_username: 'alice', content: `${index}`, client_id: `k-${index}` })
+  const all = Array.from({ length: 30 }, (_, index) => {
+    const body = { receiver_username: 'alice', content: `${index}`, client_id: `k-${index}` }
+    return { body, isReset: index % 2 === 0 }
+  })
+  for (const { body, isReset } of all) {
+    const bytes = JSON.stringify(body)
     const connection = await dial(t, url)
     connection.write(
       `POST /send HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${alice.token}\r\n` +
-        `Content-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+        `Content-Type: application/json\r\nContent-Length: ${bytes.length}\r\n\r\n${bytes}`,
     )
-    if (index % 2 === 0) connection.socket.resetAndDestroy()
+    if (isReset) connection.socket.resetAndDestroy()
     else connection.socket.end()
     await connection.closed
   }
   // Behind all that was begun before.
   await app.database.writer.append('probe', {})
-  const contents = (await alice.history('alice')).map(({ content }) => content)
-  t.equal(new Set(contents).size, contents.length)
-  for (let index = 0; index < count; index += 1) {
-    await alice.send('alice', `${index}`, { client_id: `k-${index}` })
+  const stored = new Set((await alice.history('alice')).map(({ client_id }) => client_id))
+  t.equal((await alice.history('alice')).length, stored.size, 'none twice')
+  for (const { body, isReset } of all) {
+    const isStored = stored.has(body.client_id)
+    if (!isReset) t.ok(isStored, 'what came whole before the end of its connection is stored')
+    const { status, headers } = await alice.call('POST', '/send', body)
+    t.equal(status, 200)
+    t.equal(headers.get('idempotent-replayed'), isStored ? 'true' : null)
   }
-  t.equal((await alice.history('alice')).length, count, 'and a repeat completes it')
+  t.strictSame(
+    new Set((await alice.history('alice')).map(({ client_id }) => client_id)),
+    new Set(all.map(({ body }) => body.client_id)),
+    'and a repeat completes it',
+  )
+  t.equal((await alice.history('alice')).length, all.length)
 })
