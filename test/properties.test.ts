@@ -19,11 +19,8 @@ await alice.call('POST', '/groups', { title: 'all', members: ['bob'] })
 
 const file = new Sqlite(join(server.folder, 'messenger.db'), { readonly: true })
 t.teardown(() => file.close())
-const tables = file
-  .prepare("select name from sqlite_schema where type = 'table'")
-  .pluck()
-  .all()
-  .map((table) => file.prepare(`select * from "${table}"`).raw())
+const names = file.prepare("select name from sqlite_schema where type = 'table'").pluck().all() as string[]
+const tables = names.map((table) => file.prepare(`select * from "${table}"`).raw())
 
 /** A hash of all that a request could have changed: every row of every table. */
 const state = async () => {
