@@ -1,8 +1,9 @@
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import Sqlite from 'better-sqlite3'
 import t from 'tap'
 import { restoreDatabase } from '../db/open.ts'
+import { damageIndex } from './support/database.ts'
 import { operator, serve } from './support/operator.ts'
 import { startProcess } from './support/process.ts'
 import { call, login, startServer, temporaryFolder } from './support/server.ts'
@@ -78,6 +79,32 @@ t.test(
     })
   },
 )
+
+t.test('damage that lets a file be opened is seen: it is not backed up, nor restored', async (t) => {
+  const { app, folder, login } = await startServer(t)
+  await login('alice')
+  await app.close()
+  const { backup, restore, admin } = operator(folder)
+  const [path, damaged, saved] = ['messenger.db', 'damaged', 'saved'].map((name) => join(folder, name)) as [
+    string,
+    string,
+    string,
+  ]
+  copyFileSync(path, damaged)
+  damageIndex(damaged, 'alice')
+  t.match(await restore(damaged), { code: 1, err: /damaged is damaged: .*index/ })
+  t.match(
+    await admin(['state', '--check']),
+    { code: 0, out: /damage +│ 'none'/ },
+    'what was there is as it was',
+  )
+
+  damageIndex(path, 'alice')
+  t.match(await admin(['state', '--check']), { code: 1, out: /damage +│ '.*index/, err: /restore a backup/ })
+  t.match(await backup(saved), { code: 1, err: /is damaged: .*index/ })
+  t.notOk(existsSync(saved))
+  t.notOk(existsSync(`${saved}.partial`))
+})
 
 t.test('a backup is restored where no database was', async (t) => {
   const { app, folder } = await startServer(t)

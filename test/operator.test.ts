@@ -5,8 +5,10 @@ import { connect } from 'node:net'
 import { join, resolve } from 'node:path'
 import t from 'tap'
 import { controlAddress } from '../src/operator/control.ts'
-import { operator } from './support/operator.ts'
-import { call, startServer, temporaryFolder } from './support/server.ts'
+import { readRows } from './support/database.ts'
+import { operator, runScript } from './support/operator.ts'
+import { startProcess } from './support/process.ts'
+import { call, login as loginTo, startServer, temporaryFolder } from './support/server.ts'
 
 t.test('while the server runs, the operator has it change accounts', async (t) => {
   const { url, folder, login, app } = await startServer(t)
@@ -145,6 +147,26 @@ t.test('a path too long for a socket leaves the operator the stopped server', as
   const { url } = await startServer(t, { DATABASE_URL })
   await t.rejects(change('revoke-every-token', {}), /in use by another server/)
   t.match(await call(url, 'GET', '/health/ready'), { status: 200 })
+})
+
+t.test('the scripts reach a server that runs, else the file, and end by themselves', async (t) => {
+  const folder = await temporaryFolder(t)
+  const server = await startProcess(t, folder)
+  const socket = await (await loginTo(t, server.url, 'alice')).connect()
+  const script = (name: Parameters<typeof runScript>[2], args: string[], input?: string) =>
+    runScript(t, folder, name, args, input)
+  t.match(await script('backup', ['saved']), { code: 0, out: /in saved, and was checked/, err: '' })
+  t.match(await script('admin', ['set-password', 'alice'], 'open sesame\n'), { code: 0, out: /new/, err: '' })
+  t.equal((await socket.closed).code, 4401)
+  t.match(await script('restore', ['saved']), { code: 1, out: '', err: /in use by another server/ })
+  server.child.kill('SIGTERM')
+  t.match(await server.exited, { code: 0 })
+
+  t.match(await script('admin', ['remove-user', 'alice']), { code: 0, out: /removed/, err: '' })
+  t.match(await script('backup', ['later']), { code: 0, out: /in later/, err: '' })
+  t.match(await script('restore', ['saved']), { code: 0, out: /Every token has ended/, err: '' })
+  const [alice] = readRows(join(folder, 'messenger.db'), 'select password_hash, removed_at from users')
+  t.strictSame(alice, { password_hash: null, removed_at: null }, 'she is there again, as she was')
 })
 
 t.test('the commands explain themselves', async (t) => {

@@ -33,10 +33,8 @@ export const admin = (args: readonly string[], terminal: Terminal): Promise<numb
         print.table({
           bytes: database.bytes,
           ...(await countAll(database.reader)),
-          /* c8 ignore next -- only a disk damages a file so that it still opens */
           ...(damage && { damage: damage.length === 0 ? 'none' : damage.join('; ') }),
         })
-        /* c8 ignore next -- likewise */
         if (damage && damage.length > 0) program.error('The database is damaged: restore a backup.')
       })
     })

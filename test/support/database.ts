@@ -1,3 +1,4 @@
+import { readFileSync, writeFileSync } from 'node:fs'
 import Sqlite from 'better-sqlite3'
 
 /** @returns what `sql` gives, read over a connection that nobody else uses. */
@@ -16,3 +17,15 @@ export const writeSql = (path: string, sql: string) => {
   db.exec(sql)
   db.close()
 }
+
+/** Overwrites a name in the page of the index of names: the file, which nobody has open, can still be read. */
+export const damageIndex = (path: string, name: string) => {
+  const [index] = readRows(path, "select rootpage from sqlite_schema where name = 'sqlite_autoindex_users_1'")
+  const bytes = readFileSync(path)
+  const at = bytes.indexOf(name, (Number(index?.rootpage) - 1) * PAGE)
+  bytes.write('?', at)
+  writeFileSync(path, bytes)
+}
+
+/** Bytes of a page of SQLite. */
+const PAGE = 4096

@@ -1,6 +1,9 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { join } from 'node:path'
 import { PassThrough, Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
+import { fileURLToPath } from 'node:url'
 import type { Test } from 'tap'
 import { loadConfig } from '../../src/config.ts'
 import { change } from '../../src/operator/change.ts'
@@ -33,6 +36,26 @@ const runAs = async (command: typeof admin, args: string[], env: Record<string, 
   stdout.end()
   stderr.end()
   const [out, err] = await output
+  return { code, out, err }
+}
+
+/** Runs a script of bin/ in `folder`, as npm does. @returns what it said; `code` is null unless it has ended by itself */
+export const runScript = async (
+  t: Test,
+  folder: string,
+  script: 'admin' | 'backup' | 'restore',
+  args: string[],
+  input = '',
+) => {
+  const entry = fileURLToPath(new URL(`../../bin/${script}.js`, import.meta.url))
+  const child = spawn(process.execPath, [entry, ...args], { cwd: folder, timeout: 60_000 })
+  t.teardown(() => child.kill('SIGKILL'))
+  child.stdin.end(input)
+  const [[code], out, err] = await Promise.all([
+    once(child, 'exit') as Promise<[number | null]>,
+    text(child.stdout),
+    text(child.stderr),
+  ])
   return { code, out, err }
 }
 

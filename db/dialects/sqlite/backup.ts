@@ -80,7 +80,6 @@ const copy = async (from: string, to: string): Promise<void> => {
     // One file that can be read where nothing can be written.
     written.pragma('journal_mode = DELETE')
     const [damage] = findDamage(written)
-    /* c8 ignore next -- only a disk damages a file so that it still opens */
     if (damage !== undefined) throw new StorageError('unusable', `${from} is damaged: ${damage}`)
   } finally {
     written.close()
