@@ -1,10 +1,10 @@
 import type { IncomingMessage } from 'node:http'
-import cors from '@fastify/cors'
 import fastify, { type FastifyInstance, type FastifyServerOptions, LogController } from 'fastify'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import { auth } from '../plugins/auth.ts'
 import { closing } from '../plugins/closing.ts'
 import { control } from '../plugins/control.ts'
+import { crossOrigin } from '../plugins/cors.ts'
 import { database } from '../plugins/database.ts'
 import { docs } from '../plugins/docs.ts'
 import { errors, isAnswering, onClientError, onFrameworkError } from '../plugins/errors.ts'
@@ -75,12 +75,7 @@ export const buildApp = async (config: Config, options: Pick<FastifyServerOption
   await app.register(closing)
   await app.register(validation)
   await app.register(openapi)
-  if (config.CORS_ORIGINS !== '') {
-    await app.register(cors, {
-      origin: listOf(config.CORS_ORIGINS),
-      exposedHeaders: ['Link', 'Idempotent-Replayed', 'Retry-After'],
-    })
-  }
+  await app.register(crossOrigin)
   await app.register(database)
   await app.register(realtime)
   await app.register(auth)
