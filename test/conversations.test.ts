@@ -113,7 +113,7 @@ t.test('what is read of a conversation is a range of an index, however long its 
     ['the list', conversations.conversationsOf, { user_id: 1, before: 9, limit: 1 }, 3],
     ['one', conversations.conversationById, { id: 1 }, 1],
     ['unread', conversations.unreadCount, { ...one, after: 0, to: 9, limit: 1 }, 1],
-    ['acquaintances', conversations.acquaintances, { user_id: 1, other_id: 2 }, 2],
+    ['shared stays', members.sharedStays, { ...one, other_id: 2, from_number: 0, limit: 1 }, 2],
     ['members', members.membersOf, one, 2],
     ['stays', members.staysIn, one, 1],
     ['the newest message', messages.newestMessage, one, 1],

@@ -118,3 +118,51 @@ export const groupsOf = query<{ user_id: number }>()((db, arg) =>
     .where('members.to_number', '=', OPEN)
     .where('conversations.kind', '=', 'group'),
 )
+
+/**
+ * A user's stays behind one of them, and whether another is in the conversation with them now: a few rows at a time, since
+ * nothing bounds how many one has.
+ */
+export const sharedStays = query<{
+  user_id: number
+  other_id: number
+  conversation_id: number
+  from_number: number
+  limit: number
+}>()((db, arg) =>
+  db
+    .selectFrom((inner) =>
+      inner
+        .selectFrom('members')
+        .select(['conversation_id', 'from_number', 'to_number'])
+        .where('user_id', '=', arg('user_id'))
+        .where(({ eb, refTuple, tuple }) =>
+          eb(
+            refTuple('conversation_id', 'from_number'),
+            '>',
+            tuple(arg('conversation_id'), arg('from_number')),
+          ),
+        )
+        .orderBy('conversation_id')
+        .orderBy('from_number')
+        .limit(arg('limit'))
+        .as('mine'),
+    )
+    .select(['mine.conversation_id', 'mine.from_number'])
+    .select(({ and, eb, exists, selectFrom }) =>
+      and([
+        eb('mine.to_number', '=', OPEN),
+        exists(
+          selectFrom('members as other')
+            .select('other.user_id')
+            .where('other.user_id', '=', arg('other_id'))
+            .whereRef('other.conversation_id', '=', 'mine.conversation_id')
+            .where('other.to_number', '=', OPEN),
+        ),
+      ])
+        .$castTo<0 | 1>()
+        .as('is_shared'),
+    )
+    .orderBy('mine.conversation_id')
+    .orderBy('mine.from_number'),
+)

@@ -1,4 +1,6 @@
+import * as blocks from '../../db/queries/blocks.ts'
 import * as conversations from '../../db/queries/conversations.ts'
+import * as members from '../../db/queries/members.ts'
 import * as users from '../../db/queries/users.ts'
 import type { Me, User } from '../../schemas/account.ts'
 import type { Chat, Identity } from './context.ts'
@@ -20,19 +22,40 @@ export const findPeople = async (
   return { users: await chat.reader.all(users.usersByPrefix, { from, to: `${from}\u{10ffff}`, limit }) }
 }
 
-/** @returns of the named, those whose presence I may see: people I am in a conversation with, and no block between us. */
-export const findAcquaintances = async (
-  chat: Chat,
-  me: Identity,
-  names: readonly string[],
-): Promise<User[]> => {
-  const found: User[] = []
-  for (const name of names) {
-    const user = await chat.reader.get(users.userByKey, { key: foldName(name) })
-    if (!user || user.id === me.user_id || user.removed_at !== null) continue
-    if (await chat.reader.get(conversations.acquaintances, { user_id: me.user_id, other_id: user.id })) {
-      found.push({ id: user.id, username: user.username })
+/** Stays that are gone through in one turn. */
+const PAGE = 64
+
+/** @returns whose presence I may see by this name: somebody I am in a conversation with, and no block between us. */
+export const findAcquaintance = async (chat: Chat, me: Identity, key: string): Promise<User | undefined> => {
+  const user = await chat.reader.get(users.userByKey, { key })
+  if (!user || user.id === me.user_id || user.removed_at !== null) return undefined
+  const [low_id, high_id] = me.user_id < user.id ? [me.user_id, user.id] : [user.id, me.user_id]
+  const room = await chat.reader.get(conversations.roomByPair, { low_id, high_id })
+  const isVisible = room
+    ? room.blocked === 0
+    : !(await isBlockedPair(chat, low_id, high_id)) && (await shareGroup(chat, low_id, high_id))
+  return isVisible ? { id: user.id, username: user.username } : undefined
+}
+
+const isBlockedPair = async (chat: Chat, a: number, b: number) =>
+  (await chat.reader.get(blocks.blockOf, { blocker_id: a, blocked_id: b })) !== undefined ||
+  (await chat.reader.get(blocks.blockOf, { blocker_id: b, blocked_id: a })) !== undefined
+
+/** Goes through the stays of both by turns: the one who has fewer ends it, and others have their turn between pages. */
+const shareGroup = async (chat: Chat, a: number, b: number): Promise<boolean> => {
+  const sides = [
+    { user_id: a, other_id: b, conversation_id: 0, from_number: 0 },
+    { user_id: b, other_id: a, conversation_id: 0, from_number: 0 },
+  ]
+  for (;;) {
+    for (const side of sides) {
+      const page = await chat.reader.all(members.sharedStays, { ...side, limit: PAGE })
+      if (page.some(({ is_shared }) => is_shared === 1)) return true
+      const last = page[PAGE - 1]
+      if (!last) return false
+      side.conversation_id = last.conversation_id
+      side.from_number = last.from_number
     }
+    await new Promise((resolve) => setImmediate(resolve))
   }
-  return found
 }

@@ -39,8 +39,8 @@ const commands: { [K in keyof ClientFrames]: Command<K> } = {
     await typing(chat, me, frame)
     return undefined
   },
-  async watch({ presence }, connection, { usernames }) {
-    await presence.watch(connection, usernames)
+  async watch({ presence: { watches } }, connection, { usernames }) {
+    await watches.watch(connection, usernames)
     return {}
   },
   async auth({ tokens }, connection, { token }) {

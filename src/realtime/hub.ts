@@ -68,7 +68,7 @@ export class Hub {
     /* c8 ignore next -- an end that is seen twice is a race */
     if (!connections?.delete(connection)) return
     this.#size -= 1
-    this.#presence.unwatch(connection)
+    this.#presence.watches.unwatch(connection)
     if (connections.size === 0) {
       this.#connections.delete(user_id)
       this.#presence.left(connection.me)
@@ -116,7 +116,10 @@ export class Hub {
         const waits = this.#waits.get(user_id)
         if (waits) for (const { wake } of waits) wake('again')
       }
-      if (change.event.type === 'conversation') this.#presence.reconsider(change.audience, this)
+      const { event } = change
+      if (event.type === 'conversation') {
+        this.#presence.watches.reconsider(change.audience, this, [...event.joined, ...event.left])
+      }
     }
   }
 
@@ -124,7 +127,7 @@ export class Hub {
   #closeGap(head: number) {
     for (const connection of this.all()) connection.fallBehind(head)
     for (const waits of this.#waits.values()) for (const { wake } of waits) wake('again')
-    this.#presence.reconsider([...this.#connections.keys()], this)
+    this.#presence.watches.reconsider([...this.#connections.keys()], this)
   }
 
   #acknowledge(origin: Origin, encoded: Encoded) {
@@ -161,7 +164,7 @@ export class Hub {
         this.#presence.changed(signal)
         return
       case 'acquaintance':
-        this.#presence.reconsider(signal.user_ids, this)
+        this.#presence.watches.reconsider(signal.user_ids, this, signal.user_ids)
     }
   }
 }
