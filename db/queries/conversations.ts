@@ -1,6 +1,5 @@
 import { sql } from 'kysely'
 import { query } from '../query.ts'
-import { OPEN } from '../tables.ts'
 
 /** A conversation as the writer needs it: whether a block stands between the two of a direct one is part of it. */
 const room = ['id', 'kind', 'title', 'low_id', 'high_id'] as const
@@ -121,34 +120,4 @@ export const unreadCount = query<{
         .as('unread'),
     )
     .select(({ fn }) => fn.countAll<number>().as('count')),
-)
-
-/** Of the named, those with whom the user is in a conversation now, and between whom no block stands. */
-export const acquaintances = query<{ user_id: number; other_id: number }>()((db, arg) =>
-  db
-    .selectFrom('members')
-    .innerJoin('members as other', (join) =>
-      join
-        .onRef('other.conversation_id', '=', 'members.conversation_id')
-        .on('other.user_id', '=', arg('other_id')),
-    )
-    .select('other.user_id')
-    .where('members.user_id', '=', arg('user_id'))
-    .where('members.to_number', '=', OPEN)
-    .where('other.to_number', '=', OPEN)
-    .where(({ not, exists, selectFrom }) =>
-      not(
-        exists(
-          selectFrom('blocks')
-            .select('blocks.number')
-            .where((eb) =>
-              eb.or([
-                eb.and([eb('blocker_id', '=', arg('user_id')), eb('blocked_id', '=', arg('other_id'))]),
-                eb.and([eb('blocker_id', '=', arg('other_id')), eb('blocked_id', '=', arg('user_id'))]),
-              ]),
-            ),
-        ),
-      ),
-    )
-    .limit(1),
 )
