@@ -49,6 +49,7 @@ t.test('each variable that is wrong is named', async (t) => {
     { LOG_LEVEL: 'loud' },
     /LOG_LEVEL must be equal to one of the allowed values \(fatal, error, .*silent\)/,
   )
+  fails({ MAX_MESSAGE_LENGTH: '65537' }, /MAX_MESSAGE_LENGTH must be <= 65536/)
   fails({ AUTH_MODE: 'none' }, /AUTH_MODE .* \(open, password\)/)
   fails({ TOKEN_TTL: '0', MAX_QUEUE: '-1' }, /TOKEN_TTL.*MAX_QUEUE.*See \.env\.example/)
 })

@@ -88,3 +88,31 @@ t.test('more than a batch holds is taken in several, in order', async (t) => {
   t.strictSame(sizes, [1024, 1024, 452])
   await close()
 })
+
+t.test('many long messages are several batches, and no more wait than the memory holds', async (t) => {
+  const { writer, close } = await open('long', 100)
+  t.teardown(close)
+  await writer.append('createUser', user)
+  const sizes: number[] = []
+  writer.onBatch(({ size }) => sizes.push(size))
+  const content = 'x'.repeat(4 * 1024 * 1024)
+  const sent = await Promise.allSettled(
+    Array.from({ length: 20 }, () => writer.append('send', note(content))),
+  )
+  const refused = sent.filter(({ status }) => status === 'rejected')
+  t.strictSame(
+    sizes,
+    Array.from({ length: 8 }, () => 2),
+  )
+  t.match(refused, [
+    { reason: { code: 'OVERLOADED' } },
+    { reason: { code: 'OVERLOADED' } },
+    { reason: { code: 'OVERLOADED' } },
+    { reason: { code: 'OVERLOADED' } },
+  ])
+  t.equal(
+    (await writer.append('send', note('later'))).duplicate,
+    false,
+    'when they are written there is room',
+  )
+})

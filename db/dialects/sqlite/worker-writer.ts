@@ -10,9 +10,16 @@ import { takeThread } from './thread.ts'
 /** The most operations that share a commit: bounds what one waits for the others. */
 const MAX_BATCH = 1024
 
+/** The same in characters of content: a batch crosses between the threads as one text, and the longest has 2^29. */
+const MAX_BATCH_CHARACTERS = 8_388_608
+
+/** Characters of content that may wait: many long messages are more than the memory holds. */
+const MAX_QUEUE_CHARACTERS = 67_108_864
+
 type Pending = {
   operation: Operation
   origin: unknown
+  characters: number
   resolve: (value: never) => void
   reject: (error: Error) => void
 }
@@ -40,6 +47,7 @@ export const createWorkerWriter = async (
   }
 
   let queue: Pending[] = []
+  let waiting = 0
   let running: Pending[] = []
   let isScheduled = false
   let draining: Promise<void> | undefined
@@ -55,7 +63,14 @@ export const createWorkerWriter = async (
   const flush = () => {
     isScheduled = false
     if (running.length > 0 || queue.length === 0) return
-    running = queue.length > MAX_BATCH ? queue.splice(0, MAX_BATCH) : queue
+    let [size, characters] = [0, 0]
+    for (const pending of queue) {
+      if (size === MAX_BATCH || characters >= MAX_BATCH_CHARACTERS) break
+      size += 1
+      characters += pending.characters
+    }
+    waiting -= characters
+    running = queue.length > size ? queue.splice(0, size) : queue
     if (running === queue) queue = []
     worker.postMessage(packOperations(running.map(({ operation }) => operation)))
   }
@@ -121,15 +136,17 @@ export const createWorkerWriter = async (
       if (broken) return Promise.reject(broken)
       if (draining)
         return Promise.reject(new AppError('SHUTTING_DOWN', 'The server is stopping; connect again.'))
-      if (queue.length >= maxQueue) {
+      if (queue.length >= maxQueue || waiting >= MAX_QUEUE_CHARACTERS) {
         return Promise.reject(
           new AppError('OVERLOADED', 'Too many changes wait to be written; try again in a second.', {
             overload: 'queue',
           }),
         )
       }
+      const characters = lengthOf(input as { content?: unknown })
+      waiting += characters
       return new Promise((resolve, reject) => {
-        queue.push({ operation: { name, input } as Operation, origin, resolve, reject })
+        queue.push({ operation: { name, input } as Operation, origin, characters, resolve, reject })
         if (!isScheduled && running.length === 0) {
           isScheduled = true
           // After all sockets that are readable now have been read: what they send shares a commit.
@@ -166,3 +183,5 @@ export const createWorkerWriter = async (
     },
   }
 }
+
+const lengthOf = ({ content }: { content?: unknown }) => (typeof content === 'string' ? content.length : 0)
