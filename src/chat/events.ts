@@ -3,6 +3,7 @@ import * as events from '../../db/queries/events.ts'
 import type { Event } from '../../schemas/frames.ts'
 import type { Chat } from './context.ts'
 import { toMessage } from './messages.ts'
+import { countFitting, readable } from './page-bytes.ts'
 
 export type Numbered = { number: number; event: Happening }
 
@@ -52,9 +53,10 @@ export const createReplay = (chat: Chat, user_id: number, after: number) => {
     },
     /**
      * @param head all numbers up to it are committed.
-     * @returns the next events, `limit` at most, in order; none when there are no more up to `head`
+     * @returns the next events, as many as are asked for at most and of a page's bytes, in order; none when there are no more up to `head`
      */
-    async next(limit: number, head: number): Promise<Numbered[]> {
+    async next(asked: number, head: number): Promise<Numbered[]> {
+      const limit = readable(chat.config, asked)
       while (position < head) {
         const up_to = Math.min(position + window, head)
         const { found, end } = await readWindow(chat, { user_id, after: position, up_to, limit })
@@ -86,7 +88,8 @@ const readWindow = async (chat: Chat, window: Window): Promise<{ found: Numbered
     (a, b) => a.number - b.number,
   )
   const complete = all.filter(({ number }) => number <= Math.min(window.up_to, ...ends))
-  const found = complete.slice(0, window.limit)
+  const texts = complete.map(({ event }) => ('message' in event ? event.message : undefined))
+  const found = complete.slice(0, countFitting(texts, window.limit))
   const isCut = found.length < complete.length || ends.length > 0
   return { found, end: isCut ? (found.at(-1)?.number as number) : window.up_to }
 }

@@ -65,7 +65,8 @@ export const conversationRoutes: FastifyPluginAsyncTypebox = async (app) => {
       schema: {
         operationId: 'listMessages',
         summary: 'The messages of a conversation that I may read, oldest first',
-        description: 'The newest page unless told otherwise; `Link` names the pages beside it.',
+        description:
+          'The newest page unless told otherwise; `Link` names the pages beside it. Of long messages a page has fewer than `limit`, about 1 MiB.',
         tags,
         security: bearerToken,
         params: ConversationParams,

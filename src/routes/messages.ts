@@ -75,7 +75,8 @@ export const messageRoutes: FastifyPluginAsyncTypebox = async (app) => {
       schema: {
         operationId: 'getHistory',
         summary: 'My messages with somebody, oldest first',
-        description: 'The newest page unless told otherwise; `Link` names the pages beside it.',
+        description:
+          'The newest page unless told otherwise; `Link` names the pages beside it. Of long messages a page has fewer than `limit`, about 1 MiB.',
         tags,
         security: bearerToken,
         params: UsernameParams,

@@ -13,7 +13,7 @@ export const syncRoutes: FastifyPluginAsyncTypebox = async (app) => {
         operationId: 'sync',
         summary: 'What happened to me after a cursor: the frames that a socket gets',
         description:
-          'Without a cursor: the cursor of now, and no events. With `wait` it waits that long for the first.',
+          'Without a cursor: the cursor of now, and no events. With `wait` it waits that long for the first. Of long messages a page has fewer than `limit`, about 1 MiB.',
         tags: ['Stream'],
         security: bearerToken,
         querystring: SyncQuery,

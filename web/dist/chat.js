@@ -325,8 +325,11 @@ export class Chat {
         thread.loading ??= (async () => {
             try {
                 const query = { limit, ...(before !== undefined && { before }) };
-                const page = await unwrap(this.#api.GET('/conversations/{id}/messages', { params: { path: { id }, query } }));
-                this.store.putPage(id, page, page.length === limit);
+                const call = this.#api.GET('/conversations/{id}/messages', { params: { path: { id }, query } });
+                const page = await unwrap(call);
+                // Of long messages a page has fewer than were asked for.
+                const links = (await call).response.headers.get('link');
+                this.store.putPage(id, page, links?.includes('rel="prev"') ?? false);
             }
             catch (error) {
                 if (!(error instanceof MessengerError && error.retryable))

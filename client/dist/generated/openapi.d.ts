@@ -152,7 +152,7 @@ export interface paths {
         };
         /**
          * My messages with somebody, oldest first
-         * @description The newest page unless told otherwise; `Link` names the pages beside it.
+         * @description The newest page unless told otherwise; `Link` names the pages beside it. Of long messages a page has fewer than `limit`, about 1 MiB.
          */
         get: operations["getHistory"];
         put?: never;
@@ -236,7 +236,7 @@ export interface paths {
         };
         /**
          * The messages of a conversation that I may read, oldest first
-         * @description The newest page unless told otherwise; `Link` names the pages beside it.
+         * @description The newest page unless told otherwise; `Link` names the pages beside it. Of long messages a page has fewer than `limit`, about 1 MiB.
          */
         get: operations["listMessages"];
         put?: never;
@@ -404,7 +404,7 @@ export interface paths {
         };
         /**
          * What happened to me after a cursor: the frames that a socket gets
-         * @description Without a cursor: the cursor of now, and no events. With `wait` it waits that long for the first.
+         * @description Without a cursor: the cursor of now, and no events. With `wait` it waits that long for the first. Of long messages a page has fewer than `limit`, about 1 MiB.
          */
         get: operations["sync"];
         put?: never;
