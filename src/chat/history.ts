@@ -7,6 +7,7 @@ import type { Message, PageQuery } from '../../schemas/message.ts'
 import { AppError, invalid } from '../errors.ts'
 import type { Chat, Identity } from './context.ts'
 import { toMessage } from './messages.ts'
+import { countFitting, readable } from './page-bytes.ts'
 import { foldName, unknownUser } from './usernames.ts'
 
 /** A page of messages, oldest first, and whether there are older and newer ones. */
@@ -54,8 +55,9 @@ const readPage = async (
   chat: Chat,
   me: Identity,
   room: RoomRow,
-  { limit, before, after }: PageQuery,
+  { limit: asked, before, after }: PageQuery,
 ): Promise<HistoryPage> => {
+  const limit = readable(chat.config, asked)
   const stays = await chat.reader.all(members.staysIn, { user_id: me.user_id, conversation_id: room.id })
   if (stays.length === 0) throw conversationNotFound()
   const read = (range: Partial<Range>) => readStays(chat, room.id, stays, { ...whole, ...range })
@@ -70,8 +72,9 @@ const readPage = async (
     : before === undefined
       ? []
       : await read({ above: before - 1, isUpward: true, limit: 1 })
-  const isCut = rows.length > limit
-  if (isCut) rows.pop()
+  const fitting = countFitting(rows, limit)
+  const isCut = rows.length > fitting
+  rows.length = fitting
   if (!isUpward) rows.reverse()
   const stored = await withNames(chat, room, rows)
   return {
