@@ -1,5 +1,6 @@
 import t from 'tap'
 import type { Conversation } from '../schemas/conversation.ts'
+import { rawFrame, rawSocket } from './support/frames.ts'
 import { startServer } from './support/server.ts'
 import { counterOf } from './support/stream.ts'
 
@@ -55,6 +56,21 @@ t.test('typing is passed on and never stored', async (t) => {
   await peer.settle()
   await mine.settle()
   t.strictSame(typingOf(mine), [], 'nor across a block')
+})
+
+t.test('of many typing frames in one packet one is passed on', async (t) => {
+  const { url, login } = await startServer(t)
+  const [alice, bob] = [await login('alice'), await login('bob')]
+  const { conversation_id } = await alice.send('bob', 'hello')
+  const peer = await bob.connect()
+  const socket = await rawSocket(t, url, alice.token)
+  const frame = rawFrame(JSON.stringify({ type: 'typing', conversation_id }))
+  const ping = rawFrame('{"type":"ping","id":"behind"}')
+  socket.write(Buffer.concat([...Array.from({ length: 50 }, () => frame), ping]))
+  await socket.until(({ payload }) => payload.includes('behind'))
+  await alice.send('bob', 'done')
+  await peer.wait('message', ({ content }) => content === 'done')
+  t.equal(peer.frames.filter(({ type }) => type === 'typing').length, 1)
 })
 
 t.test('typing is the first to be dropped for a slow reader', async (t) => {
