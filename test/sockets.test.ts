@@ -295,3 +295,20 @@ t.test('a handshake that the client drops leaves no socket behind', async (t) =>
   while (app.sockets.hub.connectionsOf(mia.id).size > 1) await other.settle()
   t.equal(app.sockets.hub.connectionsOf(mia.id).size, 1)
 })
+
+t.test('the id of a frame counts its characters, whatever they are', async (t) => {
+  const { login } = await startServer(t)
+  const mia = await login('mia')
+  const socket = await mia.connect()
+  for (const id of ['\u{1f600}'.repeat(64), 'x'.repeat(64)]) {
+    socket.send({ type: 'ping', id })
+    t.ok(await socket.wait('pong', (frame) => frame.id === id))
+    socket.send({ type: 'edit', id })
+    t.ok(await socket.wait('error', (frame) => frame.id === id), 'with what is refused too')
+  }
+  for (const id of ['\u{1f600}'.repeat(65), 'x'.repeat(129)]) {
+    const from = socket.frames.length
+    socket.send({ type: 'ping', id })
+    t.notOk('id' in (await socket.wait('error', () => true, from)))
+  }
+})

@@ -81,7 +81,7 @@ export const handleFrame = async (
   let hasAck = !connection.isPlain
   try {
     const frame = parseFrame(data)
-    if (typeof frame.id === 'string' && frame.id.length <= 64) id = frame.id
+    if (isFrameId(frame.id)) id = frame.id
     const { type = 'send' } = frame
     if (!isCommand(type) || (connection.isPlain && type !== 'send')) {
       const known = connection.isPlain
@@ -107,6 +107,10 @@ export const handleFrame = async (
     if (errorInfo(error.code).status === 400) connection.countBadFrame()
   }
 }
+
+/** As its schema has it, which counts code points: a frame that is refused for something else returns it too. */
+const isFrameId = (id: unknown): id is string =>
+  typeof id === 'string' && (id.length <= 64 || (id.length <= 128 && [...id].length <= 64))
 
 const parseFrame = (data: Buffer): Record<string, unknown> => {
   let frame: unknown
