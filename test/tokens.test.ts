@@ -207,7 +207,7 @@ t.test('a token ends by itself: calls are refused, sockets closed', async (t) =>
 })
 
 t.test('a socket goes on with the fresh token that it was given', async (t) => {
-  const { login } = await startServer(t, { TOKEN_TTL: '2', HEARTBEAT_MS: '100' })
+  const { login } = await startServer(t, { TOKEN_TTL: '5', HEARTBEAT_MS: '100' })
   const ida = await login('ida')
   const socket = await ida.connect()
   const control = await ida.connect()
@@ -221,6 +221,33 @@ t.test('a socket goes on with the fresh token that it was given', async (t) => {
       .token
   }
   t.equal((await socket.settle()).type, 'pong')
+})
+
+t.test('a socket ends with its token, and waits for no heartbeat', async (t) => {
+  // None comes while this runs.
+  const { login } = await startServer(t, {
+    JWT_SECRET: SECRET,
+    TOKEN_TTL: '5',
+    HEARTBEAT_MS: '1000000000',
+  })
+  const [nic, ona] = [await login('nic'), await login('ona')]
+  const [socket, renewed] = [await nic.connect(), await ona.connect()]
+  const claims = claimsOf(ona.token)
+  const token = forgeToken({ alg: 'HS256', typ: 'JWT' }, { ...claims, exp: Number(claims.exp) + 86_400_000 })
+  t.match(await renewed.ask({ type: 'auth', token }), { type: 'ack' })
+  t.match(await socket.closed, { code: 4401, reason: 'token ended' })
+  t.match(await renewed.settle(), { type: 'pong' }, 'a renewed one goes on')
+})
+
+t.test('what comes after the end of the token is not done', async (t) => {
+  const pia = await login('pia')
+  const socket = await pia.connect()
+  const [connection] = server.app.sockets.hub.connectionsOf(pia.id)
+  // As where the timer is late.
+  Object.assign(connection as object, { me: { ...connection?.me, expires: Date.now() } })
+  socket.send({ receiver_username: 'pia', content: 'too late' })
+  t.match(await socket.closed, { code: 4401 })
+  t.strictSame(await pia.history('pia'), [])
 })
 
 t.test('a socket takes a token of its own user only', async (t) => {

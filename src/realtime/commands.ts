@@ -47,7 +47,7 @@ const commands: { [K in keyof ClientFrames]: Command<K> } = {
     const me = await tokens.verify(token)
     if (me.user_id !== connection.me.user_id)
       throw unauthorized('The token is of another user than this socket.')
-    connection.me = me
+    connection.renew(me)
     return {}
   },
   ping: () => ({ type: 'pong' }),

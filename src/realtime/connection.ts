@@ -65,6 +65,13 @@ export class Connection {
     socket.on('close', () => this.#end())
     // A broken frame or a reset: ws closes by itself, with the code that says why.
     socket.on('error', (error) => this.#breach(error))
+    this.#watchToken()
+  }
+
+  /** Goes on with another token of the same user. */
+  renew(me: Identity) {
+    this.me = me
+    this.#watchToken()
   }
 
   /** Tells a change, if it is past what this socket has. */
@@ -175,10 +182,10 @@ export class Connection {
     this.close(1011)
   }
 
-  /** A heartbeat: who was not heard of since the last one is gone, and a token that ended by now is seen. */
-  beat(now: number) {
-    if (this.me.expires <= now) this.finish(4401)
-    else if (!this.isAlive && !this.#socket.isPaused) this.close(4408)
+  /** A heartbeat: who was not heard of since the last one is gone. */
+  beat() {
+    this.#watchToken()
+    if (!this.isAlive && !this.#socket.isPaused) this.close(4408)
     else {
       this.isAlive = false
       this.#socket.ping()
@@ -189,6 +196,7 @@ export class Connection {
   finish(code: CloseCode) {
     this.#finishCode = code
     this.#socket.pause()
+    this.#server.presence.watches.unwatch(this)
     if (this.#answering === 0) this.close(code)
   }
 
@@ -204,10 +212,27 @@ export class Connection {
     return this.#state === 'closed'
   }
 
+  /** Ends with the token: one that ends before the next heartbeat gets a timer, and the many others need none. */
+  #watchToken() {
+    const left = this.me.expires - Date.now()
+    if (left > this.#server.config.HEARTBEAT_MS) return
+    setTimeout(() => {
+      if (this.#isClosed) return
+      if (this.me.expires <= Date.now()) this.finish(4401)
+      // It was renewed.
+      else this.#watchToken()
+    }, left).unref()
+  }
+
   #receive(data: Buffer, isBinary: boolean) {
     if (this.#isClosed || this.#finishCode) return
     this.isAlive = true
     this.#server.counts.frames += 1
+    // The timer may be late.
+    if (this.me.expires <= Date.now()) {
+      this.finish(4401)
+      return
+    }
     if (isBinary) {
       this.close(1003)
       return

@@ -162,8 +162,7 @@ export class SocketServer {
 
   #beatSome() {
     this.#beat = (this.#beat + 1) % BEATS
-    const now = Date.now()
-    for (const connection of [...this.hub.all()]) if (connection.slot === this.#beat) connection.beat(now)
+    for (const connection of [...this.hub.all()]) if (connection.slot === this.#beat) connection.beat()
   }
 }
 
