@@ -55,7 +55,8 @@ export const listOf = (text: string): string[] =>
 const checkLists = (config: Environment) => {
   for (const proxy of listOf(config.TRUST_PROXY)) {
     const [address = '', bits] = proxy.split('/')
-    const isNetwork = isIP(address) > 0 && (bits === undefined || /^\d{1,3}$/.test(bits))
+    const most = { 0: 0, 4: 32, 6: 128 }[isIP(address)] as number
+    const isNetwork = most > 0 && (bits === undefined || (/^[1-9]\d*$/.test(bits) && Number(bits) <= most))
     if (!isNetwork && !['loopback', 'linklocal', 'uniquelocal'].includes(proxy)) {
       throw new ConfigError(
         `TRUST_PROXY has "${proxy}", which is not an address or a network such as 10.0.0.0/8.`,

@@ -71,9 +71,19 @@ t.test('production wants a long secret and its mode said', async (t) => {
 })
 
 t.test('lists of proxies and origins are read entry by entry', (t) => {
-  const right = { TRUST_PROXY: 'loopback, 10.0.0.0/8,::1', CORS_ORIGINS: 'https://chat.example.org' }
+  const right = {
+    TRUST_PROXY: 'loopback, 10.0.0.0/8,::1, 192.0.2.1/32, 2001:db8::/128',
+    CORS_ORIGINS: 'https://chat.example.org',
+  }
   t.match(loadConfig(right), right)
-  for (const TRUST_PROXY of ['nonsense', '10.0.0.0/x']) {
+  for (const TRUST_PROXY of [
+    'nonsense',
+    '10.0.0.0/x',
+    '10.0.0.0/33',
+    '10.0.0.0/0',
+    '::1/129',
+    '10.0.0.0/08',
+  ]) {
     t.throws(() => loadConfig({ TRUST_PROXY }), /TRUST_PROXY has ".+", which is not an address or a network/)
   }
   for (const CORS_ORIGINS of ['chat.example.org', 'https://chat.example.org/']) {
