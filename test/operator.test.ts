@@ -1,8 +1,9 @@
 import { createHmac } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdirSync, readFileSync, statSync } from 'node:fs'
-import { connect } from 'node:net'
+import { connect, createServer } from 'node:net'
 import { join, resolve } from 'node:path'
+import { text } from 'node:stream/consumers'
 import t from 'tap'
 import { controlAddress } from '../src/operator/control.ts'
 import { readRows } from './support/database.ts'
@@ -92,11 +93,40 @@ t.test('while the server runs, the operator has it change accounts', async (t) =
     for (const garbage of ['not json', 'null', '{}', '{"command":"constructor"}', '{"command":"users"}']) {
       const socket = connect(address)
       socket.end(garbage)
-      socket.resume()
-      await once(socket, 'close')
+      t.match(JSON.parse(await text(socket)), { ok: false, message: /no (?:such )?command/ }, garbage)
     }
+    const { reader } = app.chat
+    const { get } = reader
+    reader.get = () => Promise.reject(new Error('the disk'))
+    t.match(await admin(['remove-user', 'alice']), { code: 1, err: /its log says why/ })
+    reader.get = get
     t.match(await call(url, 'GET', '/health/ready'), { status: 200 })
   })
+})
+
+t.test('a server that ends before it answers a command leaves the operator a sentence', async (t) => {
+  const folder = await temporaryFolder(t)
+  const ending = createServer({ allowHalfOpen: true }, (socket) => {
+    socket.on('error', () => {})
+    socket.resume()
+    socket.on('end', () => socket.destroy())
+  })
+  ending.listen(join(folder, 'messenger.db.control'))
+  t.teardown(() => ending.close())
+  await once(ending, 'listening')
+  t.match(await operator(folder).admin(['revoke-tokens', 'alice']), {
+    code: 1,
+    err: /ended before it answered/,
+  })
+})
+
+t.test('an operator who has said nothing yet does not keep the server from stopping', async (t) => {
+  const { app } = await startServer(t)
+  const socket = connect(controlAddress(app.database.beside('control')) as string)
+  socket.on('error', () => {})
+  await once(socket, 'connect')
+  await app.close()
+  t.pass('it has stopped')
 })
 
 t.test('while none runs, the same is done on the file', async (t) => {

@@ -35,6 +35,7 @@ export type Arguments<K extends keyof Commands> =
 /** Runs a command that came from the operator's own account, through a socket that nobody else may open. */
 export const runCommand = async (operated: Operated, request: unknown): Promise<Reply> => {
   const { command, ...args } = request as { command: keyof Commands }
+  if (!Object.hasOwn(commands, command)) return { ok: false, message: 'There is no such command.' }
   try {
     return { ok: true, value: await commands[command](operated, args as never) }
   } catch (cause) {

@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs'
 import { createHash } from 'node:crypto'
-import { connect, createServer, type Server } from 'node:net'
+import { once } from 'node:events'
+import { connect, createServer, type Socket } from 'node:net'
 import { relative } from 'node:path'
 import { text } from 'node:stream/consumers'
 
@@ -23,12 +24,21 @@ export const controlAddress = (path: string): string | undefined => {
   return [path, relative(process.cwd(), path)].find((name) => Buffer.byteLength(name) <= MAX_PATH)
 }
 
-/** Listens for commands: one line of JSON a connection, and one back. The caller is the only server of the database. */
-export const serveControl = (address: string, run: (request: unknown) => Promise<Reply>): Server => {
+/**
+ * Listens for commands: one line of JSON a connection, and one back. The caller is the only server of the database.
+ * @param run never throws
+ */
+export const serveControl = (address: string, run: (request: string) => Promise<Reply>) => {
+  const reading = new Set<Socket>()
   const server = createServer({ allowHalfOpen: true }, (socket) => {
+    reading.add(socket)
+    socket.on('close', () => reading.delete(socket))
     socket.on('error', () => {})
     text(socket)
-      .then(async (request) => socket.end(JSON.stringify(await run(JSON.parse(request)))))
+      .then(async (request) => {
+        reading.delete(socket)
+        return socket.end(JSON.stringify(await run(request)))
+      })
       .catch(() => socket.destroy())
   })
   // One that a killed server left behind.
@@ -36,7 +46,16 @@ export const serveControl = (address: string, run: (request: unknown) => Promise
   const umask = process.umask(0o177)
   server.listen(address)
   process.umask(umask)
-  return server
+  return {
+    server,
+    /** Answers the commands that came; who has not said what is to be done is not waited for. */
+    async close() {
+      if (!server.listening) return
+      server.close()
+      for (const socket of reading) socket.destroy()
+      await once(server, 'close')
+    },
+  }
 }
 
 /** @returns what the running server answers; undefined where none listens. */
@@ -48,5 +67,8 @@ export const callControl = async (address: string, request: object): Promise<Rep
   })
   if (!opened) return undefined
   socket.end(JSON.stringify(request))
-  return JSON.parse(await text(socket))
+  const answer = await text(socket).catch(() => '')
+  return answer === ''
+    ? { ok: false, message: 'The server ended before it answered: look whether it was done.' }
+    : JSON.parse(answer)
 }
