@@ -64,6 +64,13 @@ t.test(
       for (const bad of ['text', 'absent']) {
         await t.rejects(restoreDatabase(DATABASE_URL, join(folder, bad), 'family'), { name: 'StorageError' })
       }
+      const nowhere = join(folder, 'no-such-folder', 'saved')
+      t.match(
+        await backup(nowhere),
+        { code: 1, err: /The backup \S+ can't be made: / },
+        'what failed is said',
+      )
+      t.match(await restore(folder), { code: 1, err: /messenger-\S+ can't be / })
       t.match(await admin(['state', '--check']), { code: 0, out: /damage +│ 'none'/ })
     })
 

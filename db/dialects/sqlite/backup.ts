@@ -19,7 +19,7 @@ export const backupSqlite = async (url: string, file: string): Promise<void> => 
     syncFolder(file)
   } catch (error) {
     remove(partial)
-    throw StorageError.from(error, file)
+    throw failed(`The backup ${file} can't be made`, error)
   }
 }
 
@@ -49,12 +49,17 @@ export const restoreSqlite = async (
     return kept
   } catch (error) {
     remove(fresh)
-    throw StorageError.from(error, file)
+    throw failed(`${file} can't be restored`, error)
     /* c8 ignore next -- nothing goes on behind a throw */
   } finally {
     unlock()
   }
 }
+
+const failed = (what: string, error: unknown) =>
+  error instanceof StorageError
+    ? error
+    : new StorageError('unusable', `${what}: ${(error as Error).message}`, error)
 
 /** @returns under which name the database is kept: as it is, for it may be too damaged to be opened. */
 const setAside = (path: string): string => {
