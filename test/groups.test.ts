@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap'
 import type { Conversation, ConversationList, Member } from '../schemas/conversation.ts'
-import type { Message } from '../schemas/message.ts'
+import type { Message, SentMessage } from '../schemas/message.ts'
 import { type Person, startServer } from './support/server.ts'
 import { counterOf, eventsAfter, headOf } from './support/stream.ts'
 
@@ -213,5 +213,30 @@ t.test('groups', async (t) => {
     const events = await eventsAfter(bob, cursor)
     t.match(events, shown)
     t.equal(events.length, 4)
+  })
+})
+
+t.test('a refusal names the conversation only where the request does', async (t) => {
+  const { login } = await startServer(t)
+  const [ann, ben] = [await login('ann'), await login('ben')]
+  const { body: group } = await ann.call<Conversation>('POST', '/groups', { title: 'g', members: ['ben'] })
+  const { body: sent } = await ben.call<SentMessage>('POST', '/send', {
+    conversation_id: group.id,
+    content: 'hello',
+  })
+  await ben.call('DELETE', `/groups/${group.id}/members/ben`)
+  const refused = { status: 403, body: { code: 'FORBIDDEN' } }
+  for (const [method, path, body] of [
+    ['PATCH', `/messages/${sent.id}`, { content: 'b' }],
+    ['PATCH', `/groups/${group.id}`, { title: 'b' }],
+    ['PUT', `/conversations/${group.id}/receipt`, { read_up_to: sent.id }],
+  ] as const) {
+    const reply = await ben.call(method, path, body)
+    t.match(reply, refused, path)
+    t.notOk('errors' in reply.body, path)
+  }
+  t.match(await ben.call('POST', '/send', { conversation_id: group.id, content: 'b' }), {
+    ...refused,
+    body: { errors: [{ path: '/conversation_id' }] },
   })
 })

@@ -19,6 +19,7 @@ export const namedUser = (tx: Transaction, key: string, path: string): StoredUse
 }
 
 /**
+ * @param path where the request names the conversation, if it does.
  * @returns the conversation, and the actor's place in it.
  * @throws Refusal `CONVERSATION_NOT_FOUND` when the actor never was in it, `FORBIDDEN` when it was left.
  */
@@ -26,14 +27,15 @@ export const membership = (
   tx: Transaction,
   user_id: number,
   conversation_id: number,
+  path?: string,
 ): { room: Room; me: RoomMember } => {
   const room = tx.room(conversation_id)
   const me = room && memberOf(room, user_id)
   if (room && me) return { room, me }
   if (tx.get(members.staysIn, { user_id, conversation_id })) {
-    throw new Refusal('FORBIDDEN', 'You are no longer in this conversation.', '/conversation_id')
+    throw new Refusal('FORBIDDEN', 'You are no longer in this conversation.', path)
   }
-  throw new Refusal('CONVERSATION_NOT_FOUND', 'You are in no conversation with this id.', '/conversation_id')
+  throw new Refusal('CONVERSATION_NOT_FOUND', 'You are in no conversation with this id.', path)
 }
 
 export const memberOf = (room: Room, user_id: number) =>

@@ -64,7 +64,7 @@ type Place = { room: Room; receiver?: never } | { room: undefined; receiver: Sto
 
 const findPlace = (tx: Transaction, sender: StoredUser, input: Send): Place => {
   if (input.conversation_id !== undefined) {
-    const { room } = membership(tx, sender.id, input.conversation_id)
+    const { room } = membership(tx, sender.id, input.conversation_id, '/conversation_id')
     refuseBlocked(room)
     if (room.kind === 'direct') refuseRemoved(tx, room, sender)
     return { room }
