@@ -1,3 +1,4 @@
+import { argon2Sync } from 'node:crypto'
 import t from 'tap'
 import { hashPassword, verifyPassword } from '../src/chat/passwords.ts'
 import type { AppError } from '../src/errors.ts'
@@ -24,4 +25,14 @@ t.test('when too many wait the next is refused with a hint, and the others have 
   }
   const [hash = ''] = await Promise.all(hashes)
   t.ok(await verifyPassword('x', hash), 'and then there is room again')
+})
+
+t.test('a hash that was made at another cost is checked at that', async (t) => {
+  const nonce = Buffer.alloc(24, 7)
+  const cost = { memory: 64, passes: 3, parallelism: 2, tagLength: 24 }
+  const tag = argon2Sync('argon2id', { message: 'old', nonce, ...cost })
+  const text = (bytes: Buffer) => bytes.toString('base64').replaceAll('=', '')
+  const hash = `$argon2id$v=19$m=64,t=3,p=2$${text(nonce)}$${text(tag)}`
+  t.equal(await verifyPassword('old', hash), true)
+  t.equal(await verifyPassword('new', hash), false)
 })

@@ -13,7 +13,7 @@ const derive = promisify(argon2)
 const waiting: (() => void)[] = []
 let running = 0
 
-const run = async (password: string, nonce: Buffer): Promise<Buffer> => {
+const run = async (password: string, nonce: Buffer, parameters = cost): Promise<Buffer> => {
   if (waiting.length >= MAX_WAITING) {
     throw new AppError('OVERLOADED', 'Too many passwords are being checked; try again in a moment.', {
       // Those who were refused together must not come back together.
@@ -23,7 +23,7 @@ const run = async (password: string, nonce: Buffer): Promise<Buffer> => {
   if (running >= AT_ONCE) await new Promise<void>((resolve) => waiting.push(resolve))
   else running += 1
   try {
-    return await derive('argon2id', { message: password.normalize('NFC'), nonce, ...cost })
+    return await derive('argon2id', { message: password.normalize('NFC'), nonce, ...parameters })
   } finally {
     const next = waiting.shift()
     if (next) next()
@@ -45,8 +45,18 @@ export const hashPassword = async (password: string): Promise<string> => {
  * @throws AppError `OVERLOADED` when too many wait for theirs
  */
 export const verifyPassword = async (password: string, hash: string | null): Promise<boolean> => {
-  const [nonce = '', tag = ''] = hash?.split('$').slice(4) ?? []
+  if (hash === null) {
+    await run(password, randomBytes(16))
+    return false
+  }
+  const [parameters = '', nonce = '', tag = ''] = hash.split('$').slice(3)
   const wanted = Buffer.from(tag, 'base64')
-  const found = await run(password, hash === null ? randomBytes(16) : Buffer.from(nonce, 'base64'))
+  const found = await run(password, Buffer.from(nonce, 'base64'), readCost(parameters, wanted.length))
   return found.length === wanted.length && timingSafeEqual(found, wanted)
+}
+
+/** What a hash was made with, which need not be what hashes are made with today. */
+const readCost = (parameters: string, tagLength: number): typeof cost => {
+  const { m, t, p } = Object.fromEntries(parameters.split(',').map((part) => part.split('=')))
+  return { memory: Number(m), passes: Number(t), parallelism: Number(p), tagLength }
 }
