@@ -1,5 +1,5 @@
 import t from 'tap'
-import { createRateLimit } from '../src/chat/rate-limit.ts'
+import { createRateLimit, networkOf } from '../src/chat/rate-limit.ts'
 import { AppError } from '../src/errors.ts'
 import { startServer } from './support/server.ts'
 
@@ -45,6 +45,27 @@ t.test('logins are limited by address', async (t) => {
   t.match(refused.headers.get('retry-after'), /^[1-9]\d*$/)
   t.equal((await login('192.0.2.2')).status, 200, 'another address has its own')
   t.equal(rows('select id from users').length, 1)
+})
+
+t.test('who has one address of IPv6 has a network of them: it counts as one', async (t) => {
+  const { call } = await startServer(t, { RATE_LIMIT_LOGIN: '2', TRUST_PROXY: '127.0.0.1' })
+  const login = (address: string) =>
+    call('POST', '/login', { body: { username: 'alice' }, headers: { 'x-forwarded-for': address } })
+  t.equal((await login('2001:db8:1:2::1')).status, 200)
+  t.equal((await login('2001:db8:1:2:ffff:ffff:ffff:ffff')).status, 200)
+  t.equal((await login('2001:DB8:1:2:0:3::')).status, 429)
+  t.equal((await login('2001:db8:1:3::1')).status, 200, 'the next network has its own')
+  for (const [address, network] of [
+    ['192.0.2.1', '192.0.2.1'],
+    ['::ffff:192.0.2.1', '192.0.2.1'],
+    ['::1', '0:0:0:0'],
+    ['fe80::1%eth0', 'fe80:0:0:0'],
+    ['2001:0db8::', '2001:db8:0:0'],
+    ['2001:db8:0:a:b:c:d:e', '2001:db8:0:a'],
+    ['1::2:3:4:5:6:7', '1:0:2:3'],
+  ] as const) {
+    t.equal(networkOf(address), network, address)
+  }
 })
 
 t.test('an address is what the connection says, unless a proxy is trusted', async (t) => {

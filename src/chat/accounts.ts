@@ -3,6 +3,7 @@ import type { LoginRequest, Session } from '../../schemas/account.ts'
 import { AppError } from '../errors.ts'
 import type { Chat, Identity } from './context.ts'
 import { hashPassword, verifyPassword } from './passwords.ts'
+import { networkOf } from './rate-limit.ts'
 import { newTokenFamily, type Tokens, unauthorized } from './tokens.ts'
 import { badUsername, foldName, isUsername } from './usernames.ts'
 
@@ -17,7 +18,7 @@ export const login = async (
   { username, password }: LoginRequest,
   address: string,
 ): Promise<Session> => {
-  chat.loginLimit(address)
+  chat.loginLimit(networkOf(address))
   const needsPassword = chat.config.AUTH_MODE === 'password'
   if (needsPassword && password === undefined) throw passwordRequired()
   const name = username.normalize('NFC')

@@ -27,3 +27,21 @@ export const createRateLimit = (perMinute: number, now: () => number = () => per
     bucket.tokens -= 1
   }
 }
+
+/**
+ * @returns what counts as one address: of IPv6 the network of 64 bits, since who has one address there has all of it.
+ */
+export const networkOf = (address: string): string => {
+  if (!address.includes(':')) return address
+  const [, mapped] = /^::ffff:([\d.]+)$/i.exec(address) ?? []
+  if (mapped) return mapped
+  const [head = '', tail] = address.split('::')
+  const [first, last] = [head, tail ?? ''].map((part) => part.split(':').filter((group) => group !== ''))
+  const [before, behind] = [first as string[], last as string[]]
+  const zeros = Array.from({ length: Math.max(0, 8 - before.length - behind.length) }, () => '0')
+  const groups = tail === undefined ? before : [...before, ...zeros, ...behind]
+  return groups
+    .slice(0, 4)
+    .map((group) => group.toLowerCase().replace(/^0+(?=.)/, ''))
+    .join(':')
+}
