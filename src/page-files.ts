@@ -1,13 +1,8 @@
-import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join, posix } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
-import { gzip } from 'node:zlib'
+import { digest, type File, prepareFile } from './files.ts'
 
-export type PageFile = { type: string; body: Buffer; gzipped: Buffer }
-
-const compress = promisify(gzip)
 const root = fileURLToPath(new URL('..', import.meta.url))
 
 const types: Record<string, string> = {
@@ -51,14 +46,13 @@ export const loadPage = async () => {
   ]
   const html = template.replaceAll('VERSION', version).replace('<!-- modules -->', head.join('\n    '))
 
-  const files = new Map<string, PageFile>()
+  const files = new Map<string, File>()
   for (const [address, body] of found) files.set(address, await pageFile(address, body))
   const index = await pageFile('index.html', Buffer.from(html))
   return {
     version,
     files,
     index,
-    etag: `W/"${digest(index.body)}"`,
     importMapHash: `sha256-${digest(Buffer.from(importMap))}`,
   }
 }
@@ -81,11 +75,6 @@ const read = (address: string) => {
   return readFile(join(root, folders[first as keyof typeof folders], ...rest))
 }
 
-const pageFile = async (address: string, body: Buffer): Promise<PageFile> => ({
-  type: types[extension(address)] as string,
-  body,
-  gzipped: await compress(body, { level: 9 }),
-})
+const pageFile = (address: string, body: Buffer) => prepareFile(types[extension(address)] as string, body)
 
 const extension = (address: string) => address.slice(address.lastIndexOf('.') + 1)
-const digest = (content: Buffer) => createHash('sha256').update(content).digest('base64')

@@ -4,6 +4,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
+import { loadOnce } from '../src/files.ts'
 import { call, startServer, temporaryFolder } from './support/server.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -51,6 +52,18 @@ t.test('a browser asks again for the page only, and gets it only where it change
   t.match(gone, { status: 404, body: { code: 'ROUTE_NOT_FOUND' } })
   t.equal((await call(url, 'GET', '/assets/another-version/..%2f..%2fpackage.json')).status, 404)
   t.equal((await call(url, 'POST', '/')).status, 405)
+})
+
+t.test('what could not be loaded is tried again, and what was loaded is kept', async (t) => {
+  let calls = 0
+  const load = loadOnce(async () => {
+    calls += 1
+    if (calls === 1) throw new Error('too many open files')
+    return calls
+  })
+  await t.rejects(load(), /too many open files/)
+  t.strictSame(await Promise.all([load(), load()]), [2, 2])
+  t.equal(await load(), 2)
 })
 
 t.test('what browsers run is what is written in web/src', async (t) => {
