@@ -3,7 +3,9 @@ import * as members from '../db/queries/members.ts'
 import * as users from '../db/queries/users.ts'
 import type { Query } from '../db/query.ts'
 import type { Conversation } from '../schemas/conversation.ts'
+import { rawFrame, rawSocket } from './support/frames.ts'
 import { type Server, startServer } from './support/server.ts'
+import { loseNextBatch } from './support/stream.ts'
 
 /** Counts what looks read from the database, and how much of that in one turn of the event loop. */
 const countReads = ({ app }: Server) => {
@@ -112,4 +114,32 @@ t.test('who has very many conversations is looked at in small steps', async (t) 
   t.equal(block.status, 200)
   await make(alice.id, []).then(() => watch())
   t.equal(shown(), 2, 'nor across a block')
+})
+
+t.test('a list that is replaced while it is looked at tells nothing more', async (t) => {
+  const { url, login } = await startServer(t)
+  const [alice] = [await login('alice'), await login('bob')]
+  await alice.send('bob', 'hello')
+  const socket = await rawSocket(t, url, alice.token)
+  const frames = [['bob', 'nobody'], []].map((usernames) =>
+    rawFrame(JSON.stringify({ type: 'watch', id: `of ${usernames.length}`, usernames })),
+  )
+  // In one packet: the second is handled before the first has its answer.
+  socket.write(Buffer.concat(frames))
+  const isPresence = ({ payload }: { payload: Buffer }) => payload.includes('"presence"')
+  for (const id of ['of 2', 'of 0']) {
+    const told = await socket.until((frame) => isPresence(frame) || frame.payload.includes(id))
+    t.notOk(isPresence(told), 'answered, and that is all')
+  }
+})
+
+t.test('what a lost batch has changed is seen with the next one', async (t) => {
+  const server = await startServer(t)
+  const [alice, carol] = [await server.login('alice'), await server.login('carol')]
+  const socket = await alice.connect()
+  await socket.ask({ type: 'watch', usernames: ['carol'] })
+  loseNextBatch(server)
+  await carol.send('alice', 'lost on the way')
+  await alice.send('alice', 'the next one')
+  t.match(await socket.wait('presence'), { username: 'carol' })
 })
