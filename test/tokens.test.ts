@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import t from 'tap'
 import type { Session } from '../schemas/account.ts'
+import { revokeTokens } from '../src/chat/administration.ts'
 import { operator } from './support/operator.ts'
 import { startServer } from './support/server.ts'
 import { connect, refusedHandshake } from './support/socket.ts'
@@ -191,6 +193,23 @@ t.test('a revoked token stays so after a restart, and so does the secret', async
   const second = await startServer(t, {}, first.folder)
   t.equal((await second.call('GET', '/users/me', { token: gil.token })).status, 200)
   t.equal((await second.call('GET', '/users/me', { token: fay.token })).status, 401)
+})
+
+t.test('a token that outlives those of today stays revoked for all of its life', async (t) => {
+  const before = await startServer(t)
+  const [lea, other] = [await before.login('lea'), await before.login('other')]
+  await before.app.close()
+  const { app, call, login } = await startServer(t, { TOKEN_TTL: '1' }, before.folder)
+  const tryLea = () => call('GET', '/users/me', { token: lea.token })
+  t.equal((await tryLea()).status, 200)
+  t.equal((await call('POST', '/logout', { token: lea.token })).status, 204)
+  // When two tokens of today have ended, one after the other, more than the life of one has gone by.
+  for (const name of ['mia', 'nia']) {
+    const { token } = await login(name)
+    while ((await call('GET', '/users/me', { token })).status === 200) await setTimeout(50)
+  }
+  await revokeTokens(app.chat, other.id)
+  t.equal((await tryLea()).status, 401, 'though revocations that are over were forgotten')
 })
 
 t.test('a token ends by itself: calls are refused, sockets closed', async (t) => {

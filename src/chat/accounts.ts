@@ -85,9 +85,13 @@ export const logout = async (
   { everywhere }: { everywhere: boolean },
 ): Promise<void> => {
   const { user_id, jti, expires } = me
-  if (everywhere) await chat.writer.append('revokeAll', { user_id, family: newTokenFamily() })
-  else await chat.writer.append('revokeToken', { user_id, jti, expires_at: expires })
-  chat.bus.signal({ type: 'tokens_ended', user_id, ...(!everywhere && { jti }) })
+  if (everywhere) {
+    await chat.writer.append('revokeAll', { user_id, family: newTokenFamily() })
+    chat.bus.signal({ type: 'tokens_ended', user_id })
+  } else {
+    await chat.writer.append('revokeToken', { user_id, jti, expires_at: expires })
+    chat.bus.signal({ type: 'tokens_ended', user_id, jti, expires })
+  }
 }
 
 const account = async (chat: Chat, me: Identity) => {

@@ -42,7 +42,7 @@ export const createTokens = async (signer: Signer, reader: Reader, bus: Bus, ttl
       if (signal.type === 'all_tokens_ended') return
       /* c8 ignore next -- one that was revoked and has ended by itself: no test waits so long */
       for (const [jti, expires] of revoked) if (expires < Date.now()) revoked.delete(jti)
-      if (signal.jti) revoked.set(signal.jti, Date.now() + ttl * 1000)
+      if (signal.jti !== undefined) revoked.set(signal.jti, signal.expires)
     },
   })
 

@@ -12,8 +12,9 @@ export type Signal =
       username: string
       audience: readonly number[]
     }
-  /** Tokens of a user ended: that one, or all but `except`. */
-  | { type: 'tokens_ended'; user_id: number; jti?: string; except?: string | undefined }
+  /** A token of a user ended, which would have held until `expires` (milliseconds since 1970); or all but `except`. */
+  | { type: 'tokens_ended'; user_id: number; jti: string; expires: number; except?: never }
+  | { type: 'tokens_ended'; user_id: number; jti?: never; except?: string | undefined }
   | { type: 'all_tokens_ended' }
   /** A user's first socket on a server came, or the last one left. */
   | { type: 'presence'; server: string; user_id: number; username: string; online: boolean }
