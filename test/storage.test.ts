@@ -1,12 +1,12 @@
 import Sqlite from 'better-sqlite3'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { openForReading, openForWriting } from '../db/dialects/sqlite/connection.ts'
 import { createKysely } from '../db/dialects/sqlite/kysely.ts'
-import { openDatabase } from '../db/open.ts'
+import { besideDatabase, openDatabase } from '../db/open.ts'
 import * as counter from '../db/queries/counter.ts'
 import { sql } from 'kysely'
 import { type Migration, Migrator } from 'kysely/migration'
@@ -82,6 +82,24 @@ t.test('a second server of the same file is told so, and the first goes on', asy
   await (await open('once')).close()
 })
 
+t.test('a file has one server by whichever name it is called', async (t) => {
+  mkdirSync(join(folder, 'real'))
+  symlinkSync(join(folder, 'real'), join(folder, 'folder'))
+  const first = await open('folder/named')
+  symlinkSync(join('real', 'named'), join(folder, 'link'))
+  for (const name of ['real/named', 'folder/named', 'link', 'real/../link']) {
+    await t.rejects(open(name), unusable(/in use by another server/), name)
+  }
+  await first.writer.append('probe', {})
+  await first.close()
+  const second = await open('link')
+  t.equal(second.beside('key'), first.beside('key'), 'and one secret')
+  t.equal(besideDatabase(`sqlite:${join(folder, 'link')}`, 'key'), first.beside('key'))
+  await second.close()
+  symlinkSync('nowhere', join(folder, 'dangling'))
+  await t.rejects(open('dangling'), unusable(/dangling is a link to nothing/))
+})
+
 t.test('what DATABASE_URL may not be', async (t) => {
   for (const url of ['', 'messenger.db', 'postgres://x/y', 'sqlite:', 'sqlite::memory:', 'file:x.db']) {
     await t.rejects(
@@ -121,7 +139,7 @@ t.test(
   'of three processes that start at once on a new file one serves, and the schema is made once',
   async (t) => {
     const script = `
-    import { openDatabase } from ${JSON.stringify(new URL('../db/open.ts', import.meta.url).href)}
+    import { besideDatabase, openDatabase } from ${JSON.stringify(new URL('../db/open.ts', import.meta.url).href)}
     try {
       const db = await openDatabase(process.env.DATABASE_URL, { maxQueue: 10 })
       console.log('open')

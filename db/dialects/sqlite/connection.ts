@@ -1,11 +1,15 @@
-import { closeSync, openSync } from 'node:fs'
+import { closeSync, existsSync, lstatSync, openSync, realpathSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 import Sqlite, { type Database } from 'better-sqlite3'
 import { StorageError } from '../../errors.ts'
 
 /** Milliseconds that a connection waits for another process's lock. */
 const BUSY_TIMEOUT_MS = 2000
 
-/** @returns the path of the file that a `sqlite:` URL names. @throws StorageError for any other URL. */
+/**
+ * @returns the path of the file that a `sqlite:` URL names, without links: one file has one lock, secret and journal.
+ * @throws StorageError for any other URL
+ */
 export const filePath = (url: string): string => {
   const path = /^sqlite:(?:\/\/(?=\/))?(.+)$/.exec(url)?.[1]
   if (!path || path.startsWith(':memory:')) {
@@ -14,7 +18,16 @@ export const filePath = (url: string): string => {
       `DATABASE_URL is "${url}": it must be "sqlite:" and the path of a file, as in sqlite:messenger.db`,
     )
   }
-  return path
+  return realPath(path)
+}
+
+const realPath = (path: string): string => {
+  if (existsSync(path)) return realpathSync.native(path)
+  if (lstatSync(path, { throwIfNoEntry: false })) {
+    throw new StorageError('unusable', `The database ${path} is a link to nothing.`)
+  }
+  const folder = dirname(path)
+  return existsSync(folder) ? join(realpathSync.native(folder), basename(path)) : path
 }
 
 /** Opens the connection that writes: WAL, and every commit on disk before it returns. */
