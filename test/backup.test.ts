@@ -1,9 +1,11 @@
-import { copyFileSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { copyFileSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import Sqlite from 'better-sqlite3'
 import t from 'tap'
-import { restoreDatabase } from '../db/open.ts'
-import { damageIndex } from './support/database.ts'
+import { openDatabase, restoreDatabase } from '../db/open.ts'
+import { damageIndex, readRows } from './support/database.ts'
 import { operator, serve } from './support/operator.ts'
 import { startProcess } from './support/process.ts'
 import { call, login, startServer, temporaryFolder } from './support/server.ts'
@@ -112,6 +114,71 @@ t.test('damage that lets a file be opened is seen: it is not backed up, nor rest
   t.notOk(existsSync(saved))
   t.notOk(existsSync(`${saved}.partial`))
 })
+
+/** Restores, and is killed before it has changed the name of a database for the nth time. */
+const killedRestore = `
+import fs from 'node:fs'
+import { syncBuiltinESMExports } from 'node:module'
+const [path, file, nth] = process.argv.slice(2)
+let changes = 0
+for (const name of ['linkSync', 'copyFileSync', 'renameSync', 'rmSync']) {
+  const change = fs[name]
+  fs[name] = (...names) => {
+    if (name !== 'rmSync' || !names[0].includes('.restoring')) changes += 1
+    if (changes === Number(nth)) process.kill(process.pid, 'SIGKILL')
+    return change(...names)
+  }
+}
+syncBuiltinESMExports()
+const { restoreDatabase } = await import(${JSON.stringify(new URL('../db/open.ts', import.meta.url).href)})
+await restoreDatabase('sqlite:' + path, file, 'family')`
+
+t.test(
+  'a restore that is killed at any moment leaves a whole database, the last or the backup',
+  async (t) => {
+    const folder = await temporaryFolder(t)
+    const path = (name: string) => join(folder, name)
+    const send = async (name: string, contents: string[]) => {
+      const database = await openDatabase(`sqlite:${path(name)}`, { maxQueue: 10 })
+      const user = { username: 'alice', key: 'alice', password_hash: null, family: 'f' }
+      await database.writer.append('createUser', user)
+      for (const content of contents) {
+        await database.writer.append('send', { sender_id: 1, receiver_key: 'alice', content })
+      }
+      return database
+    }
+    await (await send('backup', ['saved'])).close()
+    const open = await send('live', ['first', 'last'])
+    // As a server that was killed leaves it: what was sent last stands in the journal alone.
+    const files = ['', '-wal'].map(
+      (extension) => [extension, readFileSync(path(`live${extension}`))] as const,
+    )
+    await open.close()
+
+    const contents = (name: string) =>
+      readRows(path(name), 'select content from messages').map(({ content }) => content)
+    writeFileSync(path('restore.mjs'), killedRestore)
+    let step = 0
+    for (let isKilled = true; isKilled; ) {
+      step += 1
+      for (const [extension, bytes] of files) writeFileSync(path(`db${step}${extension}`), bytes)
+      const child = spawn(
+        process.execPath,
+        [path('restore.mjs'), path(`db${step}`), path('backup'), `${step}`],
+        {
+          stdio: 'inherit',
+        },
+      )
+      const [code, signal] = await once(child, 'exit')
+      isKilled = signal === 'SIGKILL'
+      t.ok(isKilled || code === 0)
+      t.strictSame(contents(`db${step}`), isKilled ? ['first', 'last'] : ['saved'], `before change ${step}`)
+    }
+    t.ok(step > 2, 'it was killed')
+    const kept = readdirSync(folder).find((name) => name.startsWith(`db${step}.before-`)) as string
+    t.strictSame(contents(kept), ['first', 'last'], 'what was there is kept')
+  },
+)
 
 t.test('a backup is restored where no database was', async (t) => {
   const { app, folder } = await startServer(t)

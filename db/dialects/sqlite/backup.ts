@@ -1,4 +1,15 @@
-import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  copyFileSync,
+  existsSync,
+  fsyncSync,
+  linkSync,
+  openSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { dirname } from 'node:path'
 import Sqlite from 'better-sqlite3'
 import { StorageError } from '../../errors.ts'
@@ -43,7 +54,8 @@ export const restoreSqlite = async (
     } finally {
       db.close()
     }
-    const kept = existsSync(path) ? setAside(path) : undefined
+    const kept = existsSync(path) ? keep(path) : undefined
+    // Until here the database is the one that was, and then at once the other: a restore may be killed at any moment.
     renameSync(fresh, path)
     syncFolder(path)
     return kept
@@ -61,14 +73,38 @@ const failed = (what: string, error: unknown) =>
     ? error
     : new StorageError('unusable', `${what}: ${(error as Error).message}`, error)
 
-/** @returns under which name the database is kept: as it is, for it may be too damaged to be opened. */
-const setAside = (path: string): string => {
+/** @returns the name that the database has from now on too: as it is, for it may be too damaged to be opened. */
+const keep = (path: string): string => {
   const kept = `${path}.before-${new Date().toISOString().replaceAll(/[-:]|\.\d+/g, '')}`
+  foldJournal(path)
   for (const extension of ['-wal', '']) {
-    if (existsSync(path + extension)) renameSync(path + extension, kept + extension)
+    if (existsSync(path + extension)) giveName(path + extension, kept + extension)
   }
-  remove(path)
+  syncFolder(path)
+  // SQLite would read what is left of the journal into the file that comes.
+  for (const extension of ['-wal', '-shm']) rmSync(path + extension, { force: true })
   return kept
+}
+
+/** Has all of a database in its one file: it is whole without its journal then. */
+const foldJournal = (path: string) => {
+  const db = new Sqlite(path)
+  try {
+    db.pragma('wal_checkpoint(TRUNCATE)')
+  } catch {
+    // It is damaged, and kept so, its journal beside it.
+  } finally {
+    db.close()
+  }
+}
+
+const giveName = (path: string, name: string) => {
+  try {
+    linkSync(path, name)
+    /* c8 ignore next 3 -- every file system of the tests has links */
+  } catch {
+    copyFileSync(path, name, constants.COPYFILE_EXCL)
+  }
 }
 
 /** Copies with SQLite's online backup, all pages in one step: in several, each commit of the server would start it anew. */
