@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import * as users from '../db/queries/users.ts'
 import { openForReading, openForWriting } from '../db/dialects/sqlite/connection.ts'
 import { createKysely } from '../db/dialects/sqlite/kysely.ts'
 import { besideDatabase, openDatabase } from '../db/open.ts'
@@ -177,6 +178,20 @@ t.test('each start is an epoch of its own, which begins at the next number', asy
   t.match(second.epochs, [{ first: 1 }, { first: 3 }])
   t.equal(new Set(second.epochs.map(({ name }) => name)).size, 2)
   await second.close()
+})
+
+t.test('who waits for a write when it is closed may read before it answers', async (t) => {
+  const { writer, reader, close } = await open('closing')
+  const makeAndRead = async () => {
+    await writer.append('createUser', { username: 'alice', key: 'alice', password_hash: null, family: 'f' })
+    for (let reads = 0; reads < 20; reads++) await reader.get(users.userById, { id: 1 })
+    return reader.get(users.userById, { id: 1 })
+  }
+  const answer = makeAndRead()
+  const closed = [close(), close()]
+  await t.rejects(writer.append('probe', {}), { code: 'SHUTTING_DOWN' })
+  t.match(await answer, { username: 'alice' })
+  await Promise.all(closed)
 })
 
 t.test('when it is closed all is in the one file', async (t) => {

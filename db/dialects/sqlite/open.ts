@@ -17,9 +17,13 @@ import { createWorkerWriter } from './worker-writer.ts'
 export const openSqlite = async (url: string, maxQueue: number): Promise<Database> => {
   const path = filePath(url)
   const unlock = lockFile(path)
+  let connection!: SqliteDatabase
   try {
-    const writer = await createWorkerWriter(path, maxQueue, () => prepare(path))
-    const connection = openForReading(path)
+    const writer = await createWorkerWriter(path, maxQueue, async () => {
+      await prepare(path)
+      // Here, where what fails ends the thread.
+      connection = openForReading(path)
+    })
     const { promise: broken, resolve } = Promise.withResolvers<Error>()
     let isBroken = false
     const onBroken = (error: Error) => {
@@ -42,6 +46,7 @@ export const openSqlite = async (url: string, maxQueue: number): Promise<Databas
           // The file is left as it is, for a new process to read. SQLite would fold the log in as the last connection goes.
           await writer.terminate()
         } else {
+          // Before the writer: the last to close puts all into the one file, and this one may not write.
           connection.close()
           await writer.close()
         }

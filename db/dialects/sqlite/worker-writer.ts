@@ -94,6 +94,8 @@ export const createWorkerWriter = async (
           drained = resolve
         })
       }
+      // Who was told last may still read what its answer needs.
+      await new Promise((resolve) => setImmediate(resolve))
     })()
     return draining
   }
