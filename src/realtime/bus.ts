@@ -1,7 +1,10 @@
 import type { Batch } from '../../db/writer.ts'
 
-/** Where a change came from: the frame that asked for it, so that its socket gets an `ack` instead of the change. */
-export type Origin = { user_id: number; socket: string; frame: string | undefined; isAcked: boolean }
+/**
+ * Where a change came from: the frame that asked for it, so that its socket gets an `ack` instead of the change.
+ * `question` is its number among those that wait for an answer, `frame` the `id` that the client gave it.
+ */
+export type Origin = { user_id: number; socket: string; question: number; frame: string | undefined }
 
 /** What is told and not stored. */
 export type Signal =
@@ -25,7 +28,8 @@ export type Signal =
  * Fan-out between the processes that serve one database. Its contract, which test/contract/bus.ts checks of every
  * implementation:
  *
- * - Every subscriber gets every batch, its own publisher's included, in the order of the numbers.
+ * - Every subscriber gets every batch, its own publisher's included, in the order of the numbers: within `publish` or
+ *   later, the very object or a copy that went through JSON.
  * - A batch may be lost, and then the next one shows a gap: subscribers read the database. None comes twice.
  * - `publish` and `signal` never throw and never wait for a subscriber.
  * - Signals may be lost, and keep no order towards batches.

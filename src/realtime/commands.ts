@@ -79,6 +79,7 @@ export const handleFrame = async (
 ): Promise<void> => {
   let id: string | undefined
   let hasAck = !connection.isPlain
+  const question = server.ask()
   try {
     const frame = parseFrame(data)
     if (isFrameId(frame.id)) id = frame.id
@@ -96,12 +97,14 @@ export const handleFrame = async (
     const origin: Origin = {
       user_id: connection.me.user_id,
       socket: connection.id,
+      question,
       frame: id,
-      isAcked: false,
     }
     const answer = await commands[type](server, connection, frame as never, origin)
-    if (answer && hasAck && !origin.isAcked) connection.sendFrame({ type: 'ack', id, ...answer })
+    // Not twice: its change has answered it, or comes by the bus later, and is then told like anybody's.
+    if (server.answer(question) && answer && hasAck) connection.sendFrame({ type: 'ack', id, ...answer })
   } catch (cause) {
+    server.answer(question)
     const error = asAppError(cause) ?? internal(cause)
     connection.refuse(error, id)
     if (errorInfo(error.code).status === 400) connection.countBadFrame()

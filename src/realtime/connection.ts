@@ -81,8 +81,8 @@ export class Connection {
     /* c8 ignore next -- whether a cursor of /sync is ahead of the hub is a race */
     if (change.number <= this.#position) return
     const { origin, event } = change
-    if (origin?.socket === this.id && event.type !== 'conversation' && !this.isPlain) {
-      origin.isAcked = true
+    const isAsked = origin?.socket === this.id && event.type !== 'conversation' && !this.isPlain
+    if (isAsked && this.#server.answer(origin.question)) {
       this.send(encoded.ack(this.me.user_id, origin.frame))
     } else this.#sendChange(encoded)
   }

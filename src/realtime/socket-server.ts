@@ -50,6 +50,9 @@ export class SocketServer {
   readonly #checks: Record<string, (frame: unknown) => void>
   readonly #dirty: Connection[] = []
   readonly #heartbeat: NodeJS.Timeout
+  /** Frames that wait for an answer, by their number. */
+  readonly #questions = new Set<number>()
+  #asked = 0
   #connections = 0
   #requests = 0
   #beat = 0
@@ -114,6 +117,18 @@ export class SocketServer {
   /** @throws AppError `VALIDATION_FAILED` naming what is wrong with a frame */
   checkFrame(type: keyof ClientFrames, frame: unknown) {
     this.#checks[type]?.(frame)
+  }
+
+  /** @returns the number of a frame that waits for an answer from now on. */
+  ask(): number {
+    this.#asked += 1
+    this.#questions.add(this.#asked)
+    return this.#asked
+  }
+
+  /** @returns whether the frame of this number had no answer yet; now it has. */
+  answer(question: number): boolean {
+    return this.#questions.delete(question)
   }
 
   /** Has the socket's frames of this turn sent together when the turn ends. */
