@@ -1,13 +1,11 @@
 import websocketPlugin from '@fastify/websocket'
 import type { Socket } from 'node:net'
 import plugin from 'fastify-plugin'
+import { PROTOCOL } from '../schemas/frames.ts'
 import { readHead } from '../src/chat/conversations.ts'
 import { AppError, closeCodes } from '../src/errors.ts'
 import { maxFrameBytes, SocketServer } from '../src/realtime/socket-server.ts'
 import { refuse } from './errors.ts'
-
-/** The only subprotocol; what is offered beside it may be a token, and is never echoed. */
-export const PROTOCOL = 'messenger.v1'
 
 /** Milliseconds that a peer has to answer a close. */
 const CLOSE_TIMEOUT = 1000

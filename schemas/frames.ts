@@ -298,10 +298,13 @@ export type SyncPage = Static<typeof SyncPage>
 
 export const SocketQuery = request({ cursor: Type.Optional(CursorInput) })
 
+/** The only subprotocol; what is offered beside it may be a token, and is never echoed. */
+export const PROTOCOL = 'messenger.v1'
+
 /** For the route of the socket: what goes over it once it is open. */
 export const socketFrames = {
   'x-websocket': {
-    subprotocol: 'messenger.v1',
+    subprotocol: PROTOCOL,
     sends: { $ref: '#/components/schemas/ClientFrame' },
     receives: { $ref: '#/components/schemas/ServerFrame' },
   },

@@ -1,7 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { PROTOCOL } from '../../plugins/websocket.ts'
-import { socketFrames, SocketQuery } from '../../schemas/frames.ts'
+import { PROTOCOL, socketFrames, SocketQuery } from '../../schemas/frames.ts'
 import { Upgraded } from '../../schemas/common.ts'
 import { bearerToken, readProblems } from '../../schemas/problem.ts'
 import { readHead } from '../chat/conversations.ts'
