@@ -3,7 +3,7 @@ import type { Socket } from 'node:net'
 import plugin from 'fastify-plugin'
 import { PROTOCOL } from '../schemas/frames.ts'
 import { readHead } from '../src/chat/conversations.ts'
-import { AppError, closeCodes } from '../src/errors.ts'
+import { AppError, closeCodes, errors } from '../src/errors.ts'
 import { maxFrameBytes, SocketServer } from '../src/realtime/socket-server.ts'
 import { refuse } from './errors.ts'
 
@@ -29,7 +29,7 @@ export const websocket = plugin(
         /* c8 ignore next -- accept() is not known to throw */
         if (socket.readyState !== socket.OPEN) return
         request.log.error({ err: error }, 'a socket could not be taken in')
-        socket.close(1011, closeCodes[1011].name)
+        socket.close(errors.INTERNAL.close, closeCodes[errors.INTERNAL.close].name)
       },
     })
     app.websocketServer.on('wsClientError', (error, socket) => {

@@ -3,7 +3,7 @@ import type { WebSocket } from 'ws'
 import type { Identity } from '../chat/context.ts'
 import { createReplay } from '../chat/events.ts'
 import { asAppError } from '../chat/failures.ts'
-import { type AppError, type CloseCode, closeCodes, errorInfo, internal, problem } from '../errors.ts'
+import { type AppError, type CloseCode, closeCodes, errorInfo, errors, internal, problem } from '../errors.ts'
 import { Encoded } from './encoding.ts'
 import { handleFrame } from './commands.ts'
 import { textFrame } from './framing.ts'
@@ -179,7 +179,7 @@ export class Connection {
   fail(cause: unknown) {
     const error = asAppError(cause) ?? internal(cause)
     this.#server.problems.note(error, { socket: this.id, user_id: this.me.user_id })
-    this.close(1011)
+    this.close(errors.INTERNAL.close)
   }
 
   /** A heartbeat: who was not heard of since the last one is gone. */
@@ -218,7 +218,7 @@ export class Connection {
     if (left > this.#server.config.HEARTBEAT_MS) return
     setTimeout(() => {
       if (this.#isClosed) return
-      if (this.me.expires <= Date.now()) this.finish(4401)
+      if (this.me.expires <= Date.now()) this.finish(errors.UNAUTHORIZED.close)
       // It was renewed.
       else this.#watchToken()
     }, left).unref()
@@ -230,7 +230,7 @@ export class Connection {
     this.#server.counts.frames += 1
     // The timer may be late.
     if (this.me.expires <= Date.now()) {
-      this.finish(4401)
+      this.finish(errors.UNAUTHORIZED.close)
       return
     }
     if (isBinary) {

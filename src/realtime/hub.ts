@@ -2,6 +2,7 @@ import type { Batch } from '../../db/writer.ts'
 import type { Identity } from '../chat/context.ts'
 import type { Cursors } from '../chat/cursors.ts'
 import type { Waiter, Woken } from '../chat/sync.ts'
+import { errors } from '../errors.ts'
 import type { Bus, BusListener, Origin, Signal } from './bus.ts'
 import type { Connection } from './connection.ts'
 import { Encoded } from './encoding.ts'
@@ -151,13 +152,13 @@ export class Hub {
         const isEnded = ({ jti }: Identity) =>
           signal.jti === undefined ? jti !== signal.except : jti === signal.jti
         for (const connection of [...this.connectionsOf(signal.user_id)]) {
-          if (isEnded(connection.me)) connection.finish(4401)
+          if (isEnded(connection.me)) connection.finish(errors.UNAUTHORIZED.close)
         }
         for (const { me, wake } of this.#waits.get(signal.user_id) ?? []) if (isEnded(me)) wake('token_ended')
         return
       }
       case 'all_tokens_ended':
-        for (const connection of [...this.all()]) connection.finish(4401)
+        for (const connection of [...this.all()]) connection.finish(errors.UNAUTHORIZED.close)
         for (const waits of this.#waits.values()) for (const { wake } of waits) wake('token_ended')
         return
       case 'presence':

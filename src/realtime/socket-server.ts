@@ -8,7 +8,7 @@ import type { Chat, Identity } from '../chat/context.ts'
 import { cursorUnknown } from '../chat/sync.ts'
 import type { Tokens } from '../chat/tokens.ts'
 import type { Config } from '../config.ts'
-import { AppError, type CloseCode } from '../errors.ts'
+import { AppError, type CloseCode, errors } from '../errors.ts'
 import type { ProblemLog } from '../problem-log.ts'
 import { fieldErrors, lazyValidator, strictAjv } from '../validation.ts'
 import { Connection, REPLAY_BUFFER } from './connection.ts'
@@ -149,7 +149,7 @@ export class SocketServer {
   stop() {
     clearInterval(this.#heartbeat)
     this.hub.wakeAll()
-    for (const connection of [...this.hub.all()]) connection.finish(1001)
+    for (const connection of [...this.hub.all()]) connection.finish(errors.SHUTTING_DOWN.close)
     this.presence.stop()
   }
 
