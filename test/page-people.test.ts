@@ -1,4 +1,6 @@
 import t from 'tap'
+import type { Conversation } from '../schemas/conversation.ts'
+import type { Message } from '../schemas/message.ts'
 import { noBrowser, openPage, startBrowser } from './support/browser.ts'
 import { call, startServer } from './support/server.ts'
 
@@ -48,6 +50,37 @@ t.test(
     await alice.login('somebody.else')
   },
 )
+
+t.test('who comes back to a group sees what was edited meanwhile', { skip: noBrowser }, async (t) => {
+  const { url, login } = await startServer(t)
+  const [bob] = [await login('bob'), await login('alice')]
+  const { body: group } = await bob.call<Conversation>('POST', '/groups', {
+    title: 'Climbing',
+    members: ['alice'],
+  })
+  const say = async (content: string, more = {}) =>
+    (await bob.call<Message>('POST', '/send', { conversation_id: group.id, content, ...more })).body
+  const first = await say('at nine')
+  // The first one is not on the page that is loaded, and stands there as a quote alone.
+  for (let n = 0; n < 50; n++) await say(`filler ${n}`)
+  const last = await say('all right?', { reply_to: first.id })
+  const reader = await login('alice')
+  await reader.call('PUT', `/conversations/${group.id}/receipt`, { read_up_to: last.id })
+  const { page, row, bubble, ...alice } = await openPage(t, await startBrowser(t), url)
+  await alice.login('alice')
+  await row('Climbing').click()
+  await bubble('at nine').waitFor()
+  t.match(await bubble('at nine').innerText(), /all right\?/)
+  const place = `/groups/${group.id}/members/alice`
+  await bob.call('DELETE', place)
+  await page.getByText('You are no longer in this group.').waitFor()
+  await bob.call('PATCH', `/messages/${first.id}`, { content: 'at ten' })
+  await bob.call('PATCH', `/messages/${last.id}`, { content: 'all well?' })
+  await bob.call('PUT', place)
+  await bubble('all well?').waitFor()
+  await bubble('at ten').waitFor()
+  t.equal(await bubble('at nine').count(), 0)
+})
 
 t.test('a group is made, named, joined and left', { skip: noBrowser }, async (t) => {
   const { url, login } = await startServer(t)

@@ -223,7 +223,9 @@ export class Chat {
     messenger.on('receipt', ({ conversation_id, ...marks }) => {
       if (this.store.putMarks(conversation_id, marks)) void this.#refresh(conversation_id)
     })
-    messenger.on('conversation', ({ conversation_id: id }) => {
+    messenger.on('conversation', ({ conversation_id: id, kind, you }) => {
+      // Edits made while one was out of a group are not told: what is shown of it is loaded anew.
+      if (kind === 'group' && you === 'joined') this.#forgetThread(id)
       void this.#refresh(id)
       if (this.store.members.has(id)) void this.people.loadMembers(id)
     })
@@ -352,6 +354,15 @@ export class Chat {
     return refresh
   }
 
+  #forgetThread(id: number) {
+    this.store.threads.delete(id)
+    for (const [message_id, { conversation_id }] of this.#quotes) {
+      if (conversation_id !== id) continue
+      this.#quotes.delete(message_id)
+      this.#asked.delete(message_id)
+    }
+  }
+
   #loadPage(id: number, before: number | undefined, limit: number): Promise<void> {
     const thread = this.store.thread(id)
     thread.loading ??= (async () => {
@@ -361,7 +372,10 @@ export class Chat {
         const page = await unwrap(call)
         // Of long messages a page has fewer than were asked for.
         const links = (await call).response.headers.get('link')
-        this.store.putPage(id, page, links?.includes('rel="prev"') ?? false)
+        // One that was forgotten meanwhile is loaded anew already.
+        if (this.store.thread(id) === thread) {
+          this.store.putPage(id, page, links?.includes('rel="prev"') ?? false)
+        }
       } catch (error) {
         if (!(error instanceof MessengerError && error.retryable)) this.store.putPage(id, [], false)
         else setTimeout(() => this.store.changed(), AGAIN_MS)
