@@ -106,7 +106,10 @@ export const HelloFrame = serverFrame(
     heartbeat_ms: Type.Integer({ description: 'Milliseconds; who is silent for two of them is closed.' }),
     limits: ref(Limits),
   },
-  { description: 'The first frame; its cursor is where this stream goes on.' },
+  {
+    description:
+      'The first frame, unless an `error` before it says that the cursor is unknown; its cursor is where this stream goes on.',
+  },
 )
 
 export const MessageFrame = serverFrame(

@@ -1004,7 +1004,7 @@ export interface components {
         /** @description A frame that stands in the stream: it has a cursor, and `/sync` gives the same. */
         Event: components["schemas"]["MessageFrame"] | components["schemas"]["MessageUpdatedFrame"] | components["schemas"]["ReceiptUpdateFrame"] | components["schemas"]["ConversationFrame"];
         /**
-         * @description The first frame; its cursor is where this stream goes on.
+         * @description The first frame, unless an `error` before it says that the cursor is unknown; its cursor is where this stream goes on.
          * @example {
          *       "type": "hello",
          *       "user": {
