@@ -137,6 +137,42 @@ t.test('delivered and read marks', async (t) => {
     t.strictSame(await told(bob, bobs), [large.id, small.id])
   })
 
+  t.test(
+    'that a group grew or shrank too late for are with its members, when its change is told',
+    async (t) => {
+      const { body: group } = await alice.call<Conversation>('POST', '/groups', {
+        title: 'x',
+        members: ['bob'],
+      })
+      const read = async () => {
+        const sent = { conversation_id: group.id, content: 'hi' }
+        const { body } = await alice.call<Message>('POST', '/send', sent)
+        await mark(bob, group.id, { read_up_to: body.id })
+        return body.id
+      }
+      const shown = async () => {
+        const { body } = await alice.call<{ members: Member[] }>('GET', `/conversations/${group.id}/members`)
+        return body.members.find(({ username }) => username === 'bob')?.read_up_to
+      }
+      const cursor = await headOf(alice)
+      const one = await read()
+      await alice.call('PUT', `/groups/${group.id}/members/carol`)
+      const missed = (await eventsAfter(alice, cursor)).map(({ type }) => type)
+      t.strictSame(
+        missed,
+        ['message', 'conversation'],
+        'who was away is not told of the mark, but of the third member',
+      )
+      t.equal(await shown(), one)
+
+      const socket = await alice.connect()
+      const two = await read()
+      await alice.call('DELETE', `/groups/${group.id}/members/carol`)
+      await socket.wait('conversation', ({ member_count }) => member_count === 2)
+      t.equal(await shown(), two, 'nor was who was here')
+    },
+  )
+
   t.test('that wait are told before one leaves a group', async (t) => {
     const { body: group } = await alice.call<Conversation>('POST', '/groups', {
       title: 'brief',
