@@ -16,6 +16,20 @@ export type StoredMessage = {
   deleted_at: number | null
 }
 
+/**
+ * Names the people of a message: its sender, and in a direct conversation, which has two ids, its receiver.
+ * @param name gives the name of each of these ids
+ */
+export const nameMessage = <Row extends { sender_id: number }>(
+  row: Row,
+  { low_id, high_id }: { low_id: number | null; high_id: number | null },
+  name: (id: number) => string,
+) => {
+  const receiver_id = row.sender_id === low_id ? high_id : low_id
+  const receiver = receiver_id === null ? null : name(receiver_id)
+  return { ...row, sender: name(row.sender_id), receiver_id, receiver }
+}
+
 export type Marks = { delivered_up_to: number; read_up_to: number }
 
 /** What a change was. The same is made live by the writer, and again from the rows for those who were away. */

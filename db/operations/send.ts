@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
-import type { StoredMessage } from '../changes.ts'
+import { nameMessage, type StoredMessage } from '../changes.ts'
 import { Refusal } from '../errors.ts'
 import * as conversations from '../queries/conversations.ts'
 import * as members from '../queries/members.ts'
 import * as messages from '../queries/messages.ts'
-import type { Room, StoredUser, Transaction } from '../transaction.ts'
+import type { Room, RoomMember, StoredUser, Transaction } from '../transaction.ts'
 import { actor, membership, namedUser, refuseBlocked, refuseBlockedPair } from './access.ts'
 
 export type Send = {
@@ -152,18 +152,17 @@ const makeDirect = (tx: Transaction, sender: StoredUser, receiver: StoredUser): 
   return room
 }
 
-/** Names a stored message's sender and, in a direct conversation, its receiver. */
+/** Names the people of a message in `room`; its sender's name is known. */
 export const withNames = (
   row: Omit<StoredMessage, 'sender' | 'receiver' | 'receiver_id'>,
   room: Room,
   sender: string,
-): StoredMessage => {
-  const receiver =
-    room.kind === 'direct'
-      ? (room.members.find(({ user_id }) => user_id !== row.sender_id) ?? room.members[0])
-      : null
-  return { ...row, sender, receiver_id: receiver?.user_id ?? null, receiver: receiver?.username ?? null }
-}
+): StoredMessage =>
+  nameMessage(row, room, (id) =>
+    id === row.sender_id
+      ? sender
+      : (room.members.find(({ user_id }) => user_id === id) as RoomMember).username,
+  )
 
 /** What is kept of a content that is no longer there, to recognise a repeat by. */
 export const hashContent = (content: string) => createHash('sha256').update(content).digest()

@@ -1,4 +1,4 @@
-import type { Event as Happening, StoredMessage } from '../../db/changes.ts'
+import { type Event as Happening, nameMessage } from '../../db/changes.ts'
 import * as events from '../../db/queries/events.ts'
 import type { Event } from '../../schemas/frames.ts'
 import type { Chat } from './context.ts'
@@ -103,16 +103,10 @@ const readMessages = async (
   const name = await chat.names(
     rows.flatMap(({ sender_id, low_id, high_id }) => [sender_id, low_id ?? sender_id, high_id ?? sender_id]),
   )
-  return rows.map(({ number, kind: _, low_id, high_id, ...row }) => {
-    const receiver_id = row.sender_id === low_id ? high_id : low_id
-    const message: StoredMessage = {
-      ...row,
-      sender: name(row.sender_id),
-      receiver_id,
-      receiver: receiver_id === null ? null : name(receiver_id),
-    }
-    return { number: number as number, event: { type, message } }
-  })
+  return rows.map(({ number, kind: _, low_id, high_id, ...row }) => ({
+    number: number as number,
+    event: { type, message: nameMessage(row, { low_id, high_id }, name) },
+  }))
 }
 
 const readReceipts = async (chat: Chat, window: Window): Promise<Numbered[]> => {

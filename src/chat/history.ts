@@ -1,4 +1,4 @@
-import type { StoredMessage } from '../../db/changes.ts'
+import { nameMessage, type StoredMessage } from '../../db/changes.ts'
 import * as conversations from '../../db/queries/conversations.ts'
 import * as members from '../../db/queries/members.ts'
 import * as messages from '../../db/queries/messages.ts'
@@ -116,14 +116,5 @@ export const withNames = async (
 ): Promise<StoredMessage[]> => {
   const pair = kind === 'direct' ? [low_id as number, high_id as number] : []
   const name = await chat.names(kind === 'direct' ? pair : rows.map(({ sender_id }) => sender_id))
-  const [low = null, high = null] = pair
-  return rows.map((row) => {
-    const receiver_id = row.sender_id === low ? high : low
-    return {
-      ...row,
-      sender: name(row.sender_id),
-      receiver_id,
-      receiver: receiver_id === null ? null : name(receiver_id),
-    }
-  })
+  return rows.map((row) => nameMessage(row, { low_id, high_id }, name))
 }
