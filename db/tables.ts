@@ -38,7 +38,7 @@ export type Tables = {
     role: 'owner' | 'member'
     delivered_up_to: number
     read_up_to: number
-    /** Number of the last announced change of the marks. */
+    /** Number of the last change of the marks, or of its announcement, where that came later. */
     receipt_number: Generated<number>
     /** 1 while a change of the marks waits to be announced. */
     receipt_due: Generated<0 | 1>

@@ -21,8 +21,8 @@ const answers: Record<keyof typeof clientFrames, string[]> = {
 /** A socket without a subprotocol, for clients of the first contract. */
 const plain = { sends: ['SendFrame'], receives: ['MessageFrame', 'AckFrame', 'ErrorFrame'] }
 
-/** @returns the AsyncAPI document of the socket, made from the schemas that validate its frames. */
-export const createAsyncApi = () => {
+/** Made from the schemas that validate the frames. */
+const createAsyncApi = () => {
   const sends = Object.values(clientFrames).map(nameOf)
   const receives = serverFrames.map(nameOf)
   return {
@@ -191,5 +191,5 @@ const toDocument = (schema: object): object =>
 
 let document: ReturnType<typeof createAsyncApi> | undefined
 
-/** @returns the AsyncAPI document, made when it is first asked for. */
+/** @returns the AsyncAPI document of the socket, made when it is first asked for. */
 export const asyncApi = () => (document ??= createAsyncApi())

@@ -1,4 +1,4 @@
-import { createAsyncApi } from './asyncapi.ts'
+import { asyncApi } from './asyncapi.ts'
 import { closeCodes, errors } from './errors.ts'
 
 type Schema = {
@@ -26,8 +26,8 @@ export const httpPage = () =>
   )
 
 /** @returns the page of the socket, written from its AsyncAPI document. */
-export const socketPage = (document = createAsyncApi()) => {
-  const { channels, operations, components, info } = document
+export const socketPage = () => {
+  const { channels, operations, components, info } = asyncApi()
   const schemas = components.schemas as Record<string, Schema>
   const messages = components.messages as Record<string, Message>
   const all = Object.entries(operations) as [string, Operation][]

@@ -14,7 +14,7 @@ const createAjv = (more: Options) => {
   return ajv
 }
 
-/** Validates bodies, path parameters of the JSON kind and frames: nothing is changed, an unknown member is refused. */
+/** Validates bodies and frames: nothing is changed, an unknown member is refused. */
 export const strictAjv = createAjv({})
 
 /** Validates what can only come as text: query strings, path parameters, headers. */
@@ -35,7 +35,7 @@ export const lazyValidator = (compile: () => ValidateFunction): Validator => {
   return validate
 }
 
-/** @param prefix what the paths begin with: a body's are JSON pointers into it. */
+/** @returns what is wrong where: JSON pointers into what was validated. */
 export const fieldErrors = (errors: readonly ErrorObject[] | null | undefined): FieldError[] =>
   (errors as readonly ErrorObject[]).map(({ instancePath, keyword, message, params }) => {
     if (keyword === 'additionalProperties') {

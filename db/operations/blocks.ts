@@ -31,16 +31,13 @@ export const block = (tx: Transaction, { user_id, blocked_key }: Block): Blocked
  * Ends a block. When none stands between the two any more, marks that moved meanwhile are announced.
  * @throws Refusal `USER_NOT_FOUND`
  */
-export const unblock = (
-  tx: Transaction,
-  { user_id, blocked_key }: Block,
-): { user_id: number; changed: boolean } => {
+export const unblock = (tx: Transaction, { user_id, blocked_key }: Block): { user_id: number } => {
   const me = actor(tx, user_id)
   const other = tx.userByKey(blocked_key)
   if (!other) throw new Refusal('USER_NOT_FOUND', 'Nobody has this name.', '/username')
   const pair = { blocker_id: me.id, blocked_id: other.id }
   const standing = tx.get(blocks.blockOf, pair)
-  if (!standing) return { user_id: other.id, changed: false }
+  if (!standing) return { user_id: other.id }
   tx.run(blocks.deleteBlock, pair)
   const room = forget(tx, me, other)
   if (room && !room.blocked) {
@@ -50,7 +47,7 @@ export const unblock = (
         publishMarks(tx, stay, member.username, room.audience)
     }
   }
-  return { user_id: other.id, changed: true }
+  return { user_id: other.id }
 }
 
 const frozenMarks = (tx: Transaction, a: StoredUser, b: StoredUser) => {

@@ -17,7 +17,7 @@ export type Mark = {
 
 export type Announce = { user_id: number; conversation_id: number; max_group: number }
 
-export type Marked = Marks & { conversation_id: number; username: string; changed: boolean }
+export type Marked = Marks & { conversation_id: number; username: string }
 
 /**
  * Moves one's marks: forward only, not past the newest message, and what is read is delivered.
@@ -32,9 +32,8 @@ export const mark = (tx: Transaction, input: Mark): Marked => {
   const clamp = (mark = 0) => Math.min(mark, newest)
   const read_up_to = Math.max(stay.read_up_to, clamp(input.read_up_to))
   const delivered_up_to = Math.max(stay.delivered_up_to, clamp(input.delivered_up_to), read_up_to)
-  const changed = read_up_to !== stay.read_up_to || delivered_up_to !== stay.delivered_up_to
   const marks = { conversation_id, username, delivered_up_to, read_up_to }
-  if (changed) {
+  if (read_up_to !== stay.read_up_to || delivered_up_to !== stay.delivered_up_to) {
     const number = tx.next()
     tx.run(members.setMarks, {
       user_id,
@@ -47,7 +46,7 @@ export const mark = (tx: Transaction, input: Mark): Marked => {
     const audience = input.announce ? receiptAudience(room, user_id, input.max_group) : []
     tx.publish(number, audience, { type: 'receipt', ...marks })
   }
-  return { ...marks, changed }
+  return marks
 }
 
 /**

@@ -22,17 +22,18 @@ export type Identity = {
 /** What every use case works with. */
 export type Chat = ReturnType<typeof createChat>
 
-export const createChat = (config: Config, database: Database, bus: Bus) => ({
+export const createChat = (config: Config, { reader, writer, epochs }: Database, bus: Bus) => ({
   config,
-  ...database,
+  reader,
+  writer,
   bus,
-  cursors: createCursors(database.epochs),
-  names: createNames(database.reader),
+  cursors: createCursors(epochs),
+  names: createNames(reader),
   loginLimit: createRateLimit(config.RATE_LIMIT_LOGIN),
   sendLimit: createRateLimit(config.RATE_LIMIT_SEND),
   load: createLoad(config),
-  probe: createProbe(database.writer),
-  receiptPacing: createReceiptPacing(database.writer, config),
+  probe: createProbe(writer),
+  receiptPacing: createReceiptPacing(writer, config),
   typingPacing: createCache<string, true>(100_000, 3000),
 })
 

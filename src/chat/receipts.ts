@@ -18,7 +18,7 @@ export const markReceipt = async (
   if (delivered_up_to === undefined && read_up_to === undefined) {
     throw invalid('/read_up_to', 'or /delivered_up_to must be given')
   }
-  const { changed: _, ...receipt } = await chat.writer.append(
+  return chat.writer.append(
     'mark',
     {
       user_id: me.user_id,
@@ -30,5 +30,4 @@ export const markReceipt = async (
     },
     origin,
   )
-  return receipt
 }

@@ -13,5 +13,4 @@ export const removeAccount = async (chat: Chat, user_id: number): Promise<void> 
     max_group: chat.config.MAX_RECEIPT_GROUP,
   })
   chat.bus.signal({ type: 'tokens_ended', user_id })
-  chat.bus.signal({ type: 'acquaintance', user_ids: [user_id] })
 }
