@@ -327,7 +327,7 @@ const createResume =
       }
       write()
     }
-    while (isResuming && !window.isOver) await resume(job, tokens[0] as string, cursor)
+    if (isResuming) while (!window.isOver) await resume(job, tokens[0] as string, cursor)
     const result = await window.result()
     clearInterval(watch)
     sender.socket.close()

@@ -342,8 +342,9 @@ export class Chat {
                 // Of long messages a page has fewer than were asked for.
                 const links = (await call).response.headers.get('link');
                 // One that was forgotten meanwhile is loaded anew already.
-                if (this.store.thread(id) === thread)
+                if (this.store.thread(id) === thread) {
                     this.store.putPage(id, page, links?.includes('rel="prev"') ?? false);
+                }
             }
             catch (error) {
                 if (!(error instanceof MessengerError && error.retryable))
