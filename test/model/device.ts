@@ -261,6 +261,8 @@ export class Device {
       this.#read(frame)
     } catch (error) {
       this.#fault ??= error
+      // Who waits for a frame would wait for ever.
+      this.drop()
     }
     this.#onFrame()
   }

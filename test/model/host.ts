@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { cpSync, rmSync } from 'node:fs'
 import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -92,6 +93,8 @@ export class Host {
         SOCKET_HARD_LIMIT: '1024',
       }),
     )
+    const due = await this.app.database.reader.all(members.dueReceipts, {})
+    assert.equal(due.length, 0, 'what the one before had not announced is announced at the start')
     // Small pages: every replay has several, and others write between them.
     Object.assign(this.app.sockets, { replayPage: 2 })
     const { bus } = this.app.chat

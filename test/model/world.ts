@@ -32,6 +32,8 @@ const kinds = [
     'remove',
     'leave',
     'rejoin',
+    'newcomer',
+    'newcomer',
     'block',
     'block',
     'back',
@@ -192,6 +194,8 @@ export class World {
         const owner = left && model.present(left.group).find(({ isOwner }) => isOwner)
         return left && owner && this.#add(owner.who, left.group, left.stay.who)
       }
+      case 'newcomer':
+        return this.#newcomer(door, a, b)
       case 'back': {
         const [blocker, blocked] = at([...model.blocks], a)?.split('>') ?? []
         return blocker && blocked && this.#block(blocked, blocker, 'block')
@@ -393,6 +397,26 @@ export class World {
       ...(read !== undefined && { read }),
     })
     assert.deepEqual([receipt?.delivered_up_to, receipt?.read_up_to], [moved.delivered, moved.read])
+  }
+
+  /** Somebody comes into a group after a message, which is changed then: that is told to those only who may see it. */
+  async #newcomer(door: Door, a: number, b: number) {
+    const model = this.#model
+    const group = at(
+      model.talksOf(door.who).filter((talk) => model.stay(talk, door.who)?.isOwner),
+      a,
+    )
+    const joining =
+      group &&
+      at(
+        model.people.filter((who) => !model.isIn(group, who)),
+        b,
+      )
+    if (!group || !joining) return
+    await this.#send(door, { talk: group })
+    const note = model.notes.at(-1)
+    await this.#add(door.who, group, joining)
+    await this.#change(door, note, b % 3 === 0 ? undefined : `edited ${b}`)
   }
 
   #call = (who: string, method: 'POST' | 'PUT' | 'PATCH' | 'DELETE', path: string, body?: object) =>
