@@ -1,5 +1,5 @@
 import jwt from '@fastify/jwt'
-import type { FastifyRequest, preHandlerAsyncHookHandler } from 'fastify'
+import type { FastifyRequest, preHandlerHookHandler } from 'fastify'
 import plugin from 'fastify-plugin'
 import type { Identity } from '../src/chat/context.ts'
 import { createTokens, type Tokens, unauthorized } from '../src/chat/tokens.ts'
@@ -30,8 +30,15 @@ export const auth = plugin(
     const tokens = await createTokens(signer, reader, app.chat.bus, TOKEN_TTL)
     app.decorate('tokens', tokens)
     app.decorateRequest('me', null as never)
-    app.decorate('authenticate', async (request: FastifyRequest) => {
-      request.me = await tokens.verify(bearer(request))
+    app.decorate('authenticate', (request, _reply, done) => {
+      const found = tokens.verify(bearer(request))
+      const goOn = (me: Identity) => {
+        request.me = me
+        done()
+      }
+      // Most tokens were seen before, and are not waited for.
+      if (found instanceof Promise) found.then(goOn, done)
+      else goOn(found)
     })
   },
   { name: 'auth', dependencies: ['database', 'realtime'] },
@@ -68,7 +75,7 @@ declare module 'fastify' {
   interface FastifyInstance {
     tokens: Tokens
     secrets: Secrets
-    authenticate: preHandlerAsyncHookHandler
+    authenticate: preHandlerHookHandler
   }
   interface FastifyRequest {
     me: Identity

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import plugin from 'fastify-plugin'
 import { AppError } from '../src/errors.ts'
 
@@ -7,6 +8,10 @@ export const closing = plugin(
     let isClosing = false
     app.addHook('preClose', async () => {
       isClosing = true
+      // Node ends connections that look idle, and a request may have come that was not read yet. Those of this turn may
+      // have been read before; in the next turn all are.
+      await nextTurn()
+      await nextTurn()
     })
     app.addHook('onRequest', (_request, reply, done) => {
       if (!isClosing) {

@@ -137,6 +137,10 @@ const sendProblem = (error: AppError, request: FastifyRequest, reply: FastifyRep
   const { status } = errorInfo(error.code)
   request.server.problems.note(error, { reqId: request.id, user_id: request.me?.user_id })
   if (status === 401) reply.header('WWW-Authenticate', 'Bearer')
+  // Node has let go of who asked for an upgrade, and @fastify/websocket ends only what its own hook has seen.
+  if ((request.raw as { upgrade?: boolean }).upgrade) {
+    reply.raw.once('finish', () => request.raw.socket.destroySoon())
+  }
   // Closed while its client still sends, a connection is reset, and the reply is lost on the way: Node reads the rest away.
   if (status === 413) reply.removeHeader('connection')
   if (error.retryAfter !== undefined) reply.header('Retry-After', error.retryAfter)

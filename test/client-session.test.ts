@@ -4,7 +4,7 @@ import { collect, createMessenger, next, nextState, open } from './support/clien
 import { startServer } from './support/server.ts'
 
 t.test('a token is renewed before it ends, and the socket stays', async (t) => {
-  const { url } = await startServer(t, { TOKEN_TTL: '2' })
+  const { url } = await startServer(t, { TOKEN_TTL: '4' })
   let failures = 1
   const messenger = createMessenger(t, {
     url,

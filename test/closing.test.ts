@@ -18,3 +18,16 @@ t.test('a request that ends while the server stops is refused, and its connectio
   t.match(replies(await connection.closed), [{ status: 503, body: { code: 'SHUTTING_DOWN', status: 503 } }])
   await closed
 })
+
+t.test('a request that has come when the server stops, and was not read yet, is answered', async (t) => {
+  const { app, url } = await startServer(t)
+  const connection = await dial(t, url)
+  connection.write('GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n')
+  await connection.until((bytes) => bytes.length > 0)
+  const read = (await connection.until(() => true)).length
+  connection.write('GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n')
+  const closed = app.close()
+  const all = await connection.closed
+  t.match(replies(all.subarray(read)), [{ status: 503, body: { code: 'SHUTTING_DOWN' } }])
+  await closed
+})

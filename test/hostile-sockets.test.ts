@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import t from 'tap'
 import { handshake, rawFrame, rawSocket } from './support/frames.ts'
-import { dial } from './support/raw.ts'
+import { dial, sendRaw } from './support/raw.ts'
 import { startProcess } from './support/process.ts'
 import { login, startServer, temporaryFolder } from './support/server.ts'
 
@@ -202,3 +202,20 @@ t.test('a frame in the same packet as the handshake is handled once', async (t) 
   await socket.until(({ payload }) => payload.includes('"first"'))
   t.equal((await alice.history('alice')).length, 1)
 })
+
+t.test(
+  'a handshake that is refused before it has a route is answered, and its connection closed',
+  async (t) => {
+    const { url } = await startServer(t)
+    const upgrade = 'Upgrade: websocket\r\nConnection: Upgrade\r\n\r\n'
+    for (const request of [
+      `GET /ws HTTP/1.1\r\n${upgrade}`,
+      `GET /history/%zz HTTP/1.1\r\nHost: x\r\n${upgrade}`,
+      `GET /nowhere HTTP/1.1\r\nHost: x\r\n${upgrade}`,
+    ]) {
+      const [reply, ...more] = await sendRaw(t, url, request)
+      t.ok(reply && [400, 404].includes(reply.status), request)
+      t.strictSame(more, [])
+    }
+  },
+)

@@ -308,7 +308,7 @@ t.test(
     const idOf = (given: string): string | undefined => {
       try {
         const { id } = JSON.parse(given) ?? {}
-        return typeof id === 'string' && id.length <= 64 ? id : undefined
+        return typeof id === 'string' && [...id].length <= 64 ? id : undefined
       } catch {
         return undefined
       }

@@ -1,6 +1,6 @@
-import { sql } from 'kysely'
+import { type Kysely, sql } from 'kysely'
 import { query } from '../query.ts'
-import { OPEN } from '../tables.ts'
+import { OPEN, type Tables } from '../tables.ts'
 
 export const insertMember = query<{
   user_id: number
@@ -47,6 +47,26 @@ export const staysIn = query<{ user_id: number; conversation_id: number }>()((db
     .where('user_id', '=', arg('user_id'))
     .where('conversation_id', '=', arg('conversation_id'))
     .orderBy('from_number', 'desc'),
+)
+
+/** The same, with what the conversation is. */
+const staysAndRoom = (db: Kysely<Tables>, user_id: number) =>
+  db
+    .selectFrom('members')
+    .innerJoin('conversations', 'conversations.id', 'members.conversation_id')
+    .select(['conversations.id', 'conversations.kind', 'conversations.low_id', 'conversations.high_id'])
+    .select(['members.from_number', 'members.to_number'])
+    .where('members.user_id', '=', user_id)
+    .orderBy('members.from_number', 'desc')
+
+export const staysById = query<{ user_id: number; id: number }>()((db, arg) =>
+  staysAndRoom(db, arg('user_id')).where('conversations.id', '=', arg('id')),
+)
+
+export const staysByPair = query<{ user_id: number; low_id: number; high_id: number }>()((db, arg) =>
+  staysAndRoom(db, arg('user_id'))
+    .where('conversations.low_id', '=', arg('low_id'))
+    .where('conversations.high_id', '=', arg('high_id')),
 )
 
 export const setMarks = query<{

@@ -29,6 +29,7 @@ export const createChat = (config: Config, { reader, writer, epochs }: Database,
   bus,
   cursors: createCursors(epochs),
   names: createNames(reader),
+  idOf: createIds(reader),
   loginLimit: createRateLimit(config.RATE_LIMIT_LOGIN),
   sendLimit: createRateLimit(config.RATE_LIMIT_SEND),
   load: createLoad(config),
@@ -50,5 +51,17 @@ const createNames = (reader: Reader) => {
       names.set(id, name)
     }
     return (id) => names.get(id) as string
+  }
+}
+
+/** Ids by folded name: never changed either. A name that nobody has may be somebody's later. */
+const createIds = (reader: Reader) => {
+  const cache = createCache<string, number>(100_000)
+  return async (key: string): Promise<number | undefined> => {
+    const known = cache.get(key)
+    if (known !== undefined) return known
+    const user = await reader.get(users.userByKey, { key })
+    if (user) cache.set(key, user.id)
+    return user?.id
   }
 }

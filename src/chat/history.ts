@@ -1,8 +1,6 @@
 import { nameMessage, type StoredMessage } from '../../db/changes.ts'
-import * as conversations from '../../db/queries/conversations.ts'
 import * as members from '../../db/queries/members.ts'
 import * as messages from '../../db/queries/messages.ts'
-import * as users from '../../db/queries/users.ts'
 import type { Message, PageQuery } from '../../schemas/message.ts'
 import { AppError, invalid } from '../errors.ts'
 import type { Chat, Identity } from './context.ts'
@@ -21,11 +19,12 @@ export const historyWith = async (
   page: PageQuery,
 ): Promise<HistoryPage> => {
   checkPage(page)
-  const peer = await chat.reader.get(users.userByKey, { key: foldName(username) })
-  if (!peer) throw unknownUser(username, '/username')
-  const [low_id, high_id] = me.user_id < peer.id ? [me.user_id, peer.id] : [peer.id, me.user_id]
-  const room = await chat.reader.get(conversations.roomByPair, { low_id, high_id })
-  return room ? readPage(chat, me, room, page) : { messages: [], older: false, newer: false }
+  const { user_id } = me
+  const peer_id = await chat.idOf(foldName(username))
+  if (peer_id === undefined) throw unknownUser(username, '/username')
+  const [low_id, high_id] = user_id < peer_id ? [user_id, peer_id] : [peer_id, user_id]
+  const stays = await chat.reader.all(members.staysByPair, { user_id, low_id, high_id })
+  return isNotEmpty(stays) ? readPage(chat, me, stays, page) : { messages: [], older: false, newer: false }
 }
 
 /** What I may read of a conversation. @throws AppError `CONVERSATION_NOT_FOUND`, `VALIDATION_FAILED` */
@@ -36,10 +35,9 @@ export const historyOf = async (
   page: PageQuery,
 ): Promise<HistoryPage> => {
   checkPage(page)
-  const room = await chat.reader.get(conversations.conversationById, { id })
-  const result = room && (await readPage(chat, me, room, page))
-  if (!result) throw conversationNotFound()
-  return result
+  const stays = await chat.reader.all(members.staysById, { user_id: me.user_id, id })
+  if (!isNotEmpty(stays)) throw conversationNotFound()
+  return readPage(chat, me, stays, page)
 }
 
 export const conversationNotFound = () =>
@@ -51,15 +49,18 @@ const checkPage = ({ before, after }: PageQuery) => {
 
 type RoomRow = { id: number; kind: 'direct' | 'group'; low_id: number | null; high_id: number | null }
 
+type RoomStay = Stay & RoomRow
+const isNotEmpty = (stays: readonly RoomStay[]): stays is [RoomStay, ...RoomStay[]] => stays.length > 0
+
+/** @param stays mine in one conversation, the newest first */
 const readPage = async (
   chat: Chat,
   me: Identity,
-  room: RoomRow,
+  stays: [RoomStay, ...RoomStay[]],
   { limit: asked, before, after }: PageQuery,
 ): Promise<HistoryPage> => {
+  const [room] = stays
   const limit = readable(chat.config, asked)
-  const stays = await chat.reader.all(members.staysIn, { user_id: me.user_id, conversation_id: room.id })
-  if (stays.length === 0) throw conversationNotFound()
   const read = (range: Partial<Range>) => readStays(chat, room.id, stays, { ...whole, ...range })
   const isUpward = after !== undefined
   const rows = await read(
