@@ -33,7 +33,7 @@ const stopWhenBroken = async (app: App) => {
 
 const logger = ({ LOG_LEVEL }: Config) => ({
   level: LOG_LEVEL,
-  /* c8 ignore next -- the tests have no terminal */
+  /* c8 ignore next -- not every system has script(1) to make a terminal for the tests */
   ...(process.stdout.isTTY && { transport: { target: 'pino-pretty', options: { ignore: 'pid,hostname' } } }),
 })
 

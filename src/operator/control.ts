@@ -50,6 +50,7 @@ export const serveControl = (address: string, run: (request: string) => Promise<
     server,
     /** Answers the commands that came; who has not said what is to be done is not waited for. */
     async close() {
+      /* c8 ignore next -- whether a stop comes before it listens is a race */
       if (!server.listening) return
       server.close()
       for (const socket of reading) socket.destroy()

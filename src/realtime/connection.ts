@@ -276,6 +276,7 @@ export class Connection {
   /** ws has closed the socket already, with the code that says why; after a reset there is none to say. */
   #breach(error: Error & { code?: string }) {
     this.#server.log.debug({ err: error, socket: this.id }, 'socket error')
+    /* c8 ignore next -- whether the socket was closed by then is a race */
     if (this.#isClosed || !error.code?.startsWith('WS_ERR_')) return
     this.#end()
     this.#server.closed(breaches[error.code] ?? 1002)
