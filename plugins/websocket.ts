@@ -28,7 +28,7 @@ export const websocket = plugin(
       errorHandler: (error, socket, request) => {
         /* c8 ignore next -- accept() is not known to throw */
         if (socket.readyState !== socket.OPEN) return
-        request.log.error({ err: error }, 'a socket could not be taken in')
+        request.log.error({ err: error, reqId: request.id }, 'a socket could not be taken in')
         socket.close(errors.INTERNAL.close, closeCodes[errors.INTERNAL.close].name)
       },
     })
