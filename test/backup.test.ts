@@ -4,7 +4,7 @@ import { copyFileSync, existsSync, readdirSync, readFileSync, statSync, writeFil
 import { join } from 'node:path'
 import Sqlite from 'better-sqlite3'
 import t from 'tap'
-import { openDatabase, restoreDatabase } from '../db/open.ts'
+import { backupDatabase, openDatabase, restoreDatabase } from '../db/open.ts'
 import { damageIndex, readRows } from './support/database.ts'
 import { operator, serve } from './support/operator.ts'
 import { startProcess } from './support/process.ts'
@@ -89,6 +89,25 @@ t.test(
   },
 )
 
+t.test('of two backups to one name at once one is made, whole, and the other is told so', async (t) => {
+  const { app, folder, login } = await startServer(t)
+  await login('alice')
+  await app.close()
+  const url = `sqlite:${join(folder, 'messenger.db')}`
+  const [file, made] = [join(folder, 'saved'), readRows(join(folder, 'messenger.db'), 'select * from users')]
+  const ends = await Promise.allSettled([backupDatabase(url, file), backupDatabase(url, file)])
+  t.strictSame(ends.map(({ status }) => status).toSorted(), ['fulfilled', 'rejected'])
+  t.match(
+    ends.find(({ status }) => status === 'rejected'),
+    { reason: { name: 'StorageError', message: /The backup \S+ can't be made: / } },
+  )
+  t.strictSame(readRows(file, 'select * from users'), made)
+  t.strictSame(
+    readdirSync(folder).filter((name) => name.includes('partial')),
+    [],
+  )
+})
+
 t.test('damage that lets a file be opened is seen: it is not backed up, nor restored', async (t) => {
   const { app, folder, login } = await startServer(t)
   await login('alice')
@@ -112,7 +131,7 @@ t.test('damage that lets a file be opened is seen: it is not backed up, nor rest
   t.match(await admin(['state', '--check']), { code: 1, out: /damage +│ '.*index/, err: /restore a backup/ })
   t.match(await backup(saved), { code: 1, err: /is damaged: .*index/ })
   t.notOk(existsSync(saved))
-  t.notOk(existsSync(`${saved}.partial`))
+  t.notOk(readdirSync(folder).some((name) => name.includes('partial')))
 })
 
 /** Restores, and is killed before it has changed the name of a database for the nth time. */

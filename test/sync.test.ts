@@ -1,5 +1,6 @@
 import t from 'tap'
 import type { SyncPage } from '../schemas/frames.ts'
+import { dial } from './support/raw.ts'
 import { type Person, startServer } from './support/server.ts'
 import { headOf, nextWait } from './support/stream.ts'
 
@@ -121,4 +122,25 @@ t.test('calls that wait count as sockets do: past the limit 503, past that of on
   for (const { answer } of waiting) t.match(await answer, { status: 200, body: { events: [{}, {}] } })
   const socket = await carol.connect()
   t.match(await socket.ask({ type: 'ping' }), { type: 'pong' }, 'and there is room again')
+})
+
+t.test('who has gone takes no place among those who wait', async (t) => {
+  const server = await startServer(t, { MAX_SOCKETS_PER_USER: '1' })
+  const alice = await server.login('alice')
+  const path = `/sync?wait=30&cursor=${await headOf(alice)}`
+  const isWaiting = nextWait(server)
+  const connection = await dial(t, server.url)
+  connection.write(`GET ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${alice.token}\r\n\r\n`)
+  await isWaiting
+  t.match(await alice.call('GET', path), { status: 429 }, 'there is one place')
+  connection.socket.destroy()
+  const isWaitingNow = nextWait(server)
+  const again = async (): Promise<unknown> => {
+    const reply = await alice.call('GET', path)
+    return reply.status === 429 ? again() : reply
+  }
+  const answer = again()
+  await isWaitingNow
+  await alice.send('alice', 'a note')
+  t.match(await answer, { status: 200, body: { events: [{}, {}] } })
 })

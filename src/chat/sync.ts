@@ -6,9 +6,14 @@ import { createReplay, toFrame } from './events.ts'
 import { unauthorized } from './tokens.ts'
 
 /** Waits until something may have happened to a user; to be made before the look that finds nothing. */
-export type Waiter = { wait(ms: number): Promise<Woken>; cancel(): void }
+export type Waiter = {
+  wait(ms: number): Promise<Woken>
+  /** Ends the wait, for one who has gone. */
+  end(): void
+  cancel(): void
+}
 
-/** `again`: look again; `stop`: the server stops; `token_ended`: the one who waits may no longer. */
+/** `again`: look again; `stop`: the server stops, or the one who waits has gone; `token_ended`: the one who waits may no longer. */
 export type Woken = 'again' | 'stop' | 'token_ended'
 
 /**

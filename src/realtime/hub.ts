@@ -89,6 +89,7 @@ export class Hub {
         timer = setTimeout(wake, ms, 'again')
         return promise
       },
+      end: () => wake('stop'),
       cancel: () => {
         clearTimeout(timer)
         waits.delete(wait)

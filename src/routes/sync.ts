@@ -2,7 +2,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { ref } from '../../schemas/common.ts'
 import { SyncPage, SyncQuery } from '../../schemas/frames.ts'
 import { bearerToken, readProblems } from '../../schemas/problem.ts'
-import { sync } from '../chat/sync.ts'
+import { sync, type Waiter } from '../chat/sync.ts'
 
 export const syncRoutes: FastifyPluginAsyncTypebox = async (app) => {
   app.get(
@@ -23,9 +23,17 @@ export const syncRoutes: FastifyPluginAsyncTypebox = async (app) => {
         },
       },
     },
-    async ({ me, query }) => {
+    async ({ me, query }, reply) => {
       if (query.wait > 0) app.sockets.checkRoomToWait(me)
-      return sync(app.chat, me, query, (who) => app.sockets.hub.waitFor(who))
+      let waiter: Waiter | undefined
+      // Who has gone takes no place among those who wait.
+      reply.raw.once('close', () => waiter?.end())
+      return sync(app.chat, me, query, (who) => {
+        waiter = app.sockets.hub.waitFor(who)
+        /* c8 ignore next -- whether one goes between two looks is a race */
+        if (reply.raw.closed) waiter.end()
+        return waiter
+      })
     },
   )
 }

@@ -13,7 +13,7 @@ export type Probed = {
 export type Liveness = { live: Probed; bare: Probed }
 
 /** Milliseconds within which `/health/live` answers, whatever befalls the server. */
-export const LIVE_MS = 100
+const LIVE_MS = 100
 
 /** Watches `/health/live` from a process of its own, and a bare server in another one beside it. */
 export const watchLive = async (owner: Owner, url: string) => {

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import {
   closeSync,
   constants,
@@ -23,14 +24,17 @@ import { createStatements } from './statements.ts'
 /** Copies the database of `url`, as it is at one moment, to `file`, checks the copy, and only then gives it its name. */
 export const backupSqlite = async (url: string, file: string): Promise<void> => {
   if (existsSync(file)) throw new StorageError('unusable', `${file} is there already; name a new file.`)
-  const partial = `${file}.partial`
+  // Of two backups to one name each has a file of its own, and the second is told so.
+  const partial = `${file}.${randomBytes(4).toString('hex')}.partial`
   try {
     await copy(filePath(url), partial)
-    renameSync(partial, file)
+    giveName(partial, file)
     syncFolder(file)
   } catch (error) {
-    remove(partial)
     throw failed(`The backup ${file} can't be made`, error)
+    /* c8 ignore next -- nothing goes on behind a throw */
+  } finally {
+    remove(partial)
   }
 }
 
@@ -116,7 +120,7 @@ const copy = async (from: string, to: string): Promise<void> => {
   } finally {
     db.close()
   }
-  const written = new Sqlite(to)
+  const written = new Sqlite(to, { fileMustExist: true })
   try {
     // One file that can be read where nothing can be written.
     written.pragma('journal_mode = DELETE')

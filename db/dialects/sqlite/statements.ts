@@ -67,8 +67,14 @@ export const createReader = (db: Database, onBroken?: (error: StorageError) => v
   const [begin, commit] = [db.prepare('begin'), db.prepare('commit')]
   let isOpen = false
   const endTurn = () => {
-    if (isOpen && db.open) commit.run()
+    if (!isOpen) return
     isOpen = false
+    try {
+      if (db.open) commit.run()
+      /* c8 ignore next 3 -- no disk of the tests fails between a read and its end */
+    } catch (cause) {
+      onBroken?.(StorageError.from(cause))
+    }
   }
   const attempt = <T>(read: () => T) => {
     try {
