@@ -68,8 +68,11 @@ export const number = (value: number) =>
     minimumFractionDigits: decimals(value),
   })
 
-const value = ({ kind, unit }: Summary, figure: number) =>
-  kind === 'ratio' ? `${number(figure)} ×` : `${figure > 0 ? '+' : ''}${number(figure)}${unit}`
+/** The figure and its spread: of a ratio in parts of it, of a difference in what it is measured in. */
+const value = ({ kind, unit, figure, spread: half }: Summary) =>
+  kind === 'ratio'
+    ? `${number(figure)} × ± ${number(half * 100)} %`
+    : `${figure > 0 ? '+' : ''}${number(figure)}${unit} ± ${number(half * Math.abs(figure))}${unit}`
 
 const cell = (unit: string, { value: amount, p50, p99, max }: Summary['product']) =>
   `${number(amount)}${unit}` +
@@ -88,7 +91,7 @@ export const table = (summaries: readonly Summary[]): string => {
   const lines = summaries.map((summary) => [
     summary.name,
     `${summary.title}; beside ${summary.beside}`,
-    `${value(summary, summary.figure)} ± ${number(summary.spread * 100)} %`,
+    value(summary),
     verdict(summary, 'reach'),
     verdict(summary, 'aim'),
     cell(summary.unit, summary.product),
@@ -102,7 +105,7 @@ export const table = (summaries: readonly Summary[]): string => {
 export const line = (summary: Summary): string =>
   [
     summary.name.padEnd(22),
-    `${value(summary, summary.figure)} ± ${number(summary.spread * 100)} %`.padEnd(24),
+    value(summary).padEnd(24),
     `${verdict(summary, 'reach')}, ${verdict(summary, 'aim')}`.replaceAll('**', '').padEnd(36),
     `${cell(summary.unit, summary.product)} beside ${cell(summary.unit, summary.compared)}`,
   ].join(' ')
