@@ -46,6 +46,7 @@ export const underPressure = async (owner: Owner, folder: string, seconds: numbe
     people.push({ name, token: body.token })
   }
   const violations: string[] = []
+  let isSlow = false
   let answered = 0
   const run = async (door: Door, load: { window: number } | { rate: number }) => {
     const live = await watchLive(owner, server.url)
@@ -71,7 +72,9 @@ export const underPressure = async (owner: Owner, folder: string, seconds: numbe
     const perSecond = (key: 'offered' | 'accepted' | 'refused' | 'held') =>
       Math.round(generated.reduce((sum, counts) => sum + counts[key], 0) / elapsed)
     const probed = await live.stop()
-    violations.push(...wrongWith(probed, isLenient), ...generated.flatMap(({ wrong }) => wrong))
+    // Within 100 ms is promised for a disk that is slow; under overload the time is printed.
+    const isTimed = !isLenient && isSlow
+    violations.push(...wrongWith(probed, !isTimed), ...generated.flatMap(({ wrong }) => wrong))
     for (const { accepted, refused } of generated) answered += accepted + refused
     return {
       offered_per_second: perSecond('offered'),
@@ -101,6 +104,7 @@ export const underPressure = async (owner: Owner, folder: string, seconds: numbe
   const socket = await overload('socket')
   const http = await overload('http')
   server.begin('slow')
+  isSlow = true
   const slow_disk = await run('socket', { window: WINDOW })
   server.end()
   server.child.kill('SIGTERM')

@@ -36,6 +36,8 @@ export const stalledReaders = async (owner: Owner, plan: StalledPlan) => {
     MAX_MESSAGE_LENGTH: String(BYTES),
     MAX_SOCKETS_PER_USER: '100000',
     HEARTBEAT_MS: String(heartbeat_ms),
+    // Who writes goes on for longer than a flood may.
+    SOCKET_FRAMES_PER_SECOND: '1000000',
     // A busy machine is no overload of the server.
     MAX_LOOP_DELAY_MS: '0',
   })
@@ -94,6 +96,10 @@ export const stalledReaders = async (owner: Owner, plan: StalledPlan) => {
     if (reply.type === 'error') violations.push(`an error: ${data.toString()}`)
     answered()
   })
+  sending.on('close', (code) => {
+    violations.push(`who writes was closed with ${code}`)
+    answered()
+  })
   const frame = JSON.stringify({ conversation_id: group.id, content: 'x'.repeat(BYTES) })
   let [sent, most, cut_after_ms] = [0, before.memory_mib, 0]
   const wanted = Math.ceil((plan.mebibytes * 1_048_576) / BYTES)
@@ -114,6 +120,7 @@ export const stalledReaders = async (owner: Owner, plan: StalledPlan) => {
       })
     }
   }
+  sending.removeAllListeners('close')
   for (const { socket } of stalled) socket.terminate()
   const growth_mib = most - before.memory_mib
   if (growth_mib > plan.most) violations.push(`the memory grew by ${growth_mib} MiB`)
