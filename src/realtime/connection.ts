@@ -41,6 +41,8 @@ export class Connection {
   #handled = 0
   #readAt = 0
   #isOverBudget = false
+  /** Set while the token ends before the next heartbeat. */
+  #tokenTimer: NodeJS.Timeout | undefined
   #tokens: number
   #refilled = 0
   #floodSince = 0
@@ -214,14 +216,10 @@ export class Connection {
 
   /** Ends with the token: one that ends before the next heartbeat gets a timer, and the many others need none. */
   #watchToken() {
+    clearTimeout(this.#tokenTimer)
     const left = this.me.expires - Date.now()
     if (left > this.#server.config.HEARTBEAT_MS) return
-    setTimeout(() => {
-      if (this.#isClosed) return
-      if (this.me.expires <= Date.now()) this.finish(errors.UNAUTHORIZED.close)
-      // It was renewed.
-      else this.#watchToken()
-    }, left).unref()
+    this.#tokenTimer = setTimeout(() => this.finish(errors.UNAUTHORIZED.close), left).unref()
   }
 
   #receive(data: Buffer, isBinary: boolean) {
@@ -340,6 +338,7 @@ export class Connection {
   #end() {
     if (this.#isClosed) return
     this.#state = 'closed'
+    clearTimeout(this.#tokenTimer)
     this.#server.hub.remove(this)
   }
 }

@@ -28,7 +28,7 @@ export const backupSqlite = async (url: string, file: string): Promise<void> => 
   const partial = `${file}.${randomBytes(4).toString('hex')}.partial`
   try {
     await copy(filePath(url), partial)
-    giveName(partial, file)
+    giveNewName(partial, file)
     syncFolder(file)
   } catch (error) {
     throw failed(`The backup ${file} can't be made`, error)
@@ -108,6 +108,17 @@ const giveName = (path: string, name: string) => {
     /* c8 ignore next 3 -- every file system of the tests has links */
   } catch {
     copyFileSync(path, name, constants.COPYFILE_EXCL)
+  }
+}
+
+/** Renames at once, and not over another's file: a link fails where the name is taken, and a renaming would not. */
+const giveNewName = (path: string, name: string) => {
+  try {
+    linkSync(path, name)
+  } catch (error) {
+    if ((error as { code?: string }).code === 'EEXIST') throw error
+    /* c8 ignore next -- every file system of the tests has links */
+    renameSync(path, name)
   }
 }
 

@@ -58,8 +58,8 @@ export const createStatements = (db: Database): Statements => {
 
 /**
  * The same, for those who may wait; a read of SQLite is done before the promise is made.
- * All that is read in one turn of the event loop shares a transaction: to take and release SQLite's lock costs half of a
- * short statement.
+ * All that is read in one turn of the event loop shares a transaction: to take and release SQLite's lock is 4 of
+ * the 5.6 µs of a short statement.
  * @param onBroken told when what is read can't be trusted any more
  */
 export const createReader = (db: Database, onBroken?: (error: StorageError) => void): TurnReader => {
