@@ -19,6 +19,7 @@ import { web } from '../plugins/web.ts'
 import { websocket } from '../plugins/websocket.ts'
 import { type Config, listOf } from './config.ts'
 import { maxFrameBytes } from './realtime/socket-server.ts'
+import { Response } from './response.ts'
 import { accountRoutes } from './routes/accounts.ts'
 import { blockRoutes } from './routes/blocks.ts'
 import { conversationRoutes } from './routes/conversations.ts'
@@ -52,6 +53,7 @@ export const buildApp = async (config: Config, options: Pick<FastifyServerOption
     connectionTimeout: Math.max(config.REQUEST_TIMEOUT_MS * 4, IDLE_TIMEOUT),
     keepAliveTimeout: 72_000,
     http: {
+      ServerResponse: Response,
       headersTimeout: config.REQUEST_TIMEOUT_MS,
       connectionsCheckingInterval: 1000,
       // The host plugin asks for it, in the one shape.
