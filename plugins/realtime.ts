@@ -9,7 +9,10 @@ export const realtime = plugin(
   async (app) => {
     const bus = createMemoryBus((error) => app.log.error({ err: error }, 'fan-out failed'))
     const chat = createChat(app.config, app.database, bus)
-    app.database.writer.onCommit((batch) => bus.publish(batch as Batch<Origin>))
+    app.database.writer.onCommit((batch) => {
+      chat.recent.take(batch)
+      bus.publish(batch as Batch<Origin>)
+    })
     app.decorate('chat', chat)
     app.addHook('preClose', async () => {
       chat.receiptPacing.stop()

@@ -110,9 +110,10 @@ export const newestMessage = query<{ conversation_id: number }>()((db, arg) =>
     .where('conversation_id', '=', arg('conversation_id')),
 )
 
-type Range = { conversation_id: number; from: number; to: number; limit: number }
+/** The first messages of a conversation with ids from `from` to `to`, both included. */
+export type Range = { conversation_id: number; from: number; to: number; limit: number }
 
-/** Newest first, `from` and `to` included: a range of the index, whose cost does not grow with the history. */
+/** Newest first: a range of the index, whose cost does not grow with the history. */
 export const messagesDown = query<Range>()((db, arg) =>
   db
     .selectFrom('messages')
@@ -124,6 +125,7 @@ export const messagesDown = query<Range>()((db, arg) =>
     .limit(arg('limit')),
 )
 
+/** Oldest first. */
 export const messagesUp = query<Range>()((db, arg) =>
   db
     .selectFrom('messages')

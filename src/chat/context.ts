@@ -9,6 +9,7 @@ import { createCursors } from './cursors.ts'
 import { createProbe } from './health.ts'
 import { createRateLimit } from './rate-limit.ts'
 import { createReceiptPacing } from './receipt-pacing.ts'
+import { createRecent } from './recent.ts'
 
 /** Who acts: what a verified token says. */
 export type Identity = {
@@ -30,6 +31,7 @@ export const createChat = (config: Config, { reader, writer, epochs }: Database,
   cursors: createCursors(epochs),
   names: createNames(reader),
   idOf: createIds(reader),
+  recent: createRecent(reader),
   loginLimit: createRateLimit(config.RATE_LIMIT_LOGIN),
   sendLimit: createRateLimit(config.RATE_LIMIT_SEND),
   load: createLoad(config),

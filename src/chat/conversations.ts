@@ -6,7 +6,7 @@ import * as members from '../../db/queries/members.ts'
 import { OPEN } from '../../db/tables.ts'
 import type { Conversation, ConversationList, Member } from '../../schemas/conversation.ts'
 import type { Chat, Identity } from './context.ts'
-import { conversationNotFound, readStays, withNames } from './history.ts'
+import { conversationNotFound, readStays } from './history.ts'
 import { toMessage } from './messages.ts'
 
 /** Past it unread messages are no longer counted. */
@@ -49,8 +49,7 @@ export const getConversation = async (chat: Chat, me: Identity, id: number): Pro
     to: stay.to_number,
     limit: MAX_UNREAD,
   })
-  const newest = await readStays(chat, id, stays, { above: 0, below: OPEN, isUpward: false, limit: 1 })
-  const [last] = await withNames(chat, room, newest)
+  const [last] = await readStays(chat, room, stays, { above: 0, below: OPEN, isUpward: false, limit: 1 })
   const hasLeft = stay.to_number !== OPEN
   return {
     id,

@@ -61,7 +61,7 @@ const readPage = async (
 ): Promise<HistoryPage> => {
   const [room] = stays
   const limit = readable(chat.config, asked)
-  const read = (range: Partial<Range>) => readStays(chat, room.id, stays, { ...whole, ...range })
+  const read = (range: Partial<Between>) => readStays(chat, room, stays, { ...whole, ...range })
   const isUpward = after !== undefined
   const rows = await read(
     isUpward
@@ -77,44 +77,44 @@ const readPage = async (
   const isCut = rows.length > fitting
   rows.length = fitting
   if (!isUpward) rows.reverse()
-  const stored = await withNames(chat, room, rows)
   return {
-    messages: stored.map((message) => toMessage(message, me.user_id)),
+    messages: rows.map((message) => toMessage(message, me.user_id)),
     older: isUpward ? beyond !== undefined : isCut,
     newer: isUpward ? isCut : beyond !== undefined,
   }
 }
 
 /** Message ids between `above` and `below`, both excluded; the newest first unless upward. */
-type Range = { above: number; below: number; isUpward: boolean; limit: number }
-const whole: Range = { above: 0, below: Number.MAX_SAFE_INTEGER, isUpward: false, limit: 1 }
+type Between = { above: number; below: number; isUpward: boolean; limit: number }
+const whole: Between = { above: 0, below: Number.MAX_SAFE_INTEGER, isUpward: false, limit: 1 }
 
 type Stay = { from_number: number; to_number: number }
-type MessageRow = (typeof messages.messagesDown)['row'] & object
 
 /** @returns the messages of a conversation that lie in `stays`, which come the newest first. */
 export const readStays = async (
   chat: Chat,
-  conversation_id: number,
+  room: RoomRow,
   stays: readonly Stay[],
-  { above, below, isUpward, limit }: Range,
-): Promise<MessageRow[]> => {
-  const rows: MessageRow[] = []
+  { above, below, isUpward, limit }: Between,
+): Promise<StoredMessage[]> => {
+  const found: StoredMessage[] = []
   for (const { from_number, to_number } of isUpward ? stays.toReversed() : stays) {
     const [from, to] = [Math.max(from_number, above + 1), Math.min(to_number, below - 1)]
-    if (from > to || rows.length >= limit) continue
-    const query = isUpward ? messages.messagesUp : messages.messagesDown
-    rows.push(...(await chat.reader.all(query, { conversation_id, from, to, limit: limit - rows.length })))
+    if (from > to || found.length >= limit) continue
+    const range = { conversation_id: room.id, from, to, limit: limit - found.length }
+    const recent = await chat.recent.read(range, isUpward)
+    found.push(...(recent ?? (await readStored(chat, room, range, isUpward))))
   }
-  return rows
+  return found
 }
 
-/** Names the people of messages that were read from one conversation. */
-export const withNames = async (
+const readStored = async (
   chat: Chat,
   { kind, low_id, high_id }: RoomRow,
-  rows: readonly MessageRow[],
+  range: messages.Range,
+  isUpward: boolean,
 ): Promise<StoredMessage[]> => {
+  const rows = await chat.reader.all(isUpward ? messages.messagesUp : messages.messagesDown, range)
   const pair = kind === 'direct' ? [low_id as number, high_id as number] : []
   const name = await chat.names(kind === 'direct' ? pair : rows.map(({ sender_id }) => sender_id))
   return rows.map((row) => nameMessage(row, { low_id, high_id }, name))
