@@ -134,12 +134,13 @@ t.test('as much is kept as two generations hold, by messages and by length', asy
   t.equal(await byCount(room, first as number, 7), undefined)
   t.equal(await byCount(room, ids[3] as number, 7), 6, 'no older ones are asked for')
 
-  const byLength = keepUpTo(100, 30)
-  await sendTen('0123456789')
-  t.equal(
-    await byLength(room, 1, 4),
-    4,
-    'ten of content and seven of metadata each: two are more than thirty',
-  )
-  t.equal(await byLength(room, 1, 5), undefined)
+  const byLength = keepUpTo(100, 15)
+  const ten = await sendTen('0123456789')
+  t.equal(await byLength(room, 1, 2), 2, 'of one there are ten of content and seven of metadata')
+  t.equal(await byLength(room, 1, 3), undefined)
+  await ada.call('PATCH', `/messages/${ten[9]}`, { content: 'ten by ten' })
+  t.equal(await byLength(room, 1, 1), undefined, 'an edit past the length ends all that is kept')
+  await ada.send('ada', '1')
+  t.equal(await byLength(room, 1, 1), 1)
+  t.equal(await byLength(room, 1, 2), undefined)
 })
