@@ -90,10 +90,12 @@ t.test('a loop that is held up is measured', async (t) => {
     await new Promise((resolve) => setImmediate(resolve))
     await new Promise((resolve) => setTimeout(resolve, 1))
   }
+  const looked = performance.now()
   const { mean, max } = measure.read()
   t.ok(mean > 5 && mean <= max, `${mean} ms`)
   t.ok(max > 20 && max < 10_000, `${max} ms`)
-  t.strictSame(measure.read(), even(0), 'since the last look')
+  const again = measure.read()
+  t.ok(again.max <= performance.now() - looked, 'since the last look')
 })
 
 t.test('a real loop that lags refuses writes, then reads too, and takes all when the lag ends', async (t) => {
@@ -235,15 +237,23 @@ t.test(
     })
     const alice = await login('alice')
     const flood = await alice.connect()
-    const count = 4000
-    for (let id = 0; id < count; id += 1) {
-      flood.send({ id: `${id}`, client_id: `${id}`, receiver_username: 'alice', content: `${id}` })
+    let sent = 0
+    const isClosed = flood.closed.then(() => true)
+    /** However fast it is: there are always as many that it has not answered. */
+    const keepFlooding = async () => {
+      do {
+        for (; sent - flood.frames.length < 4000; sent += 1) {
+          flood.send({ id: `${sent}`, client_id: `${sent}`, receiver_username: 'alice', content: `${sent}` })
+        }
+      } while (!(await Promise.race([isClosed, new Promise((resolve) => setImmediate(resolve, false))])))
     }
+    const flooding = keepFlooding()
     await flood.wait('ack')
     t.match(await alice.call('POST', '/logout'), { status: 204 })
     t.equal((await flood.closed).code, 4401)
+    await flooding
     const acked = flood.frames.flatMap((frame) => (frame.type === 'ack' ? [{ client_id: frame.id }] : []))
-    t.ok(acked.length < count, `${acked.length} of ${count}`)
+    t.ok(acked.length < sent, `${acked.length} of ${sent}`)
     t.strictSame(rows('select client_id from messages order by id'), acked)
   },
 )

@@ -41,6 +41,8 @@ const watch = (url: string) => {
     async begin() {
       // The first ones compile what they need; they are no measure.
       for (const agent of [kept, false] as const) await ask(url, agent)
+      // It answered before anything befell it.
+      await probe(kept)
       void keepAsking(kept)
       void keepAsking(false)
     },
