@@ -5,7 +5,14 @@ import { newClientId } from '../client/src/client-id.ts'
 import { Courier } from '../client/src/courier.ts'
 import { Feed } from '../client/src/events.ts'
 import { fileStorage } from '../client/src/file-storage.ts'
-import { login, memoryStorage, Messenger, type MessengerStorage, webStorage } from '../client/src/index.ts'
+import {
+  login,
+  memoryStorage,
+  Messenger,
+  MessengerError,
+  type MessengerStorage,
+  webStorage,
+} from '../client/src/index.ts'
 import type { ClientFrame, FrameOf, Limits, Message } from '../client/src/index.ts'
 import { temporaryFolder } from './support/server.ts'
 
@@ -217,6 +224,58 @@ t.test('after a refusal for now all waits, and then goes again', async (t) => {
   t.match(await answer, { type: 'ack' })
   courier.acknowledged({ type: 'ack' })
   courier.close({} as never)
+})
+
+t.test('what changes one message goes one after the other, as it was asked for', async (t) => {
+  const sent: string[] = []
+  const ids = new Map<string, string>()
+  let heard = () => {}
+  const courier = new Courier({ sent: () => {}, refused: () => {} })
+  const open = () =>
+    courier.open(limits, (frame) => {
+      const name = 'content' in frame ? frame.content : (frame.type as string)
+      sent.push(name)
+      ids.set(name, frame.id as string)
+      heard()
+    })
+  const went = () => sent.splice(0)
+  const refuse = (name: string, retryable: boolean) =>
+    courier.refused({
+      type: 'error',
+      id: ids.get(name),
+      retryable,
+      retry_after: 0.01,
+      problem: { code: 'OVERLOADED', detail: '', status: 503, title: '', type: '', request_id: '' },
+    })
+  const accept = (name: string) => courier.acknowledged({ type: 'ack', id: ids.get(name) })
+  const edit = (message_id: number, content: string) => courier.ask({ type: 'edit', message_id, content })
+
+  const [first, second] = [edit(1, 'first'), edit(1, 'second')]
+  const others = [edit(2, 'another'), edit(3, 'third')]
+  const deleted = courier.ask({ type: 'delete', message_id: 1 })
+  open()
+  t.strictSame(went(), ['first', 'another', 'third'], 'one of a message, and others meanwhile')
+  const again = new Promise<void>((resolve) => {
+    heard = () => sent.length === 3 && resolve()
+  })
+  for (const name of ['first', 'third', 'another']) refuse(name, true)
+  await again
+  t.strictSame(went(), ['first', 'another', 'third'], 'what was refused for now is where it was')
+  accept('another')
+  accept('first')
+  t.strictSame(went(), ['second'])
+  courier.lost()
+  open()
+  t.strictSame(went(), ['second', 'third'], 'after a loss as well')
+  refuse('second', false)
+  await t.rejects(second, { code: 'OVERLOADED' })
+  t.strictSame(went(), ['delete'], 'one that is refused for good lets the next one go')
+  accept('third')
+  const last = edit(1, 'last')
+  t.strictSame(went(), [])
+  await Promise.all([first, ...others])
+  courier.close(new MessengerError('CLOSED', ''))
+  for (const waiting of [deleted, last]) await t.rejects(waiting, { code: 'CLOSED' })
 })
 
 t.test('what answers but is no Messenger is told from one', async (t) => {

@@ -6,7 +6,8 @@ export type Asked = ClientFrame & {
 };
 /**
  * Frames that are no messages and want an answer. They may be done twice without harm, so after a lost connection
- * they go again; unlike messages they end with this process.
+ * they go again; unlike messages they end with this process. What changes one message is in a lane, of which only the
+ * first is under way: the server may refuse an edit for now and take the next one, and the older would come last.
  */
 export declare class Requests {
     #private;
