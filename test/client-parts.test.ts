@@ -14,6 +14,7 @@ import {
   webStorage,
 } from '../client/src/index.ts'
 import type { ClientFrame, FrameOf, Limits, Message } from '../client/src/index.ts'
+import { createMessenger } from './support/client.ts'
 import { temporaryFolder } from './support/server.ts'
 
 t.test(
@@ -342,4 +343,42 @@ t.test('whatever a server does, a message is handed over once; what is not known
   socket.receive({ ...message, id: 9 })
   await messenger.close()
   t.strictSame(messages, [5])
+})
+
+t.test('a cursor that is given while it connects is where the stream begins', async (t) => {
+  const session = { token: 'x.y.z', expires_at: '', user: { id: 1, username: 'alice' } }
+  const messenger = createMessenger(t, { url: 'http://x', session, WebSocket: FakeSocket })
+  const before = FakeSocket.last.length
+  const opened = async () => {
+    await new Promise(setImmediate)
+    return FakeSocket.last.slice(before)
+  }
+  const resets: unknown[] = []
+  const states: string[] = []
+  messenger.on('reset', (event) => resets.push(event))
+  messenger.on('state', ({ state }) => states.push(state))
+  const hello = (cursor: string) => ({
+    type: 'hello',
+    cursor,
+    heartbeat_ms: 60_000,
+    limits,
+    user: session.user,
+  })
+
+  const connecting = [messenger.connect()]
+  await opened()
+  connecting.push(messenger.connect({ cursor: 'old.5' }))
+  const [first, second] = (await opened()) as [FakeSocket, FakeSocket]
+  t.strictSame([first.url, second.url], ['ws://x/ws', 'ws://x/ws?cursor=old.5'])
+  first.receive(hello('e.9'))
+  t.equal(messenger.hello, undefined, 'the stream that would have begun at the head does not count')
+  second.receive({ type: 'error', retryable: false, problem: { code: 'CURSOR_UNKNOWN' } })
+  connecting.push(messenger.connect({ cursor: 'e.6' }), messenger.connect({ cursor: 'e.6' }))
+  const [, , third, ...others] = await opened()
+  t.equal(third?.url, 'ws://x/ws?cursor=e.6')
+  t.strictSame(others, [])
+  third?.receive(hello('e.6'))
+  await Promise.all(connecting)
+  t.strictSame(resets, [], 'what was said of a cursor is not said of the next')
+  t.strictSame(states, ['connecting', 'catching_up'])
 })

@@ -26,7 +26,7 @@ export declare class Link {
     state: State;
     constructor(options: Options);
     get isOpen(): boolean;
-    /** @returns a promise for the next `hello`. @throws MessengerError when no attempt would help */
+    /** @returns a promise for the next `hello`, at today's cursor. @throws MessengerError when no attempt would help */
     connect(): Promise<void>;
     /** Sends a frame, if there is a connection. */
     send(frame: ClientFrame): void;

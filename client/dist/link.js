@@ -6,6 +6,9 @@ export class Link {
     state = 'idle';
     #options;
     #socket;
+    /** With which it was opened. */
+    #cursor;
+    #isRedirected = false;
     #hello;
     #running;
     /** Why it runs no more. */
@@ -19,13 +22,18 @@ export class Link {
     get isOpen() {
         return this.#hello !== undefined;
     }
-    /** @returns a promise for the next `hello`. @throws MessengerError when no attempt would help */
+    /** @returns a promise for the next `hello`, at today's cursor. @throws MessengerError when no attempt would help */
     async connect() {
         if (this.#hello)
             return;
         if (this.state === 'closed')
             throw this.#ended;
         this.#ended = undefined;
+        if (this.#socket && this.#cursor !== this.#options.cursor()) {
+            // Its `hello` would begin elsewhere, and what lies between would never come.
+            this.#isRedirected = true;
+            this.#socket.abandon();
+        }
         await new Promise((resolve, reject) => {
             this.#waiters.push({ resolve, reject });
             this.#wake();
@@ -91,7 +99,9 @@ export class Link {
         if (this.#ended)
             return 0;
         const started = performance.now();
-        const end = await this.#serve();
+        let end = await this.#serve();
+        while (this.#isRedirected && !this.#ended)
+            end = await this.#serve();
         const lasted = end.wasOpen ? performance.now() - started : 0;
         if (!this.#ended)
             await this.#recover(end);
@@ -99,11 +109,13 @@ export class Link {
     }
     #serve() {
         const { url, WebSocket, timeout, session, cursor, onFrame, onLost } = this.#options;
+        this.#isRedirected = false;
+        this.#cursor = cursor();
         return new Promise((resolve) => {
             this.#socket = new Socket({
                 url,
                 token: session.current?.token,
-                cursor: cursor(),
+                cursor: this.#cursor,
                 WebSocket,
                 timeout,
                 onFrame: (frame) => {

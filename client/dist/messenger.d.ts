@@ -22,7 +22,10 @@ export type MessengerOptions = Partial<Credentials> & {
     timeout?: number;
 };
 export type ConnectOptions = {
-    /** Where the stream goes on: the `cursor` of what was loaded by HTTP. By default the one that the storage kept. */
+    /**
+     * Where the stream goes on: the `cursor` of what was loaded by HTTP. By default the one that the storage kept. While
+     * there is a connection it changes nothing; of several that are given before, the last counts.
+     */
     cursor?: string | undefined;
 };
 /** One user's connection to a server, which comes back by itself. */

@@ -58,7 +58,10 @@ export class Messenger {
             cursor: () => this.#cursor,
             prepare: () => this.#own(),
             onFrame: (frame) => this.#receive(frame),
-            onLost: () => this.#courier.lost(),
+            onLost: () => {
+                this.#isReset = false;
+                this.#courier.lost();
+            },
             onState: (event) => this.#feed.emit(event),
         });
     }

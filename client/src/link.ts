@@ -27,6 +27,9 @@ export class Link {
   state: State = 'idle'
   readonly #options: Options
   #socket: Socket | undefined
+  /** With which it was opened. */
+  #cursor: string | undefined
+  #isRedirected = false
   #hello: Hello | undefined
   #running: Promise<void> | undefined
   /** Why it runs no more. */
@@ -43,11 +46,16 @@ export class Link {
     return this.#hello !== undefined
   }
 
-  /** @returns a promise for the next `hello`. @throws MessengerError when no attempt would help */
+  /** @returns a promise for the next `hello`, at today's cursor. @throws MessengerError when no attempt would help */
   async connect(): Promise<void> {
     if (this.#hello) return
     if (this.state === 'closed') throw this.#ended as MessengerError
     this.#ended = undefined
+    if (this.#socket && this.#cursor !== this.#options.cursor()) {
+      // Its `hello` would begin elsewhere, and what lies between would never come.
+      this.#isRedirected = true
+      this.#socket.abandon()
+    }
     await new Promise<void>((resolve, reject) => {
       this.#waiters.push({ resolve, reject })
       this.#wake()
@@ -110,7 +118,8 @@ export class Link {
     prepare()
     if (this.#ended) return 0
     const started = performance.now()
-    const end = await this.#serve()
+    let end = await this.#serve()
+    while (this.#isRedirected && !this.#ended) end = await this.#serve()
     const lasted = end.wasOpen ? performance.now() - started : 0
     if (!this.#ended) await this.#recover(end)
     return lasted
@@ -118,11 +127,13 @@ export class Link {
 
   #serve(): Promise<SocketEnd> {
     const { url, WebSocket, timeout, session, cursor, onFrame, onLost } = this.#options
+    this.#isRedirected = false
+    this.#cursor = cursor()
     return new Promise((resolve) => {
       this.#socket = new Socket({
         url,
         token: session.current?.token as string,
-        cursor: cursor(),
+        cursor: this.#cursor,
         WebSocket,
         timeout,
         onFrame: (frame) => {

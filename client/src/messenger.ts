@@ -35,7 +35,10 @@ export type MessengerOptions = Partial<Credentials> & {
 }
 
 export type ConnectOptions = {
-  /** Where the stream goes on: the `cursor` of what was loaded by HTTP. By default the one that the storage kept. */
+  /**
+   * Where the stream goes on: the `cursor` of what was loaded by HTTP. By default the one that the storage kept. While
+   * there is a connection it changes nothing; of several that are given before, the last counts.
+   */
   cursor?: string | undefined
 }
 
@@ -94,7 +97,10 @@ export class Messenger {
       cursor: () => this.#cursor,
       prepare: () => this.#own(),
       onFrame: (frame) => this.#receive(frame),
-      onLost: () => this.#courier.lost(),
+      onLost: () => {
+        this.#isReset = false
+        this.#courier.lost()
+      },
       onState: (event) => this.#feed.emit(event),
     })
   }
