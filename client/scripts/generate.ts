@@ -15,8 +15,13 @@ export const generateSources = async (): Promise<Map<string, string>> => {
   const types = astToString(
     await openapi(JSON.parse(document, withoutOpenness) as OpenAPI3, { defaultNonNullable: false }),
   )
+  const { maxLength, pattern } = JSON.parse(document).components.schemas.SendRequest.properties.client_id
   return new Map([
     ['client/src/generated/openapi.ts', banner('docs/openapi.json') + types],
+    [
+      'client/src/generated/client-id-rule.ts',
+      `${banner('docs/openapi.json')}export const clientIdRule = ${JSON.stringify({ maxLength, pattern }, null, 2)} as const\n`,
+    ],
     [
       'client/src/generated/close-codes.ts',
       `${banner('src/errors.ts')}export const closeCodes = ${JSON.stringify(closeCodes, null, 2)} as const\n`,

@@ -1,4 +1,5 @@
 import { MessengerError } from './error.ts'
+import { clientIdRule } from './generated/client-id-rule.ts'
 import { Outbox } from './outbox.ts'
 import { Pace } from './pace.ts'
 import { type Asked, Requests } from './requests.ts'
@@ -123,7 +124,7 @@ export class Courier {
       }
       const frame = this.#next()
       if (!frame) return
-      const error = tooLarge(frame, limits)
+      const error = refusalOf(frame, limits)
       if (error) this.#refuse(frame.id, error)
       else {
         pace.spend()
@@ -151,21 +152,29 @@ const characters = (text: string) => Array.from(text).length
 
 const bytes = (value: unknown) => new TextEncoder().encode(JSON.stringify(value)).length
 
-/** A frame that is too large ends the connection, and ten bad ones do: what can be told here does not go. */
-const tooLarge = (frame: ClientFrame, limits: Limits): MessengerError | undefined => {
+const isClientId = (text: string) =>
+  text.length <= clientIdRule.maxLength && new RegExp(clientIdRule.pattern).test(text)
+
+/**
+ * What is certain to be refused does not go: a frame that is too large ends the connection, ten bad ones do, and the
+ * server can't name a frame whose id is too long, which would wait for its answer for ever.
+ */
+const refusalOf = (frame: ClientFrame, limits: Limits): MessengerError | undefined => {
   const { max_message_length, max_metadata_bytes, max_frame_bytes } = limits
+  if ('client_id' in frame && frame.client_id !== undefined && !isClientId(frame.client_id))
+    return invalid(`/client_id is not 1 to ${clientIdRule.maxLength} printable ASCII characters`)
+  if ('content' in frame && frame.content === '') return invalid('/content is empty')
   if (
     'content' in frame &&
     frame.content.length > max_message_length &&
     characters(frame.content) > max_message_length
   )
-    return new MessengerError('VALIDATION_FAILED', `/content is longer than ${max_message_length} characters`)
+    return invalid(`/content is longer than ${max_message_length} characters`)
   if ('metadata' in frame && frame.metadata && bytes(frame.metadata) > max_metadata_bytes)
-    return new MessengerError(
-      'VALIDATION_FAILED',
-      `/metadata is larger than ${max_metadata_bytes} bytes of JSON`,
-    )
+    return invalid(`/metadata is larger than ${max_metadata_bytes} bytes of JSON`)
   if (bytes(frame) > max_frame_bytes)
     return new MessengerError('PAYLOAD_TOO_LARGE', `The frame is larger than ${max_frame_bytes} bytes.`)
   return undefined
 }
+
+const invalid = (detail: string) => new MessengerError('VALIDATION_FAILED', detail)

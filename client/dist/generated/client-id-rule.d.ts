@@ -1,0 +1,4 @@
+export declare const clientIdRule: {
+    readonly maxLength: 64;
+    readonly pattern: "^[\\x20-\\x7e]+$";
+};
