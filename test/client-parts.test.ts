@@ -1,4 +1,5 @@
-import { readFile } from 'node:fs/promises'
+import fs, { readFile } from 'node:fs/promises'
+import { syncBuiltinESMExports } from 'node:module'
 import { join } from 'node:path'
 import t from 'tap'
 import { newClientId } from '../client/src/client-id.ts'
@@ -88,6 +89,41 @@ t.test('a file that has grown is written anew', async (t) => {
   await written
   await storage.setCursor('e.last')
   t.equal((await readFile(file, 'utf8')).trim(), '{"cursor":"e.10000"}\n{"cursor":"e.last"}')
+})
+
+t.test('a file of which a write has failed is made anew by the next, and has all', async (t) => {
+  const file = join(await temporaryFolder(t), 'file')
+  const { appendFile, rename } = fs
+  const change = (functions: object) => {
+    Object.assign(fs, functions)
+    syncBuiltinESMExports()
+  }
+  t.teardown(() => change({ appendFile, rename }))
+  const full = Object.assign(new Error('no space left on device'), { code: 'ENOSPC' })
+  const entry = (client_id: string) => ({ client_id, content: '', receiver_username: 'bob' })
+  const load = async () => (await fileStorage(file).load()).outbox
+  const storage = fileStorage(file)
+  await storage.load()
+
+  const failing = { rename: () => Promise.reject(full) }
+  change(failing)
+  await t.rejects(storage.put(entry('a')) as Promise<void>, { code: 'ENOSPC' })
+  t.strictSame(await load(), [], 'the old file is as it was')
+  change({ rename })
+  await storage.put(entry('b'))
+  t.strictSame(await load(), [entry('a'), entry('b')], 'after a whole file that failed')
+
+  const half = async (path: string, text: string) => {
+    await appendFile(path, text.slice(0, text.length / 2))
+    throw full
+  }
+  change({ appendFile: half })
+  await t.rejects(storage.put(entry('c')) as Promise<void>, { code: 'ENOSPC' })
+  change({ appendFile })
+  t.strictSame(await load(), [entry('a'), entry('b')], 'half a line is none')
+  await storage.remove('a')
+  await storage.put(entry('d'))
+  t.strictSame(await load(), ['b', 'c', 'd'].map(entry), 'after a line that failed')
 })
 
 t.test('a listener that throws takes the event from nobody else', (t) => {

@@ -16,15 +16,18 @@ export const fileStorage = (path) => {
         next = undefined;
         const changes = batch;
         batch = [];
-        lines += changes.length;
-        if (lines <= COMPACT_AFTER) {
+        const length = lines + changes.length;
+        // Should this fail, the file lacks these changes and may end in half a line: the next write makes it anew.
+        lines = COMPACT_AFTER;
+        if (length <= COMPACT_AFTER) {
             await appendFile(path, text(changes));
+            lines = length;
             return;
         }
-        lines = 0;
         // The rename is all or nothing: a crash leaves the old file or the new one.
         await writeFile(`${path}.new`, text(snapshot(kept)), { mode: 0o600 });
         await rename(`${path}.new`, path);
+        lines = 0;
     };
     /** What comes while the last write is on its way goes together in the next. */
     const change = (line) => {
