@@ -15,7 +15,7 @@ import {
   webStorage,
 } from '../client/src/index.ts'
 import type { ClientFrame, FrameOf, Limits, Message } from '../client/src/index.ts'
-import { createMessenger } from './support/client.ts'
+import { createMessenger, nextState } from './support/client.ts'
 import { temporaryFolder } from './support/server.ts'
 
 t.test(
@@ -418,3 +418,49 @@ t.test('a cursor that is given while it connects is where the stream begins', as
   t.strictSame(resets, [], 'what was said of a cursor is not said of the next')
   t.strictSame(states, ['connecting', 'catching_up'])
 })
+
+t.test(
+  'a list of people to watch that is refused for now is asked for again, the last one only',
+  async (t) => {
+    const session = { token: 'x.y.z', expires_at: '', user: { id: 1, username: 'alice' } }
+    const messenger = createMessenger(t, { url: 'http://x', session, WebSocket: FakeSocket })
+    const connect = async () => {
+      const connected = messenger.connect()
+      await new Promise(setImmediate)
+      const socket = FakeSocket.last.at(-1) as FakeSocket
+      socket.receive({ type: 'hello', cursor: 'e.0', heartbeat_ms: 60_000, limits, user: session.user })
+      await connected
+      return socket
+    }
+    const problem = { code: 'OVERLOADED', detail: '' }
+    const refuse = (socket: FakeSocket, index: number, more: object) => {
+      const { id } = JSON.parse(socket.sent[index] as string)
+      socket.receive({ type: 'error', id, retryable: true, problem, ...more })
+    }
+    const asked = ({ sent }: FakeSocket) => sent.map((text) => JSON.parse(text).usernames)
+    /** Waits until so many frames have gone. */
+    const went = async (socket: FakeSocket, count: number) => {
+      while (socket.sent.length < count) await new Promise((resolve) => setTimeout(resolve, 5))
+    }
+
+    const first = await connect()
+    messenger.watch(['bob'])
+    refuse(first, 0, { retry_after: 0 })
+    await went(first, 2)
+    messenger.watch(['carol'])
+    refuse(first, 1, {})
+    refuse(first, 2, {})
+    await went(first, 4)
+    refuse(first, 3, { retryable: false })
+    refuse(first, 3, { retry_after: 0.01 })
+    t.strictSame(asked(first), [['bob'], ['bob'], ['carol'], ['carol']])
+    const lost = nextState(messenger, 'waiting')
+    first.dispatchEvent(Object.assign(new Event('close'), { code: 1001 }))
+    await lost
+    const second = await connect()
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    t.strictSame(asked(second), [['carol']], 'with a new connection it goes once')
+    // A timer that outlives the client would hold this process.
+    refuse(second, 0, { retry_after: 3600 })
+  },
+)

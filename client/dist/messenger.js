@@ -6,6 +6,7 @@ import { createApi, globalFetch, unwrap } from "./http.js";
 import { Link } from "./link.js";
 import { SessionKeeper } from "./session.js";
 import { memoryStorage } from "./storage.js";
+import { Watch } from "./watch.js";
 /** Milliseconds between two `typing` of a conversation: more the server does not pass on. */
 const TYPING_PAUSE = 3000;
 /** One user's connection to a server, which comes back by itself. */
@@ -18,6 +19,7 @@ export class Messenger {
     #feed;
     #courier;
     #link;
+    #watch = new Watch((frame) => this.#link.send(frame));
     #closing = new AbortController();
     #typed = new Map();
     #loading;
@@ -29,7 +31,6 @@ export class Messenger {
     /** The id of the newest message that was handed over. */
     #newest = 0;
     #hello;
-    #watched;
     constructor(options = {}) {
         const { fetch = globalFetch, backoff = { min: 500, max: 30_000 }, timeout = 10_000 } = options;
         const { username, password, session } = options;
@@ -60,6 +61,7 @@ export class Messenger {
             onFrame: (frame) => this.#receive(frame),
             onLost: () => {
                 this.#isReset = false;
+                this.#watch.lost();
                 this.#courier.lost();
             },
             onState: (event) => this.#feed.emit(event),
@@ -143,8 +145,7 @@ export class Messenger {
     }
     /** Replaces the list of people whose `presence` is told, now and after each reconnection. */
     watch(usernames) {
-        this.#watched = [...usernames];
-        this.#link.send({ type: 'watch', usernames: this.#watched });
+        this.#watch.set(usernames);
     }
     /** Ends my token (everywhere: all of my tokens) and closes. */
     async logout({ everywhere = false } = {}) {
@@ -224,8 +225,10 @@ export class Messenger {
                 this.#acknowledged(frame);
                 break;
             case 'error':
-                if (frame.id !== undefined)
+                if (frame.id !== undefined) {
+                    this.#watch.refused(frame);
                     this.#courier.refused(frame);
+                }
                 else if (frame.problem.code === 'CURSOR_UNKNOWN')
                     this.#isReset = true;
         }
@@ -244,8 +247,7 @@ export class Messenger {
         else if (!isResumed)
             this.#store(() => this.#storage.setCursor(cursor));
         this.#link.setState(isResumed ? 'catching_up' : 'online');
-        if (this.#watched)
-            this.#link.send({ type: 'watch', usernames: this.#watched });
+        this.#watch.ask();
         this.#courier.open(hello.limits, (frame) => this.#link.send(frame));
     }
     #advance(event) {

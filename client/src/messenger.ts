@@ -7,6 +7,7 @@ import { Link } from './link.ts'
 import { SessionKeeper } from './session.ts'
 import type { WebSocketConstructor } from './socket.ts'
 import { memoryStorage, type MessengerStorage } from './storage.ts'
+import { Watch } from './watch.ts'
 import type {
   FrameOf,
   Hello,
@@ -55,6 +56,7 @@ export class Messenger {
   readonly #feed: Feed
   readonly #courier: Courier
   readonly #link: Link
+  readonly #watch = new Watch((frame) => this.#link.send(frame))
   readonly #closing = new AbortController()
   readonly #typed = new Map<number, number>()
   #loading: Promise<void> | undefined
@@ -66,7 +68,6 @@ export class Messenger {
   /** The id of the newest message that was handed over. */
   #newest = 0
   #hello: Hello | undefined
-  #watched: string[] | undefined
 
   constructor(options: MessengerOptions = {}) {
     const { fetch = globalFetch, backoff = { min: 500, max: 30_000 }, timeout = 10_000 } = options
@@ -99,6 +100,7 @@ export class Messenger {
       onFrame: (frame) => this.#receive(frame),
       onLost: () => {
         this.#isReset = false
+        this.#watch.lost()
         this.#courier.lost()
       },
       onState: (event) => this.#feed.emit(event),
@@ -202,8 +204,7 @@ export class Messenger {
 
   /** Replaces the list of people whose `presence` is told, now and after each reconnection. */
   watch(usernames: readonly string[]): void {
-    this.#watched = [...usernames]
-    this.#link.send({ type: 'watch', usernames: this.#watched })
+    this.#watch.set(usernames)
   }
 
   /** Ends my token (everywhere: all of my tokens) and closes. */
@@ -291,8 +292,10 @@ export class Messenger {
         this.#acknowledged(frame)
         break
       case 'error':
-        if (frame.id !== undefined) this.#courier.refused(frame)
-        else if (frame.problem.code === 'CURSOR_UNKNOWN') this.#isReset = true
+        if (frame.id !== undefined) {
+          this.#watch.refused(frame)
+          this.#courier.refused(frame)
+        } else if (frame.problem.code === 'CURSOR_UNKNOWN') this.#isReset = true
     }
   }
 
@@ -308,7 +311,7 @@ export class Messenger {
       this.#feed.emit({ type: 'reset', cursor }, cursor)
     } else if (!isResumed) this.#store(() => this.#storage.setCursor(cursor))
     this.#link.setState(isResumed ? 'catching_up' : 'online')
-    if (this.#watched) this.#link.send({ type: 'watch', usernames: this.#watched })
+    this.#watch.ask()
     this.#courier.open(hello.limits, (frame) => this.#link.send(frame))
   }
 

@@ -1,0 +1,42 @@
+import { newClientId } from './client-id.ts'
+import type { ClientFrame, FrameOf } from './types.ts'
+
+/** Seconds after a refusal that says no time. */
+const RETRY_AFTER = 1
+
+/** Whose presence is to be told: the list goes with each connection, and again where it was refused for now. */
+export class Watch {
+  readonly #send: (frame: ClientFrame) => void
+  #usernames: string[] | undefined
+  /** Of the frame with the last list: what is said of an older one no longer matters. */
+  #id: string | undefined
+  #timer: ReturnType<typeof setTimeout> | undefined
+
+  /** @param send sends a frame, if there is a connection. */
+  constructor(send: (frame: ClientFrame) => void) {
+    this.#send = send
+  }
+
+  set(usernames: readonly string[]) {
+    this.#usernames = [...usernames]
+    this.ask()
+  }
+
+  /** Sends the list, if there is one. */
+  ask() {
+    clearTimeout(this.#timer)
+    if (!this.#usernames) return
+    this.#id = newClientId()
+    this.#send({ type: 'watch', id: this.#id, usernames: this.#usernames })
+  }
+
+  refused({ id, retryable, retry_after = RETRY_AFTER }: FrameOf<'error'>) {
+    if (id !== this.#id || !retryable) return
+    this.#timer = setTimeout(() => this.ask(), retry_after * 1000)
+  }
+
+  /** There is no connection any more. */
+  lost() {
+    clearTimeout(this.#timer)
+  }
+}
