@@ -208,3 +208,25 @@ t.test('it leaves when it is told to, even when the other side is silent', async
   alice.type('/quit')
   t.equal(await alice.exited, 0)
 })
+
+t.test('where what waits can not be sent any more, it says why and ends', async (t) => {
+  const { url, login } = await startServer(t, { RATE_LIMIT_SEND: '1' })
+  const bob = await login('bob')
+  const socket = await bob.connect()
+  const cases = [
+    { args: [], isEnded: true, code: 1, says: /^This account needs its password\. \(PASSWORD_REQUIRED\)$/m },
+    { args: [], isEnded: false, code: 1, says: /\(PASSWORD_REQUIRED\)$/m },
+    { args: ['-i'], isEnded: true, code: 0, says: /\(stopped: This account needs its password\.\)/ },
+  ]
+  for (const [index, { args, isEnded, code, says }] of cases.entries()) {
+    const username = `alice${index}`
+    const chat = startChat(t, url, [username, '--to', 'bob', ...args])
+    const stored = socket.wait('message', ({ sender }) => sender === username)
+    chat.child.stdin.write('first\nsecond\n')
+    if (isEnded) chat.child.stdin.end()
+    await stored
+    await (await login(username)).call('DELETE', '/users/me')
+    t.equal(await chat.exited, code)
+    t.match(chat.output(), says)
+  }
+})

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { type Conversation, type Message, type Messenger, unwrap } from '../src/index.ts'
-import { addressOf } from './lines.ts'
+import { addressOf, whenStopped } from './lines.ts'
 import { conversationLine, messageLine, nameOf, plain } from './show.ts'
 
 const HELP = `/to NAME   write to a person, or to #3, the conversation with that id
@@ -114,9 +114,7 @@ export const converse = async (messenger: Messenger, to: string | undefined): Pr
   messenger.on('reset', () => {
     list().catch(failed('not loaded'))
   })
-  messenger.on('state', ({ state, error }) => {
-    if (state === 'stopped') failed('stopped')(error as Error)
-  })
+  const stopped = whenStopped(messenger).then(failed('stopped'))
 
   lines.on('SIGINT', leave)
   const closed = once(lines, 'close')
@@ -128,5 +126,5 @@ export const converse = async (messenger: Messenger, to: string | undefined): Pr
   await closed
   await handled
   // At the end of the input, unlike on the way out, what was typed is still to be stored.
-  if (!isLeaving) await Promise.all(sending)
+  if (!isLeaving) await Promise.race([Promise.all(sending), stopped])
 }
