@@ -31,3 +31,20 @@ t.test(
     }
   },
 )
+
+t.test('the codes that the client makes are those of its type and of its README', async (t) => {
+  const read = (path: string) => readFile(join(root, 'client', path), 'utf8')
+  const codesIn = (text: string, pattern: RegExp) =>
+    [...new Set([...text.matchAll(pattern)].map(([, code]) => code))].toSorted()
+  const names = (await readdir(join(root, 'client/src'))).filter((name) => name.endsWith('.ts'))
+  const sources = await Promise.all(names.map((name) => read(`src/${name}`)))
+  const made = codesIn(sources.join(''), /new MessengerError\(\s*'(\w+)'/g)
+  const type = /type ClientErrorCode =\n((?: {2}\| '\w+'\n)+)/.exec(await read('src/error.ts'))?.[1] as string
+  t.strictSame(made, codesIn(type, /'(\w+)'/g))
+  const table = /## Errors\n([^#]+)/.exec(await read('README.md'))?.[1] as string
+  const rows = table
+    .split('\n')
+    .filter((line) => line.startsWith('| `'))
+    .join('\n')
+  t.strictSame(made, codesIn(rows.replaceAll(/\|[^|]+\|$/gm, ''), /`(\w+)`/g))
+})

@@ -1,4 +1,4 @@
-import { MessengerError } from "./error.js";
+import { MessengerError, refusal } from "./error.js";
 import { clientIdRule } from "./generated/client-id-rule.js";
 import { Outbox } from "./outbox.js";
 import { Pace } from "./pace.js";
@@ -82,7 +82,7 @@ export class Courier {
                 this.#requests.putBack(id);
         }
         else
-            this.#refuse(id, new MessengerError(problem.code, problem.detail, { problem }));
+            this.#refuse(id, refusal(problem));
         this.#pump();
     }
     /** Nothing will be sent any more. */

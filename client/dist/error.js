@@ -1,7 +1,7 @@
 /** What the server refused, or what ended this client; `code` is the server's, or one of ours. */
 export class MessengerError extends Error {
     name = 'MessengerError';
-    /** A code of the server's errors; `CLOSED`, `SIGNED_OUT` or `NETWORK` where the server said nothing. */
+    /** A code of the server's errors, where there is a `problem`; else one of `ClientErrorCode`. */
     code;
     status;
     problem;
@@ -18,3 +18,5 @@ export class MessengerError extends Error {
         this.retryAfter = details.retryAfter;
     }
 }
+/** @returns the error for a problem that the server told */
+export const refusal = (problem, details = {}) => new MessengerError(problem.code, problem.detail, { ...details, problem });

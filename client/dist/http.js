@@ -1,5 +1,5 @@
 import createClient, {} from 'openapi-fetch';
-import { MessengerError } from "./error.js";
+import { MessengerError, refusal } from "./error.js";
 /** @returns the calls; each goes out with the token that there is then. */
 export const createApi = (url, fetch, token) => {
     const api = createClient({ baseUrl: url, fetch });
@@ -34,7 +34,7 @@ export const unwrap = async (call) => {
     };
     if (!isProblem(error))
         throw new MessengerError('NETWORK', `The reply was ${status}, by no Messenger.`, details);
-    throw new MessengerError(error.code, error.detail, { ...details, problem: error });
+    throw refusal(error, details);
 };
 const isProblem = (value) => typeof value === 'object' && value !== null && 'code' in value && 'detail' in value;
 /**

@@ -1,7 +1,8 @@
 export { newClientId } from './client-id.ts';
-export { MessengerError } from './error.ts';
+export { type ClientErrorCode, type ErrorCode, MessengerError } from './error.ts';
 export type { Events, EventType, MessengerEvent, State } from './events.ts';
 export { closeCodes } from './generated/close-codes.ts';
+export type { ServerErrorCode } from './generated/error-codes.ts';
 export type { components, operations, paths } from './generated/openapi.ts';
 export { type Api, type Credentials, type Fetch, login, unwrap } from './http.ts';
 export { type ConnectOptions, Messenger, type MessengerOptions } from './messenger.ts';

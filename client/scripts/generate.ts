@@ -3,7 +3,7 @@ import { readFile, rm, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import openapi, { astToString, type OpenAPI3 } from 'openapi-typescript'
-import { closeCodes } from '../../src/errors.ts'
+import { closeCodes, errors } from '../../src/errors.ts'
 
 const root = new URL('../..', import.meta.url)
 const client = fileURLToPath(new URL('client', root))
@@ -21,6 +21,12 @@ export const generateSources = async (): Promise<Map<string, string>> => {
     [
       'client/src/generated/client-id-rule.ts',
       `${banner('docs/openapi.json')}export const clientIdRule = ${JSON.stringify({ maxLength, pattern }, null, 2)} as const\n`,
+    ],
+    [
+      'client/src/generated/error-codes.ts',
+      `${banner('src/errors.ts')}export type ServerErrorCode =\n${Object.keys(errors)
+        .map((code) => `  | '${code}'\n`)
+        .join('')}`,
     ],
     [
       'client/src/generated/close-codes.ts',

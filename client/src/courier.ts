@@ -1,4 +1,4 @@
-import { MessengerError } from './error.ts'
+import { MessengerError, refusal } from './error.ts'
 import { clientIdRule } from './generated/client-id-rule.ts'
 import { Outbox } from './outbox.ts'
 import { Pace } from './pace.ts'
@@ -99,7 +99,7 @@ export class Courier {
       this.#resumeAt = Math.max(this.#resumeAt, performance.now() + retry_after * 1000)
       if (this.isMessage(id)) this.#outbox.putBack(id)
       else this.#requests.putBack(id)
-    } else this.#refuse(id, new MessengerError(problem.code, problem.detail, { problem }))
+    } else this.#refuse(id, refusal(problem))
     this.#pump()
   }
 

@@ -1,10 +1,36 @@
+import type { ServerErrorCode } from './generated/error-codes.ts'
 import type { Problem } from './types.ts'
+
+/**
+ * What this client says where the server said nothing:
+ * - `CLOSED`: `close()` was called
+ * - `SIGNED_OUT`: the session has ended, and there is no name to begin another with
+ * - `NETWORK`: the server could not be reached, or what answered is none
+ * - `CLOSED_BY_SERVER`: the socket was closed with a code that says not to come back
+ * - `STORAGE`: the storage would not keep a message, which was not sent, or something else
+ * - `STORAGE_IN_USE`: the storage keeps what is another user's
+ * - `VALIDATION_FAILED`, `PAYLOAD_TOO_LARGE`: as the server's, told before it is asked
+ * - `INTERNAL`: as the server's, of a mistake in this client or in what it was given
+ */
+export type ClientErrorCode =
+  | 'CLOSED'
+  | 'SIGNED_OUT'
+  | 'NETWORK'
+  | 'CLOSED_BY_SERVER'
+  | 'STORAGE'
+  | 'STORAGE_IN_USE'
+  | 'VALIDATION_FAILED'
+  | 'PAYLOAD_TOO_LARGE'
+  | 'INTERNAL'
+
+/** The codes of today; a newer server may have more. */
+export type ErrorCode = ClientErrorCode | ServerErrorCode
 
 /** What the server refused, or what ended this client; `code` is the server's, or one of ours. */
 export class MessengerError extends Error {
   override readonly name = 'MessengerError'
-  /** A code of the server's errors; `CLOSED`, `SIGNED_OUT` or `NETWORK` where the server said nothing. */
-  readonly code: string
+  /** A code of the server's errors, where there is a `problem`; else one of `ClientErrorCode`. */
+  readonly code: ErrorCode | (string & {})
   readonly status: number | undefined
   readonly problem: Problem | undefined
   /** Whether the same thing may work later. */
@@ -12,7 +38,7 @@ export class MessengerError extends Error {
   /** Seconds after which it may. */
   readonly retryAfter: number | undefined
 
-  constructor(code: string, message: string, details: ErrorDetails = {}) {
+  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     super(message, { cause: details.cause })
     this.code = code
     this.status = details.problem?.status
@@ -21,6 +47,10 @@ export class MessengerError extends Error {
     this.retryAfter = details.retryAfter
   }
 }
+
+/** @returns the error for a problem that the server told */
+export const refusal = (problem: Problem, details: Omit<ErrorDetails, 'problem'> = {}) =>
+  new MessengerError(problem.code as ServerErrorCode, problem.detail, { ...details, problem })
 
 type ErrorDetails = {
   problem?: Problem

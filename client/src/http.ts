@@ -1,5 +1,5 @@
 import createClient, { type Client, type Middleware } from 'openapi-fetch'
-import { MessengerError } from './error.ts'
+import { MessengerError, refusal } from './error.ts'
 import type { paths } from './generated/openapi.ts'
 import type { Problem, Session } from './types.ts'
 
@@ -44,7 +44,7 @@ export const unwrap = async <T>(call: Promise<Reply<T>>): Promise<T> => {
   }
   if (!isProblem(error))
     throw new MessengerError('NETWORK', `The reply was ${status}, by no Messenger.`, details)
-  throw new MessengerError(error.code, error.detail, { ...details, problem: error })
+  throw refusal(error, details)
 }
 
 const isProblem = (value: unknown): value is Problem =>
