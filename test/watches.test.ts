@@ -143,3 +143,39 @@ t.test('what a lost batch has changed is seen with the next one', async (t) => {
   await alice.send('alice', 'the next one')
   t.match(await socket.wait('presence'), { username: 'carol' })
 })
+
+t.test('a read that fails is tried again, and nobody behind it is forgotten', async (t) => {
+  const server = await startServer(t)
+  const { chat } = server.app
+  const { get } = chat.reader
+  const failOnce = () => {
+    chat.reader.get = (query, args) => {
+      if ((query as object) !== users.userByKey) return get(query, args)
+      chat.reader.get = get
+      return Promise.reject(new Error('a disk that fails'))
+    }
+  }
+  const [alice, bob] = [await server.login('alice'), await server.login('bob')]
+  await server.login('carol')
+  for (const name of ['bob', 'carol']) await alice.send(name, 'hello')
+  await bob.connect()
+  await (await server.login('carol')).connect()
+  const socket = await alice.connect()
+  failOnce()
+  t.match(await socket.ask({ type: 'watch', usernames: ['bob', 'carol'] }), { type: 'error' })
+  const shown = await socket.wait('presence', ({ username }) => username === 'carol')
+  t.match(shown, { online: true })
+  t.match(await socket.wait('presence', ({ username }) => username === 'bob'), { online: true })
+
+  failOnce()
+  await bob.call('PUT', '/blocks/alice')
+  await socket.wait('presence', ({ username, online }) => username === 'bob' && !online)
+  const count = socket.frames.length
+  const { names } = chat
+  chat.names = () => {
+    chat.names = names
+    return Promise.reject(new Error('a disk that fails'))
+  }
+  await bob.call('DELETE', '/blocks/alice')
+  t.match(await socket.wait('presence', ({ username }) => username === 'bob', count), { online: true })
+})

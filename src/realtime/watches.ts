@@ -85,7 +85,8 @@ export class Watches {
 
   /** Has those looked at that concern each: the others see who came or left, and those see everybody. */
   async #mark(watching: Connection[], user_ids: readonly number[], changed?: readonly number[]) {
-    const name = changed && (await this.#chat.names(user_ids))
+    // Where the names can't be read, everybody is looked at.
+    const name = changed && (await this.#chat.names(user_ids).catch(() => undefined))
     const keysOf = (ids: readonly number[] = []) => new Set(name && ids.map((id) => foldName(name(id))))
     const [everybody, some, moved] = [keysOf(user_ids), keysOf(changed), new Set(changed)]
     for (const connection of watching) {
@@ -108,9 +109,9 @@ export class Watches {
       await this.#inLane(connection.me.user_id, () => this.#lookAtAll(connection, watched))
     } finally {
       watched.isLooking = false
+      // What has changed since, and what a failed read has left.
+      if (this.#isCurrent(connection, watched)) this.#look(connection, watched).catch(this.#onError)
     }
-    // What has changed since.
-    if (this.#isCurrent(connection, watched)) this.#look(connection, watched).catch(this.#onError)
   }
 
   async #inLane(user_id: number, body: () => Promise<void>) {
@@ -127,10 +128,16 @@ export class Watches {
   async #lookAtAll(connection: Connection, watched: Watched) {
     if (!this.#isCurrent(connection, watched)) return
     this.#lookedAt.set(connection, performance.now())
-    const keys = [...watched.dirty]
-    watched.dirty.clear()
-    for (const key of keys) {
-      await this.#lookAt(connection, watched, key)
+    for (const key of [...watched.dirty]) {
+      // Before the look: what changes while it reads is looked at again.
+      watched.dirty.delete(key)
+      try {
+        await this.#lookAt(connection, watched, key)
+      } catch (error) {
+        watched.dirty.add(key)
+        this.#lookedAt.set(connection, performance.now())
+        throw error
+      }
       if (!this.#isCurrent(connection, watched)) return
       // A read is done at once: without this a hundred would be one turn.
       await new Promise((resolve) => setImmediate(resolve))
