@@ -1,5 +1,6 @@
-import { readFileSync, readdirSync } from 'node:fs'
+import { copyFileSync, readFileSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import Sqlite from 'better-sqlite3'
 import t, { type Test } from 'tap'
 import { parseFirstTime } from '../db/migrations/take-over.ts'
 import { openDatabase } from '../db/open.ts'
@@ -13,6 +14,11 @@ const FIRST = `
   CREATE TABLE users (id INTEGER PRIMARY KEY AUTOINCREMENT, username TEXT UNIQUE NOT NULL);
   CREATE TABLE messages (id INTEGER PRIMARY KEY AUTOINCREMENT, sender_id INTEGER NOT NULL, receiver_id INTEGER NOT NULL,
     content TEXT NOT NULL, timestamp DATETIME DEFAULT CURRENT_TIMESTAMP);`
+
+/** The same columns, and no promise about what is in them. */
+const LOOSE = `
+  CREATE TABLE users (id, username);
+  CREATE TABLE messages (id, sender_id, receiver_id, content, timestamp);`
 
 const firstFile = async (t: Test, rows: string) => {
   const folder = await temporaryFolder(t)
@@ -143,6 +149,86 @@ t.test('what cannot be kept stops the start, named, and the file is as it was', 
       t.match(await (await login('alice')).history('bob'), [{ id: 1 }], 'once mended it is taken over')
     }
   }
+})
+
+t.test('what only the taking over finds stops the start too, and the file is as it was', async (t) => {
+  const folder = await temporaryFolder(t)
+  const file = join(folder, 'messenger.db')
+  const row = `insert into messages values (1, 1, 1, 'x', '2024-01-01 00:00:00');`
+  for (const [what, rows, sentence] of [
+    ['another table', 'create table members (id);', /nothing in it was: table "?members"? already exists/],
+    ['an id twice', row + row, /nothing in it was: UNIQUE constraint failed: messages\.id/],
+    ['no name', 'insert into users values (4, null);', /no name in the users 4\.$/],
+    [
+      'no content',
+      `insert into messages values (4, 1, 1, null, '2024-01-01 00:00:00');`,
+      /no content.* 4\.$/,
+    ],
+    ['no sender', `insert into messages values (4, null, 1, 'x', '2024-01-01 00:00:00');`, /exist.* 4\.$/],
+    ['no receiver', `insert into messages values (4, 1, null, 'x', '2024-01-01 00:00:00');`, /exist.* 4\.$/],
+    ['no id', `insert into users values (null, 'bob');`, /2\^53.* null\.$/],
+  ] as const) {
+    rmSync(file, { force: true })
+    writeSql(file, `${LOOSE} insert into users values (1, 'alice'); ${rows}`)
+    const before = readFileSync(file)
+    for (const time of ['first', 'second']) {
+      await t.rejects(
+        openDatabase(`sqlite:${file}`, { maxQueue: 10 }),
+        { kind: 'unusable', message: sentence },
+        `${what}, the ${time} time`,
+      )
+      t.ok(readFileSync(file).equals(before), `${what}: not a byte is changed`)
+    }
+    t.strictSame(
+      readdirSync(folder).filter((name) => !name.endsWith('-lock')),
+      ['messenger.db'],
+      'and nothing is beside it',
+    )
+  }
+})
+
+t.test('a file without AUTOINCREMENT is taken over', async (t) => {
+  const folder = await temporaryFolder(t)
+  const message = `insert into messages values (9, 1, 1, 'a note', '2024-01-01 00:00:00');`
+  writeSql(join(folder, 'messenger.db'), `${LOOSE} insert into users values (1, 'alice'); ${message}`)
+  const alice = await (await startServer(t, {}, folder)).login('alice')
+  t.ok((await alice.send('alice', 'another')).id > 9)
+  t.match(await alice.history('alice'), [{ id: 9 }, { content: 'another' }])
+})
+
+t.test('a start that failed, and left its empty tables, is checked again', async (t) => {
+  const { folder, file } = await firstFile(
+    t,
+    `create table kysely_migration (name, timestamp); create table kysely_migration_lock (id);
+     insert into users values (1, 'bob'), (2, 'BOB');`,
+  )
+  await t.rejects(openDatabase(`sqlite:${file}`, { maxQueue: 10 }), { message: /case: bob and BOB\.$/ })
+  writeSql(
+    file,
+    'drop table kysely_migration; drop table kysely_migration_lock; delete from users where id = 2',
+  )
+  t.equal((await (await startServer(t, {}, folder)).login('bob')).id, 1)
+  const alone = await temporaryFolder(t)
+  writeSql(join(alone, 'messenger.db'), 'create table kysely_migration (name, timestamp)')
+  t.equal(
+    (await (await startServer(t, {}, alone)).login('bob')).id,
+    1,
+    'and one of nothing else is made whole',
+  )
+})
+
+t.test('what a first server that was killed had half written is taken back', async (t) => {
+  const { folder, file } = await firstFile(t, `insert into users values (1, 'alice')`)
+  const db = new Sqlite(file)
+  // All is written out to the file within the transaction, its journal beside it.
+  db.exec(`pragma cache_size = 1; pragma cache_spill = 1; begin; update users set username = 'half';
+    create table big (x); insert into big select zeroblob(9000) from (values (1), (2), (3), (4), (5), (6))`)
+  const left = await temporaryFolder(t)
+  for (const name of ['messenger.db', 'messenger.db-journal'])
+    copyFileSync(join(folder, name), join(left, name))
+  db.close()
+  t.not(readFileSync(join(left, 'messenger.db-journal')).length, 0)
+  t.equal((await (await startServer(t, {}, left)).login('alice')).id, 1)
 })
 
 t.test('a database of another program is left alone', async (t) => {

@@ -15,23 +15,26 @@ const migrations: Record<string, Migration> = {
 
 /**
  * Brings the schema of `db` up to date, in one transaction.
- * @throws StorageError `unusable` when that can't be done; the data are then as they were.
+ * @throws StorageError `unusable` when that can't be done; the file is then as it was, the migrator's own tables included.
  */
 export const migrate = async (db: Database) => {
   conversations.defineFunctions(db)
-  const migrator = new Migrator({ db: createKysely(db), provider: { getMigrations: async () => migrations } })
-  const { error } = await migrator.migrateToLatest()
-  if (error) throw unusable(error)
+  await createKysely(db)
+    .transaction()
+    .execute(async (transaction) => {
+      const migrator = new Migrator({ db: transaction, provider: { getMigrations: async () => migrations } })
+      const { error } = await migrator.migrateToLatest()
+      if (error) throw unusable(error)
+    })
 }
 
 const unusable = (error: unknown) => {
   const { message } = error as Error
-  return message.includes('corrupted migrations')
-    ? new StorageError(
-        'unusable',
-        `The database was written by a newer version of the server: ${message}`,
-        error,
-      )
-    : /* c8 ignore next -- a migration fails only where the disk does */
-      StorageError.from(error)
+  return new StorageError(
+    'unusable',
+    message.includes('corrupted migrations')
+      ? `The database was written by a newer version of the server: ${message}`
+      : `The tables of the database can't be made or changed, and nothing in it was: ${message}`,
+    error,
+  )
 }

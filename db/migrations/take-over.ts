@@ -17,13 +17,16 @@ export const checkFirstServer = (db: Database) => {
     .prepare("select name from sqlite_schema where type = 'table' and name not like 'sqlite\\_%' escape '\\'")
     .pluck()
     .all() as string[]
-  if (tables.length === 0 || tables.includes('kysely_migration')) return
+  if (tables.includes('epochs') || isMigrated(db, tables)) return
+  // A start that failed may have left its own, empty.
+  const theirs = tables.filter((name) => !name.startsWith('kysely_migration'))
+  if (theirs.length === 0) return
   for (const [table, wanted] of Object.entries(columns)) {
     const found = db.prepare('select name from pragma_table_info(?)').pluck().all(table) as string[]
     if (!wanted.every((column) => found.includes(column))) {
       throw new StorageError(
         'unusable',
-        `The file is a database of another program: it has the tables ${tables.join(', ')}, and no ${table}(${wanted.join(', ')}).`,
+        `The file is a database of another program: it has the tables ${theirs.join(', ')}, and no ${table}(${wanted.join(', ')}).`,
       )
     }
   }
@@ -32,6 +35,9 @@ export const checkFirstServer = (db: Database) => {
     if (rows.length > 0) throw new StorageError('unusable', `${takeOverRefused} ${sentence} ${list(rows)}.`)
   }
 }
+
+const isMigrated = (db: Database, tables: string[]) =>
+  tables.includes('kysely_migration') && db.prepare('select 1 from kysely_migration').get() !== undefined
 
 const takeOverRefused = "The database of the first server can't be taken over, and nothing in it was changed:"
 
@@ -42,15 +48,20 @@ const obstacles: [string, string][] = [
   ],
   [
     'ids that are not whole numbers from 1 to 2^53 - 1, in users or messages:',
-    `select id from (select id from users union all select id from messages) where id not between 1 and ${Number.MAX_SAFE_INTEGER}`,
+    `select coalesce(id, 'null') from (select id from users union all select id from messages)
+     where typeof(id) <> 'integer' or id not between 1 and ${Number.MAX_SAFE_INTEGER}`,
   ],
+  ['there is no name in the users', 'select id from users where username is null order by id'],
+  ['there is no content in the messages', 'select id from messages where content is null order by id'],
   [
     'a time is missing or not readable in the messages',
     'select id from messages where first_time(timestamp) is null order by id',
   ],
   [
     'a sender or receiver does not exist in the messages',
-    `select id from messages where sender_id not in (select id from users) or receiver_id not in (select id from users)
+    `select id from messages
+     where sender_id is null or sender_id not in (select id from users)
+       or receiver_id is null or receiver_id not in (select id from users)
      order by id`,
   ],
 ]
@@ -107,11 +118,14 @@ export const copyFirstServer = async (db: Kysely<never>) => {
     from (select id, low_id, high_id, (select max(id) from messages where conversation_id = conversations.id) as newest
           from conversations) c
     join users u on u.id in (c.low_id, c.high_id)`.execute(db)
+  await sql`update counter set last = coalesce((select max(id) from messages), 0)`.execute(db)
   // The first server may have given, and deleted, higher ids than the highest that is there.
-  await sql`
-    update counter set last = max(
-      coalesce((select max(id) from messages), 0),
-      coalesce((select seq from sqlite_sequence where name = 'first_messages'), 0))`.execute(db)
+  const { rows } = await sql`select 1 from sqlite_schema where name = 'sqlite_sequence'`.execute(db)
+  if (rows.length > 0) {
+    await sql`
+      update counter set last = max(
+        last, coalesce((select seq from sqlite_sequence where name = 'first_messages'), 0))`.execute(db)
+  }
   await sql`drop table first_messages`.execute(db)
   await sql`drop table first_users`.execute(db)
 }

@@ -32,24 +32,35 @@ const realPath = (path: string): string => {
 
 /** Opens the connection that writes: WAL, and every commit on disk before it returns. */
 export const openForWriting = (path: string): Database => {
-  // Nobody else's to read; what SQLite puts beside it takes the same mode.
-  closeSync(openSync(path, 'a', 0o600))
-  const db = open(path, {})
+  const db = openAsItIs(path)
   try {
-    db.pragma('journal_mode = WAL')
-    // SQLite lowers it to NORMAL by itself for a WAL file, at each open.
-    db.pragma('synchronous = FULL')
-    assertPragma(db, 'journal_mode', 'wal')
-    assertPragma(db, 'synchronous', 2)
-    db.pragma('wal_autocheckpoint = 4000')
-    db.pragma('journal_size_limit = 67108864')
-    db.pragma('cache_size = -65536')
+    makeDurable(db)
     return db
     /* c8 ignore next 4 -- no file system of the tests refuses WAL */
   } catch (error) {
     db.close()
     throw StorageError.from(error)
   }
+}
+
+/** Opens, or makes, a file that can be written, in whatever mode it is: that alone changes nothing in it. */
+export const openAsItIs = (path: string): Database => {
+  // Nobody else's to read; what SQLite puts beside it takes the same mode.
+  closeSync(openSync(path, 'a', 0o600))
+  const db = open(path, {})
+  db.pragma('cache_size = -65536')
+  return db
+}
+
+/** From now on: WAL, and every commit on disk before it returns. */
+export const makeDurable = (db: Database) => {
+  db.pragma('journal_mode = WAL')
+  // SQLite lowers it to NORMAL by itself for a WAL file, at each open.
+  db.pragma('synchronous = FULL')
+  assertPragma(db, 'journal_mode', 'wal')
+  assertPragma(db, 'synchronous', 2)
+  db.pragma('wal_autocheckpoint = 4000')
+  db.pragma('journal_size_limit = 67108864')
 }
 
 /** Opens a connection that only reads: it sees each commit, and waits for none. */

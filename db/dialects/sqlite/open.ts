@@ -8,7 +8,7 @@ import { StorageError } from '../../errors.ts'
 import type { Database } from '../../open.ts'
 import * as counter from '../../queries/counter.ts'
 import { createBatchRunner } from './batch.ts'
-import { filePath, openForReading, openForWriting } from './connection.ts'
+import { filePath, makeDurable, openAsItIs, openForReading } from './connection.ts'
 import { lockFile } from './lock.ts'
 import { createReader, createStatements } from './statements.ts'
 import { createWorkerWriter } from './worker-writer.ts'
@@ -60,10 +60,13 @@ export const openSqlite = async (url: string, maxQueue: number): Promise<Databas
 }
 
 const prepare = async (path: string) => {
-  if (existsSync(path)) use(openForReading(path), check)
-  const db = openForWriting(path)
+  // Who only reads may not take back what a killed process had half written.
+  if (existsSync(path)) use(existsSync(`${path}-journal`) ? openAsItIs(path) : openForReading(path), check)
+  const db = openAsItIs(path)
   try {
+    // Before the mode is changed: what can't be taken over stays as it was.
     await migrate(db)
+    makeDurable(db)
     startEpoch(db)
   } finally {
     db.close()
