@@ -16,6 +16,8 @@ export type Database = {
   epochs: readonly Epoch[]
   /** @returns the path of a file that belongs beside this database: its secret, for one. */
   beside(extension: string): string
+  /** Gives a file beside it that root has made to the user whose the database is. */
+  own(file: string): void
   /** Answers what was appended, then closes. */
   close(): Promise<void>
 }

@@ -9,7 +9,7 @@ import { openSecrets, type Secrets, type VerifyingSecret } from '../src/secret.t
 export const auth = plugin(
   async (app) => {
     const { TOKEN_TTL } = app.config
-    const secrets = openSecrets(app.config, app.database.beside('key'))
+    const secrets = openSecrets(app.config, app.database)
     await app.register(jwt, {
       secret: secrets.current,
       sign: { algorithm: 'HS256' },

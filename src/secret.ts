@@ -19,9 +19,12 @@ export type Secrets = {
   rotate(keepMs: number): boolean
 }
 
-/** @param path the file that keeps them, where the environment says none */
-export const openSecrets = ({ JWT_SECRET, JWT_SECRET_PREVIOUS }: Config, path: string): Secrets =>
-  JWT_SECRET ? givenSecrets(JWT_SECRET, JWT_SECRET_PREVIOUS) : keptSecrets(path)
+/** The database, beside which a file keeps them. */
+type Place = { beside(extension: string): string; own(file: string): void }
+
+/** @param place is looked at where the environment says none */
+export const openSecrets = ({ JWT_SECRET, JWT_SECRET_PREVIOUS }: Config, place: Place): Secrets =>
+  JWT_SECRET ? givenSecrets(JWT_SECRET, JWT_SECRET_PREVIOUS) : keptSecrets(place)
 
 /** @param previous what signed before, and still verifies. */
 const givenSecrets = (current: string, previous: string | undefined): Secrets => ({
@@ -36,8 +39,12 @@ const lasting = (secret: string): VerifyingSecret => ({ secret, until: Infinity 
  * The secret that is kept in a file beside the database; at the first start one is made, readable by its owner only.
  * Its first line signs; each other one is what signed before, and the time (ms since 1970) until which it verifies.
  */
-const keptSecrets = (path: string): Secrets => {
-  if (!existsSync(path)) writeFileSync(path, `${newSecret()}\n`, { mode: 0o600, flag: 'wx' })
+const keptSecrets = (place: Place): Secrets => {
+  const path = place.beside('key')
+  if (!existsSync(path)) {
+    writeFileSync(path, `${newSecret()}\n`, { mode: 0o600, flag: 'wx' })
+    place.own(path)
+  }
   chmodSync(path, 0o600)
   const [first = '', ...more] = readFileSync(path, 'utf8').trim().split('\n')
   let current = first.trim()
@@ -63,6 +70,7 @@ const keptSecrets = (path: string): Secrets => {
       const lines = [current, ...retired.map(({ secret, until }) => `${secret} ${until}`)]
       // A crash in between leaves one file or the other, and both are whole.
       writeFileSync(`${path}.new`, `${lines.join('\n')}\n`, { mode: 0o600 })
+      place.own(`${path}.new`)
       renameSync(`${path}.new`, path)
       return true
     },

@@ -1,6 +1,16 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { copyFileSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  copyFileSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import Sqlite from 'better-sqlite3'
 import t from 'tap'
@@ -206,4 +216,41 @@ t.test('a backup is restored where no database was', async (t) => {
   const restored = await operator(elsewhere).restore(join(folder, 'messenger.db'))
   t.match(restored, { code: 0, out: /Every token has ended/ })
   t.notMatch(restored.out, /kept in/)
+})
+
+t.test('what root makes beside a database belongs to the user whose the database is', async (t) => {
+  const { app, folder } = await startServer(t)
+  await app.close()
+  const { getuid } = process
+  const me = getuid?.()
+  const [database, saved] = [join(folder, 'messenger.db'), join(folder, 'saved')]
+  const users = (...names: string[]) => names.map((name) => statSync(join(folder, name)).uid)
+  const { backup, restore, admin } = operator(folder)
+  // Only root may give away: who is none keeps it all.
+  const theirs = me === 0 ? 12_345 : me
+  if (me === 0) for (const file of [folder, database]) chownSync(file, 12_345, 12_345)
+  rmSync(`${database}-lock`)
+  rmSync(`${database}.key`)
+
+  t.match(await backup(saved), { code: 0 })
+  t.match(await admin(['rotate-secret']), { code: 0 })
+  t.strictSame(users('saved', 'messenger.db.key', 'messenger.db-lock'), [theirs, theirs, theirs])
+  const { out } = await restore(saved)
+  const kept = /kept in (\S+)\./.exec(out)?.[1] as string
+  t.strictSame(users('messenger.db', kept.slice(folder.length + 1)), [theirs, theirs])
+  rmSync(database)
+  t.match(await restore(saved), { code: 0 })
+  t.strictSame(users('messenger.db'), [theirs], 'where there was none it is the folder’s')
+  rmSync(database)
+  t.match(await admin(['revoke-tokens', '--everybody']), { code: 0 })
+  t.strictSame(users('messenger.db'), [theirs])
+
+  // As anybody else, who may not give, nor close what is not theirs.
+  t.teardown(() => Object.assign(process, { getuid }))
+  process.getuid = () => 54_321
+  chmodSync(database, 0o640)
+  const mine = join(folder, 'mine')
+  t.match(await backup(mine), { code: 0 })
+  t.match(await admin(['revoke-tokens', '--everybody']), { code: 0 })
+  t.strictSame([...users('mine'), statSync(database).mode & 0o777], [me, 0o640])
 })

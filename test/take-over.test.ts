@@ -1,4 +1,4 @@
-import { copyFileSync, readFileSync, readdirSync, rmSync } from 'node:fs'
+import { chmodSync, copyFileSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import Sqlite from 'better-sqlite3'
 import t, { type Test } from 'tap'
@@ -28,7 +28,7 @@ const firstFile = async (t: Test, rows: string) => {
 }
 
 t.test('every user, message, id and time of the first server is kept', async (t) => {
-  const { folder } = await firstFile(
+  const { folder, file } = await firstFile(
     t,
     `insert into users values (3, 'alice'), (7, 'Bob'), (8, 'carol'), (20, 'gone');
      insert into messages values
@@ -40,7 +40,10 @@ t.test('every user, message, id and time of the first server is kept', async (t)
      insert into messages values (40, 3, 7, 'was deleted', '2024-03-01 00:00:00');
      delete from messages where id = 40;`,
   )
+  chmodSync(file, 0o644)
   const { login, app } = await startServer(t, {}, folder)
+  for (const name of ['', '-wal', '-shm'])
+    t.equal(statSync(file + name).mode & 0o777, 0o600, 'nobody else’s to read')
   const [alice, bob, carol] = [await login('ALICE'), await login('bob'), await login('carol')]
   t.strictSame([alice.id, bob.id, carol.id], [3, 7, 8])
   t.strictSame([alice.username, bob.username], ['alice', 'Bob'])

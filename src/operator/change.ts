@@ -26,7 +26,7 @@ const runAlone = async (config: Config, request: object): Promise<Reply> => {
   const database = await openDatabase(config.DATABASE_URL, { maxQueue: config.MAX_QUEUE })
   try {
     const chat = createChat(config, database, createMemoryBus(console.error))
-    const secrets = openSecrets(config, database.beside('key'))
+    const secrets = openSecrets(config, database)
     try {
       return await runCommand({ chat, secrets }, request)
     } finally {

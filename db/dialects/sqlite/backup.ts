@@ -19,6 +19,7 @@ import { setEveryFamily } from '../../queries/users.ts'
 import { filePath, openForWriting } from './connection.ts'
 import { findDamage, openOurs } from './inspect.ts'
 import { lockFile } from './lock.ts'
+import { ownLike, ownLikeDatabase } from './owner.ts'
 import { createStatements } from './statements.ts'
 
 /** Copies the database of `url`, as it is at one moment, to `file`, checks the copy, and only then gives it its name. */
@@ -27,7 +28,9 @@ export const backupSqlite = async (url: string, file: string): Promise<void> => 
   // Of two backups to one name each has a file of its own, and the second is told so.
   const partial = `${file}.${randomBytes(4).toString('hex')}.partial`
   try {
-    await copy(filePath(url), partial)
+    const path = filePath(url)
+    await copy(path, partial)
+    ownLike(partial, path)
     giveNewName(partial, file)
     syncFolder(file)
   } catch (error) {
@@ -50,6 +53,7 @@ export const restoreSqlite = async (
   try {
     remove(fresh)
     await copy(file, fresh)
+    ownLikeDatabase(fresh, path)
     const db = openForWriting(fresh)
     try {
       await migrate(db)
@@ -105,9 +109,10 @@ const foldJournal = (path: string) => {
 const giveName = (path: string, name: string) => {
   try {
     linkSync(path, name)
-    /* c8 ignore next 3 -- every file system of the tests has links */
+    /* c8 ignore next 4 -- every file system of the tests has links */
   } catch {
     copyFileSync(path, name, constants.COPYFILE_EXCL)
+    ownLike(name, path)
   }
 }
 

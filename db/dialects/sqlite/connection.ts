@@ -1,7 +1,8 @@
-import { closeSync, existsSync, lstatSync, openSync, realpathSync } from 'node:fs'
+import { chmodSync, closeSync, existsSync, lstatSync, openSync, realpathSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import Sqlite, { type Database } from 'better-sqlite3'
 import { StorageError } from '../../errors.ts'
+import { ownLike } from './owner.ts'
 
 /** Milliseconds that a connection waits for another process's lock. */
 const BUSY_TIMEOUT_MS = 2000
@@ -45,11 +46,18 @@ export const openForWriting = (path: string): Database => {
 
 /** Opens, or makes, a file that can be written, in whatever mode it is: that alone changes nothing in it. */
 export const openAsItIs = (path: string): Database => {
-  // Nobody else's to read; what SQLite puts beside it takes the same mode.
+  const isNew = !existsSync(path)
+  // Nobody else's to read; what SQLite puts beside it takes the same mode and owner.
   closeSync(openSync(path, 'a', 0o600))
+  if (isNew) ownLike(path, dirname(path))
   const db = open(path, {})
   db.pragma('cache_size = -65536')
   return db
+}
+
+/** A file that was taken over, or copied here, may be open to all. That of another user is theirs to close. */
+export const closeToOthers = (path: string) => {
+  if (statSync(path).uid === process.getuid?.()) chmodSync(path, 0o600)
 }
 
 /** From now on: WAL, and every commit on disk before it returns. */

@@ -1,5 +1,6 @@
 import Sqlite from 'better-sqlite3'
 import { StorageError } from '../../errors.ts'
+import { ownLikeDatabase } from './owner.ts'
 
 /**
  * Makes this process the only server of the file. The lock is the operating system's, on an empty file beside the
@@ -21,15 +22,18 @@ export const lockFile = (path: string): (() => void) => {
       error,
     )
   }
+  ownLikeDatabase(lockOf(path), path)
   return () => lock.close()
 }
 
 /** Milliseconds to wait: of several that start at once, each holds for a moment what the one that gets it needs. */
 const TIMEOUT_MS = 500
 
+const lockOf = (path: string) => `${path}-lock`
+
 const open = (path: string) => {
   try {
-    return new Sqlite(`${path}-lock`, { timeout: TIMEOUT_MS })
+    return new Sqlite(lockOf(path), { timeout: TIMEOUT_MS })
   } catch (error) {
     throw StorageError.from(error, path)
   }

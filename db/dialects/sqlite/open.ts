@@ -8,8 +8,9 @@ import { StorageError } from '../../errors.ts'
 import type { Database } from '../../open.ts'
 import * as counter from '../../queries/counter.ts'
 import { createBatchRunner } from './batch.ts'
-import { filePath, makeDurable, openAsItIs, openForReading } from './connection.ts'
+import { closeToOthers, filePath, makeDurable, openAsItIs, openForReading } from './connection.ts'
 import { lockFile } from './lock.ts'
+import { ownLikeDatabase } from './owner.ts'
 import { createReader, createStatements } from './statements.ts'
 import { createWorkerWriter } from './worker-writer.ts'
 
@@ -40,6 +41,7 @@ export const openSqlite = async (url: string, maxQueue: number): Promise<Databas
       broken,
       epochs: await reader.all(counter.epochs, {}),
       beside: (extension) => `${path}.${extension}`,
+      own: (file) => ownLikeDatabase(file, path),
       async close() {
         await writer.drain()
         if (isBroken) {
@@ -66,6 +68,8 @@ const prepare = async (path: string) => {
   try {
     // Before the mode is changed: what can't be taken over stays as it was.
     await migrate(db)
+    // What SQLite puts beside it from now on takes the same mode.
+    closeToOthers(path)
     makeDurable(db)
     startEpoch(db)
   } finally {
