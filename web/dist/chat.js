@@ -1,6 +1,7 @@
 import { Messenger, MessengerError, newClientId, unwrap, webStorage, } from '@messenger/client';
 import { Marks } from './marks.js';
 import { People } from './people.js';
+import { siteData } from './site-data.js';
 import { placeOf, samePlace, Store } from './store.js';
 const CONVERSATIONS = 50;
 const MESSAGES = 50;
@@ -27,7 +28,7 @@ export class Chat {
         this.store = new Store(session.user);
         this.#messenger = new Messenger({
             session,
-            storage: webStorage(localStorage, `messenger.${session.user.id}`),
+            ...(siteData && { storage: webStorage(siteData, `messenger.${session.user.id}`) }),
         });
         this.#marks = new Marks(this.#messenger, this.store);
         this.people = new People(this.#messenger.api, this.store, {
@@ -153,8 +154,9 @@ export class Chat {
         }
         return this.#quotes.get(message_id);
     }
+    /** @throws MessengerError where the server could not do it: the tokens hold then, and one stays logged in. */
     async logout(everywhere) {
-        await this.attempt(() => this.#messenger.logout({ everywhere }));
+        await this.#messenger.logout({ everywhere });
         this.#reports.onSignedOut();
     }
     tell(text) {
@@ -202,6 +204,8 @@ export class Chat {
         });
         messenger.on('reset', () => {
             this.store.forget();
+            this.#quotes.clear();
+            this.#asked.clear();
             void this.#load();
         });
         messenger.on('sent', ({ client_id, message }) => {
@@ -253,7 +257,7 @@ export class Chat {
         if (store.isConnected)
             this.#marks.flush();
         store.changed();
-        this.#reports.onState(state, this.#messenger.outbox.length > 0);
+        this.#reports.onState(state);
         if (state !== 'stopped')
             return;
         if (error?.code === 'SIGNED_OUT' || error?.code === 'UNAUTHORIZED')
@@ -283,7 +287,7 @@ export class Chat {
                     this.#reports.onSignedOut();
                     return undefined;
                 }
-                this.#reports.onState('waiting', false);
+                this.#reports.onState('waiting');
                 await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
             }
         }

@@ -21,8 +21,9 @@ export const showLogin = (enter) => {
             return;
         }
         button.disabled = true;
-        const refused = await enter(username, row.hidden ? undefined : password.value);
-        button.disabled = false;
+        const refused = await enter(username, row.hidden ? undefined : password.value).finally(() => {
+            button.disabled = false;
+        });
         if (!refused) {
             byId('login').hidden = true;
             password.value = '';
@@ -39,7 +40,10 @@ export const showLogin = (enter) => {
     };
     form.addEventListener('submit', (event) => {
         event.preventDefault();
-        void submit();
+        submit().catch((error) => {
+            setText(byId('login-error'), error instanceof Error ? error.message : String(error));
+            throw error;
+        });
     });
     name.addEventListener('input', () => {
         // Another name may need none.

@@ -7,6 +7,7 @@ import { byId, make, setText } from './dom.js';
 import { showLogin } from './login.js';
 import { openMenu } from './menu.js';
 import { createSidebar } from './sidebar.js';
+import { siteData } from './site-data.js';
 import { placeKey, readPlace } from './store.js';
 import { createThread } from './thread.js';
 import { excerpt } from './words.js';
@@ -42,7 +43,7 @@ const begin = (session) => {
         onState: showState,
         onSession: keepSession,
         onSignedOut: () => {
-            localStorage.removeItem(SESSION);
+            siteData?.removeItem(SESSION);
             location.reload();
         },
     });
@@ -101,7 +102,7 @@ const openMyMenu = (chat) => openMenu(byId('me'), [
     },
     { label: 'Password…', act: () => void chat.attempt(() => passwordDialog(chat)) },
     { label: 'Blocked people…', act: () => blocksDialog(chat) },
-    { label: 'Log out', act: () => void chat.logout(false) },
+    { label: 'Log out', act: () => void chat.attempt(() => chat.logout(false)) },
     {
         label: 'Log out everywhere…',
         isDangerous: true,
@@ -126,10 +127,17 @@ const tell = (text) => {
     clearTimeout(toast);
     toast = setTimeout(() => setText(byId('toast'), ''), TOAST_MS);
 };
-const keepSession = (session) => localStorage.setItem(SESSION, JSON.stringify(session));
-const readSession = () => {
-    const text = localStorage.getItem(SESSION);
+const keepSession = (session) => {
     try {
+        siteData?.setItem(SESSION, JSON.stringify(session));
+    }
+    catch {
+        tell('This browser has no room for your login: a reload will ask for your name again.');
+    }
+};
+const readSession = () => {
+    try {
+        const text = siteData?.getItem(SESSION) ?? null;
         return text === null ? undefined : JSON.parse(text);
     }
     catch {

@@ -13,6 +13,7 @@ import {
 } from '@messenger/client'
 import { Marks } from './marks.ts'
 import { People } from './people.ts'
+import { siteData } from './site-data.ts'
 import { type Place, placeOf, samePlace, Store, type Waiting } from './store.ts'
 
 const CONVERSATIONS = 50
@@ -27,7 +28,7 @@ type Reports = {
   tell: (text: string) => void
   /** Says it to one who listens. */
   announce: (text: string) => void
-  onState: (state: State, isWaiting: boolean) => void
+  onState: (state: State) => void
   onSession: (session: Session) => void
   onSignedOut: () => void
 }
@@ -52,7 +53,7 @@ export class Chat {
     this.store = new Store(session.user)
     this.#messenger = new Messenger({
       session,
-      storage: webStorage(localStorage, `messenger.${session.user.id}`),
+      ...(siteData && { storage: webStorage(siteData, `messenger.${session.user.id}`) }),
     })
     this.#marks = new Marks(this.#messenger, this.store)
     this.people = new People(this.#messenger.api, this.store, {
@@ -187,8 +188,9 @@ export class Chat {
     return this.#quotes.get(message_id)
   }
 
+  /** @throws MessengerError where the server could not do it: the tokens hold then, and one stays logged in. */
   async logout(everywhere: boolean): Promise<void> {
-    await this.attempt(() => this.#messenger.logout({ everywhere }))
+    await this.#messenger.logout({ everywhere })
     this.#reports.onSignedOut()
   }
 
@@ -238,6 +240,8 @@ export class Chat {
     })
     messenger.on('reset', () => {
       this.store.forget()
+      this.#quotes.clear()
+      this.#asked.clear()
       void this.#load()
     })
     messenger.on('sent', ({ client_id, message }) => {
@@ -289,7 +293,7 @@ export class Chat {
     if (!store.isConnected) store.presence.clear()
     if (store.isConnected) this.#marks.flush()
     store.changed()
-    this.#reports.onState(state, this.#messenger.outbox.length > 0)
+    this.#reports.onState(state)
     if (state !== 'stopped') return
     if (error?.code === 'SIGNED_OUT' || error?.code === 'UNAUTHORIZED') this.#reports.onSignedOut()
     else if (error) this.tell(error.message)
@@ -317,7 +321,7 @@ export class Chat {
           this.#reports.onSignedOut()
           return undefined
         }
-        this.#reports.onState('waiting', false)
+        this.#reports.onState('waiting')
         await new Promise((resolve) => setTimeout(resolve, AGAIN_MS))
       }
     }

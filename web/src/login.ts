@@ -25,8 +25,9 @@ export const showLogin = (enter: (username: string, password?: string) => Promis
       return
     }
     button.disabled = true
-    const refused = await enter(username, row.hidden ? undefined : password.value)
-    button.disabled = false
+    const refused = await enter(username, row.hidden ? undefined : password.value).finally(() => {
+      button.disabled = false
+    })
     if (!refused) {
       byId('login').hidden = true
       password.value = ''
@@ -44,7 +45,10 @@ export const showLogin = (enter: (username: string, password?: string) => Promis
 
   form.addEventListener('submit', (event) => {
     event.preventDefault()
-    void submit()
+    submit().catch((error: unknown) => {
+      setText(byId('login-error'), error instanceof Error ? error.message : String(error))
+      throw error
+    })
   })
   name.addEventListener('input', () => {
     // Another name may need none.

@@ -7,6 +7,7 @@ import { byId, make, setText } from './dom.ts'
 import { type Refused, showLogin } from './login.ts'
 import { openMenu } from './menu.ts'
 import { createSidebar } from './sidebar.ts'
+import { siteData } from './site-data.ts'
 import { placeKey, readPlace } from './store.ts'
 import { createThread } from './thread.ts'
 import { excerpt } from './words.ts'
@@ -42,7 +43,7 @@ const begin = (session: Session) => {
     onState: showState,
     onSession: keepSession,
     onSignedOut: () => {
-      localStorage.removeItem(SESSION)
+      siteData?.removeItem(SESSION)
       location.reload()
     },
   })
@@ -103,7 +104,7 @@ const openMyMenu = (chat: Chat) =>
     },
     { label: 'Password…', act: () => void chat.attempt(() => passwordDialog(chat)) },
     { label: 'Blocked people…', act: () => blocksDialog(chat) },
-    { label: 'Log out', act: () => void chat.logout(false) },
+    { label: 'Log out', act: () => void chat.attempt(() => chat.logout(false)) },
     {
       label: 'Log out everywhere…',
       isDangerous: true,
@@ -140,11 +141,17 @@ const tell = (text: string) => {
   toast = setTimeout(() => setText(byId('toast'), ''), TOAST_MS)
 }
 
-const keepSession = (session: Session) => localStorage.setItem(SESSION, JSON.stringify(session))
+const keepSession = (session: Session) => {
+  try {
+    siteData?.setItem(SESSION, JSON.stringify(session))
+  } catch {
+    tell('This browser has no room for your login: a reload will ask for your name again.')
+  }
+}
 
 const readSession = (): Session | undefined => {
-  const text = localStorage.getItem(SESSION)
   try {
+    const text = siteData?.getItem(SESSION) ?? null
     return text === null ? undefined : (JSON.parse(text) as Session)
   } catch {
     return undefined
