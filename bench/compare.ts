@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { createProgress } from './progress.ts'
 import { number } from './report.ts'
-import { rows, SCALE_USAGE, scaleOf, scaleOptions, type Trial } from './rows.ts'
+import { rowsNamed, SCALE_USAGE, scaleOf, scaleOptions, type Trial } from './rows.ts'
 import { median, spread } from './statistics.ts'
 
 const USAGE = `npm run bench:compare -- REV [--only NAME]... [--repeat N] [--warm-up MS] [--measure MS] [--smoke]
@@ -19,20 +19,27 @@ ${SCALE_USAGE}`
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    only: { type: 'string', multiple: true },
-    ...scaleOptions,
-  },
-})
-const [revision] = positionals
-if (!revision) {
-  console.error(USAGE)
-  process.exit(2)
-}
-
 const git = (...args: string[]) => execFileSync('git', args, { cwd: root, encoding: 'utf8' }).trim()
+
+const options = () => {
+  try {
+    const { values, positionals } = parseArgs({
+      allowPositionals: true,
+      options: {
+        only: { type: 'string', multiple: true },
+        ...scaleOptions,
+      },
+    })
+    const [revision] = positionals
+    if (!revision) throw new Error('Which revision?')
+    const commit = git('rev-parse', '--short=12', '--verify', `${revision}^{commit}`)
+    return { revision, commit, chosen: rowsNamed(values.only), scale: scaleOf(values) }
+  } catch (error) {
+    console.error(`${(error as Error).message}\n\n${USAGE}`)
+    process.exit(2)
+  }
+}
+const { revision, commit, chosen, scale } = options()
 
 /** The packages of the present tree serve, unless the revision wants others. */
 const install = (other: string) => {
@@ -54,13 +61,12 @@ const ratio = (key: 'value' | 'cpu', unit: string, present: readonly Trial[], pa
   return `${figure.padEnd(20)} ${number(median(now))} beside ${number(median(before))}${unit}`
 }
 
+git('worktree', 'add', '--detach', other, commit)
 try {
-  git('worktree', 'add', '--detach', other, revision)
   install(other)
-  const scale = scaleOf(values)
   const progress = createProgress()
-  console.log(`the present tree beside ${git('rev-parse', '--short=12', revision)} (${revision})`)
-  for (const row of rows.filter(({ name }) => !values.only || values.only.includes(name))) {
+  console.log(`the present tree beside ${commit} (${revision})`)
+  for (const row of chosen) {
     const [present, past]: [Trial[], Trial[]] = [[], []]
     for (let turn = 1; turn <= scale.repetitions; turn += 1) {
       for (const [tree, found] of [[root, present] as const, [other, past] as const]) {

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { line, place, type Result, type Summary, summarize, table } from './report.ts'
 import { createProgress } from './progress.ts'
-import { type Context, type Row, rows, SCALE_USAGE, scaleOf, scaleOptions } from './rows.ts'
+import { type Context, type Row, rows, rowsNamed, SCALE_USAGE, scaleOf, scaleOptions } from './rows.ts'
 import { hasStrace } from './trial.ts'
 
 const USAGE = `npm run bench -- [--only NAME]... [--json FILE] [--repeat N] [--warm-up MS] [--measure MS] [--smoke]
@@ -28,9 +28,7 @@ const options = () => {
         help: { type: 'boolean', default: false },
       },
     })
-    const unknown = (values.only ?? []).find((name) => !rows.some((row) => row.name === name))
-    if (unknown) throw new Error(`There is no row named ${unknown}.`)
-    return values
+    return { ...values, chosen: rowsNamed(values.only) }
   } catch (error) {
     console.error(`${(error as Error).message}\n\n${USAGE}`)
     process.exit(2)
@@ -67,7 +65,7 @@ const writeResults = (text: string) => {
   )
 }
 
-const { only, json, help, ...size } = options()
+const { only, json, help, chosen, ...size } = options()
 if (help) {
   console.log(USAGE)
   process.exit()
@@ -77,7 +75,7 @@ const progress = createProgress()
 const { machine, node, commit } = place(root)
 console.log(`commit ${commit}, Node ${node}, ${machine}`)
 const summaries: Summary[] = []
-for (const row of rows.filter(({ name }) => !only || only.includes(name))) {
+for (const row of chosen) {
   const summary = summarize(await runRow(row, { root, scale, progress: progress.show }))
   progress.clear()
   console.log(line(summary))

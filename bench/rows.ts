@@ -291,6 +291,14 @@ export const rows: readonly Row[] = [
   },
 ]
 
+/** @throws Error where one of these names is that of no row */
+export const rowsNamed = (only: readonly string[] | undefined): readonly Row[] => {
+  if (!only) return rows
+  const unknown = only.find((name) => !rows.some((row) => row.name === name))
+  if (unknown !== undefined) throw new Error(`There is no row named ${unknown}.`)
+  return rows.filter(({ name }) => only.includes(name))
+}
+
 function memory(server: (root: string) => Parameters<typeof runTrial>[0], isBare: boolean): Side {
   return async ({ root, scale }) => {
     const { rate: value } = await runTrial(server(root), {
@@ -310,22 +318,30 @@ async function firstAnswer(root: string): Promise<Trial> {
   const started = performance.now()
   const child = spawn(process.execPath, [...nodeOptions, ...product(root).args], {
     cwd: folder,
-    env: { ...process.env, NODE_ENV: '', HOST: '127.0.0.1', PORT: String(port) },
-    stdio: 'ignore',
+    env: {
+      ...process.env,
+      NODE_ENV: '',
+      DATABASE_URL: 'sqlite:messenger.db',
+      HOST: '127.0.0.1',
+      PORT: String(port),
+    },
+    stdio: ['ignore', 'ignore', 'inherit'],
   })
   const exited = once(child, 'exit')
-  let hasAnswered = false
-  while (!hasAnswered && child.exitCode === null) {
-    hasAnswered = await fetch(`http://127.0.0.1:${port}/health/live`).then(
-      ({ ok }) => ok,
-      () => new Promise<false>((resolve) => setTimeout(resolve, 2, false)),
-    )
+  try {
+    while (child.exitCode === null && child.signalCode === null) {
+      const hasAnswered = await fetch(`http://127.0.0.1:${port}/health/live`).then(
+        ({ ok }) => ok,
+        () => new Promise<false>((resolve) => setTimeout(resolve, 2, false)),
+      )
+      if (hasAnswered) return { value: performance.now() - started }
+    }
+    throw new Error('the server ended before it answered')
+  } finally {
+    child.kill('SIGTERM')
+    await exited
+    rmSync(folder, { recursive: true })
   }
-  const value = performance.now() - started
-  child.kill('SIGTERM')
-  await exited
-  rmSync(folder, { recursive: true })
-  return { value }
 }
 
 async function emptyProcess(): Promise<Trial> {

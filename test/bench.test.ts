@@ -11,8 +11,9 @@ const path = (name: string) => fileURLToPath(new URL(`../bench/${name}`, import.
 
 // Without tap's own environment: what the benches load is not what these tests cover.
 const { PATH, HOME, TMPDIR } = process.env
-const bench = (...args: string[]) =>
-  run(process.execPath, [path('main.ts'), ...args], { env: { PATH, HOME, TMPDIR, BENCH_STRACE: '0' } })
+const start = (file: string, args: string[], more: Record<string, string> = {}) =>
+  run(process.execPath, [path(file), ...args], { env: { PATH, HOME, TMPDIR, BENCH_STRACE: '0', ...more } })
+const bench = (...args: string[]) => start('main.ts', args)
 
 // A process a trial: 24 starts.
 t.setTimeout(300_000)
@@ -36,5 +37,17 @@ t.test('every bench works, and its README explains it', { timeout: 300_000 }, as
 })
 
 t.test('a bench that is not there is named', async (t) => {
-  await t.rejects(bench('--only', 'nothing'), { code: 2, stderr: /no row named nothing/ })
+  const refused = { code: 2, stderr: /no row named nothing/ }
+  await t.rejects(bench('--only', 'nothing'), refused)
+  await t.rejects(start('compare.ts', ['HEAD', '--only', 'nothing']), refused)
+  await t.rejects(start('compare.ts', ['no-such-revision']), { code: 2, stderr: /no-such-revision/ })
+})
+
+t.test('a start is measured on a database of its own, and one that fails is no figure', async (t) => {
+  const args = ['--smoke', '--only', 'start']
+  await start('main.ts', args, { DATABASE_URL: 'sqlite:/no/such/folder/messenger.db' })
+  await t.rejects(start('main.ts', args, { LOG_LEVEL: 'none such' }), {
+    code: 1,
+    stderr: /LOG_LEVEL[^]*the server ended before it answered/,
+  })
 })
