@@ -27,9 +27,8 @@ export type Start = { cursor: string; after: number } | 'unknown' | undefined
 /** Bytes of the largest frame: each code point may come as two escapes of six. */
 export const maxFrameBytes = ({ MAX_MESSAGE_LENGTH }: Config) => MAX_MESSAGE_LENGTH * 12 + 16_384
 
-/** Events that a replay reads at once: at most so many, and of the longest messages at most so many bytes. */
+/** Events that a replay reads at once, at most: of long messages they are fewer by themselves. */
 const REPLAY_PAGE = 200
-const REPLAY_PAGE_BYTES = 4_194_304
 
 /** The WebSocket side of the server: takes sockets in, and keeps what they share. */
 export class SocketServer {
@@ -41,7 +40,7 @@ export class SocketServer {
   readonly hub: Hub
   readonly presence: Presence
   readonly turns = new Turns()
-  readonly replayPage: number
+  readonly replayPage = REPLAY_PAGE
   /** Bytes queued past which a socket is closed; what a replay may queue, and one frame, always have room. */
   readonly hardLimit: number
   /** What was counted since the start. */
@@ -65,10 +64,7 @@ export class SocketServer {
     this.problems = problems
     this.presence = new Presence(chat, this.#name, (error) => log.error({ err: error }, 'presence failed'))
     this.hub = new Hub(chat.bus, chat.cursors, this.presence, head)
-    const { SOCKET_HARD_LIMIT, MAX_MESSAGE_LENGTH } = this.config
-    const longest = MAX_MESSAGE_LENGTH * 4 + MAX_METADATA_BYTES
-    this.replayPage = Math.max(1, Math.min(REPLAY_PAGE, Math.floor(REPLAY_PAGE_BYTES / longest)))
-    this.hardLimit = Math.max(SOCKET_HARD_LIMIT, REPLAY_BUFFER + maxFrameBytes(this.config))
+    this.hardLimit = Math.max(this.config.SOCKET_HARD_LIMIT, REPLAY_BUFFER + maxFrameBytes(this.config))
     this.#checks = createChecks()
     this.#heartbeat = setInterval(() => this.#beatSome(), this.config.HEARTBEAT_MS / BEATS)
   }
