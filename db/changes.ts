@@ -30,6 +30,10 @@ export const nameMessage = <Row extends { sender_id: number }>(
   return { ...row, sender: name(row.sender_id), receiver_id, receiver }
 }
 
+/** A direct conversation is found by its two ids, whichever comes first. */
+export const pairOf = (a: number, b: number) =>
+  a < b ? { low_id: a, high_id: b } : { low_id: b, high_id: a }
+
 export type Marks = { delivered_up_to: number; read_up_to: number }
 
 /** What a change was. The same is made live by the writer, and again from the rows for those who were away. */

@@ -1,5 +1,5 @@
 import { createCache } from '../src/cache.ts'
-import type { Change, Event } from './changes.ts'
+import { type Change, type Event, pairOf } from './changes.ts'
 import type { Query, Statements } from './query.ts'
 import * as conversations from './queries/conversations.ts'
 import * as members from './queries/members.ts'
@@ -114,12 +114,10 @@ export class Transaction {
 
   /** @returns the direct conversation of two users, whichever comes first. */
   roomOf(a: number, b: number): Room | undefined {
-    const [low_id, high_id] = a < b ? [a, b] : [b, a]
-    const key = `${low_id}:${high_id}`
+    const pair = pairOf(a, b)
+    const key = `${pair.low_id}:${pair.high_id}`
     const id = this.#roomIds.get(key) ?? this.#caches.roomIds.get(key)
-    return id === undefined
-      ? this.#learnRoom(this.get(conversations.roomByPair, { low_id, high_id }))
-      : this.room(id)
+    return id === undefined ? this.#learnRoom(this.get(conversations.roomByPair, pair)) : this.room(id)
   }
 
   /** To be called where the rows behind a room were written: it is read again, within this transaction at first. */

@@ -1,4 +1,4 @@
-import { nameMessage, type StoredMessage } from '../../db/changes.ts'
+import { nameMessage, pairOf, type StoredMessage } from '../../db/changes.ts'
 import * as members from '../../db/queries/members.ts'
 import * as messages from '../../db/queries/messages.ts'
 import type { Message, PageQuery } from '../../schemas/message.ts'
@@ -22,8 +22,7 @@ export const historyWith = async (
   const { user_id } = me
   const peer_id = await chat.idOf(foldName(username))
   if (peer_id === undefined) throw unknownUser(username, '/username')
-  const [low_id, high_id] = user_id < peer_id ? [user_id, peer_id] : [peer_id, user_id]
-  const stays = await chat.reader.all(members.staysByPair, { user_id, low_id, high_id })
+  const stays = await chat.reader.all(members.staysByPair, { user_id, ...pairOf(user_id, peer_id) })
   return isNotEmpty(stays) ? readPage(chat, me, stays, page) : { messages: [], older: false, newer: false }
 }
 

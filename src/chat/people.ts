@@ -1,3 +1,4 @@
+import { pairOf } from '../../db/changes.ts'
 import * as blocks from '../../db/queries/blocks.ts'
 import * as conversations from '../../db/queries/conversations.ts'
 import * as members from '../../db/queries/members.ts'
@@ -29,11 +30,10 @@ const PAGE = 64
 export const findAcquaintance = async (chat: Chat, me: Identity, key: string): Promise<User | undefined> => {
   const user = await chat.reader.get(users.userByKey, { key })
   if (!user || user.id === me.user_id || user.removed_at !== null) return undefined
-  const [low_id, high_id] = me.user_id < user.id ? [me.user_id, user.id] : [user.id, me.user_id]
-  const room = await chat.reader.get(conversations.roomByPair, { low_id, high_id })
+  const room = await chat.reader.get(conversations.roomByPair, pairOf(me.user_id, user.id))
   const isVisible = room
     ? room.blocked === 0
-    : !(await isBlockedPair(chat, low_id, high_id)) && (await shareGroup(chat, low_id, high_id))
+    : !(await isBlockedPair(chat, me.user_id, user.id)) && (await shareGroup(chat, me.user_id, user.id))
   return isVisible ? { id: user.id, username: user.username } : undefined
 }
 
