@@ -6,7 +6,7 @@ import { join, resolve } from 'node:path'
 import { text } from 'node:stream/consumers'
 import t from 'tap'
 import { controlAddress } from '../src/operator/control.ts'
-import { readRows } from './support/database.ts'
+import { readRows, writeSql } from './support/database.ts'
 import { operator, runScript } from './support/operator.ts'
 import { startProcess } from './support/process.ts'
 import { call, login as loginTo, startServer, temporaryFolder } from './support/server.ts'
@@ -22,7 +22,7 @@ t.test('while the server runs, the operator has it change accounts', async (t) =
     const state = await admin(['state', '--check'])
     t.match(state, { code: 0, out: /messages +│ 1 / })
     t.match(state.out, /damage +│ 'none'/)
-    t.match(await admin(['users', '--prefix', 'AL']), { code: 0, out: /alice +│ 1 +│ false/ })
+    t.match(await admin(['users', '--prefix', 'AL']), { code: 0, out: /'alice' +│ 1 +│ false/ })
   })
 
   t.test('a password that is set is the only one that works, and tokens end', async (t) => {
@@ -202,4 +202,28 @@ t.test('the scripts reach a server that runs, else the file, and end by themselv
 t.test('the commands explain themselves', async (t) => {
   const { admin } = operator(await temporaryFolder(t))
   t.match(await admin(['--help']), { code: 0, out: /Usage: .*rotate-secret/s })
+})
+
+t.test('accounts are listed by name, as many as were asked for, and obey no terminal', async (t) => {
+  const folder = await temporaryFolder(t)
+  const names = ['zoe', '7', 'bob', '\u001b[2Jboo', 'a\u202eb']
+  writeSql(
+    join(folder, 'messenger.db'),
+    `create table users (id integer primary key, username text);
+     create table messages (id integer primary key, sender_id, receiver_id, content, timestamp);
+     ${names.map((name) => `insert into users (username) values ('${name}');`).join('')}`,
+  )
+  await (await startServer(t, {}, folder)).app.close()
+  const { admin } = operator(folder)
+  const { out } = await admin(['users'])
+  t.strictSame(
+    [...out.matchAll(/'(.+?)' +│ \d/g)].map(([, name]) => name),
+    ['<U+001B>[2Jboo', '7', 'a<U+202E>b', 'bob', 'zoe'],
+  )
+  for (const character of ['\u001b', '\u202e']) t.notOk(out.includes(character))
+  t.notMatch((await admin(['users', '--limit', '4'])).out, /zoe/)
+  for (const limit of ['abc', '0', '1.5', '-1', '']) {
+    const refused = await admin(['users', `--limit=${limit}`])
+    t.match(refused, { code: 1, err: /--limit.*must be a whole number above 0/ }, limit)
+  }
 })

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { createInterface } from 'node:readline/promises'
 import { Writable } from 'node:stream'
 import { text } from 'node:stream/consumers'
-import { Command } from 'commander'
+import { Command, InvalidArgumentError } from 'commander'
 import { type Inspection, inspectDatabase } from '../../db/open.ts'
 import { countAll, listAccounts } from '../chat/administration.ts'
 import { change } from './change.ts'
@@ -43,11 +43,13 @@ export const admin = (args: readonly string[], terminal: Terminal): Promise<numb
     .command('users')
     .description('accounts by name, those that were removed too')
     .option('--prefix <text>', 'only names that begin so', '')
-    .option('--limit <count>', 'as many at most', Number, 100)
+    .option('--limit <count>', 'as many at most', countOf, 100)
     .action(async (options: { prefix: string; limit: number }) => {
       await look(async ({ reader }) => {
         const accounts = await listAccounts(reader, options)
-        print.table(Object.fromEntries(accounts.map(({ username, ...account }) => [username, account])))
+        print.table(
+          accounts.map(({ id, username, ...account }) => ({ username: plain(username), id, ...account })),
+        )
       })
     })
 
@@ -94,6 +96,19 @@ export const admin = (args: readonly string[], terminal: Terminal): Promise<numb
 
   return run(program, args, terminal)
 }
+
+const countOf = (text: string): number => {
+  const count = Number(text)
+  if (Number.isSafeInteger(count) && count > 0) return count
+  throw new InvalidArgumentError('It must be a whole number above 0.')
+}
+
+/** A name of the first server may hold what a terminal would obey, or show in another order. */
+const plain = (name: string) =>
+  name.replaceAll(
+    /[\p{C}\p{Zl}\p{Zp}]/gu,
+    (character) => `<U+${character.codePointAt(0)?.toString(16).toUpperCase().padStart(4, '0')}>`,
+  )
 
 /** A password never stands in the list of processes: it is typed unseen, or comes through a pipe. */
 const askPassword = async ({ stdin, stdout }: Terminal): Promise<string> => {
