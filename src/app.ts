@@ -18,7 +18,6 @@ import { validation } from '../plugins/validation.ts'
 import { web } from '../plugins/web.ts'
 import { websocket } from '../plugins/websocket.ts'
 import { type Config, listOf } from './config.ts'
-import { maxFrameBytes } from './realtime/socket-server.ts'
 import { Response } from './response.ts'
 import { accountRoutes } from './routes/accounts.ts'
 import { blockRoutes } from './routes/blocks.ts'
@@ -31,7 +30,7 @@ import { metricsRoutes } from './routes/metrics.ts'
 import { socketRoutes } from './routes/socket.ts'
 import { syncRoutes } from './routes/sync.ts'
 
-/** Bytes of the largest body, unless MAX_MESSAGE_LENGTH asks for more. */
+/** Bytes of the largest body: more than the longest message that MAX_MESSAGE_LENGTH can allow takes. */
 const BODY_LIMIT = 1_048_576
 
 /** Milliseconds without a byte after which a connection is cut: a call that waits takes half of it. */
@@ -47,7 +46,7 @@ export const buildApp = async (config: Config, options: Pick<FastifyServerOption
     logController: new LogController({ disableRequestLogging: true }),
     // One for each request, which hardly ever logs, is 4 of its 110 µs: what is logged names the request itself.
     childLoggerFactory: (logger) => logger,
-    bodyLimit: Math.max(BODY_LIMIT, maxFrameBytes(config)),
+    bodyLimit: BODY_LIMIT,
     trustProxy: listOf(config.TRUST_PROXY),
     requestTimeout: config.REQUEST_TIMEOUT_MS,
     connectionTimeout: Math.max(config.REQUEST_TIMEOUT_MS * 4, IDLE_TIMEOUT),
