@@ -91,3 +91,16 @@ t.test('lists of proxies and origins are read entry by entry', (t) => {
   }
   t.end()
 })
+
+t.test('the server is started with the same options of Node wherever that is written', async (t) => {
+  const [unit, image, script, file] = [
+    ['docs/OPERATIONS.md', /^ExecStart=(.*)$/m],
+    ['Dockerfile', /^CMD (.*)$/m],
+    ['package.json', /"start": (.*)$/m],
+    ['bin/messenger.js', /^#!(.*)$/m],
+  ].map(([name, line]) =>
+    (line as RegExp).exec(readFileSync(name as string, 'utf8'))?.[1]?.match(/--[\w=-]+/g),
+  )
+  t.ok(script)
+  for (const options of [unit, image, file]) t.strictSame(options, script)
+})
