@@ -1,8 +1,5 @@
 import { drawing, make } from './dom.js';
-/**
- * Opens the dialog; the browser keeps the focus in it, closes it with Escape, and gives the focus back.
- * @returns how to close it, and where to say what went wrong
- */
+/** Opens the dialog; the browser keeps the focus in it, closes it with Escape, and gives the focus back. */
 export const openDialog = (title, content, buttons = []) => {
     const dialog = make('dialog', { class: 'dialog', 'aria-labelledby': 'dialog-title' });
     const error = make('p', { class: 'error', role: 'alert' });
@@ -45,7 +42,6 @@ export const openDialog = (title, content, buttons = []) => {
     document.body.append(dialog);
     dialog.showModal();
     form.querySelector('input')?.focus();
-    return { close, error };
 };
 /** A labelled field of a dialog. */
 export const fieldOf = (id, label, attributes = {}) => {

@@ -3,7 +3,7 @@ import { renderHead } from './head.js';
 import { linesOf } from './lines.js';
 import { fillMessage } from './message.js';
 import { openMessageMenu } from './message-menu.js';
-import { placeKey, samePlace, titleOf } from './store.js';
+import { samePlace, titleOf } from './store.js';
 import { list } from './words.js';
 /** Pixels from an end at which one counts as being there. */
 const NEAR = 60;
@@ -226,8 +226,6 @@ export const createThread = (chat, { compose }) => {
             isAtEnd = true;
             store.changed();
         },
-        focusLast: () => messages.querySelector('.message:last-child')?.focus(),
-        key: () => shownPlace && placeKey(shownPlace),
     };
 };
 const isTouch = () => matchMedia('(hover: none)').matches;

@@ -8,10 +8,7 @@ type Button = {
   act?: () => unknown
 }
 
-/**
- * Opens the dialog; the browser keeps the focus in it, closes it with Escape, and gives the focus back.
- * @returns how to close it, and where to say what went wrong
- */
+/** Opens the dialog; the browser keeps the focus in it, closes it with Escape, and gives the focus back. */
 export const openDialog = (title: string, content: Node[], buttons: Button[] = []) => {
   const dialog = make('dialog', { class: 'dialog', 'aria-labelledby': 'dialog-title' })
   const error = make('p', { class: 'error', role: 'alert' })
@@ -55,7 +52,6 @@ export const openDialog = (title: string, content: Node[], buttons: Button[] = [
   document.body.append(dialog)
   dialog.showModal()
   form.querySelector<HTMLElement>('input')?.focus()
-  return { close, error }
 }
 
 /** A labelled field of a dialog. */

@@ -5,7 +5,7 @@ import { renderHead } from './head.ts'
 import { linesOf } from './lines.ts'
 import { fillMessage } from './message.ts'
 import { openMessageMenu } from './message-menu.ts'
-import { type Place, placeKey, samePlace, titleOf } from './store.ts'
+import { type Place, samePlace, titleOf } from './store.ts'
 import { list } from './words.ts'
 
 /** Pixels from an end at which one counts as being there. */
@@ -228,8 +228,6 @@ export const createThread = (chat: Chat, { compose }: { compose: Composing }) =>
       isAtEnd = true
       store.changed()
     },
-    focusLast: () => messages.querySelector<HTMLElement>('.message:last-child')?.focus(),
-    key: () => shownPlace && placeKey(shownPlace),
   }
 }
 
