@@ -58,6 +58,26 @@ t.test('while another process holds the file, writes fail, and later ones work',
   t.equal((await writer.append('send', note('two'))).message.id, 2)
 })
 
+t.test('all that comes while a batch is at the disk shares the next one', async (t) => {
+  const { writer, close } = await open('meanwhile', 100)
+  t.teardown(close)
+  await writer.append('createUser', user)
+  const other = new Sqlite(join(folder, 'meanwhile'))
+  t.teardown(() => other.close())
+  const sizes: number[] = []
+  writer.onBatch(({ size }) => sizes.push(size))
+  other.exec('begin immediate')
+  const sends: Promise<unknown>[] = []
+  for (let turn = 0; turn < 30; turn++) {
+    sends.push(writer.append('send', note(`${turn}`)))
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  other.exec('rollback')
+  await Promise.all(sends)
+  const [first = 0, ...rest] = sizes
+  t.strictSame(rest, [30 - first], `${first} were taken before the file was held`)
+})
+
 t.test('when the file can’t be trusted any more it says so once and writes nothing more', async (t) => {
   const path = join(folder, 'broken')
   const { writer, close } = await open('broken', 10)

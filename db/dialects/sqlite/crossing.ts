@@ -4,6 +4,12 @@ import type { ErrorCode } from '../../../src/errors.ts'
 import type { Operation } from '../../operations/index.ts'
 import type { BatchResult, Outcome } from './batch.ts'
 
+/** The most operations that share a commit: bounds what one waits for the others. */
+export const MAX_BATCH = 1024
+
+/** The same in characters: a batch crosses between the threads as one text, and the longest has 2^29. */
+export const MAX_BATCH_CHARACTERS = 8_388_608
+
 /**
  * How batches cross between the threads: as JSON, which takes 4.1 µs a message there and back where cloning the same
  * objects takes 7.1. A message that is told by a change and returned by its operation crosses once.
