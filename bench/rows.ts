@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, statSync } from 'node:fs'
+import { get, type IncomingMessage } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { madeDatabase, type Size } from './database.ts'
@@ -325,16 +326,19 @@ async function firstAnswer(root: string): Promise<Trial> {
       HOST: '127.0.0.1',
       PORT: String(port),
     },
-    stdio: ['ignore', 'ignore', 'inherit'],
+    stdio: ['ignore', 'pipe', 'inherit'],
   })
   const exited = once(child, 'exit')
   try {
-    while (child.exitCode === null && child.signalCode === null) {
-      const hasAnswered = await fetch(`http://127.0.0.1:${port}/health/live`).then(
-        ({ ok }) => ok,
-        () => new Promise<false>((resolve) => setTimeout(resolve, 2, false)),
-      )
-      if (hasAnswered) return { value: performance.now() - started }
+    // Who asks again and again takes the processor from what it waits for.
+    let output = ''
+    for await (const text of child.stdout.setEncoding('utf8')) {
+      output += text
+      if (!output.includes('listening on')) continue
+      const [reply] = (await once(get(`http://127.0.0.1:${port}/health/live`), 'response')) as [
+        IncomingMessage,
+      ]
+      if (reply.statusCode === 200) return { value: performance.now() - started }
     }
     throw new Error('the server ended before it answered')
   } finally {

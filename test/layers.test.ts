@@ -126,3 +126,15 @@ t.test('the server listens in one place', async (t) => {
   )
   t.strictSame(listening, ['src/server.ts'])
 })
+
+t.test(
+  'nothing that starts with the server imports node:http but for its types: it brings undici',
+  async (t) => {
+    const importing = [...imports.keys()].filter(
+      (file) =>
+        /^(bin|db|plugins|schemas|src)\//.test(file) &&
+        /^import (?!type ).*from 'node:https?'/m.test(readFileSync(file, 'utf8')),
+    )
+    t.strictSame(importing, [])
+  },
+)
