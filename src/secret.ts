@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { Config } from './config.ts'
-import { chmodSync, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 
 /** A secret that tokens are verified with, and until when: ms since 1970. */
 export type VerifyingSecret = { secret: string; until: number }
@@ -69,7 +69,8 @@ const keptSecrets = (place: Place): Secrets => {
       current = newSecret()
       const lines = [current, ...retired.map(({ secret, until }) => `${secret} ${until}`)]
       // A crash in between leaves one file or the other, and both are whole.
-      writeFileSync(`${path}.new`, `${lines.join('\n')}\n`, { mode: 0o600 })
+      rmSync(`${path}.new`, { force: true })
+      writeFileSync(`${path}.new`, `${lines.join('\n')}\n`, { mode: 0o600, flag: 'wx' })
       place.own(`${path}.new`)
       renameSync(`${path}.new`, path)
       return true

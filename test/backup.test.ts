@@ -9,6 +9,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
@@ -226,7 +227,9 @@ t.test('what root makes beside a database belongs to the user whose the database
   const [database, saved] = [join(folder, 'messenger.db'), join(folder, 'saved')]
   const users = (...names: string[]) => names.map((name) => statSync(join(folder, name)).uid)
   const { backup, restore, admin } = operator(folder)
-  // Only root may give away: who is none keeps it all.
+  // Who is not root in truth may only give to themselves.
+  process.getuid = () => 0
+  t.teardown(() => Object.assign(process, { getuid }))
   const theirs = me === 0 ? 12_345 : me
   if (me === 0) for (const file of [folder, database]) chownSync(file, 12_345, 12_345)
   rmSync(`${database}-lock`)
@@ -245,8 +248,14 @@ t.test('what root makes beside a database belongs to the user whose the database
   t.match(await admin(['revoke-tokens', '--everybody']), { code: 0 })
   t.strictSame(users('messenger.db'), [theirs])
 
+  const [link, target] = [`${database}-lock`, join(folder, 'target')]
+  writeFileSync(target, '')
+  rmSync(link)
+  symlinkSync(target, link)
+  t.match(await admin(['revoke-tokens', '--everybody']), { code: 0 })
+  t.strictSame(users('target'), [me], 'a file behind a link is given to nobody')
+
   // As anybody else, who may not give, nor close what is not theirs.
-  t.teardown(() => Object.assign(process, { getuid }))
   process.getuid = () => 54_321
   chmodSync(database, 0o640)
   const mine = join(folder, 'mine')

@@ -1,4 +1,13 @@
-import { chmodSync, closeSync, existsSync, lstatSync, openSync, realpathSync, statSync } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fchmodSync,
+  fstatSync,
+  lstatSync,
+  openSync,
+  realpathSync,
+} from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import Sqlite, { type Database } from 'better-sqlite3'
 import { StorageError } from '../../errors.ts'
@@ -57,7 +66,10 @@ export const openAsItIs = (path: string): Database => {
 
 /** A file that was taken over, or copied here, may be open to all. That of another user is theirs to close. */
 export const closeToOthers = (path: string) => {
-  if (statSync(path).uid === process.getuid?.()) chmodSync(path, 0o600)
+  // A link that somebody puts in its place by now is not followed.
+  const file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW)
+  if (fstatSync(file).uid === process.getuid?.()) fchmodSync(file, 0o600)
+  closeSync(file)
 }
 
 /** From now on: WAL, and every commit on disk before it returns. */

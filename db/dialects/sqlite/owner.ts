@@ -1,4 +1,4 @@
-import { chownSync, existsSync, statSync } from 'node:fs'
+import { existsSync, lchownSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 
 /** Gives a file that root has made the owner of `like`: the user of the server has to open it. */
@@ -6,7 +6,8 @@ export const ownLike = (file: string, like: string) => {
   if (process.getuid?.() !== 0) return
   const { uid, gid } = statSync(like)
   try {
-    chownSync(file, uid, gid)
+    // Who owns the folder may have put a link in its place, to a file that is not theirs.
+    lchownSync(file, uid, gid)
     /* c8 ignore next 3 -- the tests' file systems know owners, and root may give */
   } catch {
     // It stays root's, where no more can be done.
