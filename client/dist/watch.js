@@ -27,6 +27,7 @@ export class Watch {
     refused({ id, retryable, retry_after = RETRY_AFTER }) {
         if (id !== this.#id || !retryable)
             return;
+        clearTimeout(this.#timer);
         this.#timer = setTimeout(() => this.ask(), retry_after * 1000);
     }
     /** There is no connection any more. */

@@ -32,6 +32,7 @@ export class Watch {
 
   refused({ id, retryable, retry_after = RETRY_AFTER }: FrameOf<'error'>) {
     if (id !== this.#id || !retryable) return
+    clearTimeout(this.#timer)
     this.#timer = setTimeout(() => this.ask(), retry_after * 1000)
   }
 
