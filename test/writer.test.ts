@@ -74,8 +74,12 @@ t.test('all that comes while a batch is at the disk shares the next one', async 
   }
   other.exec('rollback')
   await Promise.all(sends)
-  const [first = 0, ...rest] = sizes
-  t.strictSame(rest, [30 - first], `${first} were taken before the file was held`)
+  // Those of the first turns may be a batch of their own: the thread had nothing else to do.
+  t.ok(sizes.length <= 2, sizes.join(' and '))
+  t.equal(
+    sizes.reduce((sum, size) => sum + size),
+    30,
+  )
 })
 
 t.test('when the file can’t be trusted any more it says so once and writes nothing more', async (t) => {

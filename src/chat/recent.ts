@@ -5,7 +5,7 @@ import type { Reader } from '../../db/query.ts'
 import type { Batch } from '../../db/writer.ts'
 
 /**
- * Messages of a generation, and UTF-16 units of their text; two of them are kept. With thirty times the text V8 took 100 MiB
+ * Messages of a generation, and UTF-16 units of their text, which edits may double; two of them are kept. With thirty times the text V8 took 100 MiB
  * more while messages of 50 kB came: what lives long is swept late.
  */
 const GENERATION = { messages: 8192, units: 262_144 }
@@ -68,7 +68,7 @@ export const createRecent = (reader: Reader, size = GENERATION) => {
     const generation = [newer, older].find(({ since }) => message.id >= since)
     generation?.replace(message)
     // Edits make messages longer, and no new one may come that would end their generation.
-    if (generation && generation.units > size.units) [older, newer] = [nothing(), nothing()]
+    if (generation && generation.units > 2 * size.units) [older, newer] = [nothing(), nothing()]
   }
 
   return {

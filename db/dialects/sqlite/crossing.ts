@@ -7,7 +7,7 @@ import type { BatchResult, Outcome } from './batch.ts'
 /** The most operations that share a commit: bounds what one waits for the others. */
 export const MAX_BATCH = 1024
 
-/** The same in characters: a batch crosses between the threads as one text, and the longest has 2^29. */
+/** The same in characters: what came of a batch crosses between the threads as one text, and the longest has 2^29. */
 export const MAX_BATCH_CHARACTERS = 8_388_608
 
 /**

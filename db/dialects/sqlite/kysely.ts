@@ -48,7 +48,8 @@ const createDriver = (db: Database): Driver => {
     acquireConnection: async () => connection,
     beginTransaction: run('begin immediate'),
     commitTransaction: run('commit'),
-    rollbackTransaction: run('rollback'),
+    // SQLite has rolled back by itself where the disk was full: the error that is told is that one.
+    rollbackTransaction: async () => void (db.inTransaction && db.exec('rollback')),
     releaseConnection: async () => {},
     /* c8 ignore next -- the interface wants it; who made the connection closes it */
     destroy: async () => {},

@@ -16,18 +16,20 @@ let isBroken = false
 const isFatal = (outcome: Outcome) =>
   !outcome.ok && outcome.error instanceof StorageError && outcome.error.kind === 'broken'
 
-/** @returns what is asked for by a text and by those that wait behind it, as far as a batch goes; and the next text. */
-const gather = (text: string): { batch: Operation[]; next: string | undefined } => {
-  const batch = unpackOperations(text)
-  let characters = text.length
+type Asked = { operations: Operation[]; characters: number }
+
+const read = (text: string): Asked => ({ operations: unpackOperations(text), characters: text.length })
+
+/** Adds to `asked` what waits behind it, as far as a batch goes. @returns the first that it did not take */
+const gather = (asked: Asked): Asked | undefined => {
   for (;;) {
-    const next: string | undefined = receiveMessageOnPort(port)?.message
-    if (next === undefined) return { batch, next }
-    const operations = unpackOperations(next)
-    characters += next.length
-    if (batch.length + operations.length > MAX_BATCH || characters > MAX_BATCH_CHARACTERS)
-      return { batch, next }
-    batch.push(...operations)
+    const text: string | undefined = receiveMessageOnPort(port)?.message
+    if (text === undefined) return undefined
+    const next = read(text)
+    const count = asked.operations.length + next.operations.length
+    if (count > MAX_BATCH || asked.characters + next.characters > MAX_BATCH_CHARACTERS) return next
+    asked.operations.push(...next.operations)
+    asked.characters += next.characters
   }
 }
 
@@ -39,13 +41,13 @@ port.on('message', (text: string) => {
     return
   }
   // What a disk that failed says afterwards is worth nothing, "stored" least of all.
-  for (let next: string | undefined = text; next !== undefined && !isBroken; ) {
+  for (let asked: Asked | undefined = read(text); asked && !isBroken; ) {
     const started = performance.now()
-    const gathered = gather(next)
-    next = gathered.next
-    const result = runBatch(gathered.batch)
+    const next = gather(asked)
+    const result = runBatch(asked.operations)
     isBroken = result.outcomes.some(isFatal)
     port.postMessage(packResult({ ...result, seconds: (performance.now() - started) / 1000 }))
+    asked = next
   }
 })
 port.postMessage(READY)

@@ -147,11 +147,11 @@ export const createWorkerWriter = async (
         queue.push({ name, input } as Operation)
         characters += length
         if (queue.length === MAX_BATCH || characters >= MAX_BATCH_CHARACTERS) flush()
-        // After all that comes at once: it shares a commit.
+        // After all that one caller appends at once: it shares a commit.
         else if (queue.length === EARLY) queueMicrotask(flush)
         if (!isScheduled) {
           isScheduled = true
-          // After all sockets that are readable now have been read: what they send shares a commit.
+          // After all sockets that are readable now have been read: what they send goes together.
           setImmediate(endTurn)
         }
       })
