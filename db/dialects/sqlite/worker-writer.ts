@@ -8,8 +8,9 @@ import { CLOSE, MAX_BATCH, MAX_BATCH_CHARACTERS, packOperations, unpackResult } 
 import { takeThread } from './thread.ts'
 
 /**
- * Operations that go to the thread before the turn in which they came ends: it is at work while the rest of the turn is
- * handled. Without it the thread and this one wait for each other a sixth of the time.
+ * The first operations of a turn go to the thread before it ends: it is at work while the rest of the turn is handled.
+ * Without it the thread and this one wait for each other a sixth of the time. Only the first: were all answered within the
+ * turn, clients would ask again within it, and libuv reads as long as more than a thousand connections have something to say.
  */
 const EARLY = 16
 
@@ -52,6 +53,7 @@ export const createWorkerWriter = async (
   const pending: Pending[] = []
   let pendingCharacters = 0
   let isScheduled = false
+  let wasEarly = false
   let draining: Promise<void> | undefined
   let closing: Promise<void> | undefined
   let broken: StorageError | undefined
@@ -70,6 +72,7 @@ export const createWorkerWriter = async (
 
   const endTurn = () => {
     isScheduled = false
+    wasEarly = false
     flush()
   }
 
@@ -148,7 +151,10 @@ export const createWorkerWriter = async (
         characters += length
         if (queue.length === MAX_BATCH || characters >= MAX_BATCH_CHARACTERS) flush()
         // After all that one caller appends at once: it shares a commit.
-        else if (queue.length === EARLY) queueMicrotask(flush)
+        else if (queue.length === EARLY && !wasEarly) {
+          wasEarly = true
+          queueMicrotask(flush)
+        }
         if (!isScheduled) {
           isScheduled = true
           // After all sockets that are readable now have been read: what they send goes together.
