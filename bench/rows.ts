@@ -1,24 +1,13 @@
 /* c8 ignore start -- it measures the product and is no part of it; a smoke run among the tests takes its shortest way */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { get, type IncomingMessage } from 'node:http'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { madeDatabase, type Size } from './database.ts'
 import { CONTENT } from './load/identity.ts'
 import type { Span } from './load/window.ts'
 import type { Latency } from './statistics.ts'
-import {
-  bareBroadcast,
-  bareHttp,
-  bareSocket,
-  freePort,
-  nodeOptions,
-  oneByOne,
-  product,
-  runTrial,
-} from './trial.ts'
+import { bareBroadcast, bareHttp, bareSocket, oneByOne, product, runTrial, withServer } from './trial.ts'
 
 /** How much and how long. */
 export type Scale = Span & {
@@ -312,40 +301,13 @@ function memory(server: (root: string) => Parameters<typeof runTrial>[0], isBare
   }
 }
 
-/** A new folder, and so a new database: the longest of all starts. */
-async function firstAnswer(root: string): Promise<Trial> {
-  const folder = mkdtempSync(join(tmpdir(), 'messenger-bench-'))
-  const port = await freePort()
-  const started = performance.now()
-  const child = spawn(process.execPath, [...nodeOptions, ...product(root).args], {
-    cwd: folder,
-    env: {
-      ...process.env,
-      NODE_ENV: '',
-      DATABASE_URL: 'sqlite:messenger.db',
-      HOST: '127.0.0.1',
-      PORT: String(port),
-    },
-    stdio: ['ignore', 'pipe', 'inherit'],
+/** A new folder, and so a new database: the longest of all starts. Asked once: who polls takes the processor from it. */
+function firstAnswer(root: string): Promise<Trial> {
+  return withServer(product(root), async ({ port, started }) => {
+    const [reply] = (await once(get(`http://127.0.0.1:${port}/health/live`), 'response')) as [IncomingMessage]
+    if (reply.statusCode !== 200) throw new Error(`the server answered ${reply.statusCode}`)
+    return { value: performance.now() - started }
   })
-  const exited = once(child, 'exit')
-  try {
-    // Who asks again and again takes the processor from what it waits for.
-    let output = ''
-    for await (const text of child.stdout.setEncoding('utf8')) {
-      output += text
-      if (!output.includes('listening on')) continue
-      const [reply] = (await once(get(`http://127.0.0.1:${port}/health/live`), 'response')) as [
-        IncomingMessage,
-      ]
-      if (reply.statusCode === 200) return { value: performance.now() - started }
-    }
-    throw new Error('the server ended before it answered')
-  } finally {
-    child.kill('SIGTERM')
-    await exited
-    rmSync(folder, { recursive: true })
-  }
 }
 
 async function emptyProcess(): Promise<Trial> {

@@ -35,7 +35,7 @@ export const oneByOne = (root: string): Server => ({
 })
 
 /** Of `node`, as `npm start` has them, for both sides of a figure: how far the young generation may grow is much of a socket's memory. */
-export const nodeOptions = (
+const nodeOptions = (
   JSON.parse(readFileSync(here('../package.json'), 'utf8')) as { scripts: { start: string } }
 ).scripts.start
   .split(' ')
@@ -53,15 +53,19 @@ export const LIFTED = {
 export const runTrial = (server: Server, work: Work): Promise<Load> =>
   withServer(server, ({ port, pid }) => runLoad(port, pid, work))
 
-/** @param body is given a server that answers; it is ended, and its folder removed, when `body` is done. */
+/**
+ * @param body is given a server that listens, and when its process was started (of `performance.now()`); it is ended, and
+ * its folder removed, when `body` is done.
+ */
 export const withServer = async <T>(
   { args, env, database, fsyncDelay }: Server,
-  body: (server: { port: number; pid: number }) => Promise<T>,
+  body: (server: { port: number; pid: number; started: number }) => Promise<T>,
 ): Promise<T> => {
   const folder = mkdtempSync(join(tmpdir(), 'messenger-bench-'))
   const port = await freePort()
   if (database) copyFileSync(database, join(folder, 'messenger.db'), constants.COPYFILE_FICLONE)
   const [command, before] = fsyncDelay === undefined ? [process.execPath, []] : slowly(fsyncDelay)
+  const started = performance.now()
   const child = spawn(command, [...before, ...nodeOptions, ...profiling(), ...args], {
     cwd: folder,
     env: {
@@ -79,7 +83,7 @@ export const withServer = async <T>(
   const exited = once(child, 'exit')
   try {
     await isListening(child, exited)
-    return await body({ port, pid: child.pid as number })
+    return await body({ port, pid: child.pid as number, started })
   } finally {
     child.kill('SIGTERM')
     const late = setTimeout(() => child.kill('SIGKILL'), 5000)
@@ -136,7 +140,7 @@ const isListening = (child: ChildProcess, exited: Promise<unknown[]>) =>
     }),
   ])
 
-export const freePort = async (): Promise<number> => {
+const freePort = async (): Promise<number> => {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo

@@ -48,6 +48,6 @@ t.test('a start is measured on a database of its own, and one that fails is no f
   await start('main.ts', args, { DATABASE_URL: 'sqlite:/no/such/folder/messenger.db' })
   await t.rejects(start('main.ts', args, { LOG_LEVEL: 'none such' }), {
     code: 1,
-    stderr: /LOG_LEVEL[^]*the server ended before it answered/,
+    stderr: /LOG_LEVEL[^]*the server ended before it listened/,
   })
 })

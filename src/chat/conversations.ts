@@ -33,8 +33,8 @@ export const listConversations = async (
 }
 
 /** @returns the number of the newest change in the database. */
-export const readHead = async (chat: Chat): Promise<number> =>
-  ((await chat.reader.get(counter.head, {})) as { last: number }).last
+export const readHead = async ({ reader }: Pick<Chat, 'reader'>): Promise<number> =>
+  ((await reader.get(counter.head, {})) as { last: number }).last
 
 /** @returns one of my conversations, or one that I was in as I left it. @throws AppError `CONVERSATION_NOT_FOUND` */
 export const getConversation = async (chat: Chat, me: Identity, id: number): Promise<Conversation> => {
