@@ -1,9 +1,9 @@
-/* c8 ignore start -- it measures the product and is no part of it; a smoke run among the tests takes its shortest way */
+/* c8 ignore start -- benches measure the product and are not part of it; the tests only run them for a moment */
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { CIRCLE } from './load/scenarios.ts'
+import { CIRCLE } from './load/job.ts'
 import { CONTENT, nameOf, uuidv7 } from './load/identity.ts'
 
 export type Size = { people: number; messages: number }

@@ -1,4 +1,4 @@
-/* c8 ignore start -- it measures the product and is no part of it; a smoke run among the tests takes its shortest way */
+/* c8 ignore start -- benches measure the product and are not part of it; the tests only run them for a moment */
 /** One line that says what is being done: rewritten in a terminal, a line each elsewhere. */
 export const createProgress = () => {
   const { stderr } = process

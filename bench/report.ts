@@ -1,4 +1,4 @@
-/* c8 ignore start -- it measures the product and is no part of it; a smoke run among the tests takes its shortest way */
+/* c8 ignore start -- benches measure the product and are not part of it; the tests only run them for a moment */
 import { execFileSync } from 'node:child_process'
 import { cpus, release, totalmem, type } from 'node:os'
 import { median, spread } from './statistics.ts'

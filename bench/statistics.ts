@@ -1,4 +1,4 @@
-/* c8 ignore start -- it measures the product and is no part of it; a smoke run among the tests takes its shortest way */
+/* c8 ignore start -- benches measure the product and are not part of it; the tests only run them for a moment */
 /** @returns the value in the middle; of an even count the mean of the two. */
 export const median = (values: readonly number[]): number => {
   const sorted = values.toSorted((a, b) => a - b)

@@ -1,4 +1,4 @@
-/* c8 ignore start -- it measures the product and is no part of it; a smoke run among the tests takes its shortest way */
+/* c8 ignore start -- benches measure the product and are not part of it; the tests only run them for a moment */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { constants, copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -6,7 +6,8 @@ import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { Job, Scenario } from './load/scenarios.ts'
+import type { Job } from './load/job.ts'
+import type { Scenario } from './load/scenarios.ts'
 import type { Load } from './load/window.ts'
 
 /** Which process serves, and with what. */

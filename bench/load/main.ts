@@ -1,5 +1,6 @@
-/* c8 ignore start -- it measures the product and is no part of it; a smoke run among the tests takes its shortest way */
-import { type Job, type Scenario, scenarios } from './scenarios.ts'
+/* c8 ignore start -- benches measure the product and are not part of it; the tests only run them for a moment */
+import type { Job } from './job.ts'
+import { type Scenario, scenarios } from './scenarios.ts'
 
 /** The load generator: a process of its own, so that what it takes is not taken from the server. */
 const [name, job] = process.argv.slice(2) as [Scenario, string]
