@@ -12,8 +12,8 @@ import { median, spread } from './statistics.ts'
 
 const USAGE = `npm run bench:compare -- REV [--only NAME]... [--repeat N] [--warm-up MS] [--measure MS] [--smoke]
 
-Runs the present tree and the revision REV in turn, with the benches of the present tree, and prints their ratios:
-of the figures and, where there is one, of the server's processor time for each call.
+Runs this tree and the revision REV in turn, with the benches of this tree, and prints the ratios of their figures and of the
+server's processor time per call.
 
 ${SCALE_USAGE}`
 
@@ -31,7 +31,7 @@ const options = () => {
       },
     })
     const [revision] = positionals
-    if (!revision) throw new Error('Which revision?')
+    if (!revision) throw new Error('Name the revision to compare with.')
     const commit = git('rev-parse', '--short=12', '--verify', `${revision}^{commit}`)
     return { revision, commit, chosen: rowsNamed(values.only), scale: scaleOf(values) }
   } catch (error) {
@@ -41,7 +41,7 @@ const options = () => {
 }
 const { revision, commit, chosen, scale } = options()
 
-/** The packages of the present tree serve, unless the revision wants others. */
+/** Uses this tree's node_modules unless the revision has another lock file. */
 const install = (other: string) => {
   const lock = (folder: string) => readFileSync(join(folder, 'package-lock.json'), 'utf8')
   const modules = join(root, 'node_modules')
@@ -65,7 +65,7 @@ git('worktree', 'add', '--detach', other, commit)
 try {
   install(other)
   const progress = createProgress()
-  console.log(`the present tree beside ${commit} (${revision})`)
+  console.log(`this tree compared with ${commit} (${revision})`)
   for (const row of chosen) {
     const [present, past]: [Trial[], Trial[]] = [[], []]
     for (let turn = 1; turn <= scale.repetitions; turn += 1) {
@@ -76,7 +76,8 @@ try {
     }
     progress.clear()
     console.log(row.name.padEnd(22), ratio('value', row.unit, present, past))
-    if (present[0]?.cpu) console.log(''.padEnd(22), ratio('cpu', ' µs of processor time each', present, past))
+    if (present[0]?.cpu)
+      console.log(''.padEnd(22), ratio('cpu', ' µs of processor time per call', present, past))
   }
 } finally {
   git('worktree', 'remove', '--force', other)

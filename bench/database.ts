@@ -9,9 +9,10 @@ import { CONTENT, nameOf, uuidv7 } from './load/identity.ts'
 export type Size = { people: number; messages: number }
 
 /**
- * @returns the path of a database in which people have written to their circles, as the product's own writer stores it.
- * One is made once (a million messages take half a minute) and kept in the system's folder for temporary files, under a name
- * that changes with the schema.
+ * Prepares a database in which people have sent messages to their friends, stored by the product's own writer.
+ * It is created once (a million messages take half a minute) and kept in the system's temporary folder, under a name that
+ * changes with the schema.
+ * @returns its path
  */
 export const madeDatabase = async (
   root: string,
@@ -48,7 +49,7 @@ export const madeDatabase = async (
       client_id: uuidv7(),
     })
     done += 1
-    if (done % 10_000 === 0) progress(`making a database: ${done} of ${messages} messages`)
+    if (done % 10_000 === 0) progress(`preparing a database: ${done} of ${messages} messages`)
   })
   await close()
   for (const name of readdirSync(folder)) {
@@ -58,7 +59,7 @@ export const madeDatabase = async (
   return path
 }
 
-/** How many operations are given to the writer at once. */
+/** Operations appended to the writer at once. */
 const CHUNK = 4096
 
 const inChunks = async (count: number, work: (index: number) => Promise<void>) => {

@@ -9,11 +9,11 @@ import { hasStrace } from './trial.ts'
 
 const USAGE = `npm run bench -- [--only NAME]... [--json FILE] [--repeat N] [--warm-up MS] [--measure MS] [--smoke]
 
---only NAME       only this row; may be given several times. Names: ${rows.map(({ name }) => name).join(', ')}
+--only NAME       runs this row only; may be repeated. Names: ${rows.map(({ name }) => name).join(', ')}
 --json FILE       writes every trial to a file
 ${SCALE_USAGE}
 
-A run of all rows writes bench/RESULTS.md, and the table in bench/README.md.`
+A run of all rows writes bench/RESULTS.md and the table in bench/README.md.`
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
@@ -35,7 +35,7 @@ const options = () => {
   }
 }
 
-/** The two sides take turns, so that what changes on the machine meanwhile changes both. */
+/** The two sides alternate, so that changes of the machine affect both. */
 const runRow = async (row: Row, context: Context): Promise<Result> => {
   const result: Result = { row, product: [], compared: [] }
   for (let turn = 1; turn <= context.scale.repetitions; turn += 1) {

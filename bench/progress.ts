@@ -1,5 +1,5 @@
 /* c8 ignore start -- benches measure the product and are not part of it; the tests only run them for a moment */
-/** One line that says what is being done: rewritten in a terminal, a line each elsewhere. */
+/** Shows the current step on stderr: one line that is overwritten in a terminal, one line per step elsewhere. */
 export const createProgress = () => {
   const { stderr } = process
   const started = performance.now()

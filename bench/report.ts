@@ -8,7 +8,7 @@ export type Result = { row: Row; product: Trial[]; compared: Trial[] }
 
 export type Summary = ReturnType<typeof summarize>
 
-/** @returns the figure of each repetition's two sides, their median, and whether it meets what was to be reached. */
+/** @returns the figure of each repetition, their median and spread, and whether the median meets the targets. */
 export const summarize = ({ row, product, compared }: Result) => {
   const figures = product.map(({ value }, index) => {
     const beside = (compared[index] as Trial).value
@@ -42,7 +42,7 @@ const side = (trials: readonly Trial[]) => {
   return { value: of('value') as number, p50: of('p50'), p99: of('p99'), max: of('max') }
 }
 
-/** @returns where the figures were taken; the commit of the folder `root`. */
+/** @returns the machine, the Node version, the date, and the commit of the folder `root`. */
 export const place = (root: string) => {
   const git = (...args: string[]) => execFileSync('git', args, { cwd: root, encoding: 'utf8' }).trim()
   const [cpu] = cpus()
@@ -51,7 +51,7 @@ export const place = (root: string) => {
     commit = git('rev-parse', '--short=12', 'HEAD')
     if (git('status', '--porcelain', '--', 'src', 'db', 'schemas', 'plugins', 'bin')) commit += ' and changes'
   } catch {
-    // Not a working copy of git.
+    // `root` is not a git checkout.
   }
   return {
     machine: `${cpus().length} × ${cpu?.model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GiB, ${type()} ${release()}`,
@@ -68,7 +68,7 @@ export const number = (value: number) =>
     minimumFractionDigits: decimals(value),
   })
 
-/** The figure and its spread: of a ratio in parts of it, of a difference in what it is measured in. */
+/** The figure with its spread: in percent for a ratio, in the row's unit for a difference. */
 const value = ({ kind, unit, figure, spread: half }: Summary) =>
   kind === 'ratio'
     ? `${number(figure)} × ± ${number(half * 100)} %`
@@ -86,7 +86,7 @@ const verdict = (summary: Summary, which: 'reach' | 'aim') => {
   return `${target.isAtMost ? '≤' : '≥'} ${target[which]}: ${met[which] ? 'met' : '**not met**'}`
 }
 
-/** @returns a table in Markdown, which reads as well in a terminal. */
+/** @returns a Markdown table. */
 export const table = (summaries: readonly Summary[]): string => {
   const lines = summaries.map((summary) => [
     summary.name,
@@ -101,7 +101,7 @@ export const table = (summaries: readonly Summary[]): string => {
   return [head, head.map(() => '---'), ...lines].map((cells) => `| ${cells.join(' | ')} |`).join('\n')
 }
 
-/** @returns one line, for a terminal. */
+/** @returns one line for the terminal. */
 export const line = (summary: Summary): string =>
   [
     summary.name.padEnd(22),

@@ -9,7 +9,7 @@ import type { Span } from './load/window.ts'
 import type { Latency } from './statistics.ts'
 import { bareBroadcast, bareHttp, bareSocket, oneByOne, product, runTrial, withServer } from './trial.ts'
 
-/** How much and how long. */
+/** Size and duration of every trial. `warmUp` and `measure` are milliseconds. */
 export type Scale = Span & {
   repetitions: number
   big: Size
@@ -30,7 +30,7 @@ export const full: Scale = {
   missed: 100_000,
 }
 
-/** That every bench works, in seconds; its figures say nothing. */
+/** Runs each bench for a moment to prove that it works. Its figures mean nothing. */
 export const smoke: Scale = {
   repetitions: 1,
   warmUp: 100,
@@ -42,17 +42,17 @@ export const smoke: Scale = {
   missed: 500,
 }
 
-/** Options of the command line that change a scale. */
+/** Command-line options that change the scale. */
 export const scaleOptions = {
   repeat: { type: 'string' },
   'warm-up': { type: 'string' },
   measure: { type: 'string' },
   smoke: { type: 'boolean', default: false },
 } as const
-export const SCALE_USAGE = `--repeat N        repetitions instead of 5
---warm-up MS      instead of 2000: a busy machine needs longer until all is compiled
---measure MS      instead of 3000
---smoke           runs for a moment, to see that it works; its figures say nothing`
+export const SCALE_USAGE = `--repeat N        number of repetitions (default 5)
+--warm-up MS      milliseconds before counting starts (default 2000; use more on a busy machine)
+--measure MS      milliseconds that count (default 3000)
+--smoke           runs each bench for a moment to prove that it works; its figures mean nothing`
 
 export const scaleOf = (values: {
   smoke?: boolean
@@ -67,7 +67,7 @@ export const scaleOf = (values: {
   return scale
 }
 
-/** What one trial gave: the figure's own value, and for calls how long they took, in ms. */
+/** Result of one trial: the measured value and, for calls, their latency in milliseconds. */
 export type Trial = { value: number; cpu?: number | undefined } & Partial<Latency>
 
 export type Context = { root: string; scale: Scale; progress: (text: string) => void }
@@ -78,9 +78,9 @@ export type Row = {
   title: string
   beside: string
   unit: string
-  /** What the two values make: their ratio, or how much more the first one is. */
+  /** Whether the row reports the ratio of the two values or their difference. */
   figure: 'ratio' | 'difference'
-  /** Absent where the figure is only printed. */
+  /** Absent for a row that is only printed. */
   target?: { reach: number; aim: number; isAtMost: boolean }
   product: Side
   compared: Side
@@ -93,7 +93,7 @@ const rate =
     return { value, ...latency }
   }
 
-/** The figure is the latency itself: `p50` or `p99`. */
+/** Reports a latency as the measured value. */
 const time =
   (which: 'p50' | 'p99', run: (context: Context) => ReturnType<typeof runTrial>): Side =>
   async (context) => {
@@ -153,7 +153,8 @@ export const rows: readonly Row[] = [
   },
   {
     name: 'send-socket-big',
-    title: 'the same with 1,000,000 messages of 10,000 people in it, senders drawn from all of them',
+    title:
+      'the same with 1,000,000 messages of 10,000 people in the database, senders drawn from all of them',
     beside: 'the same echo',
     unit: '/s',
     figure: 'ratio',
@@ -194,7 +195,7 @@ export const rows: readonly Row[] = [
   },
   {
     name: 'conversations-big',
-    title: '`GET /conversations` (20 rows a page), likewise',
+    title: '`GET /conversations` (20 rows a page) in the same database: median',
     beside: 'the same with 10,000 messages, 100 people',
     unit: ' ms',
     figure: 'ratio',
@@ -240,7 +241,7 @@ export const rows: readonly Row[] = [
     name: 'resume',
     title:
       'round trip of other clients’ sends, p99, while a device reads 100,000 missed messages again and again',
-    beside: 'the same with nobody who was away',
+    beside: 'the same without a resuming device',
     unit: ' ms',
     figure: 'difference',
     target: atMost(50, 20),
@@ -249,7 +250,7 @@ export const rows: readonly Row[] = [
   },
   {
     name: 'resume-memory',
-    title: 'resident memory that the server takes more for it, at its highest',
+    title: 'peak growth of resident memory during `resume`',
     beside: 'nothing',
     unit: ' MB',
     figure: 'difference',
@@ -281,7 +282,7 @@ export const rows: readonly Row[] = [
   },
 ]
 
-/** @throws Error where one of these names is that of no row */
+/** @throws Error when a name matches no row */
 export const rowsNamed = (only: readonly string[] | undefined): readonly Row[] => {
   if (!only) return rows
   const unknown = only.find((name) => !rows.some((row) => row.name === name))
@@ -301,7 +302,7 @@ function memory(server: (root: string) => Parameters<typeof runTrial>[0], isBare
   }
 }
 
-/** A new folder, and so a new database: the longest of all starts. Asked once: who polls takes the processor from it. */
+/** Starts in an empty folder, so that the database is created too. Sends one request: polling would take processor time from the start. */
 function firstAnswer(root: string): Promise<Trial> {
   return withServer(product(root), async ({ port, started }) => {
     const [reply] = (await once(get(`http://127.0.0.1:${port}/health/live`), 'response')) as [IncomingMessage]

@@ -1,5 +1,5 @@
 /* c8 ignore start -- benches measure the product and are not part of it; the tests only run them for a moment */
-/** @returns the value in the middle; of an even count the mean of the two. */
+/** @returns the middle value, or the mean of the two middle values. */
 export const median = (values: readonly number[]): number => {
   const sorted = values.toSorted((a, b) => a - b)
   const middle = sorted.length >> 1
@@ -8,14 +8,14 @@ export const median = (values: readonly number[]): number => {
     : ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2
 }
 
-/** @returns half of the way from the least to the greatest, as a share of the median. */
+/** @returns half the distance from the smallest to the largest value, as a fraction of the median. */
 export const spread = (values: readonly number[]): number =>
   (Math.max(...values) - Math.min(...values)) / 2 / Math.abs(median(values))
 
 /** Milliseconds. */
 export type Latency = { p50: number; p99: number; max: number }
 
-/** @param samples milliseconds, in any order; at least one */
+/** @param samples milliseconds, unsorted, at least one */
 export const latency = (samples: readonly number[]): Latency => {
   const sorted = Float64Array.from(samples).toSorted()
   const at = (share: number) =>

@@ -10,14 +10,14 @@ import type { Job } from './load/job.ts'
 import type { Scenario } from './load/scenarios.ts'
 import type { Load } from './load/window.ts'
 
-/** Which process serves, and with what. */
+/** The process that serves a trial. */
 export type Server = {
-  /** What comes after `node` on the command line. */
+  /** Arguments after `node` on the command line. */
   args: readonly string[]
   env?: Record<string, string>
-  /** A database to begin with, which is copied; else a new one is made. */
+  /** Path of a database that is copied into the trial's folder. Absent: the server creates one. */
   database?: string
-  /** Milliseconds that each fsync takes more. */
+  /** Milliseconds added to each fsync. */
   fsyncDelay?: number
 }
 
@@ -35,14 +35,14 @@ export const oneByOne = (root: string): Server => ({
   env: { PRODUCT_ROOT: root },
 })
 
-/** Of `node`, as `npm start` has them, for both sides of a figure: how far the young generation may grow is much of a socket's memory. */
+/** Node's options as in `npm start`, used for both sides: the size of the young generation affects a socket's memory. */
 const nodeOptions = (
   JSON.parse(readFileSync(here('../package.json'), 'utf8')) as { scripts: { start: string } }
 ).scripts.start
   .split(' ')
   .filter((word) => word.startsWith('--'))
 
-/** Limits that the load of one machine would run into at once; all else is as shipped. */
+/** Limits that the load of a single machine would reach at once. Everything else runs with its defaults. */
 export const LIFTED = {
   RATE_LIMIT_LOGIN: '0',
   RATE_LIMIT_SEND: '0',
@@ -50,13 +50,13 @@ export const LIFTED = {
   MAX_LOOP_DELAY_MS: '0',
 }
 
-/** Starts a server in an empty folder, has the load generator work on it, and ends both. */
+/** Starts a server in an empty folder, runs the load generator against it, and stops both. */
 export const runTrial = (server: Server, work: Work): Promise<Load> =>
   withServer(server, ({ port, pid }) => runLoad(port, pid, work))
 
 /**
- * @param body is given a server that listens, and when its process was started (of `performance.now()`); it is ended, and
- * its folder removed, when `body` is done.
+ * Starts a server in an empty folder and calls `body` once it listens. Afterwards stops the server and removes the folder.
+ * @param body `started` is the time of the spawn, as `performance.now()` gives it
  */
 export const withServer = async <T>(
   { args, env, database, fsyncDelay }: Server,
@@ -108,7 +108,7 @@ const runLoad = async (port: number, pid: number, { scenario, ...work }: Work): 
   return JSON.parse(output) as Load
 }
 
-/** With strace the delay is the system's; its filter leaves all other calls alone. */
+/** Adds the delay to fsync by strace, whose filter leaves all other system calls alone. */
 const slowly = (ms: number): [string, string[]] =>
   process.env.BENCH_STRACE === '0' || !hasStrace()
     ? [process.execPath, ['--import', here('drivers/slow-commits.ts')]]
@@ -120,10 +120,10 @@ const slowly = (ms: number): [string, string[]] =>
         ],
       ]
 
-/** How the delay is added: a figure says so. */
+/** Whether strace can add the delay. The results say which way was used. */
 export const hasStrace = () => spawnSync('strace', ['--seccomp-bpf', '-f', 'true']).status === 0
 
-/** BENCH_PROFILE names a folder for the profiles of the servers, of their threads too. */
+/** BENCH_PROFILE names a folder for CPU profiles of the servers and their threads. */
 const profiling = () =>
   process.env.BENCH_PROFILE ? ['--cpu-prof', `--cpu-prof-dir=${process.env.BENCH_PROFILE}`] : []
 

@@ -6,7 +6,7 @@ import { type Message, MessageList, PageQuery, SendRequest, SentMessage } from '
 import { coercingAjv, strictAjv } from '../../src/validation.ts'
 import { CONTENT, nameOf, uuidv7 } from '../load/identity.ts'
 
-/** Fastify with the schemas of the messenger's calls, and no work: what a reply costs at the least. */
+/** Fastify with the same schemas and constant answers: the lower bound of a reply's cost. */
 const message = (id: number): Message => ({
   id,
   conversation_id: 1,
@@ -21,7 +21,7 @@ const message = (id: number): Message => ({
 const sent = { status: 'sent' as const, ...message(1) }
 const rows = Array.from({ length: 50 }, (_, index) => {
   const { client_id, ...rest } = message(100_000 + index)
-  // Half of what the messenger shows is the reader's own.
+  // Half of the product's rows were sent by the reader and carry a `client_id`.
   return index % 2 === 0 ? rest : { ...rest, client_id }
 })
 

@@ -3,7 +3,7 @@ import { createServer } from 'node:http'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { CONTENT, nameOf } from '../load/identity.ts'
 
-/** ws alone: it gives each frame back or, with BROADCAST, one that is as long as the messenger's to all others. */
+/** Bare ws: echoes each frame or, with BROADCAST, sends a frame as long as the product's to all other sockets. */
 const asText = { binary: false }
 const broadcast = Buffer.from(
   JSON.stringify({

@@ -1,7 +1,7 @@
 /* c8 ignore start -- benches measure the product and are not part of it; the tests only run them for a moment */
 import { join } from 'node:path'
 
-/** The messenger, but each operation waits for the one before it, and so has a commit and an fsync of its own. */
+/** The server with a writer that takes one operation at a time, so that each has its own commit and fsync. */
 const root = process.env.PRODUCT_ROOT as string
 const { buildApp } = (await import(join(root, 'src/app.ts'))) as typeof import('../../src/app.ts')
 const { loadConfig } = (await import(join(root, 'src/config.ts'))) as typeof import('../../src/config.ts')

@@ -1,7 +1,7 @@
 /* c8 ignore start -- benches measure the product and are not part of it; the tests only run them for a moment */
 import Sqlite from 'better-sqlite3'
 
-/** For `--import`, where strace is not installed: each commit takes COMMIT_DELAY_MS more, in the thread that commits. */
+/** Preloaded by `--import` where strace is missing: delays each commit by COMMIT_DELAY_MS in the committing thread. */
 const { exec } = Sqlite.prototype
 const clock = new Int32Array(new SharedArrayBuffer(4))
 Sqlite.prototype.exec = function (sql) {

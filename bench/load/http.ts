@@ -2,11 +2,11 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 
-/** One connection that is kept alive, with one request at a time; it reads no more of a reply than it must. */
+/** A keep-alive connection with one request at a time. It parses only the status and the length of a reply. */
 export class HttpConnection {
   readonly #socket: Socket
   #received: Buffer[] = []
-  /** Bytes of the reply that are still to come; undefined before its head was read. */
+  /** Bytes of the reply that are still missing; undefined until its head is read. */
   #missing: number | undefined
   #bodyStart = 0
   #done: (reply: Buffer, bodyStart: number) => void = () => {}
@@ -22,13 +22,13 @@ export class HttpConnection {
     return new HttpConnection(socket)
   }
 
-  /** @param request head and body, of one-byte characters */
+  /** @param request head and body, in Latin-1 */
   request(request: string, done: (reply: Buffer, bodyStart: number) => void) {
     this.#done = done
     this.#socket.write(request, 'latin1')
   }
 
-  /** @returns the body of the reply. */
+  /** @returns the body of the reply */
   ask(request: string): Promise<string> {
     return new Promise((resolve) => {
       this.request(request, (reply, bodyStart) => resolve(reply.toString('utf8', bodyStart)))
@@ -54,7 +54,7 @@ export class HttpConnection {
     if (!head.startsWith('HTTP/1.1 200')) throw new Error(`refused: ${chunk.toString()}`)
     const end = head.indexOf('\r\n\r\n')
     const at = head.indexOf('content-length: ')
-    if (end < 0 || at < 0) throw new Error(`a reply of another kind than was expected: ${head}`)
+    if (end < 0 || at < 0) throw new Error(`unexpected reply: ${head}`)
     this.#bodyStart = end + 4
     return this.#bodyStart + Number.parseInt(head.slice(at + 16, at + 26), 10) - chunk.length
   }
@@ -63,6 +63,6 @@ export class HttpConnection {
 export const get = (path: string, token: string) =>
   `GET ${path} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer ${token}\r\n\r\n`
 
-/** @returns the head of a POST of JSON, to be followed by `length` characters. */
+/** @returns the head of a JSON POST whose body has `length` bytes. */
 export const postHead = (path: string, token: string, length: number) =>
   `POST ${path} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer ${token}\r\nContent-Type: application/json\r\nContent-Length: ${length}\r\n\r\n`

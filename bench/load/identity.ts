@@ -1,16 +1,16 @@
 /* c8 ignore start -- benches measure the product and are not part of it; the tests only run them for a moment */
 import { HttpConnection } from './http.ts'
 
-/** What a person of the benches is called; the made databases have them from 0 on. */
+/** Username of a person. Prepared databases number their people from 0. */
 export const nameOf = (index: number) => `person-${index}`
 
-/** 60 characters, all of one byte. */
+/** 60 ASCII characters. */
 export const CONTENT = 'The quick brown fox jumps over the lazy dog, and then sleeps'
 
 const tail = Math.random().toString(16).slice(2, 10).padEnd(8, '0')
 let counter = 0
 
-/** @returns a UUIDv7 (RFC 9562): the time, then a count that never comes twice in this process. */
+/** @returns a UUIDv7 (RFC 9562): the time, then a counter that is unique in this process. */
 export const uuidv7 = (): string => {
   counter += 1
   const time = Date.now().toString(16).padStart(12, '0')
@@ -18,7 +18,7 @@ export const uuidv7 = (): string => {
   return `${time.slice(0, 8)}-${time.slice(8)}-7${count.slice(0, 3)}-8${count.slice(3, 6)}-${count.slice(6)}00${tail}`
 }
 
-/** Logs in the people from 0 to `count`, who are made where they don't exist. @returns their tokens. */
+/** Logs in the first `count` people, creating missing accounts. @returns their tokens */
 export const logIn = async (port: number, count: number): Promise<string[]> => {
   const tokens: string[] = []
   let next = 0

@@ -2,7 +2,7 @@
 import type { Job } from './job.ts'
 import { type Scenario, scenarios } from './scenarios.ts'
 
-/** The load generator: a process of its own, so that what it takes is not taken from the server. */
+/** The load generator runs in its own process, so that it does not block the server's event loop. */
 const [name, job] = process.argv.slice(2) as [Scenario, string]
 const result = await scenarios[name](JSON.parse(job) as Job)
 process.stdout.write(JSON.stringify(result), () => process.exit())

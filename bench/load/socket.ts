@@ -3,19 +3,19 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 
 const [TEXT, CLOSE, PING] = [1, 8, 9]
-/** Clients must mask; one byte four times is as much work for the server as any other mask. */
+/** Clients must mask their frames (RFC 6455, 5.3). One byte four times costs the server as much as any other mask. */
 const MASK = 0x5a
 
 /**
- * A WebSocket client (RFC 6455) that does little: text frames, whole, up to 64 KiB. It leaves the core to the server that
- * is measured, where one that parsed and checked everything would take as much as that.
+ * A minimal WebSocket client (RFC 6455): unfragmented text frames of up to 64 KiB. A full client would take as much processor
+ * time as the measured server.
  */
 export class LoadSocket {
   readonly #tcp: Socket
   readonly #onFrame: (data: Buffer, start: number, end: number) => void
   #rest: Buffer | undefined
 
-  /** @param onFrame is given each text frame as a range of bytes, which is only good within the call. */
+  /** @param onFrame receives each text frame as a byte range that is only valid during the call */
   constructor(tcp: Socket, onFrame: (data: Buffer, start: number, end: number) => void) {
     this.#tcp = tcp
     this.#onFrame = onFrame
@@ -42,7 +42,7 @@ export class LoadSocket {
     return socket
   }
 
-  /** Sends texts of one-byte characters, 126 to 65,535 each, in one write. */
+  /** Sends Latin-1 texts of 126 to 65,535 characters each, in one write. */
   send(texts: readonly string[]) {
     let size = 0
     for (const { length } of texts) size += length + 8
@@ -61,7 +61,7 @@ export class LoadSocket {
     this.#tcp.write(bytes)
   }
 
-  /** Bytes that the server has not taken yet. */
+  /** Bytes not yet taken by the server. */
   get unsent() {
     return this.#tcp.writableLength
   }

@@ -2,22 +2,24 @@
 import { readFileSync } from 'node:fs'
 import { type Latency, latency } from '../statistics.ts'
 
-/** Milliseconds of a trial that don't count, and that do. */
+/** Milliseconds of a trial: `warmUp` is not counted, `measure` is. */
 export type Span = { warmUp: number; measure: number }
 
-/** `cpu`: microseconds of the server's processor time for each that counts; it says more than a rate on a busy machine.
- * `grown`: bytes of resident memory that the server took more. */
+/**
+ * Result of a load. `cpu` is microseconds of the server's processor time per counted call; it depends less on other work of the
+ * machine than a rate. `grown` is the growth of the server's resident memory in bytes.
+ */
 export type Load = Latency & { rate: number; cpu?: number; grown?: number }
 
 /**
- * What a trial counts: what is done between the end of the warm-up and the end of the measuring. What is still in flight
- * then is waited for, and doesn't count.
+ * Counts what completes between the end of the warm-up and the end of the measurement. Calls still in flight at the end are
+ * awaited but not counted.
  */
 export const createWindow = ({ warmUp, measure, pid }: Span & { pid: number }) => {
   const from = performance.now() + warmUp
   const to = from + measure
   const samples: number[] = []
-  /** What was done after the end: all that there is, where a smoke run is on a machine that has no time for it. */
+  /** Samples from after the end. A smoke run on a busy machine may have no others. */
   const late: number[] = []
   let inFlight = 0
   let count = 0
@@ -33,16 +35,16 @@ export const createWindow = ({ warmUp, measure, pid }: Span & { pid: number }) =
     }, warmUp + measure),
   )
   return {
-    /** Whether there is no more to be asked. */
+    /** Whether new calls must no longer begin. */
     get isOver() {
       return performance.now() >= to
     },
-    /** @returns the time, to be given to `done`. */
+    /** @returns the start time to pass to `done`. */
     begin(): number {
       inFlight += 1
       return performance.now()
     },
-    /** @param weight what it counts for: one message that came to 200 devices is 200 */
+    /** @param weight how often the call counts: 200 for a message delivered to 200 devices */
     done(began: number, weight = 1) {
       inFlight -= 1
       const now = performance.now()
@@ -52,7 +54,7 @@ export const createWindow = ({ warmUp, measure, pid }: Span & { pid: number }) =
       } else if (now >= to) late.push(now - began)
       if (inFlight === 0) drained()
     },
-    /** Resolves when the time is over, and all that was begun is done. */
+    /** Resolves once the window is over and all begun calls are done. */
     async result(): Promise<Load> {
       await over
       if (inFlight > 0) {
@@ -65,10 +67,10 @@ export const createWindow = ({ warmUp, measure, pid }: Span & { pid: number }) =
     },
   }
 }
-/** @returns microseconds of processor time that a process has used, on Linux; elsewhere 0. */
+/** @returns microseconds of processor time used by a process; 0 on systems other than Linux. */
 const processorTime = (pid: number): number => {
   if (process.platform !== 'linux') return 0
-  // Its hundredths of a second, in the process and in the system.
+  // utime and stime, in ticks of 10 ms (proc_pid_stat(5)).
   const [user, system] =
     readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ').slice(11, 13) ?? []
   return (Number(user) + Number(system)) * 10_000
