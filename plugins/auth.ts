@@ -27,7 +27,7 @@ export const auth = plugin(
         }),
     }
     app.decorate('secrets', secrets)
-    const tokens = await createTokens(signer, reader, app.chat.bus, TOKEN_TTL)
+    const tokens = createTokens(signer, reader, app.chat.bus, TOKEN_TTL)
     app.decorate('tokens', tokens)
     app.decorateRequest('me', null as never)
     app.decorate('authenticate', (request, _reply, done) => {

@@ -54,7 +54,11 @@ export const Environment = Type.Object(
         'Proxies whose X-Forwarded-* headers are believed: addresses or networks, separated by commas. Empty: none.',
     }),
     TOKEN_TTL: count(86_400, 'Seconds that a token lives.', 1, 31_536_000),
-    RATE_LIMIT_LOGIN: count(300, 'Logins a minute and address; 0 is no limit.', 0),
+    RATE_LIMIT_LOGIN: count(
+      300,
+      'Logins a minute and address, and token renewals and password changes a minute and user; 0 is no limit.',
+      0,
+    ),
     RATE_LIMIT_SEND: count(6000, 'Sends and edits a minute and user; 0 is no limit.', 0),
     MAX_MESSAGE_LENGTH: count(4096, 'Code points of a message, 65536 at most.', 1, 65_536),
     MAX_GROUP_MEMBERS: count(256, 'Members of a group.', 1, 1024),

@@ -14,7 +14,7 @@ import { temporaryFolder } from './support/server.ts'
 
 /** What goes through all rows does so because it concerns them all, or because there are few. */
 const wholeTables = /\bSCAN (unread|found|mine)\b/
-const concernsAll = new Set(['users.setEveryFamily', 'users.revokedTokens'])
+const concernsAll = new Set(['users.setEveryFamily'])
 
 t.test('every query finds its rows by an index, however many others there are', async (t) => {
   const db = new Sqlite(join(await temporaryFolder(t), 'messenger.db'))

@@ -108,3 +108,12 @@ t.test('guesses of a password are limited by user, whatever their address', asyn
   for (let n = 0; n < 3; n++) t.equal((await guess()).status, 401)
   t.match(await guess(), { status: 429, body: { code: 'RATE_LIMITED' } })
 })
+
+t.test('token renewals are limited by user', async (t) => {
+  const { login } = await startServer(t, { RATE_LIMIT_LOGIN: '3' })
+  const [alice, bob] = [await login('alice'), await login('bob')]
+  for (let n = 0; n < 3; n++) t.equal((await alice.call('POST', '/token')).status, 200)
+  t.match(await alice.call('POST', '/token'), { status: 429, body: { code: 'RATE_LIMITED' } })
+  t.equal((await alice.call('GET', '/users/me')).status, 200, 'the token holds')
+  t.equal((await bob.call('POST', '/token')).status, 200, 'another user renews')
+})

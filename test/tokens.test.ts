@@ -4,8 +4,10 @@ import { setTimeout } from 'node:timers/promises'
 import t from 'tap'
 import type { Session } from '../schemas/account.ts'
 import { revokeTokens } from '../src/chat/administration.ts'
+import { writeSql } from './support/database.ts'
 import { operator } from './support/operator.ts'
-import { startServer } from './support/server.ts'
+import { startFaulty } from './support/fault.ts'
+import { login as loginTo, startServer, temporaryFolder } from './support/server.ts'
 import { connect, refusedHandshake } from './support/socket.ts'
 import { claimsOf, forgeToken, SECRET } from './support/token.ts'
 
@@ -212,6 +214,43 @@ t.test('a token that outlives those of today stays revoked for all of its life',
   t.equal((await tryLea()).status, 401, 'though revocations that are over were forgotten')
 })
 
+t.test('a revoked token stays revoked after the clock went two days forward and back', async (t) => {
+  const folder = await temporaryFolder(t)
+  const server = await startFaulty(t, folder)
+  const [ann, bob] = [await loginTo(t, server.url, 'ann'), await loginTo(t, server.url, 'bob')]
+  t.equal((await ann.call('POST', '/logout')).status, 204)
+  server.begin('clock ahead')
+  t.equal((await bob.call('GET', '/users/me')).status, 401, 'the token of this login has expired')
+  const later = await loginTo(t, server.url, 'bob')
+  t.equal((await later.call('POST', '/logout')).status, 204, 'a logout forgets old revocations')
+  server.end()
+  t.match(await ann.call('GET', '/users/me'), { status: 401, body: { code: 'UNAUTHORIZED' } })
+  t.equal((await bob.call('GET', '/users/me')).status, 200, 'a token that was not revoked holds again')
+  server.child.kill('SIGTERM')
+  await server.exited
+  const again = await startServer(t, {}, folder)
+  t.equal((await again.call('GET', '/users/me', { token: ann.token })).status, 401, 'after a restart too')
+})
+
+t.test('a logout forgets revocations 30 days after their tokens expired, a hundred at a time', async (t) => {
+  const { folder, login, rows } = await startServer(t)
+  const eli = await login('eli')
+  const old = Date.now() - 30 * 86_400_000
+  writeSql(
+    join(folder, 'messenger.db'),
+    `with recursive n(i) as (select 1 union all select i + 1 from n where i < 250)
+     insert into revoked_tokens select 'old ' || i, ${old - 1000} + i from n;
+     insert into revoked_tokens values ('kept', ${old + 60_000})`,
+  )
+  const kept = async () => {
+    const { token } = await login('eli')
+    t.equal((await eli.call('POST', '/logout', undefined, { authorization: `Bearer ${token}` })).status, 204)
+    return rows("select count(*) as n from revoked_tokens where jti like 'old %'")[0]?.n
+  }
+  t.strictSame([await kept(), await kept(), await kept()], [150, 50, 0])
+  t.equal(rows("select jti from revoked_tokens where jti = 'kept'").length, 1)
+})
+
 t.test('a token ends by itself: calls are refused, sockets closed', async (t) => {
   const { login } = await startServer(t, { TOKEN_TTL: '3', HEARTBEAT_MS: '100' })
   const hal = await login('hal')
@@ -226,7 +265,7 @@ t.test('a token ends by itself: calls are refused, sockets closed', async (t) =>
 })
 
 t.test('a socket goes on with the fresh token that it was given', async (t) => {
-  const { login } = await startServer(t, { TOKEN_TTL: '5', HEARTBEAT_MS: '100' })
+  const { login } = await startServer(t, { TOKEN_TTL: '5', HEARTBEAT_MS: '100', RATE_LIMIT_LOGIN: '0' })
   const ida = await login('ida')
   const socket = await ida.connect()
   const control = await ida.connect()

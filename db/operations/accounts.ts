@@ -25,6 +25,14 @@ export type RemoveUser = {
   max_group: number
 }
 
+/**
+ * Milliseconds that a revocation is kept after its token has expired. A clock that was set forward and back must not
+ * make the token valid again: within 30 days somebody notices that the clock is wrong.
+ */
+const KEPT_AFTER_EXPIRY_MS = 30 * 86_400_000
+/** Bounds the work of one logout: the batch of other writes waits for it. */
+const FORGOTTEN_AT_ONCE = 100
+
 /** Makes an account, or finds the one that has the name by now. */
 export const createUser = (tx: Transaction, input: CreateUser): { user: StoredUser; created: boolean } => {
   const existing = tx.userByKey(input.key)
@@ -45,10 +53,11 @@ export const setPassword = (tx: Transaction, input: SetPassword): void => {
   setCredentials(tx, user.id, input)
 }
 
-/** Ends one token; those that ended by themselves are forgotten. */
+/** Revokes one token, and forgets old revocations. */
 export const revokeToken = (tx: Transaction, { user_id, jti, expires_at }: RevokeToken): void => {
   actor(tx, user_id)
-  tx.run(users.forgetRevokedTokens, { now: tx.now })
+  const before = tx.now - KEPT_AFTER_EXPIRY_MS
+  tx.run(users.forgetRevokedTokens, { before, limit: FORGOTTEN_AT_ONCE })
   tx.run(users.revokeToken, { jti, expires_at })
 }
 

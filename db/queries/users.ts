@@ -14,6 +14,17 @@ export const userById = query<{ id: number }>()((db, arg) =>
   db.selectFrom('users').select(columns).where('id', '=', arg('id')),
 )
 
+/** The user of a token, and whether this token was revoked. */
+export const tokenHolder = query<{ id: number; jti: string }>()((db, arg) =>
+  db
+    .selectFrom('users')
+    .select(columns)
+    .select(({ exists, selectFrom }) =>
+      exists(selectFrom('revoked_tokens').select('jti').where('jti', '=', arg('jti'))).as('is_revoked'),
+    )
+    .where('id', '=', arg('id')),
+)
+
 export const userByKey = query<{ key: string }>()((db, arg) =>
   db.selectFrom('users').select(columns).where('username_key', '=', arg('key')),
 )
@@ -89,8 +100,15 @@ export const revokeToken = query<{ jti: string; expires_at: number }>()((db, arg
     .onConflict((conflict) => conflict.doNothing()),
 )
 
-export const forgetRevokedTokens = query<{ now: number }>()((db, arg) =>
-  db.deleteFrom('revoked_tokens').where('expires_at', '<', arg('now')),
+/** Deletes the revocations of tokens that expired before a time, at most `limit`, the oldest first. */
+export const forgetRevokedTokens = query<{ before: number; limit: number }>()((db, arg) =>
+  db
+    .deleteFrom('revoked_tokens')
+    .where('jti', 'in', ({ selectFrom }) =>
+      selectFrom('revoked_tokens')
+        .select('jti')
+        .where('expires_at', '<', arg('before'))
+        .orderBy('expires_at')
+        .limit(arg('limit')),
+    ),
 )
-
-export const revokedTokens = query()((db) => db.selectFrom('revoked_tokens').select(['jti', 'expires_at']))

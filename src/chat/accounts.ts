@@ -74,9 +74,14 @@ export const setPassword = async (
   chat.bus.signal({ type: 'tokens_ended', user_id: me.user_id, except: me.jti })
 }
 
-/** @returns a fresh token; the one that asked goes on until it ends. */
-export const renewToken = async (chat: Chat, tokens: Tokens, me: Identity): Promise<Session> =>
-  tokens.issue(await account(chat, me))
+/**
+ * @returns a fresh token; the one that asked goes on until it ends.
+ * @throws AppError `RATE_LIMITED`: each token can become a revocation, which is stored for weeks
+ */
+export const renewToken = async (chat: Chat, tokens: Tokens, me: Identity): Promise<Session> => {
+  chat.loginLimit(`user ${me.user_id}`)
+  return tokens.issue(await account(chat, me))
+}
 
 /** Ends my token, or every token of mine; their sockets close. */
 export const logout = async (
@@ -90,7 +95,7 @@ export const logout = async (
     chat.bus.signal({ type: 'tokens_ended', user_id })
   } else {
     await chat.writer.append('revokeToken', { user_id, jti, expires_at: expires })
-    chat.bus.signal({ type: 'tokens_ended', user_id, jti, expires })
+    chat.bus.signal({ type: 'tokens_ended', user_id, jti })
   }
 }
 

@@ -27,9 +27,8 @@ export const newTokenFamily = () => randomBytes(9).toString('base64url')
  * A verified token costs a third of a bare request, so it is remembered by its text until any token is ended.
  * @param ttl seconds that a token lives
  */
-export const createTokens = async (signer: Signer, reader: Reader, bus: Bus, ttl: number) => {
+export const createTokens = (signer: Signer, reader: Reader, bus: Bus, ttl: number) => {
   const verified = createCache<string, Identity>(50_000)
-  const revoked = new Map((await reader.all(users.revokedTokens, {})).map((row) => [row.jti, row.expires_at]))
   /** Rises whenever a token ends: what was looked up before must not be remembered after. */
   let generation = 0
 
@@ -39,25 +38,16 @@ export const createTokens = async (signer: Signer, reader: Reader, bus: Bus, ttl
       if (signal.type !== 'tokens_ended' && signal.type !== 'all_tokens_ended') return
       generation += 1
       verified.clear()
-      if (signal.type === 'all_tokens_ended') return
-      /* c8 ignore next -- one that was revoked and has ended by itself: no test waits so long */
-      for (const [jti, expires] of revoked) if (expires < Date.now()) revoked.delete(jti)
-      if (signal.jti !== undefined) revoked.set(signal.jti, signal.expires)
     },
   })
 
   const lookUp = async (token: string): Promise<Identity> => {
     const started = generation
     const { claims, until } = check(signer, token)
-    const user = await reader.get(users.userById, { id: claims.user_id })
+    const user = await reader.get(users.tokenHolder, { id: claims.user_id, jti: claims.jti })
     const isOfFamily =
       user && (claims.jti.startsWith(`${user.token_family}.`) || claims.jti === user.kept_token)
-    if (
-      !isOfFamily ||
-      user.removed_at !== null ||
-      user.username !== claims.username ||
-      revoked.has(claims.jti)
-    ) {
+    if (!isOfFamily || user.removed_at !== null || user.username !== claims.username || user.is_revoked) {
       throw unauthorized('The token was revoked, or its account is no more.')
     }
     const identity = {
@@ -96,7 +86,7 @@ export const createTokens = async (signer: Signer, reader: Reader, bus: Bus, ttl
     },
   }
 }
-export type Tokens = Awaited<ReturnType<typeof createTokens>>
+export type Tokens = ReturnType<typeof createTokens>
 
 export const unauthorized = (detail: string) => new AppError('UNAUTHORIZED', detail)
 

@@ -15,8 +15,8 @@ export type Signal =
       username: string
       audience: readonly number[]
     }
-  /** A token of a user ended, which would have held until `expires` (milliseconds since 1970); or all but `except`. */
-  | { type: 'tokens_ended'; user_id: number; jti: string; expires: number; except?: never }
+  /** One token of a user was revoked; or all of them but `except`. */
+  | { type: 'tokens_ended'; user_id: number; jti: string; except?: never }
   | { type: 'tokens_ended'; user_id: number; jti?: never; except?: string | undefined }
   | { type: 'all_tokens_ended' }
   /** A user's first socket on a server came, or the last one left. */

@@ -51,7 +51,10 @@ export const accountRoutes: FastifyPluginAsyncTypebox = async (app) => {
         tags,
         security: bearerToken,
         querystring: NoQuery,
-        response: { 200: ref(Session), ...readProblems('VALIDATION_FAILED', 'UNAUTHORIZED', ...bodyCodes) },
+        response: {
+          200: ref(Session),
+          ...readProblems('VALIDATION_FAILED', 'UNAUTHORIZED', 'RATE_LIMITED', ...bodyCodes),
+        },
       },
     },
     (request) => renewToken(app.chat, app.tokens, request.me),

@@ -6,7 +6,7 @@ import Sqlite, { type Database } from 'better-sqlite3'
  * Preloaded into a real server (`--import`): what the file FAULT_FILE names befalls it from the next transaction on.
  * `full` and `readonly` are SQLite's own (a file that is open stays writable, and root ignores modes: only a mount or an
  * attribute that not every machine has would take that away); `fsync` and `slow` are what a disk would answer; `clock` is
- * an hour back; `lag 150` holds up each turn of the main thread's loop by 150 ms.
+ * an hour back, and `clock ahead` two days on; `lag 150` holds up each turn of the main thread's loop by 150 ms.
  */
 const path = process.env.FAULT_FILE ?? ''
 const exec: (this: Database, sql: string) => Database = Sqlite.prototype.exec
@@ -14,7 +14,7 @@ const exec: (this: Database, sql: string) => Database = Sqlite.prototype.exec
 const isNow = (fault: string) => existsSync(path) && readFileSync(path, 'utf8').trim() === fault
 
 const now = Date.now
-Date.now = () => now() - (isNow('clock') ? 3_600_000 : 0)
+Date.now = () => now() + (isNow('clock') ? -3_600_000 : isNow('clock ahead') ? 2 * 86_400_000 : 0)
 
 const sleep = (ms: number) => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
 
