@@ -16,8 +16,12 @@ export type Database = {
   epochs: readonly Epoch[]
   /** @returns the path of a file that belongs beside this database: its secret, for one. */
   beside(extension: string): string
-  /** Gives a file beside it that root has made to the user whose the database is. */
-  own(file: string): void
+  /**
+   * Writes such a file, mode 0600, for the user whose the database is. When it returns the file is whole and on the
+   * disk; a crash before leaves what was there.
+   * @param replace whether a file that is there is replaced; else it stays
+   */
+  writeBeside(extension: string, text: string, replace: boolean): void
   /** Answers what was appended, then closes. */
   close(): Promise<void>
 }

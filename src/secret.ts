@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import type { Config } from './config.ts'
-import { chmodSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, readFileSync } from 'node:fs'
+import { type Config, ConfigError } from './config.ts'
 
 /** A secret that tokens are verified with, and until when: ms since 1970. */
 export type VerifyingSecret = { secret: string; until: number }
@@ -19,8 +19,11 @@ export type Secrets = {
   rotate(keepMs: number): boolean
 }
 
-/** The database, beside which a file keeps them. */
-type Place = { beside(extension: string): string; own(file: string): void }
+/** The database, beside which a file keeps them: `Database` says what each does. */
+type Place = {
+  beside(extension: string): string
+  writeBeside(extension: string, text: string, replace: boolean): void
+}
 
 /** @param place is looked at where the environment says none */
 export const openSecrets = ({ JWT_SECRET, JWT_SECRET_PREVIOUS }: Config, place: Place): Secrets =>
@@ -41,38 +44,34 @@ const lasting = (secret: string): VerifyingSecret => ({ secret, until: Infinity 
  */
 const keptSecrets = (place: Place): Secrets => {
   const path = place.beside('key')
-  if (!existsSync(path)) {
-    writeFileSync(path, `${newSecret()}\n`, { mode: 0o600, flag: 'wx' })
-    place.own(path)
-  }
+  if (!existsSync(path)) place.writeBeside('key', `${newSecret()}\n`, false)
   chmodSync(path, 0o600)
   const [first = '', ...more] = readFileSync(path, 'utf8').trim().split('\n')
   let current = first.trim()
+  if (current === '') {
+    throw new ConfigError(
+      `${path} holds no secret. Delete it, and the next start makes a new one; everybody then logs in again.`,
+    )
+  }
   let retired = more.map((line): VerifyingSecret => {
     const [secret = '', until] = line.trim().split(' ')
     return { secret, until: Number(until) }
   })
-  const forgetEnded = () => {
-    retired = retired.filter(({ until }) => until > Date.now())
-  }
+  // Only a rotation forgets one: the clock may be wrong at the moment.
+  const verifying = () => retired.filter(({ until }) => until > Date.now())
   return {
     get current() {
       return current
     },
-    verifying() {
-      forgetEnded()
-      return [lasting(current), ...retired]
-    },
+    verifying: () => [lasting(current), ...verifying()],
     rotate(keepMs) {
-      forgetEnded()
-      retired = keepMs > 0 ? [{ secret: current, until: Date.now() + keepMs }, ...retired] : []
-      current = newSecret()
-      const lines = [current, ...retired.map(({ secret, until }) => `${secret} ${until}`)]
-      // A crash in between leaves one file or the other, and both are whole.
-      rmSync(`${path}.new`, { force: true })
-      writeFileSync(`${path}.new`, `${lines.join('\n')}\n`, { mode: 0o600, flag: 'wx' })
-      place.own(`${path}.new`)
-      renameSync(`${path}.new`, path)
+      const next = newSecret()
+      const kept = keepMs > 0 ? [{ secret: current, until: Date.now() + keepMs }, ...verifying()] : []
+      const lines = [next, ...kept.map(({ secret, until }) => `${secret} ${until}`)]
+      // First, so that no token is signed with a secret that a crash takes away.
+      place.writeBeside('key', `${lines.join('\n')}\n`, true)
+      current = next
+      retired = kept
       return true
     },
   }

@@ -214,18 +214,23 @@ t.test('a token that outlives those of today stays revoked for all of its life',
   t.equal((await tryLea()).status, 401, 'though revocations that are over were forgotten')
 })
 
-t.test('a revoked token stays revoked after the clock went two days forward and back', async (t) => {
+t.test('a clock that goes two days forward and back ends no promise about tokens', async (t) => {
   const folder = await temporaryFolder(t)
   const server = await startFaulty(t, folder)
   const [ann, bob] = [await loginTo(t, server.url, 'ann'), await loginTo(t, server.url, 'bob')]
   t.equal((await ann.call('POST', '/logout')).status, 204)
+  await operator(folder).change('rotate-secret', { urgent: false })
   server.begin('clock ahead')
   t.equal((await bob.call('GET', '/users/me')).status, 401, 'the token of this login has expired')
   const later = await loginTo(t, server.url, 'bob')
   t.equal((await later.call('POST', '/logout')).status, 204, 'a logout forgets old revocations')
   server.end()
-  t.match(await ann.call('GET', '/users/me'), { status: 401, body: { code: 'UNAUTHORIZED' } })
-  t.equal((await bob.call('GET', '/users/me')).status, 200, 'a token that was not revoked holds again')
+  t.match(await ann.call('GET', '/users/me'), { status: 401 }, 'a revoked token stays revoked')
+  t.equal(
+    (await bob.call('GET', '/users/me')).status,
+    200,
+    'a token that was not revoked holds again, under a retired secret',
+  )
   server.child.kill('SIGTERM')
   await server.exited
   const again = await startServer(t, {}, folder)

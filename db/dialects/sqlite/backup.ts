@@ -1,22 +1,10 @@
-import { randomBytes } from 'node:crypto'
-import {
-  closeSync,
-  constants,
-  copyFileSync,
-  existsSync,
-  fsyncSync,
-  linkSync,
-  openSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
-import { dirname } from 'node:path'
+import { constants, copyFileSync, existsSync, linkSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import Sqlite from 'better-sqlite3'
 import { StorageError } from '../../errors.ts'
 import { migrate } from '../../migrations/index.ts'
 import { setEveryFamily } from '../../queries/users.ts'
 import { filePath, openForWriting } from './connection.ts'
+import { giveNewName, partialName, sync, syncFolder } from './durable.ts'
 import { findDamage, openOurs } from './inspect.ts'
 import { lockFile } from './lock.ts'
 import { ownLike, ownLikeDatabase } from './owner.ts'
@@ -26,7 +14,7 @@ import { createStatements } from './statements.ts'
 export const backupSqlite = async (url: string, file: string): Promise<void> => {
   if (existsSync(file)) throw new StorageError('unusable', `${file} is there already; name a new file.`)
   // Of two backups to one name each has a file of its own, and the second is told so.
-  const partial = `${file}.${randomBytes(4).toString('hex')}.partial`
+  const partial = partialName(file)
   try {
     const path = filePath(url)
     await copy(path, partial)
@@ -116,17 +104,6 @@ const giveName = (path: string, name: string) => {
   }
 }
 
-/** Renames at once, and not over another's file: a link fails where the name is taken, and a renaming would not. */
-const giveNewName = (path: string, name: string) => {
-  try {
-    linkSync(path, name)
-  } catch (error) {
-    if ((error as { code?: string }).code === 'EEXIST') throw error
-    /* c8 ignore next 2 -- every file system of the tests has links */
-    renameSync(path, name)
-  }
-}
-
 /** Copies with SQLite's online backup, all pages in one step: in several, each commit of the server would start it anew. */
 const copy = async (from: string, to: string): Promise<void> => {
   const db = openOurs(from)
@@ -150,16 +127,4 @@ const copy = async (from: string, to: string): Promise<void> => {
 
 const remove = (path: string) => {
   for (const extension of ['', '-wal', '-shm']) rmSync(path + extension, { force: true })
-}
-
-const sync = (path: string) => {
-  const file = openSync(path, 'r')
-  fsyncSync(file)
-  closeSync(file)
-}
-
-/** Makes a new name last. Windows can't sync a folder, and needs not. */
-const syncFolder = (path: string) => {
-  /* c8 ignore next */
-  if (process.platform !== 'win32') sync(dirname(path))
 }

@@ -9,6 +9,7 @@ import type { Database } from '../../open.ts'
 import * as counter from '../../queries/counter.ts'
 import { createBatchRunner } from './batch.ts'
 import { closeToOthers, filePath, makeDurable, openAsItIs, openForReading } from './connection.ts'
+import { writeDurably } from './durable.ts'
 import { lockFile } from './lock.ts'
 import { ownLikeDatabase } from './owner.ts'
 import { createReader, createStatements } from './statements.ts'
@@ -41,7 +42,8 @@ export const openSqlite = async (url: string, maxQueue: number): Promise<Databas
       broken,
       epochs: await reader.all(counter.epochs, {}),
       beside: (extension) => `${path}.${extension}`,
-      own: (file) => ownLikeDatabase(file, path),
+      writeBeside: (extension, text, replace) =>
+        writeDurably(`${path}.${extension}`, text, { replace, own: (file) => ownLikeDatabase(file, path) }),
       async close() {
         await writer.drain()
         if (isBroken) {
