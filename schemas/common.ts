@@ -38,12 +38,12 @@ export const Cursor = Type.String({
 export const CursorInput = Type.String({ maxLength: 256, description: 'The last cursor that was seen.' })
 
 /**
- * A name as it comes in. Its rule (1 to 64 letters, digits, `.`, `_`, `-`) is applied by the use cases, because names of
+ * A name as it comes in. Its rule (1 to 64 letters, digits, `.`, `_`, `-`; not `.` or `..`) is applied by the use cases, because names of
  * a taken-over database that break it stay usable.
  */
 export const UsernameInput = Type.String({
   maxLength: 512,
-  description: '1 to 64 letters, digits, `.`, `_` or `-`; compared without case.',
+  description: '1 to 64 letters, digits, `.`, `_` or `-`, and not `.` or `..`; compared without case.',
 })
 
 export const Username = Type.String({ description: 'As first written.' })

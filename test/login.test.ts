@@ -1,5 +1,7 @@
+import { join } from 'node:path'
 import t from 'tap'
 import type { Session } from '../schemas/account.ts'
+import { writeSql } from './support/database.ts'
 import { startServer } from './support/server.ts'
 
 // One server for those who are content with its defaults: each test has names of its own.
@@ -29,6 +31,31 @@ t.test('letters of any script make a name, in one normal form', async (t) => {
   }
   t.equal((await login('x'.repeat(64))).username.length, 64)
 })
+
+t.test(
+  'a name that URLs drop from a path is refused for a new account; an old account keeps it',
+  async (t) => {
+    const { folder, call, login } = await startServer(t)
+    for (const username of ['.', '..']) {
+      t.match(await call('POST', '/login', { body: { username } }), {
+        status: 400,
+        body: { code: 'VALIDATION_FAILED', errors: [{ path: '/username', message: /not "\." or "\.\."/ }] },
+      })
+    }
+    for (const username of ['...', '.a', 'a.', '..b']) t.equal((await login(username)).username, username)
+    writeSql(
+      join(folder, 'messenger.db'),
+      "insert into users (username, username_key, token_family, created_at) values ('..', '..', 'f', 0)",
+    )
+    const [old, ann] = [await login('..'), await login('ann')]
+    t.equal((await ann.send('..', 'hello')).receiver, '..')
+    t.match(await old.history('ann'), [{ content: 'hello' }])
+    t.match(await ann.call('POST', '/send', { receiver_username: '.', content: 'x' }), {
+      status: 400,
+      body: { code: 'VALIDATION_FAILED', errors: [{ path: '/receiver_username' }] },
+    })
+  },
+)
 
 t.test('many who log in under a new name at once are one account', async (t) => {
   const { login, rows } = server

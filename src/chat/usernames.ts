@@ -4,13 +4,15 @@ import { AppError, invalid } from '../errors.ts'
 
 export { foldName }
 
-const rule = /^[\p{L}\p{Nd}._-]{1,64}$/u
+/** URLs drop the path segments `.` and `..` (WHATWG URL, 4.4), however they are written: such a name has no address. */
+const rule = /^(?!\.{1,2}$)[\p{L}\p{Nd}._-]{1,64}$/u
 
 /** Whether an account may be made with this name, which is in NFC. */
 export const isUsername = (name: string) => rule.test(name)
 
 /** The refusal of a name that breaks the rule. */
-export const badUsername = (path: string) => invalid(path, 'must be 1 to 64 letters, digits, ".", "_" or "-"')
+export const badUsername = (path: string) =>
+  invalid(path, 'must be 1 to 64 letters, digits, ".", "_" or "-", and not "." or ".."')
 
 /** The refusal of a name that nobody has: a name that nobody could have breaks the rule instead. */
 export const unknownUser = (name: string, path: string) =>

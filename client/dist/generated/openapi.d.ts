@@ -546,7 +546,7 @@ export interface components {
          *     }
          */
         LoginRequest: {
-            /** @description 1 to 64 letters, digits, `.`, `_` or `-`; compared without case. */
+            /** @description 1 to 64 letters, digits, `.`, `_` or `-`, and not `.` or `..`; compared without case. */
             username: string;
             /** Format: text */
             password?: string;
@@ -1385,7 +1385,7 @@ export interface components {
          *     }
          */
         SendRequest: {
-            /** @description 1 to 64 letters, digits, `.`, `_` or `-`; compared without case. */
+            /** @description 1 to 64 letters, digits, `.`, `_` or `-`, and not `.` or `..`; compared without case. */
             receiver_username?: string;
             conversation_id?: number;
             /**
@@ -1506,7 +1506,7 @@ export interface components {
              * @description Returned by the `ack` or `error` that answers this frame.
              */
             id?: string;
-            /** @description 1 to 64 letters, digits, `.`, `_` or `-`; compared without case. */
+            /** @description 1 to 64 letters, digits, `.`, `_` or `-`, and not `.` or `..`; compared without case. */
             receiver_username?: string;
             conversation_id?: number;
             /**
@@ -2347,7 +2347,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description 1 to 64 letters, digits, `.`, `_` or `-`; compared without case.
+                 * @description 1 to 64 letters, digits, `.`, `_` or `-`, and not `.` or `..`; compared without case.
                  * @example bob
                  */
                 username: string;
@@ -3268,7 +3268,7 @@ export interface operations {
                  */
                 id: number;
                 /**
-                 * @description 1 to 64 letters, digits, `.`, `_` or `-`; compared without case.
+                 * @description 1 to 64 letters, digits, `.`, `_` or `-`, and not `.` or `..`; compared without case.
                  * @example bob
                  */
                 username: string;
@@ -3384,7 +3384,7 @@ export interface operations {
                  */
                 id: number;
                 /**
-                 * @description 1 to 64 letters, digits, `.`, `_` or `-`; compared without case.
+                 * @description 1 to 64 letters, digits, `.`, `_` or `-`, and not `.` or `..`; compared without case.
                  * @example bob
                  */
                 username: string;
@@ -3484,7 +3484,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description 1 to 64 letters, digits, `.`, `_` or `-`; compared without case.
+                 * @description 1 to 64 letters, digits, `.`, `_` or `-`, and not `.` or `..`; compared without case.
                  * @example bob
                  */
                 username: string;
@@ -3577,7 +3577,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description 1 to 64 letters, digits, `.`, `_` or `-`; compared without case.
+                 * @description 1 to 64 letters, digits, `.`, `_` or `-`, and not `.` or `..`; compared without case.
                  * @example bob
                  */
                 username: string;

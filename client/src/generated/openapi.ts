@@ -548,7 +548,7 @@ export interface components {
          *     }
          */
         LoginRequest: {
-            /** @description 1 to 64 letters, digits, `.`, `_` or `-`; compared without case. */
+            /** @description 1 to 64 letters, digits, `.`, `_` or `-`, and not `.` or `..`; compared without case. */
             username: string;
             /** Format: text */
             password?: string;
@@ -1387,7 +1387,7 @@ export interface components {
          *     }
          */
         SendRequest: {
-            /** @description 1 to 64 letters, digits, `.`, `_` or `-`; compared without case. */
+            /** @description 1 to 64 letters, digits, `.`, `_` or `-`, and not `.` or `..`; compared without case. */
             receiver_username?: string;
             conversation_id?: number;
             /**
@@ -1508,7 +1508,7 @@ export interface components {
              * @description Returned by the `ack` or `error` that answers this frame.
              */
             id?: string;
-            /** @description 1 to 64 letters, digits, `.`, `_` or `-`; compared without case. */
+            /** @description 1 to 64 letters, digits, `.`, `_` or `-`, and not `.` or `..`; compared without case. */
             receiver_username?: string;
             conversation_id?: number;
             /**
@@ -2349,7 +2349,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description 1 to 64 letters, digits, `.`, `_` or `-`; compared without case.
+                 * @description 1 to 64 letters, digits, `.`, `_` or `-`, and not `.` or `..`; compared without case.
                  * @example bob
                  */
                 username: string;
@@ -3270,7 +3270,7 @@ export interface operations {
                  */
                 id: number;
                 /**
-                 * @description 1 to 64 letters, digits, `.`, `_` or `-`; compared without case.
+                 * @description 1 to 64 letters, digits, `.`, `_` or `-`, and not `.` or `..`; compared without case.
                  * @example bob
                  */
                 username: string;
@@ -3386,7 +3386,7 @@ export interface operations {
                  */
                 id: number;
                 /**
-                 * @description 1 to 64 letters, digits, `.`, `_` or `-`; compared without case.
+                 * @description 1 to 64 letters, digits, `.`, `_` or `-`, and not `.` or `..`; compared without case.
                  * @example bob
                  */
                 username: string;
@@ -3486,7 +3486,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description 1 to 64 letters, digits, `.`, `_` or `-`; compared without case.
+                 * @description 1 to 64 letters, digits, `.`, `_` or `-`, and not `.` or `..`; compared without case.
                  * @example bob
                  */
                 username: string;
@@ -3579,7 +3579,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description 1 to 64 letters, digits, `.`, `_` or `-`; compared without case.
+                 * @description 1 to 64 letters, digits, `.`, `_` or `-`, and not `.` or `..`; compared without case.
                  * @example bob
                  */
                 username: string;
