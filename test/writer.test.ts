@@ -1,6 +1,7 @@
 import Sqlite from 'better-sqlite3'
 import { closeSync, ftruncateSync, openSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
+import { Worker } from 'node:worker_threads'
 import t from 'tap'
 import { createBatchRunner } from '../db/dialects/sqlite/batch.ts'
 import { openDatabase } from '../db/open.ts'
@@ -126,9 +127,10 @@ t.test('many long messages are several batches, and no more wait than the memory
   const refused = sent.filter(({ status }) => status === 'rejected')
   t.strictSame(
     sizes,
-    Array.from({ length: 8 }, () => 2),
+    Array.from({ length: 15 }, () => 1),
   )
   t.match(refused, [
+    { reason: { code: 'OVERLOADED' } },
     { reason: { code: 'OVERLOADED' } },
     { reason: { code: 'OVERLOADED' } },
     { reason: { code: 'OVERLOADED' } },
@@ -139,4 +141,38 @@ t.test('many long messages are several batches, and no more wait than the memory
     false,
     'when they are written there is room',
   )
+})
+
+t.test('operations that can not be sent to the thread are rejected, and the writer goes on', async (t) => {
+  const { writer, close } = await open('unsent', 5000)
+  t.teardown(close)
+  await writer.append('createUser', user)
+  const { postMessage } = Worker.prototype
+  const settled: string[] = []
+  const probe = (name: string) =>
+    writer.append('probe', {}).then(
+      () => settled.push(name),
+      (error) => settled.push(`${name} ${error.kind}`),
+    )
+  // The first batch is sent before the turn ends, and what follows at its end.
+  const sent = Array.from({ length: 1024 }, () => writer.append('probe', {}))
+  const failing = ['a', 'b'].map(probe)
+  Worker.prototype.postMessage = () => {
+    throw new RangeError('Invalid string length')
+  }
+  await new Promise((resolve) => setImmediate(resolve))
+  Worker.prototype.postMessage = postMessage
+  await Promise.all([...failing, probe('c'), ...sent])
+  t.strictSame(settled, ['a operation', 'b operation', 'c'])
+  t.equal(writer.pending, 0)
+
+  const last = probe('d')
+  Worker.prototype.postMessage = () => {
+    throw new RangeError('Invalid string length')
+  }
+  const drained = writer.drain()
+  await last
+  Worker.prototype.postMessage = postMessage
+  await drained
+  t.equal(settled.at(-1), 'd operation', 'a stop does not wait for what was not sent')
 })

@@ -28,6 +28,6 @@ export const markReceipt = async (
       announce: chat.receiptPacing.mayAnnounce(me.user_id, conversation_id),
       max_group: chat.config.MAX_RECEIPT_GROUP,
     },
-    origin,
+    { origin },
   )
 }

@@ -13,7 +13,7 @@ export const editMessage = async (
 ): Promise<Message> => {
   checkContent(content, chat.config.MAX_MESSAGE_LENGTH)
   chat.sendLimit(me.user_id)
-  const message = await chat.writer.append('edit', { user_id: me.user_id, message_id, content }, origin)
+  const message = await chat.writer.append('edit', { user_id: me.user_id, message_id, content }, { origin })
   return toMessage(message, me.user_id)
 }
 
@@ -24,6 +24,6 @@ export const deleteMessage = async (
   { message_id }: { message_id: number },
   origin?: Origin,
 ): Promise<Message> => {
-  const message = await chat.writer.append('remove', { user_id: me.user_id, message_id }, origin)
+  const message = await chat.writer.append('remove', { user_id: me.user_id, message_id }, { origin })
   return toMessage(message, me.user_id)
 }

@@ -36,7 +36,7 @@ export const send = async (
   chat.sendLimit(me.user_id)
   // Appended in the turn in which it was asked for: what one socket sends commits in its order.
   const { message, duplicate } = await chat.writer
-    .append('send', input, origin)
+    .append('send', input, { origin })
     .catch(explainNames({ '/receiver_username': receiver_username ?? '' }))
   return { message: toMessage(message, me.user_id), duplicate }
 }

@@ -172,7 +172,7 @@ export const writerContract = (outer: Test, open: OpenWriter) => {
   t.test('the origin of an operation comes back with its changes', async (t) => {
     const { writer, alice, batches, pair } = await start(t)
     const send = (content: string, origin?: string) =>
-      writer.append('send', { sender_id: alice, receiver_key: pair.bob, content }, origin)
+      writer.append('send', { sender_id: alice, receiver_key: pair.bob, content }, { origin })
     await Promise.all([send('one', 'first'), send('x', 'second'), send('three')])
     const told = batches.flatMap(({ changes }) => changes.map(({ event, origin }) => [event.type, origin]))
     t.strictSame(told, [
@@ -203,6 +203,87 @@ export const writerContract = (outer: Test, open: OpenWriter) => {
     t.equal(await head(), 6)
     t.equal((await send('later')).message.id, 7, 'and takes more when there is room')
     t.equal(writer.pending, 0)
+  })
+
+  t.test('an input that has no JSON is rejected alone', async (t) => {
+    const { send, writer } = await start(t)
+    const cyclic: { self?: unknown } = {}
+    cyclic.self = cyclic
+    const [one, failed, two] = await Promise.allSettled([
+      send('one'),
+      send('', { metadata: cyclic }),
+      send('two'),
+    ])
+    t.match(failed, { status: 'rejected', reason: { name: 'StorageError', kind: 'operation' } })
+    if (one?.status !== 'fulfilled' || two?.status !== 'fulfilled') throw new Error('the others failed')
+    t.equal(two.value.message.id, one.value.message.id + 1)
+    t.equal(writer.pending, 0)
+  })
+
+  t.test('no more characters wait than the memory holds, whichever member has them', async (t) => {
+    const { writer, alice, send } = await start(t, { maxQueue: 1000 })
+    const key = 'x'.repeat(4 * 1024 * 1024)
+    const results = await Promise.allSettled(
+      Array.from({ length: 20 }, () =>
+        writer.append('createGroup', { user_id: alice, title: 'x', member_keys: [key], max_members: 8 }),
+      ),
+    )
+    const codes = results.map((result) => result.status === 'rejected' && result.reason.code)
+    t.strictSame(
+      codes,
+      Array.from({ length: 20 }, (_, n) => (n < 15 ? 'USER_NOT_FOUND' : 'OVERLOADED')),
+    )
+    t.equal((await send('later')).duplicate, false, 'there is room when they are answered')
+  })
+
+  t.test('heavy operations leave room for light ones', async (t) => {
+    const { writer, send } = await start(t, { maxQueue: 400 })
+    const heavy = (weight: number) => writer.append('probe', {}, { weight })
+    const results = await Promise.allSettled([heavy(300), heavy(20), send('one'), heavy(16), send('two')])
+    t.match(results, [
+      { status: 'fulfilled' },
+      { status: 'rejected', reason: { code: 'OVERLOADED', retryAfter: 1 } },
+      { status: 'fulfilled' },
+      { status: 'fulfilled' },
+      { status: 'fulfilled' },
+    ])
+    const several = await Promise.allSettled([heavy(25), heavy(25), heavy(25)])
+    t.strictSame(
+      several.map(({ status }) => status),
+      ['fulfilled', 'fulfilled', 'rejected'],
+      'together they fill an eighth of the queue',
+    )
+  })
+
+  t.test('a transaction ends where it weighs too much, and the rest follows in order', async (t) => {
+    const { writer, send, alice, batches } = await start(t)
+    const { message } = await send('short', { client_id: 'grown' })
+    const content = 'x'.repeat(65_536)
+    await writer.append('edit', { user_id: alice, message_id: message.id, content })
+    const sizes: number[] = []
+    const settled: number[] = []
+    writer.onBatch(({ size }) => sizes.push(size))
+    const before = batches.length
+    const results = await Promise.all(
+      Array.from({ length: 300 }, async (_, n) => {
+        const sent = await send(n % 2 ? 'short' : `${n}`, n % 2 ? { client_id: 'grown' } : {})
+        settled.push(n)
+        return sent
+      }),
+    )
+    t.strictSame(
+      settled,
+      Array.from({ length: 300 }, (_, n) => n),
+    )
+    const repeats = results.filter(({ duplicate }) => duplicate)
+    t.equal(repeats.length, 150)
+    t.ok(repeats.every((repeat) => repeat.message.content === content))
+    t.ok(sizes.length >= 3 && batches.length - before >= 3, `transactions of ${sizes.join(', ')}`)
+    t.ok(Math.max(...sizes) * content.length < 2 * 8_388_608, 'what one transaction returns is bounded')
+    t.equal(
+      sizes.reduce((sum, size) => sum + size),
+      300,
+    )
   })
 
   t.test('it closes when all that was appended is answered, and takes nothing more', async (t) => {

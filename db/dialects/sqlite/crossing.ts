@@ -7,14 +7,23 @@ import type { BatchResult, Outcome } from './batch.ts'
 /** The most operations that share a commit: bounds what one waits for the others. */
 export const MAX_BATCH = 1024
 
-/** The same in characters: what came of a batch crosses between the threads as one text, and the longest has 2^29. */
+/** The same in characters of their JSON. An operation that alone is longer is a batch of its own. */
 export const MAX_BATCH_CHARACTERS = 8_388_608
 
 /**
  * How batches cross between the threads: as JSON, which takes 4.1 µs a message there and back where cloning the same
  * objects takes 7.1. A message that is told by a change and returned by its operation crosses once.
+ * The text of an operation is made when it is appended: its length is what it costs in the queue.
+ * @throws StorageError `operation` when the input has no JSON
  */
-export const packOperations = (operations: readonly Operation[]): string => JSON.stringify(operations)
+export const packOperation = (operation: { name: string; input: unknown }): string => {
+  try {
+    return JSON.stringify(operation)
+  } catch (cause) {
+    throw new StorageError('operation', `The input of ${operation.name} has no JSON.`, cause)
+  }
+}
+export const packOperations = (texts: readonly string[]): string => `[${texts.join(',')}]`
 export const unpackOperations = (text: string): Operation[] => JSON.parse(text)
 
 /** What a batch gave, and how long it took. */

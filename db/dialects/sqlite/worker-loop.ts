@@ -42,11 +42,14 @@ port.on('message', (text: string) => {
   }
   // What a disk that failed says afterwards is worth nothing, "stored" least of all.
   for (let asked: Asked | undefined = read(text); asked && !isBroken; ) {
-    const started = performance.now()
     const next = gather(asked)
-    const result = runBatch(asked.operations)
-    isBroken = result.outcomes.some(isFatal)
-    port.postMessage(packResult({ ...result, seconds: (performance.now() - started) / 1000 }))
+    for (let rest = asked.operations; rest.length > 0 && !isBroken; ) {
+      const started = performance.now()
+      const result = runBatch(rest)
+      isBroken = result.outcomes.some(isFatal)
+      port.postMessage(packResult({ ...result, seconds: (performance.now() - started) / 1000 }))
+      rest = rest.slice(result.outcomes.length)
+    }
     asked = next
   }
 })

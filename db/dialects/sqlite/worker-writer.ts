@@ -1,10 +1,17 @@
 import { once } from 'node:events'
 import { AppError } from '../../../src/errors.ts'
 import { StorageError } from '../../errors.ts'
-import type { Operation } from '../../operations/index.ts'
+import { type Cost, createAdmission } from '../../admission.ts'
 import type { Batch, BatchFigures, Writer } from '../../writer.ts'
 import type { Outcome } from './batch.ts'
-import { CLOSE, MAX_BATCH, MAX_BATCH_CHARACTERS, packOperations, unpackResult } from './crossing.ts'
+import {
+  CLOSE,
+  MAX_BATCH,
+  MAX_BATCH_CHARACTERS,
+  packOperation,
+  packOperations,
+  unpackResult,
+} from './crossing.ts'
 import { takeThread } from './thread.ts'
 
 /**
@@ -14,12 +21,9 @@ import { takeThread } from './thread.ts'
  */
 const EARLY = 16
 
-/** Characters of content that may be unanswered: many long messages are more than the memory holds. */
-const MAX_PENDING_CHARACTERS = 67_108_864
-
 type Pending = {
   origin: unknown
-  characters: number
+  cost: Cost
   resolve: (value: never) => void
   reject: (error: Error) => void
 }
@@ -27,7 +31,7 @@ type Pending = {
 /**
  * The writer of a SQLite file, in a thread of its own. While a batch runs, what arrives gathers there into the next one.
  * @param prepare makes the file ready. The thread loads its modules meanwhile.
- * @param maxQueue operations that may be unanswered; past it `append` refuses with `OVERLOADED`.
+ * @param maxQueue weight of the operations that may be unanswered; past it `append` refuses with `OVERLOADED`.
  * @throws StorageError when the file can't be opened for writing
  */
 export const createWorkerWriter = async (
@@ -46,12 +50,12 @@ export const createWorkerWriter = async (
     throw error
   }
 
-  /** Appended in this turn, and not yet sent to the thread. */
-  let queue: Operation[] = []
+  const admission = createAdmission(maxQueue)
+  /** The text of each operation that was appended in this turn and not yet sent to the thread. */
+  let queue: string[] = []
   let characters = 0
   /** All that is not answered, in order. */
   const pending: Pending[] = []
-  let pendingCharacters = 0
   let isScheduled = false
   let wasEarly = false
   let draining: Promise<void> | undefined
@@ -65,9 +69,21 @@ export const createWorkerWriter = async (
   let onFailure: (error: StorageError) => void = nothing
 
   const flush = () => {
-    if (queue.length > 0) worker.postMessage(packOperations(queue))
+    const texts = queue
     queue = []
     characters = 0
+    if (texts.length === 0) return
+    try {
+      worker.postMessage(packOperations(texts))
+    } catch (cause) {
+      // None of them reached the thread. It goes on with what was sent before, and with what comes after.
+      const error = new StorageError('operation', 'The operations could not be sent to the writer.', cause)
+      for (const { cost, reject } of pending.splice(-texts.length)) {
+        admission.release(cost)
+        reject(error)
+      }
+      if (pending.length === 0) drained()
+    }
   }
 
   const endTurn = () => {
@@ -103,7 +119,7 @@ export const createWorkerWriter = async (
   worker.on('message', (text: string) => {
     const { first, last, changes, outcomes, seconds } = unpackResult(text)
     const settled = pending.splice(0, outcomes.length)
-    for (const { characters } of settled) pendingCharacters -= characters
+    for (const { cost } of settled) admission.release(cost)
     for (const listener of batchListeners) listener({ size: outcomes.length, seconds })
     if (last >= first) {
       onCommit({
@@ -132,24 +148,22 @@ export const createWorkerWriter = async (
   )
 
   return {
-    append(name, input, origin) {
-      if (broken) return Promise.reject(broken)
-      if (draining)
-        return Promise.reject(new AppError('SHUTTING_DOWN', 'The server is stopping; connect again.'))
-      if (pending.length >= maxQueue || pendingCharacters >= MAX_PENDING_CHARACTERS) {
-        return Promise.reject(
-          new AppError('OVERLOADED', 'Too many changes wait to be written; try again in a second.', {
-            overload: 'queue',
-          }),
-        )
-      }
+    append(name, input, { origin, weight = 1 } = {}) {
+      // What is thrown in here rejects the promise.
       return new Promise((resolve, reject) => {
-        const length = lengthOf(input as { content?: unknown })
-        pending.push({ origin, characters: length, resolve, reject })
-        pendingCharacters += length
-        queue.push({ name, input } as Operation)
-        characters += length
-        if (queue.length === MAX_BATCH || characters >= MAX_BATCH_CHARACTERS) flush()
+        if (broken) throw broken
+        if (draining) throw new AppError('SHUTTING_DOWN', 'The server is stopping; connect again.')
+        // Before the text is made: a refusal must cost less than what it refuses.
+        admission.check({ weight, characters: 0 })
+        const text = packOperation({ name, input })
+        const cost = { weight, characters: text.length }
+        admission.check(cost)
+        if (characters + text.length > MAX_BATCH_CHARACTERS) flush()
+        admission.take(cost)
+        pending.push({ origin, cost, resolve, reject })
+        queue.push(text)
+        characters += text.length
+        if (queue.length === MAX_BATCH) flush()
         // After all that one caller appends at once: it shares a commit.
         else if (queue.length === EARLY && !wasEarly) {
           wasEarly = true
@@ -191,5 +205,3 @@ export const createWorkerWriter = async (
     },
   }
 }
-
-const lengthOf = ({ content }: { content?: unknown }) => (typeof content === 'string' ? content.length : 0)
