@@ -1,9 +1,10 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest, RawServerDefault } from 'fastify'
 import plugin from 'fastify-plugin'
-import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { asAppError } from '../src/chat/failures.ts'
 import { AppError, type ErrorCode, errorInfo, internal, problem } from '../src/errors.ts'
+import { readAwayRest } from '../src/http/read-away.ts'
+import { noteReply, repliesOf } from '../src/http/replies.ts'
 import { createProblemLog, type ProblemLog } from '../src/problem-log.ts'
 
 const CONTENT_TYPE = 'application/problem+json; charset=utf-8'
@@ -26,9 +27,24 @@ export const errors = plugin(
     )
     // Node would answer 417 and no body.
     app.server.on('checkExpectation', ({ socket }) =>
-      refuse(socket, new AppError('BAD_REQUEST', 'Of what a request may expect only 100-continue is known.')),
+      refuse(
+        app,
+        socket,
+        new AppError('BAD_REQUEST', 'Of what a request may expect only 100-continue is known.'),
+      ),
     )
-    app.server.on('request', ({ socket }, reply) => noteReply(socket, reply))
+    // Node would close the connection without an answer.
+    app.server.on('connect', (_request, socket) =>
+      refuse(
+        app,
+        socket as Socket,
+        new AppError('METHOD_NOT_ALLOWED', 'This server is no proxy: it does not take CONNECT.'),
+      ),
+    )
+    app.server.on('request', (request, reply) => {
+      noteReply(request.socket, reply)
+      readAwayRest(request, reply)
+    })
     refuseOtherMethods(app)
   },
   { name: 'errors' },
@@ -40,36 +56,31 @@ export const onFrameworkError = (error: FastifyError, request: FastifyRequest, r
 }
 
 /** For Fastify's `clientErrorHandler`: what Node could not read as HTTP is answered, and the connection closed. */
-export const onClientError = (error: Error & { code?: string; rawPacket?: unknown }, socket: Socket) => {
+export const onClientError = (
+  app: FastifyInstance,
+  error: Error & { code?: string; rawPacket?: unknown },
+  socket: Socket,
+) => {
   if (error.code === 'ECONNRESET' || socket.destroyed) return
   const packet = error.rawPacket as Buffer | undefined
   const isFirstLine = packet?.length === socket.bytesRead && !packet.subarray(0, MAX_HEADERS).includes('\n')
   const found = parserCodes[String(error.code)] ?? 'BAD_REQUEST'
   const code = found === 'HEADERS_TOO_LARGE' && isFirstLine ? 'URI_TOO_LONG' : found
-  refuse(socket, new AppError(code, clientDetails[code] ?? 'This is not valid HTTP/1.1.'))
+  refuse(app, socket, new AppError(code, clientDetails[code] ?? 'This is not valid HTTP/1.1.'))
 }
-
-/** The newest reply of a connection and the one before it: a client need not wait for an answer before it asks again. */
-type Replies = { last: ServerResponse; previous: ServerResponse | undefined }
-const replies = new WeakMap<Socket, Replies>()
-
-const noteReply = (socket: Socket, reply: ServerResponse) => {
-  const noted = replies.get(socket)
-  if (noted) {
-    noted.previous = noted.last
-    noted.last = reply
-  } else replies.set(socket, { last: reply, previous: undefined })
-}
-
-/** @returns whether a request that came before on this connection is still to be answered. They are answered in order. */
-export const isAnswering = (socket: Socket): boolean => replies.get(socket)?.last.closed === false
 
 /**
  * Answers with a problem where there is no reply to use, and closes the connection. Requests that were whole have their
  * answers first: a message may be stored by now, and its sender must not take this for what became of it.
  */
-export const refuse = (socket: Socket, error: AppError) => {
-  const { last, previous } = replies.get(socket) ?? {}
+export const refuse = ({ problems }: FastifyInstance, socket: Socket, error: AppError) => {
+  const { last, previous } = repliesOf(socket)
+  // The request has its reply already; what broke off is the rest of its body.
+  if (last?.writableFinished && !last.req.complete) {
+    socket.destroy()
+    return
+  }
+  problems.note(error, {})
   // Where the newest request broke off, the one before it was whole.
   const whole = last?.req.complete ? last : previous
   if (whole?.closed === false) whole.once('close', () => answerAndClose(socket, error))
@@ -103,12 +114,10 @@ const clientDetails: Partial<Record<ErrorCode, string>> = {
 }
 
 const frameworkCodes: Record<string, [ErrorCode, string]> = {
-  FST_ERR_CTP_BODY_TOO_LARGE: ['PAYLOAD_TOO_LARGE', 'The body is larger than is allowed.'],
   FST_ERR_CTP_INVALID_MEDIA_TYPE: [
     'UNSUPPORTED_MEDIA_TYPE',
     'Send the body as JSON, with Content-Type: application/json.',
   ],
-  FST_ERR_CTP_INVALID_CONTENT_LENGTH: ['BAD_REQUEST', 'The body is not as long as Content-Length says.'],
   FST_ERR_BAD_URL: ['BAD_REQUEST', 'The address has a percent-encoding that stands for nothing.'],
   FST_ERR_MAX_PARAM_LENGTH: ['URI_TOO_LONG', 'A part of the address is longer than is allowed.'],
   FST_ERR_ASYNC_CONSTRAINT: ['BAD_REQUEST', 'The address is not valid.'],

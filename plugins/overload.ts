@@ -1,15 +1,26 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import plugin from 'fastify-plugin'
+import { createRequestTurns, type RequestTurns } from '../src/http/request-turns.ts'
 import type { Work } from '../src/load.ts'
 
-/** Refuses calls when there is too much to do, before anything is read or verified for them. */
+/**
+ * Refuses calls when there is too much to do, and begins the others when the event loop has time for them, before anything
+ * is read or verified. A request with a body waits once, when its body is complete: `validation` has it wait.
+ */
 export const overload = plugin(
   async (app) => {
+    const { load, turns } = app.chat
+    const requestTurns = createRequestTurns(turns, load)
+    app.decorate('requestTurns', requestTurns)
+    app.server.on('connection', () => turns.accepted())
+
     app.addHook('onRoute', (route) => {
       if (route.config?.isVital || route.config?.isInternal) return
       const work: Work = route.method === 'GET' || route.method === 'HEAD' ? 'read' : 'write'
-      const hook: (typeof route)['onRequest'] = (_request, _reply, done) => {
-        app.chat.load.check(work)
-        done()
+      const hook = (request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void) => {
+        load.check(work)
+        if (work === 'write' && hasBody(request)) done()
+        else requestTurns.begin(request.raw, work, { go: done })
       }
       route.onRequest = [hook, route.onRequest ?? []].flat()
     })
@@ -17,7 +28,13 @@ export const overload = plugin(
   { name: 'overload', dependencies: ['realtime'] },
 )
 
+const hasBody = ({ headers }: FastifyRequest) =>
+  'content-type' in headers && ('content-length' in headers || 'transfer-encoding' in headers)
+
 declare module 'fastify' {
+  interface FastifyInstance {
+    requestTurns: RequestTurns
+  }
   interface FastifyContextConfig {
     /** What tells how the server is must answer when nothing else does. */
     isVital?: boolean

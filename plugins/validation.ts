@@ -4,6 +4,8 @@ import plugin from 'fastify-plugin'
 import { parse } from 'secure-json-parse'
 import { AppError } from '../src/errors.ts'
 import { namedSchemas } from '../schemas/index.ts'
+import { Bodies } from '../src/http/bodies.ts'
+import { createBodyLimit } from '../src/http/body-limit.ts'
 import { coercingAjv, fieldErrors, lazyValidator, strictAjv } from '../src/validation.ts'
 
 /** Bodies are JSON in UTF-8 and validated as they are; what can only come as text is coerced. */
@@ -20,24 +22,35 @@ export const validation = plugin(
     )
 
     app.removeAllContentTypeParsers()
-    app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => {
-      if (body.length === 0) {
-        done(null, undefined)
+    const bodies = new Bodies()
+    app.decorate('bodies', bodies)
+    app.addContentTypeParser('application/json', (request, _payload, done) => {
+      // Fastify would parse a body for an address that does not exist.
+      if (request.is404) {
+        done(null)
         return
       }
-      // JSON.parse would have replaced what is ill-formed.
-      if (!isUtf8(body as Buffer)) {
-        done(new AppError('INVALID_JSON', 'The body is not UTF-8.'))
-        return
-      }
-      try {
-        done(null, parse(body.toString()))
-      } catch (error) {
-        done(new AppError('INVALID_JSON', `The body is not valid JSON: ${(error as Error).message}`))
-      }
+      bodies.read(request.raw, request.routeOptions.bodyLimit, (error, body) => {
+        if (!body) {
+          done(error as AppError)
+          return
+        }
+        app.requestTurns.begin(request.raw, 'write', {
+          go(late) {
+            const { bytes } = body
+            body.release()
+            if (late) done(late)
+            else parseJson(bytes, done)
+          },
+          drop: body.release,
+        })
+      })
     })
 
-    app.addHook('onRoute', ({ url, method, schema, config }) => {
+    const bodyLimit = createBodyLimit(app.config)
+    app.addHook('onRoute', (route) => {
+      const { url, method, schema, config } = route
+      if (schema?.body) route.bodyLimit = bodyLimit(schema.body)
       if (config?.isInternal || (schema as { hide?: boolean })?.hide || method === 'HEAD') return
       const takesBody = ['POST', 'PUT', 'PATCH'].includes(String(method))
       const hasRequest = schema?.querystring || schema?.params || schema?.body || !takesBody
@@ -47,3 +60,29 @@ export const validation = plugin(
   },
   { name: 'validation' },
 )
+
+const parseJson = (bytes: Buffer, done: (error: Error | null, body?: unknown) => void) => {
+  if (bytes.length === 0) {
+    done(null)
+    return
+  }
+  // JSON.parse would have replaced what is ill-formed.
+  if (!isUtf8(bytes)) {
+    done(new AppError('INVALID_JSON', 'The body is not UTF-8.'))
+    return
+  }
+  let body: unknown
+  try {
+    body = parse(bytes.toString())
+  } catch (error) {
+    done(new AppError('INVALID_JSON', `The body is not valid JSON: ${(error as Error).message}`))
+    return
+  }
+  done(null, body)
+}
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    bodies: Bodies
+  }
+}

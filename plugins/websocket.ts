@@ -33,7 +33,11 @@ export const websocket = plugin(
       },
     })
     app.websocketServer.on('wsClientError', (error, socket) => {
-      refuse(socket as Socket, new AppError('BAD_REQUEST', `The handshake is not right: ${error.message}.`))
+      refuse(
+        app,
+        socket as Socket,
+        new AppError('BAD_REQUEST', `The handshake is not right: ${error.message}.`),
+      )
     })
     app.addHook('onRequest', ({ ws, is404, routeOptions }, _reply, done) => {
       // @fastify/websocket would open the socket, and close it.

@@ -1,4 +1,3 @@
-import type { IncomingMessage } from 'node:http'
 import fastify, { type FastifyInstance, type FastifyServerOptions, LogController } from 'fastify'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import { auth } from '../plugins/auth.ts'
@@ -7,7 +6,7 @@ import { control } from '../plugins/control.ts'
 import { crossOrigin } from '../plugins/cors.ts'
 import { database } from '../plugins/database.ts'
 import { docs } from '../plugins/docs.ts'
-import { errors, isAnswering, onClientError, onFrameworkError } from '../plugins/errors.ts'
+import { errors, onClientError, onFrameworkError } from '../plugins/errors.ts'
 import { host } from '../plugins/host.ts'
 import { metrics } from '../plugins/metrics.ts'
 import { overload } from '../plugins/overload.ts'
@@ -18,6 +17,8 @@ import { validation } from '../plugins/validation.ts'
 import { web } from '../plugins/web.ts'
 import { websocket } from '../plugins/websocket.ts'
 import { type Config, listOf } from './config.ts'
+import { NO_BODY_LIMIT } from './http/body-limit.ts'
+import { isHandshake } from './http/handshake.ts'
 import { Response } from './response.ts'
 import { accountRoutes } from './routes/accounts.ts'
 import { blockRoutes } from './routes/blocks.ts'
@@ -29,9 +30,6 @@ import { messageRoutes } from './routes/messages.ts'
 import { metricsRoutes } from './routes/metrics.ts'
 import { socketRoutes } from './routes/socket.ts'
 import { syncRoutes } from './routes/sync.ts'
-
-/** Bytes of the largest body: more than the longest message that MAX_MESSAGE_LENGTH can allow takes. */
-const BODY_LIMIT = 1_048_576
 
 /** Milliseconds without a byte after which a connection is cut: a call that waits takes half of it. */
 const IDLE_TIMEOUT = 60_000
@@ -46,7 +44,8 @@ export const buildApp = async (config: Config, options: Pick<FastifyServerOption
     logController: new LogController({ disableRequestLogging: true }),
     // One for each request, which hardly ever logs, is 4 of its 110 µs: what is logged names the request itself.
     childLoggerFactory: (logger) => logger,
-    bodyLimit: BODY_LIMIT,
+    // A route with a body has a limit of its own, by its schema.
+    bodyLimit: NO_BODY_LIMIT,
     trustProxy: listOf(config.TRUST_PROXY),
     requestTimeout: config.REQUEST_TIMEOUT_MS,
     connectionTimeout: Math.max(config.REQUEST_TIMEOUT_MS * 4, IDLE_TIMEOUT),
@@ -57,17 +56,16 @@ export const buildApp = async (config: Config, options: Pick<FastifyServerOption
       connectionsCheckingInterval: 1000,
       // The host plugin asks for it, in the one shape.
       requireHostHeader: false,
-      // Node takes any upgrade for a socket's; one to HTTP/2, which curl offers, is an ordinary request. And it would hand over
-      // a connection on which an answer is still to leave.
-      shouldUpgradeCallback: ({ headers, socket }: IncomingMessage) =>
-        /^websocket$/i.test(String(headers.upgrade)) && !isAnswering(socket),
+      shouldUpgradeCallback: isHandshake,
     },
     return503OnClosing: false,
     // A database that is taken over or migrated takes as long as it takes.
     pluginTimeout: 0,
     routerOptions: { maxParamLength: 2048 },
     frameworkErrors: onFrameworkError,
-    clientErrorHandler: onClientError,
+    clientErrorHandler(this: FastifyInstance, error, socket) {
+      onClientError(this, error, socket)
+    },
   }).withTypeProvider<TypeBoxTypeProvider>()
   app.decorate('config', config)
   app.server.maxConnections = config.MAX_SOCKETS + config.MAX_CONNECTIONS

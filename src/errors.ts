@@ -41,7 +41,7 @@ export type ErrorCode = keyof typeof errors
 export type FieldError = { path: string; message: string }
 
 /** What there is too much of. */
-export type Overload = 'event_loop' | 'queue' | 'sockets' | 'other'
+export type Overload = 'event_loop' | 'queue' | 'sockets' | 'bodies' | 'other'
 
 export type ErrorDetails = {
   /** What was wrong at which JSON pointer. */

@@ -56,6 +56,8 @@ export const createLoad = ({ MAX_LOOP_DELAY_MS }: Config, measure: Measure = mea
   let late = 0
   const timer = setInterval(() => load.endWindow(), WINDOW_MS).unref()
 
+  const limitOf = (work: Work) => (work === 'write' ? MAX_LOOP_DELAY_MS : MAX_LOOP_DELAY_MS * READS_LAST)
+
   const load = {
     endWindow() {
       const { mean, max } = measure.read()
@@ -79,14 +81,18 @@ export const createLoad = ({ MAX_LOOP_DELAY_MS }: Config, measure: Measure = mea
      */
     check(work: Work, waited = 0) {
       if (MAX_LOOP_DELAY_MS === 0) return
-      const limit = work === 'write' ? MAX_LOOP_DELAY_MS : MAX_LOOP_DELAY_MS * READS_LAST
+      const limit = limitOf(work)
       if (waited > limit) late += 1
       if (delay <= limit && (waited <= limit || late % LATE_REFUSED !== 0)) return
-      throw new AppError('OVERLOADED', 'The server has more to do than it can; try again in a moment.', {
-        // Those who were refused together must not come back together.
-        overload: 'event_loop',
-        retryAfter: 1 + Math.floor(Math.random() * 3),
-      })
+      throw tooMuch()
+    },
+    /**
+     * For requests, which no socket holds back: each one that waited too long is refused. That costs less than to serve it.
+     * @param waited milliseconds
+     * @returns `OVERLOADED`, or undefined where the request did not wait too long
+     */
+    lateness(work: Work, waited: number): AppError | undefined {
+      return MAX_LOOP_DELAY_MS === 0 || waited <= limitOf(work) ? undefined : tooMuch()
     },
     stop() {
       clearInterval(timer)
@@ -96,3 +102,10 @@ export const createLoad = ({ MAX_LOOP_DELAY_MS }: Config, measure: Measure = mea
   return load
 }
 export type Load = ReturnType<typeof createLoad>
+
+const tooMuch = () =>
+  new AppError('OVERLOADED', 'The server has more to do than it can; try again in a moment.', {
+    overload: 'event_loop',
+    // Those who were refused together must not come back together.
+    retryAfter: 1 + Math.floor(Math.random() * 3),
+  })

@@ -17,7 +17,7 @@ type Details = { reqId?: string; user_id?: number | undefined; socket?: string }
  */
 export const createProblemLog = (log: Log, quietMs = QUIET_MS) => {
   const counts = new Map<ErrorCode, number>()
-  const overloads: Record<Overload, number> = { event_loop: 0, queue: 0, sockets: 0, other: 0 }
+  const overloads: Record<Overload, number> = { event_loop: 0, queue: 0, sockets: 0, bodies: 0, other: 0 }
   const states = new Map<string, { refused: number; timer: NodeJS.Timeout }>()
 
   const noteState = ({ code, message, cause }: AppError, details: Details) => {

@@ -219,3 +219,44 @@ t.test(
     }
   },
 )
+
+t.test(
+  'what asks for an upgrade and is no handshake is answered as an ordinary request, and counted',
+  async (t) => {
+    const { app, url, login } = await startServer(t)
+    const { token } = await login('alice')
+    const connections = () =>
+      new Promise<number>((resolve) => app.server.getConnections((_error, count) => resolve(count)))
+    const before = await connections()
+    const upgrade =
+      `Host: x\r\nAuthorization: Bearer ${token}\r\nUpgrade: websocket\r\nConnection: Upgrade, close\r\n` +
+      'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n'
+    const body = '{"username":"bob"}'
+    const json = `Content-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`
+    for (const [request, status, code] of [
+      [`HEAD /ws HTTP/1.1\r\n${upgrade}\r\n`, 426],
+      [`HEAD /health/live HTTP/1.1\r\n${upgrade}\r\n`, 200],
+      [`HEAD /nowhere HTTP/1.1\r\n${upgrade}\r\n`, 404],
+      [`POST /ws HTTP/1.1\r\n${upgrade}\r\n`, 405, 'METHOD_NOT_ALLOWED'],
+      [`OPTIONS /ws HTTP/1.1\r\n${upgrade}\r\n`, 405, 'METHOD_NOT_ALLOWED'],
+      [`GET /ws HTTP/1.0\r\n${upgrade}\r\n`, 426, 'UPGRADE_REQUIRED'],
+      [`GET /ws HTTP/1.1\r\n${upgrade}${json}`, 426, 'UPGRADE_REQUIRED'],
+      [
+        `GET /ws HTTP/1.1\r\n${upgrade}Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n`,
+        426,
+        'UPGRADE_REQUIRED',
+      ],
+      [`POST /login HTTP/1.1\r\n${upgrade}${json}`, 200],
+      ['CONNECT x:443 HTTP/1.1\r\nHost: x:443\r\n\r\n', 405, 'METHOD_NOT_ALLOWED'],
+    ] as const) {
+      const what = request.slice(0, 30)
+      const found = await sendRaw(t, url, request)
+      t.equal(found.length, 1, what)
+      t.equal(found[0]?.status, status, what)
+      if (code) t.equal(found[0]?.body.code, code, what)
+    }
+    const { counts } = app.problems
+    t.match(Object.fromEntries(counts), { UPGRADE_REQUIRED: 4, METHOD_NOT_ALLOWED: 3, ROUTE_NOT_FOUND: 1 })
+    t.equal(await connections(), before, 'and no connection is left for a stop to wait for')
+  },
+)

@@ -72,7 +72,7 @@ t.test('what is refused for too much to do counts under what there is too much o
         ([, reason, count]) => [reason, Number(count)],
       ),
     )
-  t.strictSame(await counts(), { event_loop: 0, queue: 0, sockets: 0, other: 0 })
+  t.strictSame(await counts(), { event_loop: 0, queue: 0, sockets: 0, bodies: 0, other: 0 })
   const socket = await alice.connect()
   const refused = await refusedHandshake(`${url}/ws`, { authorization: `Bearer ${alice.token}` })
   t.match(refused, { status: 503 })
@@ -81,7 +81,7 @@ t.test('what is refused for too much to do counts under what there is too much o
   )
   const errors = (await Promise.all(asked)).filter(({ type }) => type === 'error')
   t.ok(errors.length > 0, `${errors.length} of 40`)
-  t.strictSame(await counts(), { event_loop: 0, queue: errors.length, sockets: 1, other: 0 })
+  t.strictSame(await counts(), { event_loop: 0, queue: errors.length, sockets: 1, bodies: 0, other: 0 })
 })
 
 t.test('a socket that ws closes counts under the code that it was closed with', async (t) => {

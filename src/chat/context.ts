@@ -5,6 +5,7 @@ import * as users from '../../db/queries/users.ts'
 import type { Config } from '../config.ts'
 import { createLoad } from '../load.ts'
 import type { Bus } from '../realtime/bus.ts'
+import { Turns } from '../turns.ts'
 import { createCursors } from './cursors.ts'
 import { createProbe } from './health.ts'
 import { createRateLimit } from './rate-limit.ts'
@@ -35,6 +36,7 @@ export const createChat = (config: Config, { reader, writer, epochs }: Database,
   loginLimit: createRateLimit(config.RATE_LIMIT_LOGIN),
   sendLimit: createRateLimit(config.RATE_LIMIT_SEND),
   load: createLoad(config),
+  turns: new Turns(),
   probe: createProbe(writer),
   receiptPacing: createReceiptPacing(writer, config),
   typingPacing: createCache<string, true>(100_000, 3000),

@@ -64,7 +64,7 @@ export const createReplay = (chat: Chat, user_id: number, after: number) => {
         position = end
         if (found.length > 0) return found
         // A long way without an event is gone in steps, so that others have their turn.
-        await new Promise((resolve) => setImmediate(resolve))
+        await chat.turns.ready()
       }
       return []
     },

@@ -103,6 +103,8 @@ export class Connection {
         if (!this.isPlain) this.sendFrame({ type: 'caught_up', cursor: chat.cursors.format(replay.position) })
         return
       }
+      // Thousands of sockets come back in the same turn after a restart.
+      await chat.turns.ready()
       const page = await replay.next(this.#server.replayPage, hub.head)
       if (this.#isClosed) return
       for (const { number, event } of page) {
@@ -236,11 +238,11 @@ export class Connection {
       return
     }
     this.#spendToken()
-    if (this.#inbox.length === 0 && this.#server.turns.hasTime) this.#handle(data, 0)
+    if (this.#inbox.length === 0 && this.#server.chat.turns.hasTime) this.#handle(data, 0)
     else if (this.#inbox.push(data) === 1) {
       this.#readAt = performance.now()
       this.#socket.pause()
-      this.#server.turns.add(this)
+      this.#server.chat.turns.add(this)
     }
   }
 

@@ -14,7 +14,6 @@ import { fieldErrors, lazyValidator, strictAjv } from '../validation.ts'
 import { Connection, REPLAY_BUFFER } from './connection.ts'
 import { Hub } from './hub.ts'
 import { Presence } from './presence.ts'
-import { Turns } from './turns.ts'
 
 export type Log = { debug(details: object, text: string): void; error(details: object, text: string): void }
 
@@ -39,7 +38,6 @@ export class SocketServer {
   readonly problems: ProblemLog
   readonly hub: Hub
   readonly presence: Presence
-  readonly turns = new Turns()
   readonly replayPage = REPLAY_PAGE
   /** Bytes queued past which a socket is closed; what a replay may queue, and one frame, always have room. */
   readonly hardLimit: number
@@ -53,6 +51,7 @@ export class SocketServer {
   readonly #questions = new Set<number>()
   #asked = 0
   #connections = 0
+  #isStopped = false
   #requests = 0
   #beat = 0
 
@@ -100,6 +99,11 @@ export class SocketServer {
       connection.close(4409)
       return
     }
+    // Its handshake waited while the server began to stop.
+    if (this.#isStopped) {
+      connection.close(errors.SHUTTING_DOWN.close)
+      return
+    }
     if (connection.isPlain) return
     const head = chat.cursors.format(hub.head)
     if (start === 'unknown') {
@@ -143,6 +147,7 @@ export class SocketServer {
 
   /** Answers what was asked for, then closes every socket with 1001. */
   stop() {
+    this.#isStopped = true
     clearInterval(this.#heartbeat)
     this.hub.wakeAll()
     for (const connection of [...this.hub.all()]) connection.finish(errors.SHUTTING_DOWN.close)
