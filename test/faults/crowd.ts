@@ -56,6 +56,8 @@ export const reconnectAtOnce = async (owner: Owner, folder: string, count: numbe
     url: server.url,
     token: other.token,
     name: other.user.username,
+    each_ms: 50,
+    key: 'message',
   })
   const started = performance.now()
   const end = AbortSignal.timeout(deadline * 1000)
@@ -68,6 +70,7 @@ export const reconnectAtOnce = async (owner: Owner, folder: string, count: numbe
   await server.exited
   const violations = wrong > 0 ? [`${wrong} of ${count} had not just what they missed, once`] : []
   const { sent, answered, received } = bystander
+  violations.push(...bystander.wrong)
   if (answered < sent || received < sent) {
     violations.push(`of ${sent} messages of a bystander ${answered} were answered, ${received} received`)
   }

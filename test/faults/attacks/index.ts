@@ -1,0 +1,31 @@
+import type { Attack } from './attack.ts'
+import { createBodies, largestBodies, unfinishedBodies } from './bodies.ts'
+import { groupNames } from './group-names.ts'
+import { createRemovals, newGroups } from './groups.ts'
+import { headUpgrade } from './head-upgrade.ts'
+import { conversationPages, createUnreadReplies, longLists, membershipPeriods } from './lists.ts'
+import { longPolls } from './long-polls.ts'
+import { reconnectStorm } from './reconnect-storm.ts'
+import { rooms } from './rooms.ts'
+
+/** What one client, or one address, can do to all others. */
+export const attacks: readonly Attack[] = [
+  groupNames,
+  createBodies(20),
+  createBodies(100),
+  createBodies(200),
+  largestBodies,
+  unfinishedBodies,
+  conversationPages,
+  createUnreadReplies(1),
+  createUnreadReplies(8),
+  membershipPeriods,
+  longLists,
+  newGroups,
+  createRemovals(1, 1128),
+  createRemovals(20, 300),
+  longPolls,
+  headUpgrade,
+  rooms,
+  reconnectStorm,
+]

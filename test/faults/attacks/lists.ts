@@ -1,0 +1,120 @@
+import { get } from '../../../bench/load/http.ts'
+import { type Attack, names, pause, type Target } from './attack.ts'
+import { Connection, keepAsking } from './connection.ts'
+import type { Fill } from './fill.ts'
+
+const LOOPS = 8
+/** Takes four bytes each in UTF-8. */
+const longest = '😀'.repeat(4096)
+
+/** The reader has conversations with many unread messages, of which the last is as long as one may be. */
+const fillUnread = (fill: Fill, scaled: Target['scaled']) => {
+  const reader = fill.user('reader')
+  const conversations = names('writer', scaled(1000)).map((name) => {
+    const writer = fill.user(name)
+    return { writer, id: fill.direct(reader, writer) }
+  })
+  for (const { writer, id } of conversations) {
+    for (let index = 1; index < 1000; index += 1) fill.message(id, writer, 'unread')
+  }
+  for (const { writer, id } of conversations) fill.message(id, writer, longest)
+}
+
+/** @returns the most that a page may have: as many as a client may ask for */
+const largestPage = async (target: Target, path: string, token: string) => {
+  const connection = await Connection.open(target)
+  const { status } = await connection.ask(get(`${path}?limit=1000`, token))
+  connection.close()
+  return status === 400 ? 100 : 1000
+}
+
+export const conversationPages: Attack = {
+  name: 'conversation-pages',
+  title:
+    'eight loops of `GET /conversations`, the largest page, with 1,000 conversations of 1,000 unread messages',
+  people: ['reader'],
+  fill: fillUnread,
+  mebibytes: 300,
+  async run(target) {
+    const token = target.tokens.reader as string
+    const limit = await largestPage(target, '/conversations', token)
+    await keepAsking(target, LOOPS, () => get(`/conversations?limit=${limit}`, token))
+  },
+}
+
+/** @param pipelined requests that each client sends at once */
+export const createUnreadReplies = (pipelined: number): Attack => ({
+  name: `unread-replies-${pipelined}`,
+  title: `80 clients that ask ${pipelined === 1 ? 'once' : `${pipelined} times at once`} for the largest page of conversations and never read`,
+  people: ['reader'],
+  fill: fillUnread,
+  mebibytes: 300,
+  async run(target) {
+    const token = target.tokens.reader as string
+    const limit = await largestPage(target, '/conversations', token)
+    const connections = await Connection.openMany(target, target.scaled(80))
+    const request = get(`/conversations?limit=${limit}`, token)
+    for (const connection of connections) {
+      connection.stopReading()
+      connection.write(request.repeat(pipelined))
+    }
+    await pause(target.span)
+    for (const connection of connections) connection.abandon()
+  },
+})
+
+/** Takes the paths in turn, in eight loops. */
+const askInTurn = (target: Target, paths: readonly string[], token: string) =>
+  keepAsking(target, LOOPS, (turn) => get(paths[turn % paths.length] as string, token))
+
+export const membershipPeriods: Attack = {
+  name: 'membership-periods',
+  title: 'eight loops over the lists of a member who joined one group and left it 20,000 times',
+  people: ['guest'],
+  fill(fill, scaled) {
+    const [host, guest] = [fill.user('host'), fill.user('guest')]
+    const id = fill.group([host])
+    for (let stay = scaled(20_000); stay > 0; stay -= 1) fill.stay(id, guest, host)
+    return { id, epoch: fill.epoch }
+  },
+  mebibytes: 300,
+  async run(target) {
+    const { id, epoch } = target.filled as { id: number; epoch: string }
+    const paths = [
+      `/conversations/${id}/messages`,
+      `/conversations/${id}/messages?after=1`,
+      `/conversations/${id}`,
+      `/conversations/${id}/members`,
+      '/conversations',
+      `/sync?cursor=${epoch}.0`,
+    ]
+    await askInTurn(target, paths, target.tokens.guest as string)
+  },
+}
+
+export const longLists: Attack = {
+  name: 'long-lists',
+  title: 'eight loops over 20,000 blocks, 20,000 users, 256 members, and `/sync` over 2,000 groups',
+  people: ['lister'],
+  fill(fill, scaled) {
+    const lister = fill.user('lister')
+    const people = names('person', scaled(20_000)).map((name) => fill.user(name))
+    for (const person of people) fill.block(lister, person)
+    const groups = Array.from({ length: scaled(2000) }, () => fill.group([lister]))
+    const id = fill.group([lister, ...people.slice(0, 255)])
+    for (const group of groups) fill.message(group, lister, 'hello')
+    return { id, epoch: fill.epoch }
+  },
+  mebibytes: 300,
+  async run(target) {
+    const { id, epoch } = target.filled as { id: number; epoch: string }
+    const token = target.tokens.lister as string
+    const paths = [
+      '/blocks',
+      '/users?prefix=person&limit=100',
+      `/conversations/${id}/members`,
+      `/sync?cursor=${epoch}.0&limit=${await largestPage(target, '/sync', token)}`,
+    ]
+    await askInTurn(target, paths, token)
+  },
+}
