@@ -1,6 +1,8 @@
 import swagger from '@fastify/swagger'
 import type { FastifySchema } from 'fastify'
 import plugin from 'fastify-plugin'
+import { codesAnywhere, problemRefs, problemResponses } from '../schemas/problem-responses.ts'
+import type { ErrorCode } from '../src/errors.ts'
 import { addExamples, apiInfo, apiServers, apiTags, bearerScheme } from '../schemas/document.ts'
 
 /** Collects the routes that come after it into an OpenAPI document, which is made when it is first asked for. */
@@ -19,10 +21,9 @@ export const openapi = plugin(
         url,
       }),
       transformObject: (made) => {
-        const { openapiObject } = made as {
-          openapiObject: { components: { schemas: Record<string, object> } }
-        }
+        const { openapiObject } = made as { openapiObject: OpenApi }
         addExamples(openapiObject.components.schemas)
+        shareProblems(openapiObject)
         return openapiObject
       },
       // A component is called what its schema is called.
@@ -31,6 +32,25 @@ export const openapi = plugin(
   },
   { name: 'openapi', dependencies: ['validation'] },
 )
+
+type Reply = { content?: Record<string, { 'x-codes'?: ErrorCode[] }> }
+type Operation = { responses: Record<string, Reply>; 'x-codes'?: ErrorCode[] }
+type OpenApi = {
+  paths: Record<string, Record<string, Operation>>
+  components: { schemas: Record<string, object>; responses?: object }
+}
+
+/** Refers each refusal to the one reply of its status, and lists the codes of an operation beside its replies. */
+const shareProblems = ({ paths, components }: OpenApi) => {
+  components.responses = problemResponses()
+  for (const operation of Object.values(paths).flatMap((path) => Object.values(path))) {
+    const codes = Object.values(operation.responses).flatMap(
+      ({ content }) => content?.['application/problem+json']?.['x-codes'] ?? [],
+    )
+    operation['x-codes'] = codes
+    Object.assign(operation.responses, problemRefs([...codesAnywhere, ...codes]))
+  }
+}
 
 type Query = { properties: Record<string, object>; required: string[] }
 

@@ -1,10 +1,28 @@
 import { Type } from '@sinclair/typebox'
-import { Id, ref, reply, request, type Static, Timestamp, Username, UsernameInput } from './common.ts'
+import {
+  described,
+  Id,
+  ref,
+  reply,
+  request,
+  type Static,
+  Timestamp,
+  Username,
+  UsernameInput,
+} from './common.ts'
 
-export const User = reply({ id: Id, username: Username }, { $id: 'User', description: 'A person.' })
+export const User = reply(
+  { id: described(Id, 'The id of the user.'), username: Username },
+  { $id: 'User', description: 'A person.' },
+)
 export type User = Static<typeof User>
 
-const Password = Type.String({ minLength: 1, maxLength: 256, format: 'text' })
+const Password = Type.String({
+  minLength: 1,
+  maxLength: 256,
+  format: 'text',
+  description: 'The password: 1 to 256 code points.',
+})
 
 export const LoginRequest = request(
   { username: UsernameInput, password: Type.Optional(Password) },
@@ -18,7 +36,7 @@ export type LoginRequest = Static<typeof LoginRequest>
 export const Session = reply(
   {
     token: Type.String({ description: 'A JSON Web Token, for `Authorization: Bearer`.' }),
-    expires_at: Timestamp,
+    expires_at: described(Timestamp, 'When the token ends: RFC 3339, UTC, milliseconds.'),
     user: ref(User),
   },
   { $id: 'Session', description: 'A token, and whose it is.' },
@@ -26,13 +44,17 @@ export const Session = reply(
 export type Session = Static<typeof Session>
 
 export const Me = reply(
-  { id: Id, username: Username, has_password: Type.Boolean() },
+  {
+    id: described(Id, 'The id of the user.'),
+    username: Username,
+    has_password: Type.Boolean({ description: 'Whether a login needs a password.' }),
+  },
   { $id: 'Me', description: 'One’s own account.' },
 )
 export type Me = Static<typeof Me>
 
 export const UserList = reply(
-  { users: Type.Array(ref(User)) },
+  { users: Type.Array(ref(User), { description: 'By name.' }) },
   { $id: 'UserList', description: 'People, by name.' },
 )
 
@@ -46,7 +68,12 @@ export const UsersQuery = request({
 })
 
 export const PasswordRequest = request(
-  { password: Password, current_password: Type.Optional(Password) },
+  {
+    password: described(Password, 'The new password: 1 to 256 code points.'),
+    current_password: Type.Optional(
+      described(Password, 'The password as it is now; required if the account has one.'),
+    ),
+  },
   {
     $id: 'PasswordRequest',
     description: 'The new password, and the one that the account has, if it has one.',

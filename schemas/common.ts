@@ -13,25 +13,53 @@ export const withHeaders = <T extends TSchema>(schema: T, headers: Record<string
 export const stringEnum = <const T extends string>(values: readonly T[], options: object = {}) =>
   Type.Unsafe<T>({ type: 'string', enum: values, ...options })
 
+/**
+ * A string whose known values are listed, and which may get more. A closed `enum` would make generated clients fail on the
+ * whole reply that has a new value.
+ */
+export const openEnum = <const T extends string>(values: readonly T[], options: object) =>
+  Type.Unsafe<T>({ type: 'string', 'x-extensible-enum': values, ...options })
+
+/** The same schema with a description of what it holds here. */
+export const described = <T extends TSchema>(schema: T, description: string): T => ({
+  ...schema,
+  description,
+})
+
 /** A request object: unknown members are refused. */
 export const request = <T extends Parameters<typeof Type.Object>[0]>(properties: T, options: object = {}) =>
   Type.Object(properties, { additionalProperties: false, ...options })
 
-/** A reply object: it stays open, clients ignore what they don't know. */
+/**
+ * A reply object. JSON Schema leaves it open without saying so; `additionalProperties: true` would become an index
+ * signature in generated types.
+ */
 export const reply = <T extends Parameters<typeof Type.Object>[0]>(properties: T, options: object = {}) =>
-  Type.Object(properties, { additionalProperties: true, ...options })
+  Type.Object(properties, options)
 
-export const Id = Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER })
+/** Without the format, generators for Java, Kotlin, Rust and Go take 32 bits. */
+const number = (minimum: number) =>
+  Type.Integer({ format: 'int64', minimum, maximum: Number.MAX_SAFE_INTEGER })
+
+export const Id = number(1)
 
 /** A mark may stand before the first message. */
-export const Mark = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
+export const Mark = number(0)
+
+export const DeliveredMark = described(
+  Mark,
+  'The newest message id up to which everything was delivered; 0 for none.',
+)
+export const ReadMark = described(Mark, 'The newest message id up to which everything was read; 0 for none.')
+
+export const ConversationId = described(Id, 'The id of the conversation.')
 
 export const Timestamp = Type.String({ format: 'date-time', description: 'RFC 3339, UTC, milliseconds.' })
 
 export const Cursor = Type.String({
   minLength: 1,
   maxLength: 64,
-  description: 'Opaque: where a stream goes on.',
+  description: 'Opaque. A position in the stream of events: pass it back to resume after it.',
 })
 
 /** A cursor as it comes in: one that isn't known is told so, whatever it looks like. */
@@ -46,7 +74,7 @@ export const UsernameInput = Type.String({
   description: '1 to 64 letters, digits, `.`, `_` or `-`, and not `.` or `..`; compared without case.',
 })
 
-export const Username = Type.String({ description: 'As first written.' })
+export const Username = Type.String({ description: 'The name, in upper and lower case as first written.' })
 
 export const ContentInput = Type.String({
   minLength: 1,
@@ -59,16 +87,22 @@ export const ClientId = Type.String({
   maxLength: 64,
   pattern: '^[\\x20-\\x7e]+$',
   description:
-    "The sender's own key for this message: the same key again is the same message. UUIDv7 is advised.",
+    "The sender's own key for this message, unique per sender for ever. The same key again is the same message. Use a UUIDv7. With an `Idempotency-Key` header too, both must be equal.",
 })
 
 export const Metadata = Type.Unsafe<Record<string, unknown>>({
+  $id: 'Metadata',
   type: 'object',
   additionalProperties: true,
   description: "The app's own object, up to 1 KiB of JSON; never read by the server.",
 })
 
-export const Title = Type.String({ minLength: 1, maxLength: 128, format: 'text' })
+export const Title = Type.String({
+  minLength: 1,
+  maxLength: 128,
+  format: 'text',
+  description: 'The title of the group: 1 to 128 code points.',
+})
 
 export const PageSize = Type.Integer({
   minimum: 1,

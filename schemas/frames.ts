@@ -2,11 +2,15 @@ import { type TSchema, Type } from '@sinclair/typebox'
 import { User } from './account.ts'
 import {
   ContentInput,
+  ConversationId,
   Cursor,
   CursorInput,
+  DeliveredMark,
+  described,
   Id,
-  Mark,
+  openEnum,
   PageSize,
+  ReadMark,
   ref,
   reply,
   request,
@@ -16,9 +20,11 @@ import {
   Username,
   UsernameInput,
 } from './common.ts'
-import { conversationKinds, Receipt, receiptMembers } from './conversation.ts'
+import { ConversationKind, Receipt, receiptMembers } from './conversation.ts'
 import { Message, sendMembers } from './message.ts'
 import { Problem } from './problem.ts'
+
+const MessageId = described(Id, 'The id of a message of the sender.')
 
 const FrameId = Type.String({
   maxLength: 64,
@@ -26,41 +32,49 @@ const FrameId = Type.String({
   description: 'Returned by the `ack` or `error` that answers this frame.',
 })
 
+const frameType = <T extends string>(type: T) =>
+  stringEnum([type], { description: `The type of the frame: \`${type}\`.` })
+
 const clientFrame = <T extends string, P extends Parameters<typeof Type.Object>[0]>(
   type: T,
   members: P,
   options: object = {},
 ) =>
   request(
-    { type: stringEnum([type]), id: Type.Optional(FrameId), ...members },
+    { type: frameType(type), id: Type.Optional(FrameId), ...members },
     { $id: `${type[0]?.toUpperCase()}${type.slice(1)}Frame`, ...options },
   )
 
 /** What a client sends, by its `type`. A frame without one is a `send`. */
 export const clientFrames = {
   send: request(
-    { type: Type.Optional(stringEnum(['send'])), id: Type.Optional(FrameId), ...sendMembers },
+    { type: Type.Optional(frameType('send')), id: Type.Optional(FrameId), ...sendMembers },
     { $id: 'SendFrame', description: 'Either `receiver_username` or `conversation_id`.' },
   ),
   edit: clientFrame(
     'edit',
-    { message_id: Id, content: ContentInput },
+    { message_id: MessageId, content: ContentInput },
     { description: 'Replaces the content of my message.' },
   ),
   delete: clientFrame(
     'delete',
-    { message_id: Id },
+    { message_id: MessageId },
     { description: 'Empties my message; it keeps its place.' },
   ),
   receipt: clientFrame('receipt', receiptMembers, { description: 'Moves my marks forward.' }),
   typing: clientFrame(
     'typing',
-    { conversation_id: Id },
+    { conversation_id: ConversationId },
     { description: 'I am typing; never stored nor answered, and passed on at most once in 3 s.' },
   ),
   watch: clientFrame(
     'watch',
-    { usernames: Type.Array(UsernameInput, { maxItems: 100 }) },
+    {
+      usernames: Type.Array(UsernameInput, {
+        maxItems: 100,
+        description: 'The names to watch, 100 at most; an empty list ends watching.',
+      }),
+    },
     {
       description:
         'Whose presence I want to see, in place of the last list: people I am in a conversation with.',
@@ -68,7 +82,7 @@ export const clientFrames = {
   ),
   auth: clientFrame(
     'auth',
-    { token: Type.String() },
+    { token: Type.String({ description: 'The `token` of `POST /token` or `POST /login`.' }) },
     { description: 'A fresh token of the same user, before the one that the socket has ends.' },
   ),
   ping: clientFrame(
@@ -84,15 +98,17 @@ const serverFrame = <T extends string, P extends Parameters<typeof Type.Object>[
   name: string,
   members: P,
   options: object = {},
-) => reply({ type: stringEnum([type]), ...members }, { $id: name, ...options })
+) => reply({ type: frameType(type), ...members }, { $id: name, ...options })
 
 export const Limits = reply(
   {
-    max_message_length: Type.Integer({ description: 'Code points.' }),
-    max_frame_bytes: Type.Integer(),
-    max_metadata_bytes: Type.Integer(),
-    frames_per_second: Type.Integer(),
-    sends_per_minute: Type.Integer({ description: '0: no limit.' }),
+    max_message_length: Type.Integer({ description: 'Code points of the longest `content`.' }),
+    max_frame_bytes: Type.Integer({ description: 'Bytes of the longest frame that a client may send.' }),
+    max_metadata_bytes: Type.Integer({ description: 'Bytes of the longest `metadata`, as JSON.' }),
+    frames_per_second: Type.Integer({ description: 'Frames that a socket may send in a second.' }),
+    sends_per_minute: Type.Integer({
+      description: 'Messages that a user may send in a minute; 0: no limit.',
+    }),
   },
   { $id: 'Limits', description: 'What a client must keep to.' },
 )
@@ -131,25 +147,31 @@ export const ReceiptUpdateFrame = serverFrame(
   'ReceiptUpdateFrame',
   {
     cursor: Cursor,
-    conversation_id: Id,
-    username: Username,
-    delivered_up_to: Mark,
-    read_up_to: Mark,
+    conversation_id: ConversationId,
+    username: described(Username, 'Whose marks these are.'),
+    delivered_up_to: DeliveredMark,
+    read_up_to: ReadMark,
   },
   { description: 'Somebody’s marks, mine on other devices too, as they are now.' },
 )
+
+export const MembershipChange = openEnum(['joined', 'member', 'left'], {
+  $id: 'MembershipChange',
+  description:
+    'What the reader is after this event: `joined`: a member since this event; `member`: a member as before; `left`: no member any more. There may be more: treat an unknown one as `member`.',
+})
 
 export const ConversationFrame = serverFrame(
   'conversation',
   'ConversationFrame',
   {
     cursor: Cursor,
-    conversation_id: Id,
-    kind: stringEnum(conversationKinds),
-    title: Type.Optional(Type.String()),
-    peer: Type.Optional(Username),
-    member_count: Type.Integer(),
-    you: stringEnum(['joined', 'member', 'left']),
+    conversation_id: ConversationId,
+    kind: ref(ConversationKind),
+    title: Type.Optional(Type.String({ description: 'The title of a group; absent in a direct one.' })),
+    peer: Type.Optional(described(Username, 'The name of the other user; absent in a group.')),
+    member_count: Type.Integer({ description: 'How many members it has now.' }),
+    you: ref(MembershipChange),
   },
   { description: 'A conversation was made or renamed, or somebody came or left.' },
 )
@@ -158,8 +180,8 @@ export const TypingUpdateFrame = serverFrame(
   'typing',
   'TypingUpdateFrame',
   {
-    conversation_id: Id,
-    username: Username,
+    conversation_id: ConversationId,
+    username: described(Username, 'Who is typing.'),
   },
   { description: 'Somebody is typing; without a cursor.' },
 )
@@ -168,9 +190,11 @@ export const PresenceFrame = serverFrame(
   'presence',
   'PresenceFrame',
   {
-    username: Username,
-    online: Type.Boolean(),
-    last_seen: Type.Optional(Timestamp),
+    username: described(Username, 'Whose presence this is.'),
+    online: Type.Boolean({ description: 'Whether the user has an open socket.' }),
+    last_seen: Type.Optional(
+      described(Timestamp, 'When the last socket closed; absent while online, and if unknown.'),
+    ),
   },
   { description: 'Whether somebody whom I watch is online; without a cursor.' },
 )
@@ -203,8 +227,10 @@ export const ErrorFrame = serverFrame(
   'ErrorFrame',
   {
     id: Type.Optional(FrameId),
-    retryable: Type.Boolean(),
-    retry_after: Type.Optional(Type.Integer({ description: 'Seconds.' })),
+    retryable: Type.Boolean({ description: 'Whether the same frame may succeed later.' }),
+    retry_after: Type.Optional(
+      Type.Integer({ description: 'Seconds to wait before the next attempt; absent if any time will do.' }),
+    ),
     problem: ref(Problem),
   },
   { description: 'What was wrong with a frame, as a problem of HTTP.' },
@@ -229,18 +255,41 @@ const oneOfFrames = (frames: readonly TSchema[], options: object) => ({
   ...options,
 })
 
-/** Frames that stand in the stream: each has a cursor, and `/sync` gives the same. */
+const eventFrames = {
+  message: MessageFrame,
+  message_updated: MessageUpdatedFrame,
+  receipt: ReceiptUpdateFrame,
+  conversation: ConversationFrame,
+}
+
+export const EventType = openEnum(Object.keys(eventFrames), {
+  $id: 'EventType',
+  description:
+    'The type of an event. There may be more: skip an event of an unknown type, and keep its cursor.',
+})
+
+/**
+ * Frames that stand in the stream: each has a cursor, and `/sync` gives the same. As a schema this is one object with the
+ * members of all of them. Generated clients refuse a whole page for one unknown variant of a `oneOf`, and ogen takes no
+ * overlapping `anyOf`.
+ */
 export const Event = Type.Unsafe<
-  | Static<typeof MessageFrame>
-  | Static<typeof MessageUpdatedFrame>
-  | Static<typeof ReceiptUpdateFrame>
-  | Static<typeof ConversationFrame>
->(
-  oneOfFrames([MessageFrame, MessageUpdatedFrame, ReceiptUpdateFrame, ConversationFrame], {
-    $id: 'Event',
-    description: 'A frame that stands in the stream: it has a cursor, and `/sync` gives the same.',
-  }),
-)
+  { [K in keyof typeof eventFrames]: Static<(typeof eventFrames)[K]> }[keyof typeof eventFrames]
+>({
+  $id: 'Event',
+  type: 'object',
+  description:
+    'A frame of the stream, as `GET /ws` sends it. `type` says which of the members it has: `x-frames` names the schema for each type. Events of other types may come: skip them, and keep their cursor.',
+  required: ['type', 'cursor'],
+  properties: {
+    ...Object.assign({}, ...Object.values(eventFrames).map(({ properties }) => properties)),
+    type: ref(EventType),
+    cursor: Cursor,
+  },
+  'x-frames': Object.fromEntries(
+    Object.entries(eventFrames).map(([type, { $id }]) => [type, `#/components/schemas/${$id}`]),
+  ),
+})
 export type Event = Static<typeof Event>
 
 /** What the server sends, all of it. */
@@ -291,7 +340,11 @@ export const SyncQuery = request({
 export type SyncQuery = Static<typeof SyncQuery>
 
 export const SyncPage = reply(
-  { events: Type.Array(ref(Event)), cursor: Cursor, more: Type.Boolean() },
+  {
+    events: Type.Array(ref(Event), { description: 'Oldest first.' }),
+    cursor: described(Cursor, 'Where the next page begins.'),
+    more: Type.Boolean({ description: 'Whether there are more events now: ask again at once.' }),
+  },
   {
     $id: 'SyncPage',
     description: 'Events in order; the next page begins at `cursor`, and `more` says whether it has any.',

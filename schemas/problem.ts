@@ -1,55 +1,54 @@
 import { Type } from '@sinclair/typebox'
 import { type ErrorCode, errorInfo, errors } from '../src/errors.ts'
-import { Cursor, ref, reply, type Static } from './common.ts'
+import { Cursor, described, openEnum, ref, reply, type Static } from './common.ts'
+
+export const RequestPart = openEnum(['body', 'query', 'path', 'header', 'frame'], {
+  $id: 'RequestPart',
+  description: 'The part of the request that `path` points into. There may be more.',
+})
+export type RequestPart = Static<typeof RequestPart>
 
 export const FieldError = reply(
-  { path: Type.String({ description: 'A JSON pointer to what is wrong.' }), message: Type.String() },
+  {
+    path: Type.String({ description: 'A JSON pointer to what is wrong; empty for the whole of it.' }),
+    message: Type.String({ description: 'What is wrong, naming the member: it can be shown as it is.' }),
+    in: Type.Optional(ref(RequestPart)),
+  },
   { $id: 'FieldError', description: 'What is wrong with one member of the request.' },
 )
+
+export const ErrorCodeSchema = openEnum(Object.keys(errors), {
+  $id: 'ErrorCode',
+  description:
+    'Stable: a code never changes its meaning. There may be more: treat an unknown one by its status.',
+})
 
 export const Problem = reply(
   {
     type: Type.String({ description: 'A URI that names the kind of problem.' }),
-    title: Type.String(),
-    status: Type.Integer(),
-    detail: Type.String({ description: 'What is wrong here, and the way out.' }),
-    code: Type.String({
-      description: 'Stable; there may be more some day.',
-      'x-extensible-enum': Object.keys(errors),
+    title: Type.String({ description: 'What `code` means, in a few words.' }),
+    status: Type.Integer({
+      description: 'The HTTP status; in an `error` frame the one that HTTP would answer.',
     }),
-    errors: Type.Optional(Type.Array(ref(FieldError))),
-    request_id: Type.String(),
-    cursor: Type.Optional(Cursor),
+    detail: Type.String({ description: 'What is wrong here, and the way out.' }),
+    code: ref(ErrorCodeSchema),
+    errors: Type.Optional(
+      Type.Array(ref(FieldError), { description: 'What is wrong where; absent if no member is to blame.' }),
+    ),
+    request_id: Type.String({ description: 'What the server’s log calls this request; `-` if it has none.' }),
+    cursor: Type.Optional(described(Cursor, 'Only of `CURSOR_UNKNOWN`: the position of now.')),
   },
   { $id: 'Problem', description: 'RFC 9457.' },
 )
 export type Problem = Static<typeof Problem>
 
-const retryAfter = {
-  headers: { 'Retry-After': Type.Integer({ description: 'Seconds after which it may be tried again.' }) },
-}
-
-const headersOf: Record<number, { headers: object }> = {
-  401: { headers: { 'WWW-Authenticate': Type.String({ description: '`Bearer`.' }) } },
-  429: retryAfter,
-  503: retryAfter,
-}
-
-/** The replies of a route that may refuse with these codes. */
+/** The replies of a route that may refuse with these codes. plugins/openapi.ts refers them to one reply for each status. */
 export const problems = (...codes: ErrorCode[]) => {
-  const byStatus = new Map<number, ErrorCode[]>()
-  for (const code of codes) {
-    const { status } = errorInfo(code)
-    byStatus.set(status, [...(byStatus.get(status) ?? []), code])
-  }
+  const byStatus = Map.groupBy(codes, (code) => errorInfo(code).status)
   return Object.fromEntries(
     [...byStatus].map(([status, list]) => [
       status,
-      {
-        description: list.map((code) => `\`${code}\`: ${errorInfo(code).title}.`).join(' '),
-        ...headersOf[status],
-        content: { 'application/problem+json': { schema: ref(Problem), 'x-codes': list } },
-      },
+      { content: { 'application/problem+json': { schema: ref(Problem), 'x-codes': list } } },
     ]),
   )
 }

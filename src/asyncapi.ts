@@ -1,4 +1,4 @@
-import { addExamples, apiInfo, bearerScheme, subprotocolScheme } from '../schemas/document.ts'
+import { addExamples, apiInfo, apiTags, bearerScheme, subprotocolScheme } from '../schemas/document.ts'
 import { examples } from '../schemas/examples.ts'
 import { clientFrames, SocketQuery, serverFrames } from '../schemas/frames.ts'
 import { namedSchemas } from '../schemas/index.ts'
@@ -27,7 +27,13 @@ const createAsyncApi = () => {
   const receives = serverFrames.map(nameOf)
   return {
     asyncapi: '3.0.0',
-    info: { ...apiInfo, title: 'Messenger socket', license: { name: 'MIT' }, description },
+    info: {
+      ...apiInfo,
+      title: 'Messenger socket',
+      license: { name: 'MIT' },
+      tags: apiTags.filter(({ name }) => name === 'Stream'),
+      description,
+    },
     defaultContentType: 'application/json',
     servers: {
       server: server('ws', '3000', 'As `npm start` runs it.'),
@@ -41,8 +47,12 @@ const createAsyncApi = () => {
         description: streamDescription,
         messages: messagesOf([...sends, ...receives]),
         bindings: binding({
-          query: SocketQuery,
-          headers: { type: 'object', properties: { 'Sec-WebSocket-Protocol': subprotocol } },
+          query: { title: 'SocketQuery', ...SocketQuery },
+          headers: {
+            title: 'SocketHeaders',
+            type: 'object',
+            properties: { 'Sec-WebSocket-Protocol': subprotocol },
+          },
         }),
         'x-close-codes': closeCodes,
       },
@@ -77,13 +87,15 @@ const createAsyncApi = () => {
       receivePlain: {
         action: 'receive',
         channel: { $ref: '#/channels/plain' },
-        summary: 'A message to somebody.',
+        summary: 'The `send` frame.',
+        description: 'A direct message to a user.',
         messages: plain.sends.map((name) => channelMessage('plain', name)),
       },
       sendPlain: {
         action: 'send',
         channel: { $ref: '#/channels/plain' },
-        summary: 'A direct message to this user, or an answer.',
+        summary: 'What a plain socket receives.',
+        description: 'A direct message to this user, or an answer.',
         messages: plain.receives.map((name) => channelMessage('plain', name)),
       },
     },
@@ -146,7 +158,8 @@ const binding = (ws: object) => ({ ws: { method: 'GET', ...toDocument(ws), bindi
 const operation = (action: 'receive' | 'send', channel: string, frame: Frame, more: object = {}) => ({
   action,
   channel: { $ref: `#/channels/${channel}` },
-  summary: frame.description,
+  summary: `The \`${typeOf(frame)}\` frame.`,
+  description: frame.description,
   messages: [channelMessage(channel, nameOf(frame))],
   ...more,
 })
@@ -183,11 +196,18 @@ const usedSchemas = (names: readonly string[]) => {
   return schemas
 }
 
-/** @returns a schema as plain JSON, with references into this document. */
+/** @returns a schema as plain JSON, with references into this document; a string of one value is a `const`. */
 const toDocument = (schema: object): object =>
-  JSON.parse(JSON.stringify(schema), (key, value: unknown) =>
-    key === '$id' ? undefined : key === '$ref' ? `#/components/schemas/${String(value).slice(0, -1)}` : value,
-  ) as object
+  JSON.parse(JSON.stringify(schema), (key, value: unknown) => {
+    if (key === '$id') return undefined
+    if (key === '$ref') return `#/components/schemas/${String(value).slice(0, -1)}`
+    if (!isSingleValue(value)) return value
+    const { enum: only, ...rest } = value
+    return { ...rest, const: only[0] }
+  }) as object
+
+const isSingleValue = (value: unknown): value is { enum: [string] } =>
+  typeof value === 'object' && value !== null && 'enum' in value && (value.enum as string[]).length === 1
 
 let document: ReturnType<typeof createAsyncApi> | undefined
 

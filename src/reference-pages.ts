@@ -4,7 +4,8 @@ import { closeCodes, errors } from './errors.ts'
 type Schema = {
   $ref?: string
   type?: string
-  enum?: unknown[]
+  const?: string
+  'x-extensible-enum'?: string[]
   items?: Schema
   format?: string
   description?: string
@@ -96,7 +97,7 @@ export const socketPage = () => {
         ${parts
           .map((name) => {
             const schema = schemas[name] as Schema
-            return `<h3 id="${name}">${name}</h3>${paragraphs(schema.description)}${members(schema)}`
+            return `<h3 id="${name}">${name}</h3>${paragraphs(schema.description)}${schema.properties ? members(schema) : `<p>${typeOf(schema)}</p>`}`
           })
           .join('\n')}
         <h2 id="closing">Close codes</h2>
@@ -172,10 +173,11 @@ const members = ({ properties = {}, required = [] }: Schema) =>
     ]),
   )
 
-const typeOf = ({ $ref, type, items, enum: values, format }: Schema): string => {
+const typeOf = ({ $ref, type, items, const: only, 'x-extensible-enum': known, format }: Schema): string => {
   if ($ref) return link(last($ref), last($ref))
   if (items) return `array of ${typeOf(items)}`
-  if (values) return values.map((value) => `<code>${escape(String(value))}</code>`).join(', ')
+  if (only) return `<code>${escape(only)}</code>`
+  if (known) return known.map((value) => `<code>${escape(value)}</code>`).join(', ')
   return format === 'date-time' ? 'time' : escape(type as string)
 }
 

@@ -10,6 +10,8 @@ const createAjv = (more: Options) => {
   // JSON can write what no UTF-8 can carry: lone surrogates. U+0000 ends strings in too many places.
   ajv.addFormat('text', (text: string) => text.isWellFormed() && !text.includes('\0'))
   ajv.addFormat('date-time', true)
+  // For generators; the range is checked by minimum and maximum.
+  ajv.addFormat('int64', true)
   ajv.addSchema(namedSchemas)
   return ajv
 }

@@ -1,17 +1,18 @@
 import { readFileSync } from 'node:fs'
 import { Ajv, type ValidateFunction } from 'ajv'
 
-type Content = { schema?: { $ref: string }; 'x-codes'?: string[] }
-type Operation = { operationId: string; responses: Record<string, { content?: Record<string, Content> }> }
+type Content = { schema?: { $ref: string }; examples?: Record<string, { value: object }> }
+export type Response = { $ref?: string; description?: string; content?: Record<string, Content> }
+type Operation = { operationId: string; responses: Record<string, Response>; 'x-codes': string[] }
 
 export type OpenApi = {
   paths: Record<string, Record<string, Operation>>
-  components: { schemas: Record<string, object> }
+  components: { schemas: Record<string, object>; responses: Record<string, Response> }
 }
 export type AsyncApi = {
   channels: Record<'stream' | 'plain', { messages: Record<string, object>; 'x-close-codes': object }>
   operations: Record<string, { action: string; channel: { $ref: string }; messages: { $ref: string }[] }>
-  components: { schemas: Record<string, { properties: { type: { enum: string[] } } }> }
+  components: { schemas: Record<string, { properties: { type: { const: string } } }> }
 }
 
 const read = (path: string): unknown =>
@@ -49,15 +50,18 @@ export const checkReply = (method: string, path: string, status: number, headers
   const operation = operationOf(method, path)
   // Pages and their files are not part of the document.
   if (!operation && status === 200) return
-  const reply = operation?.responses[status] ?? fail('this status')
+  const reply = resolved(operation?.responses[status] ?? fail('this status'))
   if (!reply.content) {
     if (text !== '') fail('a body')
     return
   }
-  const { schema, 'x-codes': codes } = reply.content[type] ?? fail(`the type "${type}"`)
-  if (codes && !codes.includes((JSON.parse(text) as { code: string }).code)) fail('this code')
+  const { schema } = reply.content[type] ?? fail(`the type "${type}"`)
+  const isProblem = type === 'application/problem+json'
+  if (isProblem && !operation?.['x-codes'].includes((JSON.parse(text) as { code: string }).code))
+    fail('this code')
   if (schema?.$ref && type.endsWith('json')) {
-    const wrong = validate(openApiRefs, schema.$ref, JSON.parse(text))
+    const body: unknown = JSON.parse(text)
+    const wrong = validate(openApiRefs, schema.$ref, body) ?? wrongEvent(body)
     if (wrong) fail(wrong)
   }
 }
@@ -68,6 +72,22 @@ export const checkFrame = (frame: { type: string }, isPlain: boolean): string | 
   const wrong = ref ? validate(asyncApiRefs, ref, frame) : 'this type'
   return wrong && `${wrong} is not in docs/asyncapi.json: ${JSON.stringify(frame).slice(0, 300)}`
 }
+
+/** The schema of an event names all members of all of them; that of its frame says which of them it has. */
+const wrongEvent = (body: unknown): string | undefined => {
+  const { events = [] } = body as { events?: { type: string }[] }
+  const { 'x-frames': frames } = openApi.components.schemas.Event as { 'x-frames': Record<string, string> }
+  return events
+    .map((event) => {
+      const ref = frames[event.type]
+      return ref ? validate(openApiRefs, ref, event) : `an event of the type ${event.type}`
+    })
+    .find((wrong) => wrong !== undefined)
+}
+
+/** @returns a reply, or what it refers to. */
+export const resolved = (reply: Response): Response =>
+  reply.$ref ? (openApi.components.responses[reply.$ref.split('/').at(-1) as string] as Response) : reply
 
 /** @returns whether the document says why a socket is closed so. */
 export const isKnownClose = (code: number): boolean =>
@@ -93,7 +113,7 @@ const framesOf = (channel: 'stream' | 'plain'): Map<string, string> => {
       .flatMap(({ messages }) => messages)
       .map(({ $ref }) => $ref.split('/').at(-1) as string)
       .map((name) => [
-        asyncApi.components.schemas[name]?.properties.type.enum[0] as string,
+        asyncApi.components.schemas[name]?.properties.type.const as string,
         `#/components/schemas/${name}`,
       ]),
   )
@@ -109,7 +129,7 @@ const lazyRefs = (document: object) => {
     ajv ??= new Ajv({
       strict: false,
       discriminator: false,
-      formats: { text: true, 'date-time': /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/ },
+      formats: { text: true, int64: true, 'date-time': /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/ },
     }).addSchema(closed(document) as object, 'document')
     const known = compiled.get(ref) ?? ajv.compile({ $ref: `document${ref}` })
     compiled.set(ref, known)
@@ -122,7 +142,7 @@ const closed = (document: object): unknown =>
   JSON.parse(
     JSON.stringify(document),
     (_key, value: { additionalProperties?: unknown; properties?: object }) =>
-      value?.additionalProperties === true && Object.keys(value.properties ?? {}).length > 0
+      value?.additionalProperties === undefined && typeof value?.properties === 'object'
         ? { ...value, additionalProperties: false }
         : value,
   )

@@ -550,7 +550,10 @@ export interface components {
         LoginRequest: {
             /** @description 1 to 64 letters, digits, `.`, `_` or `-`, and not `.` or `..`; compared without case. */
             username: string;
-            /** Format: text */
+            /**
+             * Format: text
+             * @description The password: 1 to 256 code points.
+             */
             password?: string;
         };
         /**
@@ -562,9 +565,14 @@ export interface components {
          *     }
          */
         Me: {
+            /**
+             * Format: int64
+             * @description The id of the user.
+             */
             id: number;
-            /** @description As first written. */
+            /** @description The name, in upper and lower case as first written. */
             username: string;
+            /** @description Whether a login needs a password. */
             has_password: boolean;
         };
         /**
@@ -574,9 +582,15 @@ export interface components {
          *     }
          */
         PasswordRequest: {
-            /** Format: text */
+            /**
+             * Format: text
+             * @description The new password: 1 to 256 code points.
+             */
             password: string;
-            /** Format: text */
+            /**
+             * Format: text
+             * @description The password as it is now; required if the account has one.
+             */
             current_password?: string;
         };
         /**
@@ -595,7 +609,7 @@ export interface components {
             token: string;
             /**
              * Format: date-time
-             * @description RFC 3339, UTC, milliseconds.
+             * @description When the token ends: RFC 3339, UTC, milliseconds.
              */
             expires_at: string;
             user: components["schemas"]["User"];
@@ -608,8 +622,12 @@ export interface components {
          *     }
          */
         User: {
+            /**
+             * Format: int64
+             * @description The id of the user.
+             */
             id: number;
-            /** @description As first written. */
+            /** @description The name, in upper and lower case as first written. */
             username: string;
         };
         /**
@@ -624,7 +642,12 @@ export interface components {
          *     }
          */
         UserList: {
+            /** @description By name. */
             users: components["schemas"]["User"][];
+        };
+        /** @description The app's own object, up to 1 KiB of JSON; never read by the server. */
+        Metadata: {
+            [key: string]: unknown;
         };
         /**
          * @description Somebody whom I block, and since when.
@@ -634,11 +657,11 @@ export interface components {
          *     }
          */
         Block: {
-            /** @description As first written. */
+            /** @description The name, in upper and lower case as first written. */
             username: string;
             /**
              * Format: date-time
-             * @description RFC 3339, UTC, milliseconds.
+             * @description Since when: RFC 3339, UTC, milliseconds.
              */
             blocked_at: string;
         };
@@ -654,10 +677,11 @@ export interface components {
          *     }
          */
         BlockList: {
+            /** @description The latest first. */
             blocks: components["schemas"]["Block"][];
         };
         /**
-         * @description A conversation as I see it: a direct one has `peer` and that one’s marks, a group `title` and my `role`.
+         * @description A conversation as the caller sees it: a direct one has `peer` and its marks, a group has `title` and the caller’s `role`, which is absent after leaving. `last_message` is absent while there is none.
          * @example {
          *       "id": 1,
          *       "kind": "direct",
@@ -711,25 +735,48 @@ export interface components {
          *     }
          */
         Conversation: {
-            id: number;
-            /** @enum {string} */
-            kind: "direct" | "group";
-            /** @description As first written. */
-            peer?: string;
-            title?: string;
             /**
-             * @description Absent once one has left.
-             * @enum {string}
+             * Format: int64
+             * @description The id of the conversation.
              */
-            role?: "owner" | "member";
+            id: number;
+            kind: components["schemas"]["ConversationKind"];
+            /** @description The name of the other user; absent in a group. */
+            peer?: string;
+            /** @description The title of a group; absent in a direct one. */
+            title?: string;
+            role?: components["schemas"]["MemberRole"];
+            /** @description How many members it has now. */
             member_count: number;
             last_message?: components["schemas"]["Message"];
+            /** @description Messages of others past my `read_up_to`; 1,000 means 1,000 or more. */
             unread_count: number;
+            /**
+             * Format: int64
+             * @description The newest message id up to which everything was delivered; 0 for none.
+             */
             delivered_up_to: number;
+            /**
+             * Format: int64
+             * @description The newest message id up to which everything was read; 0 for none.
+             */
             read_up_to: number;
+            /**
+             * Format: int64
+             * @description The `delivered_up_to` of the other user; absent in a group.
+             */
             peer_delivered_up_to?: number;
+            /**
+             * Format: int64
+             * @description The `read_up_to` of the other user; absent in a group.
+             */
             peer_read_up_to?: number;
         };
+        /**
+         * @description `direct`: between two users, one per pair. `group`: with a title and an owner. There may be more: show an unknown one as a group.
+         * @enum {string}
+         */
+        ConversationKind: "direct" | "group";
         /**
          * @description By newest message.
          * @example {
@@ -760,10 +807,14 @@ export interface components {
          *     }
          */
         ConversationList: {
+            /** @description The page, by newest message. */
             conversations: components["schemas"]["Conversation"][];
-            /** @description Where the next page begins; absent on the last one. */
+            /**
+             * Format: int64
+             * @description The `before` of the next page; absent on the last page.
+             */
             before?: number;
-            /** @description Opaque: where a stream goes on. */
+            /** @description The position of this page in the stream: keep that of the first page. */
             cursor: string;
         };
         /**
@@ -776,8 +827,12 @@ export interface components {
          *     }
          */
         GroupRequest: {
-            /** Format: text */
+            /**
+             * Format: text
+             * @description The title of the group: 1 to 128 code points.
+             */
             title: string;
+            /** @description The names of the other members; repeats and the caller’s own name are ignored. */
             members: string[];
         };
         /**
@@ -791,12 +846,23 @@ export interface components {
          *     }
          */
         Member: {
+            /**
+             * Format: int64
+             * @description The id of the user.
+             */
             user_id: number;
-            /** @description As first written. */
+            /** @description The name, in upper and lower case as first written. */
             username: string;
-            /** @enum {string} */
-            role: "owner" | "member";
+            role: components["schemas"]["MemberRole"];
+            /**
+             * Format: int64
+             * @description The newest message id up to which everything was delivered; 0 for none.
+             */
             delivered_up_to: number;
+            /**
+             * Format: int64
+             * @description The newest message id up to which everything was read; 0 for none.
+             */
             read_up_to: number;
         };
         /**
@@ -821,8 +887,14 @@ export interface components {
          *     }
          */
         MemberList: {
+            /** @description All members, the oldest first. */
             members: components["schemas"]["Member"][];
         };
+        /**
+         * @description `owner`: may rename the group and add and remove members. `member`: any other, and both of a direct conversation. There may be more: treat an unknown one as `member`.
+         * @enum {string}
+         */
+        MemberRole: "owner" | "member";
         /**
          * @description Somebody’s marks in a conversation, as they are now.
          * @example {
@@ -833,10 +905,22 @@ export interface components {
          *     }
          */
         Receipt: {
+            /**
+             * Format: int64
+             * @description The id of the conversation.
+             */
             conversation_id: number;
-            /** @description As first written. */
+            /** @description Whose marks these are. */
             username: string;
+            /**
+             * Format: int64
+             * @description The newest message id up to which everything was delivered; 0 for none.
+             */
             delivered_up_to: number;
+            /**
+             * Format: int64
+             * @description The newest message id up to which everything was read; 0 for none.
+             */
             read_up_to: number;
         };
         /**
@@ -846,7 +930,15 @@ export interface components {
          *     }
          */
         ReceiptRequest: {
+            /**
+             * Format: int64
+             * @description The newest message id up to which everything was delivered; 0 for none.
+             */
             delivered_up_to?: number;
+            /**
+             * Format: int64
+             * @description The newest message id up to which everything was read; 0 for none.
+             */
             read_up_to?: number;
         };
         /**
@@ -856,11 +948,16 @@ export interface components {
          *     }
          */
         RenameRequest: {
-            /** Format: text */
+            /**
+             * Format: text
+             * @description The title of the group: 1 to 128 code points.
+             */
             title: string;
         };
         /** @description An OpenAPI or AsyncAPI document, as JSON. */
-        Document: Record<string, never>;
+        Document: {
+            [key: string]: unknown;
+        };
         /**
          * @description Answers a frame. That of a change carries its cursor and stands in order among the other frames.
          * @example {
@@ -897,7 +994,7 @@ export interface components {
          */
         AckFrame: {
             /**
-             * @description discriminator enum property added by openapi-typescript
+             * @description The type of the frame: `ack`. (enum property replaced by openapi-typescript)
              * @enum {string}
              */
             type: "ack";
@@ -906,7 +1003,7 @@ export interface components {
              * @description Returned by the `ack` or `error` that answers this frame.
              */
             id?: string;
-            /** @description Opaque: where a stream goes on. */
+            /** @description Opaque. A position in the stream of events: pass it back to resume after it. */
             cursor?: string;
             message?: components["schemas"]["Message"];
             receipt?: components["schemas"]["Receipt"];
@@ -926,11 +1023,11 @@ export interface components {
          */
         CaughtUpFrame: {
             /**
-             * @description discriminator enum property added by openapi-typescript
+             * @description The type of the frame: `caught_up`. (enum property replaced by openapi-typescript)
              * @enum {string}
              */
             type: "caught_up";
-            /** @description Opaque: where a stream goes on. */
+            /** @description Opaque. A position in the stream of events: pass it back to resume after it. */
             cursor: string;
         };
         /**
@@ -947,21 +1044,25 @@ export interface components {
          */
         ConversationFrame: {
             /**
-             * @description discriminator enum property added by openapi-typescript
+             * @description The type of the frame: `conversation`. (enum property replaced by openapi-typescript)
              * @enum {string}
              */
             type: "conversation";
-            /** @description Opaque: where a stream goes on. */
+            /** @description Opaque. A position in the stream of events: pass it back to resume after it. */
             cursor: string;
+            /**
+             * Format: int64
+             * @description The id of the conversation.
+             */
             conversation_id: number;
-            /** @enum {string} */
-            kind: "direct" | "group";
+            kind: components["schemas"]["ConversationKind"];
+            /** @description The title of a group; absent in a direct one. */
             title?: string;
-            /** @description As first written. */
+            /** @description The name of the other user; absent in a group. */
             peer?: string;
+            /** @description How many members it has now. */
             member_count: number;
-            /** @enum {string} */
-            you: "joined" | "member" | "left";
+            you: components["schemas"]["MembershipChange"];
         };
         /**
          * @description What was wrong with a frame, as a problem of HTTP.
@@ -987,7 +1088,7 @@ export interface components {
          */
         ErrorFrame: {
             /**
-             * @description discriminator enum property added by openapi-typescript
+             * @description The type of the frame: `error`. (enum property replaced by openapi-typescript)
              * @enum {string}
              */
             type: "error";
@@ -996,13 +1097,92 @@ export interface components {
              * @description Returned by the `ack` or `error` that answers this frame.
              */
             id?: string;
+            /** @description Whether the same frame may succeed later. */
             retryable: boolean;
-            /** @description Seconds. */
+            /** @description Seconds to wait before the next attempt; absent if any time will do. */
             retry_after?: number;
             problem: components["schemas"]["Problem"];
         };
-        /** @description A frame that stands in the stream: it has a cursor, and `/sync` gives the same. */
-        Event: components["schemas"]["MessageFrame"] | components["schemas"]["MessageUpdatedFrame"] | components["schemas"]["ReceiptUpdateFrame"] | components["schemas"]["ConversationFrame"];
+        /** @description A frame of the stream, as `GET /ws` sends it. `type` says which of the members it has: `x-frames` names the schema for each type. Events of other types may come: skip them, and keep their cursor. */
+        Event: {
+            type: components["schemas"]["EventType"];
+            /** @description Opaque. A position in the stream of events: pass it back to resume after it. */
+            cursor: string;
+            /**
+             * Format: int64
+             * @description The id of the message. Ids rise in the order in which messages were stored, with gaps.
+             */
+            id?: number;
+            /**
+             * Format: int64
+             * @description The id of the conversation.
+             */
+            conversation_id?: number;
+            /** @description The name of the sender. */
+            sender?: string;
+            /**
+             * Format: int64
+             * @description The user id of the sender.
+             */
+            sender_id?: number;
+            /** @description The name of the receiver; absent in a group. */
+            receiver?: string;
+            /**
+             * Format: int64
+             * @description The user id of the receiver; absent in a group.
+             */
+            receiver_id?: number;
+            /** @description The text as it was sent or last edited; empty once deleted. */
+            content?: string;
+            /**
+             * Format: date-time
+             * @description When the message was stored: RFC 3339, UTC, milliseconds.
+             */
+            timestamp?: string;
+            /** @description The key that the sender gave. Only the sender sees it; absent if none was given. */
+            client_id?: string;
+            /**
+             * Format: int64
+             * @description The id of the message that this one replies to; absent if none.
+             */
+            reply_to?: number;
+            metadata?: components["schemas"]["Metadata"];
+            /**
+             * Format: date-time
+             * @description When it was last edited; absent if never.
+             */
+            edited_at?: string;
+            /**
+             * Format: date-time
+             * @description When it was deleted; absent if it was not.
+             */
+            deleted_at?: string;
+            /** @description Whose marks these are. */
+            username?: string;
+            /**
+             * Format: int64
+             * @description The newest message id up to which everything was delivered; 0 for none.
+             */
+            delivered_up_to?: number;
+            /**
+             * Format: int64
+             * @description The newest message id up to which everything was read; 0 for none.
+             */
+            read_up_to?: number;
+            kind?: components["schemas"]["ConversationKind"];
+            /** @description The title of a group; absent in a direct one. */
+            title?: string;
+            /** @description The name of the other user; absent in a group. */
+            peer?: string;
+            /** @description How many members it has now. */
+            member_count?: number;
+            you?: components["schemas"]["MembershipChange"];
+        };
+        /**
+         * @description The type of an event. There may be more: skip an event of an unknown type, and keep its cursor.
+         * @enum {string}
+         */
+        EventType: "message" | "message_updated" | "receipt" | "conversation";
         /**
          * @description The first frame, unless an `error` before it says that the cursor is unknown; its cursor is where this stream goes on.
          * @example {
@@ -1024,12 +1204,12 @@ export interface components {
          */
         HelloFrame: {
             /**
-             * @description discriminator enum property added by openapi-typescript
+             * @description The type of the frame: `hello`. (enum property replaced by openapi-typescript)
              * @enum {string}
              */
             type: "hello";
             user: components["schemas"]["User"];
-            /** @description Opaque: where a stream goes on. */
+            /** @description Opaque. A position in the stream of events: pass it back to resume after it. */
             cursor: string;
             /** @description Milliseconds; who is silent for two of them is closed. */
             heartbeat_ms: number;
@@ -1037,14 +1217,22 @@ export interface components {
         };
         /** @description What a client must keep to. */
         Limits: {
-            /** @description Code points. */
+            /** @description Code points of the longest `content`. */
             max_message_length: number;
+            /** @description Bytes of the longest frame that a client may send. */
             max_frame_bytes: number;
+            /** @description Bytes of the longest `metadata`, as JSON. */
             max_metadata_bytes: number;
+            /** @description Frames that a socket may send in a second. */
             frames_per_second: number;
-            /** @description 0: no limit. */
+            /** @description Messages that a user may send in a minute; 0: no limit. */
             sends_per_minute: number;
         };
+        /**
+         * @description What the reader is after this event: `joined`: a member since this event; `member`: a member as before; `left`: no member any more. There may be more: treat an unknown one as `member`.
+         * @enum {string}
+         */
+        MembershipChange: "joined" | "member" | "left";
         /**
          * @description A new message; without a cursor on a plain socket.
          * @example {
@@ -1062,41 +1250,59 @@ export interface components {
          */
         MessageFrame: {
             /**
-             * @description discriminator enum property added by openapi-typescript
+             * @description The type of the frame: `message`. (enum property replaced by openapi-typescript)
              * @enum {string}
              */
             type: "message";
-            /** @description Opaque: where a stream goes on. */
+            /** @description Opaque. A position in the stream of events: pass it back to resume after it. */
             cursor?: string;
+            /**
+             * Format: int64
+             * @description The id of the message. Ids rise in the order in which messages were stored, with gaps.
+             */
             id: number;
+            /**
+             * Format: int64
+             * @description The id of the conversation.
+             */
             conversation_id: number;
-            /** @description As first written. */
+            /** @description The name of the sender. */
             sender: string;
+            /**
+             * Format: int64
+             * @description The user id of the sender.
+             */
             sender_id: number;
-            /** @description As first written. */
+            /** @description The name of the receiver; absent in a group. */
             receiver?: string;
+            /**
+             * Format: int64
+             * @description The user id of the receiver; absent in a group.
+             */
             receiver_id?: number;
+            /** @description The text as it was sent or last edited; empty once deleted. */
             content: string;
             /**
              * Format: date-time
-             * @description RFC 3339, UTC, milliseconds.
+             * @description When the message was stored: RFC 3339, UTC, milliseconds.
              */
             timestamp: string;
-            /** @description The sender's own key for this message: the same key again is the same message. UUIDv7 is advised. */
+            /** @description The key that the sender gave. Only the sender sees it; absent if none was given. */
             client_id?: string;
+            /**
+             * Format: int64
+             * @description The id of the message that this one replies to; absent if none.
+             */
             reply_to?: number;
-            /** @description The app's own object, up to 1 KiB of JSON; never read by the server. */
-            metadata?: {
-                [key: string]: unknown;
-            };
+            metadata?: components["schemas"]["Metadata"];
             /**
              * Format: date-time
-             * @description RFC 3339, UTC, milliseconds.
+             * @description When it was last edited; absent if never.
              */
             edited_at?: string;
             /**
              * Format: date-time
-             * @description RFC 3339, UTC, milliseconds.
+             * @description When it was deleted; absent if it was not.
              */
             deleted_at?: string;
         };
@@ -1118,41 +1324,59 @@ export interface components {
          */
         MessageUpdatedFrame: {
             /**
-             * @description discriminator enum property added by openapi-typescript
+             * @description The type of the frame: `message_updated`. (enum property replaced by openapi-typescript)
              * @enum {string}
              */
             type: "message_updated";
-            /** @description Opaque: where a stream goes on. */
+            /** @description Opaque. A position in the stream of events: pass it back to resume after it. */
             cursor: string;
+            /**
+             * Format: int64
+             * @description The id of the message. Ids rise in the order in which messages were stored, with gaps.
+             */
             id: number;
+            /**
+             * Format: int64
+             * @description The id of the conversation.
+             */
             conversation_id: number;
-            /** @description As first written. */
+            /** @description The name of the sender. */
             sender: string;
+            /**
+             * Format: int64
+             * @description The user id of the sender.
+             */
             sender_id: number;
-            /** @description As first written. */
+            /** @description The name of the receiver; absent in a group. */
             receiver?: string;
+            /**
+             * Format: int64
+             * @description The user id of the receiver; absent in a group.
+             */
             receiver_id?: number;
+            /** @description The text as it was sent or last edited; empty once deleted. */
             content: string;
             /**
              * Format: date-time
-             * @description RFC 3339, UTC, milliseconds.
+             * @description When the message was stored: RFC 3339, UTC, milliseconds.
              */
             timestamp: string;
-            /** @description The sender's own key for this message: the same key again is the same message. UUIDv7 is advised. */
+            /** @description The key that the sender gave. Only the sender sees it; absent if none was given. */
             client_id?: string;
+            /**
+             * Format: int64
+             * @description The id of the message that this one replies to; absent if none.
+             */
             reply_to?: number;
-            /** @description The app's own object, up to 1 KiB of JSON; never read by the server. */
-            metadata?: {
-                [key: string]: unknown;
-            };
+            metadata?: components["schemas"]["Metadata"];
             /**
              * Format: date-time
-             * @description RFC 3339, UTC, milliseconds.
+             * @description When it was last edited; absent if never.
              */
             edited_at?: string;
             /**
              * Format: date-time
-             * @description RFC 3339, UTC, milliseconds.
+             * @description When it was deleted; absent if it was not.
              */
             deleted_at?: string;
         };
@@ -1165,7 +1389,7 @@ export interface components {
          */
         PongFrame: {
             /**
-             * @description discriminator enum property added by openapi-typescript
+             * @description The type of the frame: `pong`. (enum property replaced by openapi-typescript)
              * @enum {string}
              */
             type: "pong";
@@ -1185,16 +1409,17 @@ export interface components {
          */
         PresenceFrame: {
             /**
-             * @description discriminator enum property added by openapi-typescript
+             * @description The type of the frame: `presence`. (enum property replaced by openapi-typescript)
              * @enum {string}
              */
             type: "presence";
-            /** @description As first written. */
+            /** @description Whose presence this is. */
             username: string;
+            /** @description Whether the user has an open socket. */
             online: boolean;
             /**
              * Format: date-time
-             * @description RFC 3339, UTC, milliseconds.
+             * @description When the last socket closed; absent while online, and if unknown.
              */
             last_seen?: string;
         };
@@ -1211,16 +1436,28 @@ export interface components {
          */
         ReceiptUpdateFrame: {
             /**
-             * @description discriminator enum property added by openapi-typescript
+             * @description The type of the frame: `receipt`. (enum property replaced by openapi-typescript)
              * @enum {string}
              */
             type: "receipt";
-            /** @description Opaque: where a stream goes on. */
+            /** @description Opaque. A position in the stream of events: pass it back to resume after it. */
             cursor: string;
+            /**
+             * Format: int64
+             * @description The id of the conversation.
+             */
             conversation_id: number;
-            /** @description As first written. */
+            /** @description Whose marks these are. */
             username: string;
+            /**
+             * Format: int64
+             * @description The newest message id up to which everything was delivered; 0 for none.
+             */
             delivered_up_to: number;
+            /**
+             * Format: int64
+             * @description The newest message id up to which everything was read; 0 for none.
+             */
             read_up_to: number;
         };
         /**
@@ -1254,9 +1491,11 @@ export interface components {
          *     }
          */
         SyncPage: {
+            /** @description Oldest first. */
             events: components["schemas"]["Event"][];
-            /** @description Opaque: where a stream goes on. */
+            /** @description Where the next page begins. */
             cursor: string;
+            /** @description Whether there are more events now: ask again at once. */
             more: boolean;
         };
         /**
@@ -1269,12 +1508,16 @@ export interface components {
          */
         TypingUpdateFrame: {
             /**
-             * @description discriminator enum property added by openapi-typescript
+             * @description The type of the frame: `typing`. (enum property replaced by openapi-typescript)
              * @enum {string}
              */
             type: "typing";
+            /**
+             * Format: int64
+             * @description The id of the conversation.
+             */
             conversation_id: number;
-            /** @description As first written. */
+            /** @description Who is typing. */
             username: string;
         };
         /**
@@ -1284,7 +1527,10 @@ export interface components {
          *     }
          */
         Health: {
-            /** @enum {string} */
+            /**
+             * @description Always `ok`; a problem otherwise.
+             * @enum {string}
+             */
             status: "ok";
         };
         /**
@@ -1329,35 +1575,53 @@ export interface components {
          *     }
          */
         Message: {
+            /**
+             * Format: int64
+             * @description The id of the message. Ids rise in the order in which messages were stored, with gaps.
+             */
             id: number;
+            /**
+             * Format: int64
+             * @description The id of the conversation.
+             */
             conversation_id: number;
-            /** @description As first written. */
+            /** @description The name of the sender. */
             sender: string;
+            /**
+             * Format: int64
+             * @description The user id of the sender.
+             */
             sender_id: number;
-            /** @description As first written. */
+            /** @description The name of the receiver; absent in a group. */
             receiver?: string;
+            /**
+             * Format: int64
+             * @description The user id of the receiver; absent in a group.
+             */
             receiver_id?: number;
+            /** @description The text as it was sent or last edited; empty once deleted. */
             content: string;
             /**
              * Format: date-time
-             * @description RFC 3339, UTC, milliseconds.
+             * @description When the message was stored: RFC 3339, UTC, milliseconds.
              */
             timestamp: string;
-            /** @description The sender's own key for this message: the same key again is the same message. UUIDv7 is advised. */
+            /** @description The key that the sender gave. Only the sender sees it; absent if none was given. */
             client_id?: string;
+            /**
+             * Format: int64
+             * @description The id of the message that this one replies to; absent if none.
+             */
             reply_to?: number;
-            /** @description The app's own object, up to 1 KiB of JSON; never read by the server. */
-            metadata?: {
-                [key: string]: unknown;
-            };
+            metadata?: components["schemas"]["Metadata"];
             /**
              * Format: date-time
-             * @description RFC 3339, UTC, milliseconds.
+             * @description When it was last edited; absent if never.
              */
             edited_at?: string;
             /**
              * Format: date-time
-             * @description RFC 3339, UTC, milliseconds.
+             * @description When it was deleted; absent if it was not.
              */
             deleted_at?: string;
         };
@@ -1387,21 +1651,26 @@ export interface components {
          *     }
          */
         SendRequest: {
-            /** @description 1 to 64 letters, digits, `.`, `_` or `-`, and not `.` or `..`; compared without case. */
+            /** @description The receiver of a direct message. Not together with `conversation_id`. */
             receiver_username?: string;
+            /**
+             * Format: int64
+             * @description A conversation that the sender is in. Not together with `receiver_username`.
+             */
             conversation_id?: number;
             /**
              * Format: text
              * @description Returned byte for byte; at most `MAX_MESSAGE_LENGTH` (4,096) code points.
              */
             content: string;
-            /** @description The sender's own key for this message: the same key again is the same message. UUIDv7 is advised. */
+            /** @description The sender's own key for this message, unique per sender for ever. The same key again is the same message. Use a UUIDv7. With an `Idempotency-Key` header too, both must be equal. */
             client_id?: string;
+            /**
+             * Format: int64
+             * @description The id of a message of the same conversation.
+             */
             reply_to?: number;
-            /** @description The app's own object, up to 1 KiB of JSON; never read by the server. */
-            metadata?: {
-                [key: string]: unknown;
-            };
+            metadata?: components["schemas"]["Metadata"];
         };
         /**
          * @description The message as it is stored.
@@ -1419,45 +1688,70 @@ export interface components {
          *     }
          */
         SentMessage: {
-            /** @enum {string} */
+            /**
+             * @description Always `sent`.
+             * @enum {string}
+             */
             status: "sent";
+            /**
+             * Format: int64
+             * @description The id of the message. Ids rise in the order in which messages were stored, with gaps.
+             */
             id: number;
+            /**
+             * Format: int64
+             * @description The id of the conversation.
+             */
             conversation_id: number;
-            /** @description As first written. */
+            /** @description The name of the sender. */
             sender: string;
+            /**
+             * Format: int64
+             * @description The user id of the sender.
+             */
             sender_id: number;
-            /** @description As first written. */
+            /** @description The name of the receiver; absent in a group. */
             receiver?: string;
+            /**
+             * Format: int64
+             * @description The user id of the receiver; absent in a group.
+             */
             receiver_id?: number;
+            /** @description The text as it was sent or last edited; empty once deleted. */
             content: string;
             /**
              * Format: date-time
-             * @description RFC 3339, UTC, milliseconds.
+             * @description When the message was stored: RFC 3339, UTC, milliseconds.
              */
             timestamp: string;
-            /** @description The sender's own key for this message: the same key again is the same message. UUIDv7 is advised. */
+            /** @description The key that the sender gave. Only the sender sees it; absent if none was given. */
             client_id?: string;
+            /**
+             * Format: int64
+             * @description The id of the message that this one replies to; absent if none.
+             */
             reply_to?: number;
-            /** @description The app's own object, up to 1 KiB of JSON; never read by the server. */
-            metadata?: {
-                [key: string]: unknown;
-            };
+            metadata?: components["schemas"]["Metadata"];
             /**
              * Format: date-time
-             * @description RFC 3339, UTC, milliseconds.
+             * @description When it was last edited; absent if never.
              */
             edited_at?: string;
             /**
              * Format: date-time
-             * @description RFC 3339, UTC, milliseconds.
+             * @description When it was deleted; absent if it was not.
              */
             deleted_at?: string;
         };
+        /** @description Stable: a code never changes its meaning. There may be more: treat an unknown one by its status. */
+        ErrorCode: string;
         /** @description What is wrong with one member of the request. */
         FieldError: {
-            /** @description A JSON pointer to what is wrong. */
+            /** @description A JSON pointer to what is wrong; empty for the whole of it. */
             path: string;
+            /** @description What is wrong, naming the member: it can be shown as it is. */
             message: string;
+            in?: components["schemas"]["RequestPart"];
         };
         /**
          * @description RFC 9457.
@@ -1479,17 +1773,25 @@ export interface components {
         Problem: {
             /** @description A URI that names the kind of problem. */
             type: string;
+            /** @description What `code` means, in a few words. */
             title: string;
+            /** @description The HTTP status; in an `error` frame the one that HTTP would answer. */
             status: number;
             /** @description What is wrong here, and the way out. */
             detail: string;
-            /** @description Stable; there may be more some day. */
-            code: string;
+            code: components["schemas"]["ErrorCode"];
+            /** @description What is wrong where; absent if no member is to blame. */
             errors?: components["schemas"]["FieldError"][];
+            /** @description What the server’s log calls this request; `-` if it has none. */
             request_id: string;
-            /** @description Opaque: where a stream goes on. */
+            /** @description Only of `CURSOR_UNKNOWN`: the position of now. */
             cursor?: string;
         };
+        /**
+         * @description The part of the request that `path` points into. There may be more.
+         * @enum {string}
+         */
+        RequestPart: "body" | "query" | "path" | "header" | "frame";
         /**
          * @description Either `receiver_username` or `conversation_id`.
          * @example {
@@ -1501,28 +1803,36 @@ export interface components {
          *     }
          */
         SendFrame: {
-            /** @enum {string} */
+            /**
+             * @description The type of the frame: `send`.
+             * @enum {string}
+             */
             type?: "send";
             /**
              * Format: text
              * @description Returned by the `ack` or `error` that answers this frame.
              */
             id?: string;
-            /** @description 1 to 64 letters, digits, `.`, `_` or `-`, and not `.` or `..`; compared without case. */
+            /** @description The receiver of a direct message. Not together with `conversation_id`. */
             receiver_username?: string;
+            /**
+             * Format: int64
+             * @description A conversation that the sender is in. Not together with `receiver_username`.
+             */
             conversation_id?: number;
             /**
              * Format: text
              * @description Returned byte for byte; at most `MAX_MESSAGE_LENGTH` (4,096) code points.
              */
             content: string;
-            /** @description The sender's own key for this message: the same key again is the same message. UUIDv7 is advised. */
+            /** @description The sender's own key for this message, unique per sender for ever. The same key again is the same message. Use a UUIDv7. With an `Idempotency-Key` header too, both must be equal. */
             client_id?: string;
+            /**
+             * Format: int64
+             * @description The id of a message of the same conversation.
+             */
             reply_to?: number;
-            /** @description The app's own object, up to 1 KiB of JSON; never read by the server. */
-            metadata?: {
-                [key: string]: unknown;
-            };
+            metadata?: components["schemas"]["Metadata"];
         };
         /**
          * @description Replaces the content of my message.
@@ -1534,13 +1844,20 @@ export interface components {
          *     }
          */
         EditFrame: {
-            /** @enum {string} */
+            /**
+             * @description The type of the frame: `edit`.
+             * @enum {string}
+             */
             type: "edit";
             /**
              * Format: text
              * @description Returned by the `ack` or `error` that answers this frame.
              */
             id?: string;
+            /**
+             * Format: int64
+             * @description The id of a message of the sender.
+             */
             message_id: number;
             /**
              * Format: text
@@ -1557,13 +1874,20 @@ export interface components {
          *     }
          */
         DeleteFrame: {
-            /** @enum {string} */
+            /**
+             * @description The type of the frame: `delete`.
+             * @enum {string}
+             */
             type: "delete";
             /**
              * Format: text
              * @description Returned by the `ack` or `error` that answers this frame.
              */
             id?: string;
+            /**
+             * Format: int64
+             * @description The id of a message of the sender.
+             */
             message_id: number;
         };
         /**
@@ -1576,15 +1900,30 @@ export interface components {
          *     }
          */
         ReceiptFrame: {
-            /** @enum {string} */
+            /**
+             * @description The type of the frame: `receipt`.
+             * @enum {string}
+             */
             type: "receipt";
             /**
              * Format: text
              * @description Returned by the `ack` or `error` that answers this frame.
              */
             id?: string;
+            /**
+             * Format: int64
+             * @description The id of the conversation.
+             */
             conversation_id: number;
+            /**
+             * Format: int64
+             * @description The newest message id up to which everything was delivered; 0 for none.
+             */
             delivered_up_to?: number;
+            /**
+             * Format: int64
+             * @description The newest message id up to which everything was read; 0 for none.
+             */
             read_up_to?: number;
         };
         /**
@@ -1595,13 +1934,20 @@ export interface components {
          *     }
          */
         TypingFrame: {
-            /** @enum {string} */
+            /**
+             * @description The type of the frame: `typing`.
+             * @enum {string}
+             */
             type: "typing";
             /**
              * Format: text
              * @description Returned by the `ack` or `error` that answers this frame.
              */
             id?: string;
+            /**
+             * Format: int64
+             * @description The id of the conversation.
+             */
             conversation_id: number;
         };
         /**
@@ -1615,13 +1961,17 @@ export interface components {
          *     }
          */
         WatchFrame: {
-            /** @enum {string} */
+            /**
+             * @description The type of the frame: `watch`.
+             * @enum {string}
+             */
             type: "watch";
             /**
              * Format: text
              * @description Returned by the `ack` or `error` that answers this frame.
              */
             id?: string;
+            /** @description The names to watch, 100 at most; an empty list ends watching. */
             usernames: string[];
         };
         /**
@@ -1633,13 +1983,17 @@ export interface components {
          *     }
          */
         AuthFrame: {
-            /** @enum {string} */
+            /**
+             * @description The type of the frame: `auth`.
+             * @enum {string}
+             */
             type: "auth";
             /**
              * Format: text
              * @description Returned by the `ack` or `error` that answers this frame.
              */
             id?: string;
+            /** @description The `token` of `POST /token` or `POST /login`. */
             token: string;
         };
         /**
@@ -1650,7 +2004,10 @@ export interface components {
          *     }
          */
         PingFrame: {
-            /** @enum {string} */
+            /**
+             * @description The type of the frame: `ping`.
+             * @enum {string}
+             */
             type: "ping";
             /**
              * Format: text
@@ -1659,7 +2016,169 @@ export interface components {
             id?: string;
         };
     };
-    responses: never;
+    responses: {
+        /** @description `BAD_REQUEST`: The request could not be understood. `INVALID_JSON`: Not valid JSON. `VALIDATION_FAILED`: Something in the request is not allowed. */
+        BadRequest: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description `UNAUTHORIZED`: A valid token is needed. `PASSWORD_REQUIRED`: A password is needed. `INVALID_CREDENTIALS`: Name or password is wrong. */
+        Unauthorized: {
+            headers: {
+                /** @description `Bearer` (RFC 6750). */
+                "WWW-Authenticate"?: string;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description `FORBIDDEN`: Not allowed. `BLOCKED`: Not allowed between these two. `ORIGIN_NOT_ALLOWED`: This origin may not connect. */
+        Forbidden: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description `ROUTE_NOT_FOUND`: No such address. `USER_NOT_FOUND`: No such user. `CONVERSATION_NOT_FOUND`: No such conversation. `MESSAGE_NOT_FOUND`: No such message. */
+        NotFound: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description `METHOD_NOT_ALLOWED`: This address has no such method. */
+        MethodNotAllowed: {
+            headers: {
+                /** @description The methods that this address takes. */
+                Allow?: string;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+        RequestTimeout: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description `MESSAGE_DELETED`: The message was deleted. `GROUP_FULL`: The group is full. */
+        Conflict: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description `CURSOR_UNKNOWN`: This database does not know the cursor. */
+        Gone: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description `PAYLOAD_TOO_LARGE`: Too large. */
+        PayloadTooLarge: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description `URI_TOO_LONG`: The address is too long. */
+        UriTooLong: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description `UNSUPPORTED_MEDIA_TYPE`: The body must be application/json. */
+        UnsupportedMediaType: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description `IDEMPOTENCY_KEY_REUSED`: The key was used for another message. */
+        KeyReused: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description `UPGRADE_REQUIRED`: This address speaks WebSocket. */
+        UpgradeRequired: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description `RATE_LIMITED`: Too many requests. */
+        TooManyRequests: {
+            headers: {
+                /** @description Seconds to wait before the next attempt. */
+                "Retry-After"?: number;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
+        HeadersTooLarge: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description `INTERNAL`: Something went wrong here. */
+        InternalError: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
+        Unavailable: {
+            headers: {
+                /** @description Seconds to wait before the next attempt. */
+                "Retry-After"?: number;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+    };
     parameters: never;
     requestBodies: never;
     headers: never;
@@ -1689,75 +2208,28 @@ export interface operations {
                     "application/json": components["schemas"]["Session"];
                 };
             };
-            /** @description `VALIDATION_FAILED`: Something in the request is not allowed. `INVALID_JSON`: Not valid JSON. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            /** @description `BAD_REQUEST`: The request could not be understood. `INVALID_JSON`: Not valid JSON. `VALIDATION_FAILED`: Something in the request is not allowed. */
+            400: components["responses"]["BadRequest"];
             /** @description `PASSWORD_REQUIRED`: A password is needed. `INVALID_CREDENTIALS`: Name or password is wrong. */
-            401: {
-                headers: {
-                    /** @description `Bearer`. */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
+            /** @description `METHOD_NOT_ALLOWED`: This address has no such method. */
+            405: components["responses"]["MethodNotAllowed"];
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: components["responses"]["RequestTimeout"];
             /** @description `PAYLOAD_TOO_LARGE`: Too large. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `URI_TOO_LONG`: The address is too long. */
+            414: components["responses"]["UriTooLong"];
             /** @description `UNSUPPORTED_MEDIA_TYPE`: The body must be application/json. */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            415: components["responses"]["UnsupportedMediaType"];
             /** @description `RATE_LIMITED`: Too many requests. */
-            429: {
-                headers: {
-                    /** @description Seconds after which it may be tried again. */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            429: components["responses"]["TooManyRequests"];
+            /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
+            431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Something went wrong here. */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["InternalError"];
             /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
-            503: {
-                headers: {
-                    /** @description Seconds after which it may be tried again. */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            503: components["responses"]["Unavailable"];
         };
     };
     renewToken: {
@@ -1778,75 +2250,28 @@ export interface operations {
                     "application/json": components["schemas"]["Session"];
                 };
             };
-            /** @description `VALIDATION_FAILED`: Something in the request is not allowed. `INVALID_JSON`: Not valid JSON. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            /** @description `BAD_REQUEST`: The request could not be understood. `INVALID_JSON`: Not valid JSON. `VALIDATION_FAILED`: Something in the request is not allowed. */
+            400: components["responses"]["BadRequest"];
             /** @description `UNAUTHORIZED`: A valid token is needed. */
-            401: {
-                headers: {
-                    /** @description `Bearer`. */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
+            /** @description `METHOD_NOT_ALLOWED`: This address has no such method. */
+            405: components["responses"]["MethodNotAllowed"];
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: components["responses"]["RequestTimeout"];
             /** @description `PAYLOAD_TOO_LARGE`: Too large. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `URI_TOO_LONG`: The address is too long. */
+            414: components["responses"]["UriTooLong"];
             /** @description `UNSUPPORTED_MEDIA_TYPE`: The body must be application/json. */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            415: components["responses"]["UnsupportedMediaType"];
             /** @description `RATE_LIMITED`: Too many requests. */
-            429: {
-                headers: {
-                    /** @description Seconds after which it may be tried again. */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            429: components["responses"]["TooManyRequests"];
+            /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
+            431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Something went wrong here. */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["InternalError"];
             /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
-            503: {
-                headers: {
-                    /** @description Seconds after which it may be tried again. */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            503: components["responses"]["Unavailable"];
         };
     };
     logout: {
@@ -1868,64 +2293,26 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `VALIDATION_FAILED`: Something in the request is not allowed. `INVALID_JSON`: Not valid JSON. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            /** @description `BAD_REQUEST`: The request could not be understood. `INVALID_JSON`: Not valid JSON. `VALIDATION_FAILED`: Something in the request is not allowed. */
+            400: components["responses"]["BadRequest"];
             /** @description `UNAUTHORIZED`: A valid token is needed. */
-            401: {
-                headers: {
-                    /** @description `Bearer`. */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
+            /** @description `METHOD_NOT_ALLOWED`: This address has no such method. */
+            405: components["responses"]["MethodNotAllowed"];
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: components["responses"]["RequestTimeout"];
             /** @description `PAYLOAD_TOO_LARGE`: Too large. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `URI_TOO_LONG`: The address is too long. */
+            414: components["responses"]["UriTooLong"];
             /** @description `UNSUPPORTED_MEDIA_TYPE`: The body must be application/json. */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
+            431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Something went wrong here. */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["InternalError"];
             /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
-            503: {
-                headers: {
-                    /** @description Seconds after which it may be tried again. */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            503: components["responses"]["Unavailable"];
         };
     };
     getMe: {
@@ -1946,37 +2333,22 @@ export interface operations {
                     "application/json": components["schemas"]["Me"];
                 };
             };
+            /** @description `BAD_REQUEST`: The request could not be understood. */
+            400: components["responses"]["BadRequest"];
             /** @description `UNAUTHORIZED`: A valid token is needed. */
-            401: {
-                headers: {
-                    /** @description `Bearer`. */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
+            /** @description `METHOD_NOT_ALLOWED`: This address has no such method. */
+            405: components["responses"]["MethodNotAllowed"];
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: components["responses"]["RequestTimeout"];
+            /** @description `URI_TOO_LONG`: The address is too long. */
+            414: components["responses"]["UriTooLong"];
+            /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
+            431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Something went wrong here. */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["InternalError"];
             /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
-            503: {
-                headers: {
-                    /** @description Seconds after which it may be tried again. */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            503: components["responses"]["Unavailable"];
         };
     };
     removeMe: {
@@ -1995,64 +2367,26 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `INVALID_JSON`: Not valid JSON. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            /** @description `BAD_REQUEST`: The request could not be understood. `INVALID_JSON`: Not valid JSON. */
+            400: components["responses"]["BadRequest"];
             /** @description `UNAUTHORIZED`: A valid token is needed. */
-            401: {
-                headers: {
-                    /** @description `Bearer`. */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
+            /** @description `METHOD_NOT_ALLOWED`: This address has no such method. */
+            405: components["responses"]["MethodNotAllowed"];
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: components["responses"]["RequestTimeout"];
             /** @description `PAYLOAD_TOO_LARGE`: Too large. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `URI_TOO_LONG`: The address is too long. */
+            414: components["responses"]["UriTooLong"];
             /** @description `UNSUPPORTED_MEDIA_TYPE`: The body must be application/json. */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
+            431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Something went wrong here. */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["InternalError"];
             /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
-            503: {
-                headers: {
-                    /** @description Seconds after which it may be tried again. */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            503: components["responses"]["Unavailable"];
         };
     };
     setPassword: {
@@ -2075,75 +2409,28 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `VALIDATION_FAILED`: Something in the request is not allowed. `INVALID_JSON`: Not valid JSON. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            /** @description `BAD_REQUEST`: The request could not be understood. `INVALID_JSON`: Not valid JSON. `VALIDATION_FAILED`: Something in the request is not allowed. */
+            400: components["responses"]["BadRequest"];
             /** @description `UNAUTHORIZED`: A valid token is needed. `INVALID_CREDENTIALS`: Name or password is wrong. */
-            401: {
-                headers: {
-                    /** @description `Bearer`. */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
+            /** @description `METHOD_NOT_ALLOWED`: This address has no such method. */
+            405: components["responses"]["MethodNotAllowed"];
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: components["responses"]["RequestTimeout"];
             /** @description `PAYLOAD_TOO_LARGE`: Too large. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `URI_TOO_LONG`: The address is too long. */
+            414: components["responses"]["UriTooLong"];
             /** @description `UNSUPPORTED_MEDIA_TYPE`: The body must be application/json. */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            415: components["responses"]["UnsupportedMediaType"];
             /** @description `RATE_LIMITED`: Too many requests. */
-            429: {
-                headers: {
-                    /** @description Seconds after which it may be tried again. */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            429: components["responses"]["TooManyRequests"];
+            /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
+            431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Something went wrong here. */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["InternalError"];
             /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
-            503: {
-                headers: {
-                    /** @description Seconds after which it may be tried again. */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            503: components["responses"]["Unavailable"];
         };
     };
     findUsers: {
@@ -2169,53 +2456,29 @@ export interface operations {
                     "application/json": components["schemas"]["UserList"];
                 };
             };
-            /** @description `VALIDATION_FAILED`: Something in the request is not allowed. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            /** @description `BAD_REQUEST`: The request could not be understood. `VALIDATION_FAILED`: Something in the request is not allowed. */
+            400: components["responses"]["BadRequest"];
             /** @description `UNAUTHORIZED`: A valid token is needed. */
-            401: {
-                headers: {
-                    /** @description `Bearer`. */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
+            /** @description `METHOD_NOT_ALLOWED`: This address has no such method. */
+            405: components["responses"]["MethodNotAllowed"];
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: components["responses"]["RequestTimeout"];
+            /** @description `URI_TOO_LONG`: The address is too long. */
+            414: components["responses"]["UriTooLong"];
+            /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
+            431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Something went wrong here. */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["InternalError"];
             /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
-            503: {
-                headers: {
-                    /** @description Seconds after which it may be tried again. */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            503: components["responses"]["Unavailable"];
         };
     };
     sendMessage: {
         parameters: {
             query?: never;
             header?: {
-                /** @description The sender's own key for this message: the same key again is the same message. UUIDv7 is advised. */
+                /** @description The sender's own key for this message, unique per sender for ever. The same key again is the same message. Use a UUIDv7. With an `Idempotency-Key` header too, both must be equal. */
                 "idempotency-key"?: string;
             };
             path?: never;
@@ -2238,102 +2501,34 @@ export interface operations {
                     "application/json": components["schemas"]["SentMessage"];
                 };
             };
-            /** @description `VALIDATION_FAILED`: Something in the request is not allowed. `INVALID_JSON`: Not valid JSON. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            /** @description `BAD_REQUEST`: The request could not be understood. `INVALID_JSON`: Not valid JSON. `VALIDATION_FAILED`: Something in the request is not allowed. */
+            400: components["responses"]["BadRequest"];
             /** @description `UNAUTHORIZED`: A valid token is needed. */
-            401: {
-                headers: {
-                    /** @description `Bearer`. */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
             /** @description `FORBIDDEN`: Not allowed. `BLOCKED`: Not allowed between these two. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            403: components["responses"]["Forbidden"];
             /** @description `USER_NOT_FOUND`: No such user. `CONVERSATION_NOT_FOUND`: No such conversation. `MESSAGE_NOT_FOUND`: No such message. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            404: components["responses"]["NotFound"];
+            /** @description `METHOD_NOT_ALLOWED`: This address has no such method. */
+            405: components["responses"]["MethodNotAllowed"];
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: components["responses"]["RequestTimeout"];
             /** @description `PAYLOAD_TOO_LARGE`: Too large. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `URI_TOO_LONG`: The address is too long. */
+            414: components["responses"]["UriTooLong"];
             /** @description `UNSUPPORTED_MEDIA_TYPE`: The body must be application/json. */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            415: components["responses"]["UnsupportedMediaType"];
             /** @description `IDEMPOTENCY_KEY_REUSED`: The key was used for another message. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            422: components["responses"]["KeyReused"];
             /** @description `RATE_LIMITED`: Too many requests. */
-            429: {
-                headers: {
-                    /** @description Seconds after which it may be tried again. */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            429: components["responses"]["TooManyRequests"];
+            /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
+            431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Something went wrong here. */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["InternalError"];
             /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
-            503: {
-                headers: {
-                    /** @description Seconds after which it may be tried again. */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            503: components["responses"]["Unavailable"];
         };
     };
     getHistory: {
@@ -2341,7 +2536,7 @@ export interface operations {
             query?: {
                 /** @description How many at most. */
                 limit?: number;
-                /** @description A message id: the newest messages below it. */
+                /** @description A message id: the newest messages below it. Not together with `after`. */
                 before?: number;
                 /** @description A message id: the oldest messages past it. Not together with `before`. */
                 after?: number;
@@ -2361,6 +2556,10 @@ export interface operations {
             /** @description Oldest first. */
             200: {
                 headers: {
+                    /** @description Whether there are older messages than this page: ask for those with `before` and the id of its first message. */
+                    "Has-Older"?: boolean;
+                    /** @description Whether there are newer messages than this page: ask for those with `after` and the id of its last message. */
+                    "Has-Newer"?: boolean;
                     /** @description The pages beside this one (RFC 8288): `rel="prev"` to older, `rel="next"` to newer messages. */
                     Link?: string;
                     [name: string]: unknown;
@@ -2369,55 +2568,24 @@ export interface operations {
                     "application/json": components["schemas"]["MessageList"];
                 };
             };
-            /** @description `VALIDATION_FAILED`: Something in the request is not allowed. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            /** @description `BAD_REQUEST`: The request could not be understood. `VALIDATION_FAILED`: Something in the request is not allowed. */
+            400: components["responses"]["BadRequest"];
             /** @description `UNAUTHORIZED`: A valid token is needed. */
-            401: {
-                headers: {
-                    /** @description `Bearer`. */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
             /** @description `USER_NOT_FOUND`: No such user. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            404: components["responses"]["NotFound"];
+            /** @description `METHOD_NOT_ALLOWED`: This address has no such method. */
+            405: components["responses"]["MethodNotAllowed"];
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: components["responses"]["RequestTimeout"];
+            /** @description `URI_TOO_LONG`: The address is too long. */
+            414: components["responses"]["UriTooLong"];
+            /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
+            431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Something went wrong here. */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["InternalError"];
             /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
-            503: {
-                headers: {
-                    /** @description Seconds after which it may be tried again. */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            503: components["responses"]["Unavailable"];
         };
     };
     deleteMessage: {
@@ -2444,82 +2612,30 @@ export interface operations {
                     "application/json": components["schemas"]["Message"];
                 };
             };
-            /** @description `VALIDATION_FAILED`: Something in the request is not allowed. `INVALID_JSON`: Not valid JSON. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            /** @description `BAD_REQUEST`: The request could not be understood. `INVALID_JSON`: Not valid JSON. `VALIDATION_FAILED`: Something in the request is not allowed. */
+            400: components["responses"]["BadRequest"];
             /** @description `UNAUTHORIZED`: A valid token is needed. */
-            401: {
-                headers: {
-                    /** @description `Bearer`. */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
             /** @description `FORBIDDEN`: Not allowed. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            403: components["responses"]["Forbidden"];
             /** @description `MESSAGE_NOT_FOUND`: No such message. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            404: components["responses"]["NotFound"];
+            /** @description `METHOD_NOT_ALLOWED`: This address has no such method. */
+            405: components["responses"]["MethodNotAllowed"];
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: components["responses"]["RequestTimeout"];
             /** @description `PAYLOAD_TOO_LARGE`: Too large. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `URI_TOO_LONG`: The address is too long. */
+            414: components["responses"]["UriTooLong"];
             /** @description `UNSUPPORTED_MEDIA_TYPE`: The body must be application/json. */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
+            431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Something went wrong here. */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["InternalError"];
             /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
-            503: {
-                headers: {
-                    /** @description Seconds after which it may be tried again. */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            503: components["responses"]["Unavailable"];
         };
     };
     editMessage: {
@@ -2550,102 +2666,34 @@ export interface operations {
                     "application/json": components["schemas"]["Message"];
                 };
             };
-            /** @description `VALIDATION_FAILED`: Something in the request is not allowed. `INVALID_JSON`: Not valid JSON. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            /** @description `BAD_REQUEST`: The request could not be understood. `INVALID_JSON`: Not valid JSON. `VALIDATION_FAILED`: Something in the request is not allowed. */
+            400: components["responses"]["BadRequest"];
             /** @description `UNAUTHORIZED`: A valid token is needed. */
-            401: {
-                headers: {
-                    /** @description `Bearer`. */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
             /** @description `FORBIDDEN`: Not allowed. `BLOCKED`: Not allowed between these two. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            403: components["responses"]["Forbidden"];
             /** @description `MESSAGE_NOT_FOUND`: No such message. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            404: components["responses"]["NotFound"];
+            /** @description `METHOD_NOT_ALLOWED`: This address has no such method. */
+            405: components["responses"]["MethodNotAllowed"];
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: components["responses"]["RequestTimeout"];
             /** @description `MESSAGE_DELETED`: The message was deleted. */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            409: components["responses"]["Conflict"];
             /** @description `PAYLOAD_TOO_LARGE`: Too large. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `URI_TOO_LONG`: The address is too long. */
+            414: components["responses"]["UriTooLong"];
             /** @description `UNSUPPORTED_MEDIA_TYPE`: The body must be application/json. */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            415: components["responses"]["UnsupportedMediaType"];
             /** @description `RATE_LIMITED`: Too many requests. */
-            429: {
-                headers: {
-                    /** @description Seconds after which it may be tried again. */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            429: components["responses"]["TooManyRequests"];
+            /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
+            431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Something went wrong here. */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["InternalError"];
             /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
-            503: {
-                headers: {
-                    /** @description Seconds after which it may be tried again. */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            503: components["responses"]["Unavailable"];
         };
     };
     listConversations: {
@@ -2671,46 +2719,22 @@ export interface operations {
                     "application/json": components["schemas"]["ConversationList"];
                 };
             };
-            /** @description `VALIDATION_FAILED`: Something in the request is not allowed. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            /** @description `BAD_REQUEST`: The request could not be understood. `VALIDATION_FAILED`: Something in the request is not allowed. */
+            400: components["responses"]["BadRequest"];
             /** @description `UNAUTHORIZED`: A valid token is needed. */
-            401: {
-                headers: {
-                    /** @description `Bearer`. */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
+            /** @description `METHOD_NOT_ALLOWED`: This address has no such method. */
+            405: components["responses"]["MethodNotAllowed"];
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: components["responses"]["RequestTimeout"];
+            /** @description `URI_TOO_LONG`: The address is too long. */
+            414: components["responses"]["UriTooLong"];
+            /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
+            431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Something went wrong here. */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["InternalError"];
             /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
-            503: {
-                headers: {
-                    /** @description Seconds after which it may be tried again. */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            503: components["responses"]["Unavailable"];
         };
     };
     getConversation: {
@@ -2728,7 +2752,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description A conversation as I see it: a direct one has `peer` and that one’s marks, a group `title` and my `role`. */
+            /** @description A conversation as the caller sees it: a direct one has `peer` and its marks, a group has `title` and the caller’s `role`, which is absent after leaving. `last_message` is absent while there is none. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2737,55 +2761,24 @@ export interface operations {
                     "application/json": components["schemas"]["Conversation"];
                 };
             };
-            /** @description `VALIDATION_FAILED`: Something in the request is not allowed. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            /** @description `BAD_REQUEST`: The request could not be understood. `VALIDATION_FAILED`: Something in the request is not allowed. */
+            400: components["responses"]["BadRequest"];
             /** @description `UNAUTHORIZED`: A valid token is needed. */
-            401: {
-                headers: {
-                    /** @description `Bearer`. */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
             /** @description `CONVERSATION_NOT_FOUND`: No such conversation. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            404: components["responses"]["NotFound"];
+            /** @description `METHOD_NOT_ALLOWED`: This address has no such method. */
+            405: components["responses"]["MethodNotAllowed"];
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: components["responses"]["RequestTimeout"];
+            /** @description `URI_TOO_LONG`: The address is too long. */
+            414: components["responses"]["UriTooLong"];
+            /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
+            431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Something went wrong here. */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["InternalError"];
             /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
-            503: {
-                headers: {
-                    /** @description Seconds after which it may be tried again. */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            503: components["responses"]["Unavailable"];
         };
     };
     listMessages: {
@@ -2793,7 +2786,7 @@ export interface operations {
             query?: {
                 /** @description How many at most. */
                 limit?: number;
-                /** @description A message id: the newest messages below it. */
+                /** @description A message id: the newest messages below it. Not together with `after`. */
                 before?: number;
                 /** @description A message id: the oldest messages past it. Not together with `before`. */
                 after?: number;
@@ -2813,6 +2806,10 @@ export interface operations {
             /** @description Oldest first. */
             200: {
                 headers: {
+                    /** @description Whether there are older messages than this page: ask for those with `before` and the id of its first message. */
+                    "Has-Older"?: boolean;
+                    /** @description Whether there are newer messages than this page: ask for those with `after` and the id of its last message. */
+                    "Has-Newer"?: boolean;
                     /** @description The pages beside this one (RFC 8288): `rel="prev"` to older, `rel="next"` to newer messages. */
                     Link?: string;
                     [name: string]: unknown;
@@ -2821,55 +2818,24 @@ export interface operations {
                     "application/json": components["schemas"]["MessageList"];
                 };
             };
-            /** @description `VALIDATION_FAILED`: Something in the request is not allowed. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            /** @description `BAD_REQUEST`: The request could not be understood. `VALIDATION_FAILED`: Something in the request is not allowed. */
+            400: components["responses"]["BadRequest"];
             /** @description `UNAUTHORIZED`: A valid token is needed. */
-            401: {
-                headers: {
-                    /** @description `Bearer`. */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
             /** @description `CONVERSATION_NOT_FOUND`: No such conversation. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            404: components["responses"]["NotFound"];
+            /** @description `METHOD_NOT_ALLOWED`: This address has no such method. */
+            405: components["responses"]["MethodNotAllowed"];
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: components["responses"]["RequestTimeout"];
+            /** @description `URI_TOO_LONG`: The address is too long. */
+            414: components["responses"]["UriTooLong"];
+            /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
+            431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Something went wrong here. */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["InternalError"];
             /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
-            503: {
-                headers: {
-                    /** @description Seconds after which it may be tried again. */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            503: components["responses"]["Unavailable"];
         };
     };
     listMembers: {
@@ -2896,55 +2862,24 @@ export interface operations {
                     "application/json": components["schemas"]["MemberList"];
                 };
             };
-            /** @description `VALIDATION_FAILED`: Something in the request is not allowed. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            /** @description `BAD_REQUEST`: The request could not be understood. `VALIDATION_FAILED`: Something in the request is not allowed. */
+            400: components["responses"]["BadRequest"];
             /** @description `UNAUTHORIZED`: A valid token is needed. */
-            401: {
-                headers: {
-                    /** @description `Bearer`. */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
             /** @description `CONVERSATION_NOT_FOUND`: No such conversation. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            404: components["responses"]["NotFound"];
+            /** @description `METHOD_NOT_ALLOWED`: This address has no such method. */
+            405: components["responses"]["MethodNotAllowed"];
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: components["responses"]["RequestTimeout"];
+            /** @description `URI_TOO_LONG`: The address is too long. */
+            414: components["responses"]["UriTooLong"];
+            /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
+            431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Something went wrong here. */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["InternalError"];
             /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
-            503: {
-                headers: {
-                    /** @description Seconds after which it may be tried again. */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            503: components["responses"]["Unavailable"];
         };
     };
     putReceipt: {
@@ -2975,82 +2910,30 @@ export interface operations {
                     "application/json": components["schemas"]["Receipt"];
                 };
             };
-            /** @description `VALIDATION_FAILED`: Something in the request is not allowed. `INVALID_JSON`: Not valid JSON. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            /** @description `BAD_REQUEST`: The request could not be understood. `INVALID_JSON`: Not valid JSON. `VALIDATION_FAILED`: Something in the request is not allowed. */
+            400: components["responses"]["BadRequest"];
             /** @description `UNAUTHORIZED`: A valid token is needed. */
-            401: {
-                headers: {
-                    /** @description `Bearer`. */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
             /** @description `FORBIDDEN`: Not allowed. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            403: components["responses"]["Forbidden"];
             /** @description `CONVERSATION_NOT_FOUND`: No such conversation. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            404: components["responses"]["NotFound"];
+            /** @description `METHOD_NOT_ALLOWED`: This address has no such method. */
+            405: components["responses"]["MethodNotAllowed"];
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: components["responses"]["RequestTimeout"];
             /** @description `PAYLOAD_TOO_LARGE`: Too large. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `URI_TOO_LONG`: The address is too long. */
+            414: components["responses"]["UriTooLong"];
             /** @description `UNSUPPORTED_MEDIA_TYPE`: The body must be application/json. */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
+            431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Something went wrong here. */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["InternalError"];
             /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
-            503: {
-                headers: {
-                    /** @description Seconds after which it may be tried again. */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            503: components["responses"]["Unavailable"];
         };
     };
     createGroup: {
@@ -3066,7 +2949,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description A conversation as I see it: a direct one has `peer` and that one’s marks, a group `title` and my `role`. */
+            /** @description A conversation as the caller sees it: a direct one has `peer` and its marks, a group has `title` and the caller’s `role`, which is absent after leaving. `last_message` is absent while there is none. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3075,82 +2958,30 @@ export interface operations {
                     "application/json": components["schemas"]["Conversation"];
                 };
             };
-            /** @description `VALIDATION_FAILED`: Something in the request is not allowed. `INVALID_JSON`: Not valid JSON. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            /** @description `BAD_REQUEST`: The request could not be understood. `INVALID_JSON`: Not valid JSON. `VALIDATION_FAILED`: Something in the request is not allowed. */
+            400: components["responses"]["BadRequest"];
             /** @description `UNAUTHORIZED`: A valid token is needed. */
-            401: {
-                headers: {
-                    /** @description `Bearer`. */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
             /** @description `BLOCKED`: Not allowed between these two. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            403: components["responses"]["Forbidden"];
             /** @description `USER_NOT_FOUND`: No such user. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            404: components["responses"]["NotFound"];
+            /** @description `METHOD_NOT_ALLOWED`: This address has no such method. */
+            405: components["responses"]["MethodNotAllowed"];
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: components["responses"]["RequestTimeout"];
             /** @description `PAYLOAD_TOO_LARGE`: Too large. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `URI_TOO_LONG`: The address is too long. */
+            414: components["responses"]["UriTooLong"];
             /** @description `UNSUPPORTED_MEDIA_TYPE`: The body must be application/json. */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
+            431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Something went wrong here. */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["InternalError"];
             /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
-            503: {
-                headers: {
-                    /** @description Seconds after which it may be tried again. */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            503: components["responses"]["Unavailable"];
         };
     };
     renameGroup: {
@@ -3172,7 +3003,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description A conversation as I see it: a direct one has `peer` and that one’s marks, a group `title` and my `role`. */
+            /** @description A conversation as the caller sees it: a direct one has `peer` and its marks, a group has `title` and the caller’s `role`, which is absent after leaving. `last_message` is absent while there is none. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3181,82 +3012,30 @@ export interface operations {
                     "application/json": components["schemas"]["Conversation"];
                 };
             };
-            /** @description `VALIDATION_FAILED`: Something in the request is not allowed. `INVALID_JSON`: Not valid JSON. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            /** @description `BAD_REQUEST`: The request could not be understood. `INVALID_JSON`: Not valid JSON. `VALIDATION_FAILED`: Something in the request is not allowed. */
+            400: components["responses"]["BadRequest"];
             /** @description `UNAUTHORIZED`: A valid token is needed. */
-            401: {
-                headers: {
-                    /** @description `Bearer`. */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
             /** @description `FORBIDDEN`: Not allowed. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            403: components["responses"]["Forbidden"];
             /** @description `CONVERSATION_NOT_FOUND`: No such conversation. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            404: components["responses"]["NotFound"];
+            /** @description `METHOD_NOT_ALLOWED`: This address has no such method. */
+            405: components["responses"]["MethodNotAllowed"];
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: components["responses"]["RequestTimeout"];
             /** @description `PAYLOAD_TOO_LARGE`: Too large. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `URI_TOO_LONG`: The address is too long. */
+            414: components["responses"]["UriTooLong"];
             /** @description `UNSUPPORTED_MEDIA_TYPE`: The body must be application/json. */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
+            431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Something went wrong here. */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["InternalError"];
             /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
-            503: {
-                headers: {
-                    /** @description Seconds after which it may be tried again. */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            503: components["responses"]["Unavailable"];
         };
     };
     addMember: {
@@ -3279,7 +3058,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description A conversation as I see it: a direct one has `peer` and that one’s marks, a group `title` and my `role`. */
+            /** @description A conversation as the caller sees it: a direct one has `peer` and its marks, a group has `title` and the caller’s `role`, which is absent after leaving. `last_message` is absent while there is none. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3288,91 +3067,32 @@ export interface operations {
                     "application/json": components["schemas"]["Conversation"];
                 };
             };
-            /** @description `VALIDATION_FAILED`: Something in the request is not allowed. `INVALID_JSON`: Not valid JSON. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            /** @description `BAD_REQUEST`: The request could not be understood. `INVALID_JSON`: Not valid JSON. `VALIDATION_FAILED`: Something in the request is not allowed. */
+            400: components["responses"]["BadRequest"];
             /** @description `UNAUTHORIZED`: A valid token is needed. */
-            401: {
-                headers: {
-                    /** @description `Bearer`. */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
             /** @description `FORBIDDEN`: Not allowed. `BLOCKED`: Not allowed between these two. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `CONVERSATION_NOT_FOUND`: No such conversation. `USER_NOT_FOUND`: No such user. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            403: components["responses"]["Forbidden"];
+            /** @description `USER_NOT_FOUND`: No such user. `CONVERSATION_NOT_FOUND`: No such conversation. */
+            404: components["responses"]["NotFound"];
+            /** @description `METHOD_NOT_ALLOWED`: This address has no such method. */
+            405: components["responses"]["MethodNotAllowed"];
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: components["responses"]["RequestTimeout"];
             /** @description `GROUP_FULL`: The group is full. */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            409: components["responses"]["Conflict"];
             /** @description `PAYLOAD_TOO_LARGE`: Too large. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `URI_TOO_LONG`: The address is too long. */
+            414: components["responses"]["UriTooLong"];
             /** @description `UNSUPPORTED_MEDIA_TYPE`: The body must be application/json. */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
+            431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Something went wrong here. */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["InternalError"];
             /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
-            503: {
-                headers: {
-                    /** @description Seconds after which it may be tried again. */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            503: components["responses"]["Unavailable"];
         };
     };
     removeMember: {
@@ -3402,82 +3122,30 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `VALIDATION_FAILED`: Something in the request is not allowed. `INVALID_JSON`: Not valid JSON. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            /** @description `BAD_REQUEST`: The request could not be understood. `INVALID_JSON`: Not valid JSON. `VALIDATION_FAILED`: Something in the request is not allowed. */
+            400: components["responses"]["BadRequest"];
             /** @description `UNAUTHORIZED`: A valid token is needed. */
-            401: {
-                headers: {
-                    /** @description `Bearer`. */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
             /** @description `FORBIDDEN`: Not allowed. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `CONVERSATION_NOT_FOUND`: No such conversation. `USER_NOT_FOUND`: No such user. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            403: components["responses"]["Forbidden"];
+            /** @description `USER_NOT_FOUND`: No such user. `CONVERSATION_NOT_FOUND`: No such conversation. */
+            404: components["responses"]["NotFound"];
+            /** @description `METHOD_NOT_ALLOWED`: This address has no such method. */
+            405: components["responses"]["MethodNotAllowed"];
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: components["responses"]["RequestTimeout"];
             /** @description `PAYLOAD_TOO_LARGE`: Too large. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `URI_TOO_LONG`: The address is too long. */
+            414: components["responses"]["UriTooLong"];
             /** @description `UNSUPPORTED_MEDIA_TYPE`: The body must be application/json. */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
+            431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Something went wrong here. */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["InternalError"];
             /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
-            503: {
-                headers: {
-                    /** @description Seconds after which it may be tried again. */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            503: components["responses"]["Unavailable"];
         };
     };
     blockUser: {
@@ -3504,73 +3172,28 @@ export interface operations {
                     "application/json": components["schemas"]["Block"];
                 };
             };
-            /** @description `VALIDATION_FAILED`: Something in the request is not allowed. `INVALID_JSON`: Not valid JSON. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            /** @description `BAD_REQUEST`: The request could not be understood. `INVALID_JSON`: Not valid JSON. `VALIDATION_FAILED`: Something in the request is not allowed. */
+            400: components["responses"]["BadRequest"];
             /** @description `UNAUTHORIZED`: A valid token is needed. */
-            401: {
-                headers: {
-                    /** @description `Bearer`. */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
             /** @description `USER_NOT_FOUND`: No such user. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            404: components["responses"]["NotFound"];
+            /** @description `METHOD_NOT_ALLOWED`: This address has no such method. */
+            405: components["responses"]["MethodNotAllowed"];
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: components["responses"]["RequestTimeout"];
             /** @description `PAYLOAD_TOO_LARGE`: Too large. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `URI_TOO_LONG`: The address is too long. */
+            414: components["responses"]["UriTooLong"];
             /** @description `UNSUPPORTED_MEDIA_TYPE`: The body must be application/json. */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
+            431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Something went wrong here. */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["InternalError"];
             /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
-            503: {
-                headers: {
-                    /** @description Seconds after which it may be tried again. */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            503: components["responses"]["Unavailable"];
         };
     };
     unblockUser: {
@@ -3595,73 +3218,28 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `VALIDATION_FAILED`: Something in the request is not allowed. `INVALID_JSON`: Not valid JSON. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            /** @description `BAD_REQUEST`: The request could not be understood. `INVALID_JSON`: Not valid JSON. `VALIDATION_FAILED`: Something in the request is not allowed. */
+            400: components["responses"]["BadRequest"];
             /** @description `UNAUTHORIZED`: A valid token is needed. */
-            401: {
-                headers: {
-                    /** @description `Bearer`. */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
             /** @description `USER_NOT_FOUND`: No such user. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            404: components["responses"]["NotFound"];
+            /** @description `METHOD_NOT_ALLOWED`: This address has no such method. */
+            405: components["responses"]["MethodNotAllowed"];
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: components["responses"]["RequestTimeout"];
             /** @description `PAYLOAD_TOO_LARGE`: Too large. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `URI_TOO_LONG`: The address is too long. */
+            414: components["responses"]["UriTooLong"];
             /** @description `UNSUPPORTED_MEDIA_TYPE`: The body must be application/json. */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
+            431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Something went wrong here. */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["InternalError"];
             /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
-            503: {
-                headers: {
-                    /** @description Seconds after which it may be tried again. */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            503: components["responses"]["Unavailable"];
         };
     };
     listBlocks: {
@@ -3682,37 +3260,22 @@ export interface operations {
                     "application/json": components["schemas"]["BlockList"];
                 };
             };
+            /** @description `BAD_REQUEST`: The request could not be understood. */
+            400: components["responses"]["BadRequest"];
             /** @description `UNAUTHORIZED`: A valid token is needed. */
-            401: {
-                headers: {
-                    /** @description `Bearer`. */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
+            /** @description `METHOD_NOT_ALLOWED`: This address has no such method. */
+            405: components["responses"]["MethodNotAllowed"];
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: components["responses"]["RequestTimeout"];
+            /** @description `URI_TOO_LONG`: The address is too long. */
+            414: components["responses"]["UriTooLong"];
+            /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
+            431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Something went wrong here. */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["InternalError"];
             /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
-            503: {
-                headers: {
-                    /** @description Seconds after which it may be tried again. */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            503: components["responses"]["Unavailable"];
         };
     };
     sync: {
@@ -3740,66 +3303,26 @@ export interface operations {
                     "application/json": components["schemas"]["SyncPage"];
                 };
             };
-            /** @description `VALIDATION_FAILED`: Something in the request is not allowed. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            /** @description `BAD_REQUEST`: The request could not be understood. `VALIDATION_FAILED`: Something in the request is not allowed. */
+            400: components["responses"]["BadRequest"];
             /** @description `UNAUTHORIZED`: A valid token is needed. */
-            401: {
-                headers: {
-                    /** @description `Bearer`. */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
+            /** @description `METHOD_NOT_ALLOWED`: This address has no such method. */
+            405: components["responses"]["MethodNotAllowed"];
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: components["responses"]["RequestTimeout"];
             /** @description `CURSOR_UNKNOWN`: This database does not know the cursor. */
-            410: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            410: components["responses"]["Gone"];
+            /** @description `URI_TOO_LONG`: The address is too long. */
+            414: components["responses"]["UriTooLong"];
             /** @description `RATE_LIMITED`: Too many requests. */
-            429: {
-                headers: {
-                    /** @description Seconds after which it may be tried again. */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            429: components["responses"]["TooManyRequests"];
+            /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
+            431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Something went wrong here. */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["InternalError"];
             /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
-            503: {
-                headers: {
-                    /** @description Seconds after which it may be tried again. */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            503: components["responses"]["Unavailable"];
         };
     };
     connect: {
@@ -3821,64 +3344,26 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `VALIDATION_FAILED`: Something in the request is not allowed. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            /** @description `BAD_REQUEST`: The request could not be understood. `VALIDATION_FAILED`: Something in the request is not allowed. */
+            400: components["responses"]["BadRequest"];
             /** @description `UNAUTHORIZED`: A valid token is needed. */
-            401: {
-                headers: {
-                    /** @description `Bearer`. */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
             /** @description `ORIGIN_NOT_ALLOWED`: This origin may not connect. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            403: components["responses"]["Forbidden"];
+            /** @description `METHOD_NOT_ALLOWED`: This address has no such method. */
+            405: components["responses"]["MethodNotAllowed"];
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: components["responses"]["RequestTimeout"];
+            /** @description `URI_TOO_LONG`: The address is too long. */
+            414: components["responses"]["UriTooLong"];
             /** @description `UPGRADE_REQUIRED`: This address speaks WebSocket. */
-            426: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            426: components["responses"]["UpgradeRequired"];
+            /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
+            431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Something went wrong here. */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `OVERLOADED`: Too busy. `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
-            503: {
-                headers: {
-                    /** @description Seconds after which it may be tried again. */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["InternalError"];
+            /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
+            503: components["responses"]["Unavailable"];
         };
     };
     getLive: {
@@ -3899,17 +3384,18 @@ export interface operations {
                     "application/json": components["schemas"]["Health"];
                 };
             };
+            /** @description `BAD_REQUEST`: The request could not be understood. */
+            400: components["responses"]["BadRequest"];
+            /** @description `METHOD_NOT_ALLOWED`: This address has no such method. */
+            405: components["responses"]["MethodNotAllowed"];
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: components["responses"]["RequestTimeout"];
+            /** @description `URI_TOO_LONG`: The address is too long. */
+            414: components["responses"]["UriTooLong"];
+            /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
+            431: components["responses"]["HeadersTooLarge"];
             /** @description `SHUTTING_DOWN`: The server is stopping. */
-            503: {
-                headers: {
-                    /** @description Seconds after which it may be tried again. */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            503: components["responses"]["Unavailable"];
         };
     };
     getReady: {
@@ -3930,26 +3416,20 @@ export interface operations {
                     "application/json": components["schemas"]["Health"];
                 };
             };
+            /** @description `BAD_REQUEST`: The request could not be understood. */
+            400: components["responses"]["BadRequest"];
+            /** @description `METHOD_NOT_ALLOWED`: This address has no such method. */
+            405: components["responses"]["MethodNotAllowed"];
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: components["responses"]["RequestTimeout"];
+            /** @description `URI_TOO_LONG`: The address is too long. */
+            414: components["responses"]["UriTooLong"];
+            /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
+            431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Something went wrong here. */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["InternalError"];
             /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
-            503: {
-                headers: {
-                    /** @description Seconds after which it may be tried again. */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            503: components["responses"]["Unavailable"];
         };
     };
     getMetrics: {
@@ -3970,17 +3450,18 @@ export interface operations {
                     "text/plain": string;
                 };
             };
+            /** @description `BAD_REQUEST`: The request could not be understood. */
+            400: components["responses"]["BadRequest"];
+            /** @description `METHOD_NOT_ALLOWED`: This address has no such method. */
+            405: components["responses"]["MethodNotAllowed"];
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: components["responses"]["RequestTimeout"];
+            /** @description `URI_TOO_LONG`: The address is too long. */
+            414: components["responses"]["UriTooLong"];
+            /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
+            431: components["responses"]["HeadersTooLarge"];
             /** @description `SHUTTING_DOWN`: The server is stopping. */
-            503: {
-                headers: {
-                    /** @description Seconds after which it may be tried again. */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            503: components["responses"]["Unavailable"];
         };
     };
     getOpenApi: {
@@ -4001,17 +3482,18 @@ export interface operations {
                     "application/json": components["schemas"]["Document"];
                 };
             };
+            /** @description `BAD_REQUEST`: The request could not be understood. */
+            400: components["responses"]["BadRequest"];
+            /** @description `METHOD_NOT_ALLOWED`: This address has no such method. */
+            405: components["responses"]["MethodNotAllowed"];
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: components["responses"]["RequestTimeout"];
+            /** @description `URI_TOO_LONG`: The address is too long. */
+            414: components["responses"]["UriTooLong"];
+            /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
+            431: components["responses"]["HeadersTooLarge"];
             /** @description `OVERLOADED`: Too busy. `SHUTTING_DOWN`: The server is stopping. */
-            503: {
-                headers: {
-                    /** @description Seconds after which it may be tried again. */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            503: components["responses"]["Unavailable"];
         };
     };
     getAsyncApi: {
@@ -4032,17 +3514,18 @@ export interface operations {
                     "application/json": components["schemas"]["Document"];
                 };
             };
+            /** @description `BAD_REQUEST`: The request could not be understood. */
+            400: components["responses"]["BadRequest"];
+            /** @description `METHOD_NOT_ALLOWED`: This address has no such method. */
+            405: components["responses"]["MethodNotAllowed"];
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: components["responses"]["RequestTimeout"];
+            /** @description `URI_TOO_LONG`: The address is too long. */
+            414: components["responses"]["UriTooLong"];
+            /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
+            431: components["responses"]["HeadersTooLarge"];
             /** @description `OVERLOADED`: Too busy. `SHUTTING_DOWN`: The server is stopping. */
-            503: {
-                headers: {
-                    /** @description Seconds after which it may be tried again. */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            503: components["responses"]["Unavailable"];
         };
     };
 }
