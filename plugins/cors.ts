@@ -11,7 +11,7 @@ export const crossOrigin = plugin(
     const options: FastifyCorsOptions = {
       origin,
       methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
-      exposedHeaders: ['Link', 'Idempotent-Replayed', 'Retry-After'],
+      exposedHeaders: ['Link', 'Has-Older', 'Has-Newer', 'Idempotent-Replayed', 'Retry-After'],
     }
     await app.register(cors, {
       // An OPTIONS that is no preflight is refused as any method that an address has not.

@@ -2,9 +2,18 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest, RawSe
 import plugin from 'fastify-plugin'
 import type { Socket } from 'node:net'
 import { asAppError } from '../src/chat/failures.ts'
-import { AppError, type ErrorCode, errorInfo, internal, problem } from '../src/errors.ts'
 import { readAwayRest } from '../src/http/read-away.ts'
 import { noteReply, repliesOf } from '../src/http/replies.ts'
+import {
+  AppError,
+  type ErrorCode,
+  errorInfo,
+  type FieldError,
+  internal,
+  invalidFields,
+  problem,
+} from '../src/errors.ts'
+import type { RequestPart } from '../schemas/problem.ts'
 import { createProblemLog, type ProblemLog } from '../src/problem-log.ts'
 
 const CONTENT_TYPE = 'application/problem+json; charset=utf-8'
@@ -129,13 +138,8 @@ const translate = (error: FastifyError): AppError => {
   if (error.validation) {
     // As the use cases name them, which don't know what is a member of the body and what of the address.
     const prefix = error.validationContext === 'headers' ? '/headers' : ''
-    const list = (error as unknown as { errors: { path: string; message: string }[] }).errors
-    const errors = list.map(({ path, message }) => ({ path: prefix + path, message }))
-    return new AppError(
-      'VALIDATION_FAILED',
-      errors.map((field) => `${field.path} ${field.message}`).join('; '),
-      { errors },
-    )
+    const list = (error as unknown as { errors: FieldError[] }).errors
+    return invalidFields(list.map((field) => ({ ...field, path: prefix + field.path })))
   }
   const [code, detail] = frameworkCodes[error.code] ?? []
   if (code && detail) return new AppError(code, detail)
@@ -157,7 +161,15 @@ const sendProblem = (error: AppError, request: FastifyRequest, reply: FastifyRep
     .code(status)
     .header('Content-Type', CONTENT_TYPE)
     .serializer((body: unknown) => JSON.stringify(body))
-    .send(problem(error, request.id))
+    .send(problem(error, request.id, (path) => partOf(request, path)))
+}
+
+/** The part of a request that a use case means: it knows the name of a member and not where it came from. */
+const partOf = ({ params, query }: FastifyRequest, path: string): RequestPart => {
+  const name = path.split('/')[1] as string
+  if (name === 'headers') return 'header'
+  if (Object.hasOwn(params as object, name)) return 'path'
+  return Object.hasOwn(query as object, name) ? 'query' : 'body'
 }
 
 const path = ({ url }: FastifyRequest) => url.split('?', 1)[0]

@@ -6,7 +6,15 @@ import { AppError } from '../src/errors.ts'
 import { namedSchemas } from '../schemas/index.ts'
 import { Bodies } from '../src/http/bodies.ts'
 import { createBodyLimit } from '../src/http/body-limit.ts'
+import type { RequestPart } from '../schemas/problem.ts'
 import { coercingAjv, fieldErrors, lazyValidator, strictAjv } from '../src/validation.ts'
+
+const parts: Record<string, RequestPart> = {
+  body: 'body',
+  querystring: 'query',
+  params: 'path',
+  headers: 'header',
+}
 
 /** Bodies are JSON in UTF-8 and validated as they are; what can only come as text is coerced. */
 export const validation = plugin(
@@ -17,8 +25,10 @@ export const validation = plugin(
     )
     // As fast as a serializer made for the schema (0.7 ms for 1,000 messages), which takes 20 ms to make for each reply.
     app.setSerializerCompiler(() => JSON.stringify)
-    app.setSchemaErrorFormatter((found) =>
-      Object.assign(new Error('invalid'), { errors: fieldErrors(found as ErrorObject[]) }),
+    app.setSchemaErrorFormatter((found, httpPart) =>
+      Object.assign(new Error('invalid'), {
+        errors: fieldErrors(found as ErrorObject[], parts[httpPart]),
+      }),
     )
 
     app.removeAllContentTypeParsers()

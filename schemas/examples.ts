@@ -105,7 +105,13 @@ export const examples = {
     },
   ],
   Health: [{ status: 'ok' }],
-  Problem: [{ ...nobody, errors: [{ path: '/username', message: 'is nobody’s name' }], request_id: 'req-7' }],
+  Problem: [
+    {
+      ...nobody,
+      errors: [{ path: '/username', message: 'username is the name of no user', in: 'path' }],
+      request_id: 'req-7',
+    },
+  ],
 
   SendFrame: [{ type: 'send', id: 'a1', receiver_username: 'bob', content: invitation.content, client_id }],
   EditFrame: [{ type: 'edit', id: 'a2', message_id: 2, content: changed.content }],
@@ -160,7 +166,7 @@ export const examples = {
       retryable: false,
       problem: {
         ...nobody,
-        errors: [{ path: '/receiver_username', message: 'Nobody has this name.' }],
+        errors: [{ path: '/receiver_username', message: 'Nobody has this name.', in: 'frame' }],
         request_id: '5f1c9a20-1-1',
       },
     },

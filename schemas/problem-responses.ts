@@ -55,7 +55,7 @@ const details: Record<ErrorCode, Example> = {
   ROUTE_NOT_FOUND: 'There is no GET /nothing here.',
   USER_NOT_FOUND: {
     detail: 'Nobody has this name.',
-    errors: [{ path: '/username', message: 'Nobody has this name.', in: 'path' }],
+    errors: [{ path: '/username', message: 'username is the name of no user', in: 'path' }],
   },
   CONVERSATION_NOT_FOUND: 'You are in no conversation with this id.',
   MESSAGE_NOT_FOUND: 'There is no message with this id that you may read.',

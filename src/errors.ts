@@ -1,4 +1,4 @@
-import type { Problem } from '../schemas/problem.ts'
+import type { Problem, RequestPart } from '../schemas/problem.ts'
 
 /**
  * THE table. A code is stable and never used for anything else; `close` is what a socket is closed with where it is
@@ -38,7 +38,7 @@ export const errors = {
 } as const satisfies Record<string, { status: number; title: string; close?: number; retryable?: true }>
 
 export type ErrorCode = keyof typeof errors
-export type FieldError = { path: string; message: string }
+export type FieldError = { path: string; message: string; in?: RequestPart }
 
 /** What there is too much of. */
 export type Overload = 'event_loop' | 'queue' | 'sockets' | 'bodies' | 'other'
@@ -79,8 +79,15 @@ type ErrorInfo = { status: number; title: string; close?: number; retryable?: tr
 
 export const errorInfo = (code: ErrorCode): ErrorInfo => errors[code]
 
-/** @returns the body that answers with `error`, as in RFC 9457. */
-export const problem = (error: AppError, requestId: string): Problem => {
+/**
+ * @param partOf the part of an HTTP request that a path points into: a use case does not know it
+ * @returns the body that answers with `error`, as in RFC 9457.
+ */
+export const problem = (
+  error: AppError,
+  requestId: string,
+  partOf: (path: string) => RequestPart = () => 'frame',
+): Problem => {
   const { status, title } = errorInfo(error.code)
   return {
     type: `urn:messenger:problem:${error.code.toLowerCase().replaceAll('_', '-')}`,
@@ -88,7 +95,9 @@ export const problem = (error: AppError, requestId: string): Problem => {
     status,
     detail: error.message,
     code: error.code,
-    ...(error.errors && { errors: error.errors }),
+    ...(error.errors && {
+      errors: error.errors.map((field) => ({ ...field, in: field.in ?? partOf(field.path) })),
+    }),
     request_id: requestId,
     ...error.extra,
   }
@@ -98,9 +107,31 @@ export const problem = (error: AppError, requestId: string): Problem => {
 export const internal = (cause: unknown) =>
   new AppError('INTERNAL', 'The server made a mistake; it is logged.', { cause })
 
-/** A refusal of one field: `VALIDATION_FAILED` at `path`, a JSON pointer. */
-export const invalid = (path: string, message: string) =>
-  new AppError('VALIDATION_FAILED', `${path} ${message}`, { errors: [{ path, message }] })
+/** A refusal of one field: `VALIDATION_FAILED` at `path`, a JSON pointer. `rule` is the predicate of its sentence. */
+export const invalid = (path: string, rule: string) => invalidFields([fieldError(path, rule)])
+
+/** `VALIDATION_FAILED` for these fields. */
+export const invalidFields = (errors: FieldError[]) =>
+  new AppError('VALIDATION_FAILED', `Invalid request: ${errors.map(({ message }) => message).join('; ')}.`, {
+    errors,
+  })
+
+/** @returns what is wrong at `path`, in a sentence that names it. */
+export const fieldError = (path: string, rule: string, part?: RequestPart): FieldError => ({
+  path,
+  message: `${nameOf(path, part)} ${rule}`,
+  ...(part && { in: part }),
+})
+
+/** @returns `members[3]` for `/members/3`, cut where it is long; an empty path is the whole of `part`. */
+const nameOf = (path: string, part: RequestPart = 'body') => {
+  if (path === '') return `the ${part}`
+  const name = path.slice(0, MAX_NAME).replace(/^\/(?:headers\/)?/, '')
+  return name.replaceAll(/\/(\d+)/g, '[$1]').replaceAll('/', '.')
+}
+
+/** Characters of the name of a member in a message: it is the client's, and as long as the body may be. */
+const MAX_NAME = 100
 
 /**
  * How a socket ends, and whether its client should come back. `resume`: reconnect, after a random delay that grows;

@@ -1,6 +1,7 @@
 import { Ajv, type ErrorObject, type Options, type ValidateFunction } from 'ajv'
 import { namedSchemas } from '../schemas/index.ts'
-import type { FieldError } from './errors.ts'
+import type { RequestPart } from '../schemas/problem.ts'
+import { type FieldError, fieldError } from './errors.ts'
 
 // Our own schemas need no check against the schema of schemas, which would take 100 ms of every start.
 const options: Options = { strict: false, meta: false, validateSchema: false }
@@ -37,16 +38,31 @@ export const lazyValidator = (compile: () => ValidateFunction): Validator => {
   return validate
 }
 
-/** @returns what is wrong where: JSON pointers into what was validated. */
-export const fieldErrors = (errors: readonly ErrorObject[] | null | undefined): FieldError[] =>
-  (errors as readonly ErrorObject[]).map(({ instancePath, keyword, message, params }) => {
+/** @returns what is wrong where: JSON pointers into what was validated, and messages that name the member. */
+export const fieldErrors = (
+  errors: readonly ErrorObject[] | null | undefined,
+  part?: RequestPart,
+): FieldError[] =>
+  (errors as readonly ErrorObject[]).map((error) => {
+    const { instancePath, keyword, message, params } = error
     if (keyword === 'additionalProperties') {
-      return { path: `${instancePath}/${params.additionalProperty}`, message: 'is not known here' }
+      return fieldError(`${instancePath}/${params.additionalProperty}`, 'is not a known member', part)
     }
     if (keyword === 'required')
-      return { path: `${instancePath}/${params.missingProperty}`, message: 'is missing' }
-    if (keyword === 'format') {
-      return { path: instancePath, message: 'must be well-formed Unicode without U+0000' }
-    }
-    return { path: instancePath, message: message as string }
+      return fieldError(`${instancePath}/${params.missingProperty}`, 'is missing', part)
+    return fieldError(instancePath, rules[keyword]?.(params) ?? (message as string), part)
   })
+
+const count = (limit: number) => limit.toLocaleString('en')
+
+/** What Ajv's keywords ask for, in our words. */
+const rules: Record<string, (params: ErrorObject['params']) => string> = {
+  format: () => 'must be well-formed Unicode without U+0000',
+  minLength: () => 'must not be empty',
+  maxLength: ({ limit }) => `must not be longer than ${count(limit)} characters`,
+  minimum: ({ limit }) => `must be at least ${count(limit)}`,
+  maximum: ({ limit }) => `must be at most ${count(limit)}`,
+  maxItems: ({ limit }) => `must not have more than ${count(limit)} items`,
+  minProperties: () => 'must not be empty',
+  type: ({ type }) => `must be ${/^[aio]/.test(type) ? 'an' : 'a'} ${type}`,
+}

@@ -38,7 +38,10 @@ t.test('a call of such a page is answered as any, and may read our headers', asy
   const edited = await alice.call('PATCH', `/messages/${sent.id}`, { content: 'b' }, { origin })
   t.equal(edited.status, 200)
   t.equal(edited.headers.get('access-control-allow-origin'), origin)
-  t.match(edited.headers.get('access-control-expose-headers'), /Link.*Idempotent-Replayed.*Retry-After/)
+  t.match(
+    edited.headers.get('access-control-expose-headers'),
+    /Link.*Has-Older.*Has-Newer.*Idempotent-Replayed.*Retry-After/,
+  )
   const elsewhere = await call('GET', '/health/live', { headers: { origin: 'https://else.example' } })
   t.equal(elsewhere.headers.get('access-control-allow-origin'), null)
 })

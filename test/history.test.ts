@@ -83,6 +83,24 @@ t.test('a page says what is beside it, and nothing where nothing is', async (t) 
   t.strictSame(await rels(`?after=${sent[19]}&limit=5`), ['prev'])
 })
 
+t.test('headers say whether there are older and newer messages, for both histories', async (t) => {
+  const [{ conversation_id: id } = { conversation_id: 0 }] = (await page('?limit=1')).body
+  for (const path of ['/history/bob', `/conversations/${id}/messages`]) {
+    for (const [query, older, newer] of [
+      ['?limit=25', 'false', 'false'],
+      ['?limit=24', 'true', 'false'],
+      ['?after=0&limit=24', 'false', 'true'],
+      [`?before=${sent[20]}&limit=5`, 'true', 'true'],
+      [`?before=${sent[0]}`, 'false', 'false'],
+      [`?after=${sent[24]}`, 'false', 'false'],
+    ]) {
+      const { headers } = await alice.call('GET', path + query)
+      t.equal(headers.get('has-older'), older, `${path}${query}: older`)
+      t.equal(headers.get('has-newer'), newer, `${path}${query}: newer`)
+    }
+  }
+})
+
 t.test('what comes while one pages moves no page', async (t) => {
   const [dan, eve] = [await login('dan'), await login('eve')]
   const ids: number[] = []

@@ -1,6 +1,6 @@
 import * as users from '../../db/queries/users.ts'
 import type { LoginRequest, Session } from '../../schemas/account.ts'
-import { AppError } from '../errors.ts'
+import { AppError, fieldError } from '../errors.ts'
 import type { Chat, Identity } from './context.ts'
 import { hashPassword, verifyPassword } from './passwords.ts'
 import { networkOf } from './rate-limit.ts'
@@ -61,7 +61,7 @@ export const setPassword = async (
   const user = await account(chat, me)
   if (user.password_hash !== null && !(await verifyPassword(current_password ?? '', user.password_hash))) {
     throw new AppError('INVALID_CREDENTIALS', 'current_password is wrong or missing.', {
-      errors: [{ path: '/current_password', message: 'must be the password as it is now' }],
+      errors: [fieldError('/current_password', 'must be the password as it is now')],
     })
   }
   await chat.writer.append('setPassword', {

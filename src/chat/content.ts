@@ -9,7 +9,11 @@ export const checkContent = (content: string, max: number) => {
   if (content.length <= max) return
   let length = 0
   for (const _ of content) length += 1
-  if (length > max) throw invalid('/content', `must NOT have more than ${max} characters; it has ${length}`)
+  if (length > max)
+    throw invalid(
+      '/content',
+      `must not be longer than ${max.toLocaleString('en')} characters; it has ${length.toLocaleString('en')}`,
+    )
 }
 
 /** JSON's escape of U+0000 or of half a surrogate pair: many a receiver could not parse the whole message. */

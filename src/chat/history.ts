@@ -43,7 +43,8 @@ export const conversationNotFound = () =>
   new AppError('CONVERSATION_NOT_FOUND', 'You are in no conversation with this id.')
 
 const checkPage = ({ before, after }: PageQuery) => {
-  if (before !== undefined && after !== undefined) throw invalid('/after', 'and /before can not go together')
+  if (before !== undefined && after !== undefined)
+    throw invalid('/after', 'and before cannot go together: give one of them')
 }
 
 type RoomRow = { id: number; kind: 'direct' | 'group'; low_id: number | null; high_id: number | null }

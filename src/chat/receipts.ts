@@ -16,7 +16,7 @@ export const markReceipt = async (
 ): Promise<Receipt> => {
   const { conversation_id, delivered_up_to, read_up_to } = input
   if (delivered_up_to === undefined && read_up_to === undefined) {
-    throw invalid('/read_up_to', 'or /delivered_up_to must be given')
+    throw invalid('/read_up_to', 'or delivered_up_to must be given')
   }
   return chat.writer.append(
     'mark',

@@ -21,7 +21,7 @@ export const send = async (
 ): Promise<SendResult> => {
   const { receiver_username, conversation_id, content, client_id, reply_to, metadata } = request
   if ((receiver_username === undefined) === (conversation_id === undefined)) {
-    throw invalid('/receiver_username', 'or /conversation_id must be given: one, and not both')
+    throw invalid('/receiver_username', 'or conversation_id must be given: one, and not both')
   }
   checkContent(content, chat.config.MAX_MESSAGE_LENGTH)
   const input = {

@@ -1,6 +1,6 @@
 import { Refusal } from '../../db/errors.ts'
 import { foldName } from '../../db/names.ts'
-import { AppError, invalid } from '../errors.ts'
+import { AppError, fieldError, invalid } from '../errors.ts'
 
 export { foldName }
 
@@ -18,7 +18,7 @@ export const badUsername = (path: string) =>
 export const unknownUser = (name: string, path: string) =>
   isUsername(name.normalize('NFC'))
     ? new AppError('USER_NOT_FOUND', 'Nobody has this name.', {
-        errors: [{ path, message: 'is nobody’s name' }],
+        errors: [fieldError(path, 'is the name of no user')],
       })
     : badUsername(path)
 

@@ -124,7 +124,7 @@ const parseFrame = (data: Buffer): Record<string, unknown> => {
   }
   if (typeof frame !== 'object' || frame === null || Array.isArray(frame)) {
     throw new AppError('VALIDATION_FAILED', 'The frame must be an object.', {
-      errors: [{ path: '', message: 'must be object' }],
+      errors: [{ path: '', message: 'the frame must be an object' }],
     })
   }
   return frame as Record<string, unknown>

@@ -8,7 +8,7 @@ import type { Chat, Identity } from '../chat/context.ts'
 import { cursorUnknown } from '../chat/sync.ts'
 import type { Tokens } from '../chat/tokens.ts'
 import type { Config } from '../config.ts'
-import { AppError, type CloseCode, errors } from '../errors.ts'
+import { AppError, type CloseCode, errors, invalidFields } from '../errors.ts'
 import type { ProblemLog } from '../problem-log.ts'
 import { fieldErrors, lazyValidator, strictAjv } from '../validation.ts'
 import { Connection, REPLAY_BUFFER } from './connection.ts'
@@ -188,9 +188,7 @@ const createChecks = () =>
       const validate = lazyValidator(() => strictAjv.getSchema(schema.$id as string) as ValidateFunction)
       const check = (frame: unknown) => {
         if (validate(frame)) return
-        const errors = fieldErrors(validate.errors)
-        const detail = errors.map(({ path, message }) => `${path} ${message}`).join('; ')
-        throw new AppError('VALIDATION_FAILED', detail, { errors })
+        throw invalidFields(fieldErrors(validate.errors, 'frame'))
       }
       return [type, check]
     }),

@@ -66,7 +66,7 @@ export const conversationRoutes: FastifyPluginAsyncTypebox = async (app) => {
         operationId: 'listMessages',
         summary: 'The messages of a conversation that I may read, oldest first',
         description:
-          'The newest page unless told otherwise; `Link` names the pages beside it. Of long messages a page has fewer than `limit`, about 1 MiB.',
+          'The newest page unless told otherwise; `Has-Older` and `Has-Newer` say whether there are pages beside it, and `Link` names them. Of long messages a page has fewer than `limit`, about 1 MiB.',
         tags,
         security: bearerToken,
         params: ConversationParams,

@@ -56,7 +56,7 @@ export const messageRoutes: FastifyPluginAsyncTypebox = async (app) => {
     async ({ body, headers, me }, reply) => {
       const key = headers['idempotency-key']
       if (key !== undefined && body.client_id !== undefined && key !== body.client_id) {
-        throw invalid('/client_id', 'and the header Idempotency-Key must be the same')
+        throw invalid('/client_id', 'and the header Idempotency-Key must be equal: give one of them')
       }
       const { message, duplicate } = await send(
         app.chat,
@@ -76,7 +76,7 @@ export const messageRoutes: FastifyPluginAsyncTypebox = async (app) => {
         operationId: 'getHistory',
         summary: 'My messages with somebody, oldest first',
         description:
-          'The newest page unless told otherwise; `Link` names the pages beside it. Of long messages a page has fewer than `limit`, about 1 MiB.',
+          'The newest page unless told otherwise; `Has-Older` and `Has-Newer` say whether there are pages beside it, and `Link` names them. Of long messages a page has fewer than `limit`, about 1 MiB.',
         tags,
         security: bearerToken,
         params: UsernameParams,

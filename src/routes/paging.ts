@@ -3,7 +3,8 @@ import type { Message } from '../../schemas/message.ts'
 import type { HistoryPage } from '../chat/history.ts'
 
 /**
- * Names the pages beside one in the `Link` header (RFC 8288): `prev` to older, `next` to newer messages.
+ * Says whether there are pages beside one (`Has-Older`, `Has-Newer`), and names them in the `Link` header (RFC 8288):
+ * `prev` to older, `next` to newer messages.
  * @returns the messages of the page
  */
 export const linkPages = (
@@ -18,6 +19,9 @@ export const linkPages = (
     ...link('before', older ? messages[0] : undefined, 'prev'),
     ...link('after', newer ? messages.at(-1) : undefined, 'next'),
   ]
+  // An empty page has no id to go on from.
+  const isEmpty = messages.length === 0
+  reply.header('Has-Older', String(older && !isEmpty)).header('Has-Newer', String(newer && !isEmpty))
   if (links.length > 0) reply.header('Link', links.join(', '))
   return messages
 }

@@ -154,7 +154,7 @@ export interface paths {
         };
         /**
          * My messages with somebody, oldest first
-         * @description The newest page unless told otherwise; `Link` names the pages beside it. Of long messages a page has fewer than `limit`, about 1 MiB.
+         * @description The newest page unless told otherwise; `Has-Older` and `Has-Newer` say whether there are pages beside it, and `Link` names them. Of long messages a page has fewer than `limit`, about 1 MiB.
          */
         get: operations["getHistory"];
         put?: never;
@@ -238,7 +238,7 @@ export interface paths {
         };
         /**
          * The messages of a conversation that I may read, oldest first
-         * @description The newest page unless told otherwise; `Link` names the pages beside it. Of long messages a page has fewer than `limit`, about 1 MiB.
+         * @description The newest page unless told otherwise; `Has-Older` and `Has-Newer` say whether there are pages beside it, and `Link` names them. Of long messages a page has fewer than `limit`, about 1 MiB.
          */
         get: operations["listMessages"];
         put?: never;
@@ -1079,7 +1079,8 @@ export interface components {
          *         "errors": [
          *           {
          *             "path": "/receiver_username",
-         *             "message": "Nobody has this name."
+         *             "message": "Nobody has this name.",
+         *             "in": "frame"
          *           }
          *         ],
          *         "request_id": "5f1c9a20-1-1"
@@ -1764,7 +1765,8 @@ export interface components {
          *       "errors": [
          *         {
          *           "path": "/username",
-         *           "message": "is nobody’s name"
+         *           "message": "username is the name of no user",
+         *           "in": "path"
          *         }
          *       ],
          *       "request_id": "req-7"
