@@ -20,9 +20,21 @@ export const httpPage = () =>
     'HTTP API',
     '/docs',
     '<link rel="stylesheet" href="/docs/swagger-ui.css">',
-    `<main id="reference"><noscript><p>This page needs JavaScript; <a href="/openapi.json">openapi.json</a> does not.</p></noscript></main>
+    `<section class="access" aria-label="Access">
+      <form id="login" hidden>
+        <label>Username <input name="username" autocomplete="username" maxlength="64" required></label>
+        <label>Password, if the account has one <input name="password" type="password" autocomplete="current-password"></label>
+        <button>Log in</button>
+      </form>
+      <form id="logout" hidden>
+        <span>Logged in as <strong id="who"></strong>. “Try it out” sends this token.</span>
+        <button name="leave">Log out</button>
+      </form>
+      <p id="login-note" role="alert"></p>
+    </section>
+    <main id="reference"><noscript><p>This page needs JavaScript; <a href="/openapi.json">openapi.json</a> does not.</p></noscript></main>
     <script src="/docs/swagger-ui-bundle.js"></script>
-    <script src="/docs/reference.js"></script>`,
+    <script type="module" src="/docs/reference.js"></script>`,
     'light',
   )
 
