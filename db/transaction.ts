@@ -132,7 +132,15 @@ export class Transaction {
     return id === undefined ? this.#learnRoom(this.get(conversations.roomByPair, pair)) : this.room(id)
   }
 
-  /** To be called where the rows behind a room were written: it is read again, within this transaction at first. */
+  /** To be called where the rows behind a room were written, with the room as they have it now. */
+  changeRoom(changed: Omit<Room, 'audience'>): Room {
+    const room = { ...changed, audience: changed.members.map(({ user_id }) => user_id) }
+    this.#caches.rooms.delete(room.id)
+    this.#rooms.set(room.id, room)
+    return room
+  }
+
+  /** The same where it is not known: it is read again, within this transaction at first. */
   forgetRoom(id: number) {
     this.#caches.rooms.delete(id)
     this.#rooms.delete(id)
@@ -156,14 +164,11 @@ export class Transaction {
 
   #learnRoom(row: (typeof conversations.roomById)['row']): Room | undefined {
     if (!row) return undefined
-    const roomMembers = this.all(members.membersOf, { conversation_id: row.id })
-    const room = {
+    const room = this.changeRoom({
       ...row,
       blocked: row.blocked === 1,
-      members: roomMembers,
-      audience: roomMembers.map(({ user_id }) => user_id),
-    }
-    this.#rooms.set(room.id, room)
+      members: this.all(members.membersOf, { conversation_id: row.id }),
+    })
     if (room.kind === 'direct') this.#roomIds.set(`${room.low_id}:${room.high_id}`, room.id)
     return room
   }

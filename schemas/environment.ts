@@ -60,10 +60,18 @@ export const Environment = Type.Object(
       0,
     ),
     RATE_LIMIT_SEND: count(6000, 'Sends and edits a minute and user; 0 is no limit.', 0),
+    RATE_LIMIT_CHANGES: count(
+      6000,
+      'Other changes a minute and user: a receipt or a deletion counts as one, a change of a group as the number of its members; 0 is no limit.',
+      0,
+    ),
     MAX_MESSAGE_LENGTH: count(4096, 'Code points of a message, 65536 at most.', 1, 65_536),
     MAX_GROUP_MEMBERS: count(256, 'Members of a group.', 1, 1024),
     MAX_RECEIPT_GROUP: count(32, 'Members up to which a group’s receipts go to everybody in it.', 0, 1024),
-    MAX_QUEUE: count(10_000, 'Changes waiting to be written; past it they are refused with 503.'),
+    MAX_QUEUE: count(
+      10_000,
+      'Changes waiting to be written, those of groups weighed by their members; past it they are refused with 503.',
+    ),
     MAX_LOOP_DELAY_MS: count(
       500,
       'Milliseconds that the event loop may lag, and then writes are refused with 503; at four times that reads are too. 0: never.',

@@ -240,3 +240,35 @@ t.test('a refusal names the conversation only where the request does', async (t)
     body: { errors: [{ path: '/conversation_id' }] },
   })
 })
+
+t.test('what no group can be made of is refused before anything is queued', async (t) => {
+  const { app, login } = await startServer(t, { MAX_GROUP_MEMBERS: '3' })
+  const ann = await login('ann')
+  await login('ben')
+  const { writer } = app.database
+  const { append } = writer
+  const queued: string[] = []
+  writer.append = ((name: 'probe', ...rest: [never]) => {
+    queued.push(name)
+    return append(name, ...rest)
+  }) as typeof append
+  const make = (members: string[]) => ann.call('POST', '/groups', { title: 'g', members })
+  t.match(await make(['ben', 'carol', 'dora']), {
+    status: 400,
+    body: {
+      code: 'VALIDATION_FAILED',
+      detail: 'A group has at most 3 members.',
+      errors: [{ path: '/members' }],
+    },
+  })
+  for (const name of ['\u0001'.repeat(168), '', 'a b', 'x'.repeat(65)]) {
+    t.match(await make(['ben', name]), {
+      status: 400,
+      body: { code: 'VALIDATION_FAILED', errors: [{ path: '/members/1' }] },
+    })
+  }
+  t.strictSame(queued, [])
+  t.match(await make(['ben', 'nobody']), { status: 404, body: { code: 'USER_NOT_FOUND' } })
+  t.match(await make(['ben', 'BEN', 'Ben', 'ANN']), { status: 200, body: { member_count: 2 } })
+  t.strictSame(queued, ['createGroup', 'createGroup'])
+})

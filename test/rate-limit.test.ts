@@ -34,6 +34,21 @@ t.test('a bucket refills steadily, each key has its own, and 0 is no limit', asy
   for (let n = 0; n < 1000; n++) none('a')
 })
 
+t.test('a call takes what it costs, and more than the whole bucket only when that is full', (t) => {
+  let now = 0
+  const limit = createRateLimit(60, () => now)
+  limit('a', 50)
+  t.throws(() => limit('a', 20), /At most 60 a minute, and this counts as 20; try again in 10 s/)
+  limit('a', 10)
+  t.throws(() => limit('a', 100), /try again in 60 s/)
+  now = 60_000
+  limit('a', 100)
+  t.throws(() => limit('a'), /At most 60 a minute; try again in 41 s/)
+  now += 41_000
+  limit('a')
+  t.end()
+})
+
 t.test('logins are limited by address', async (t) => {
   const { call, rows } = await startServer(t, { RATE_LIMIT_LOGIN: '2', TRUST_PROXY: '127.0.0.1' })
   const login = (address: string) =>
@@ -117,3 +132,46 @@ t.test('token renewals are limited by user', async (t) => {
   t.equal((await alice.call('GET', '/users/me')).status, 200, 'the token holds')
   t.equal((await bob.call('POST', '/token')).status, 200, 'another user renews')
 })
+t.test(
+  'receipts, deletions and changes of groups are limited by user and by the members that they touch',
+  async (t) => {
+    const { login, rows } = await startServer(t, { RATE_LIMIT_CHANGES: '6' })
+    const [alice, bob] = [await login('alice'), await login('bob')]
+    await login('carol')
+    const { id } = await alice.send('bob', 'one')
+    const refused = { status: 429, body: { code: 'RATE_LIMITED' } }
+    const make = () =>
+      alice.call('POST', '/groups', { title: 'g', members: ['BOB', 'bob', 'carol', 'alice'] })
+    t.match(await make(), { status: 200 }, 'three members')
+    const [group] = rows("select id from conversations where kind = 'group'")
+    const path = `/groups/${Number(group?.id)}`
+    t.match(await alice.call('PATCH', path, { title: 'h' }), { status: 200 }, 'three again')
+    const reply = await make()
+    t.match(reply, refused)
+    t.match(reply.headers.get('retry-after'), /^[1-9]\d*$/)
+    t.match(await alice.call('PATCH', path, { title: 'i' }), refused)
+    t.match(await alice.call('PUT', `${path}/members/bob`), refused)
+    t.match(await alice.call('DELETE', `${path}/members/bob`), refused)
+    await alice.send('bob', 'sends have a limit of their own')
+    t.match(rows('select title, member_count from conversations where title is not null'), [
+      { title: 'h', member_count: 3 },
+    ])
+
+    const socket = await bob.connect()
+    const receipt = { read_up_to: id }
+    const { conversation_id } = (await bob.history('alice'))[0] as { conversation_id: number }
+    for (let n = 0; n < 3; n++) {
+      t.match(await bob.call('PUT', `/conversations/${conversation_id}/receipt`, receipt), { status: 200 })
+      t.match(await socket.ask({ type: 'receipt', conversation_id, ...receipt }), { type: 'ack' })
+    }
+    const error = { type: 'error', retryable: true, retry_after: Number, problem: { code: 'RATE_LIMITED' } }
+    t.match(await socket.ask({ type: 'receipt', conversation_id, ...receipt }), error)
+    t.match(await socket.ask({ type: 'delete', message_id: id }), error)
+    t.match(await bob.call('DELETE', `/messages/${id}`), refused)
+    t.match(
+      await bob.call('PATCH', '/groups/12345', { title: 'x' }),
+      refused,
+      'whether there is such a group or not',
+    )
+  },
+)

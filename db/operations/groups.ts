@@ -1,3 +1,4 @@
+import type { Marks } from '../changes.ts'
 import { Refusal } from '../errors.ts'
 import * as conversations from '../queries/conversations.ts'
 import * as members from '../queries/members.ts'
@@ -5,7 +6,7 @@ import type { Room, RoomMember, StoredUser, Transaction } from '../transaction.t
 import { actor, blocked, isBlocking, memberOf, membership, namedUser } from './access.ts'
 import { announce } from './receipts.ts'
 
-export type CreateGroup = { user_id: number; title: string; member_keys: string[]; max_members: number }
+export type CreateGroup = { user_id: number; title: string; member_keys: string[] }
 export type RenameGroup = { user_id: number; conversation_id: number; title: string }
 export type AddMember = { user_id: number; conversation_id: number; member_key: string; max_members: number }
 export type RemoveMember = {
@@ -18,18 +19,16 @@ export type RemoveMember = {
 
 /**
  * Makes a group of the actor, who owns it, and the named.
- * @throws Refusal `USER_NOT_FOUND`, `BLOCKED`, `VALIDATION_FAILED` for too many
+ * @throws Refusal `USER_NOT_FOUND`, `BLOCKED`
  */
 export const createGroup = (tx: Transaction, input: CreateGroup): number => {
   const owner = actor(tx, input.user_id)
   const joining = new Map([[owner.id, owner]])
   for (const [index, key] of input.member_keys.entries()) {
     const user = namedUser(tx, key, `/members/${index}`)
+    if (joining.has(user.id)) continue
     if (isBlocking(tx, user.id, owner.id)) throw blocked()
     joining.set(user.id, user)
-  }
-  if (joining.size > input.max_members) {
-    throw new Refusal('VALIDATION_FAILED', `A group has at most ${input.max_members} members.`, '/members')
   }
   const number = tx.next()
   const { id } = tx.run(conversations.insertConversation, {
@@ -40,8 +39,17 @@ export const createGroup = (tx: Transaction, input: CreateGroup): number => {
     member_count: joining.size,
     number,
   })
-  for (const user of joining.values()) join(tx, id, user, number, user.id === owner.id ? 'owner' : 'member')
-  publish(tx, number, id, [...joining.keys()], [])
+  const byId = [...joining.values()].toSorted((a, b) => a.id - b.id)
+  const room = tx.changeRoom({
+    id,
+    kind: 'group',
+    title: input.title,
+    low_id: null,
+    high_id: null,
+    blocked: false,
+    members: byId.map((user) => join(tx, id, user, number, user === owner ? 'owner' : 'member')),
+  })
+  publish(tx, number, room, room.audience, [])
   return id
 }
 
@@ -51,7 +59,7 @@ export const renameGroup = (tx: Transaction, { user_id, conversation_id, title }
   if (room.title === title) return
   const number = tx.next()
   tx.run(conversations.setGroup, { id: room.id, title, member_count: room.members.length, number })
-  publish(tx, number, room.id, [], [])
+  publish(tx, number, tx.changeRoom({ ...room, title }), [], [])
 }
 
 /**
@@ -67,10 +75,11 @@ export const addMember = (tx: Transaction, input: AddMember): void => {
     throw new Refusal('GROUP_FULL', `A group has at most ${input.max_members} members.`)
   }
   const number = tx.next()
-  join(tx, room.id, user, number, 'member')
+  const earlier = tx.get(members.staysIn, { user_id: user.id, conversation_id: room.id })
+  const member = join(tx, room.id, user, number, 'member', earlier)
   const member_count = room.members.length + 1
   tx.run(conversations.setGroup, { id: room.id, title: room.title as string, member_count, number })
-  publish(tx, number, room.id, [user.id], [])
+  publish(tx, number, tx.changeRoom({ ...room, members: [...room.members, member] }), [user.id], [])
 }
 
 /**
@@ -97,36 +106,34 @@ export const leave = (tx: Transaction, room: Room, member: RoomMember, max_group
   const { user_id, from_number } = member
   tx.run(members.endStay, { user_id, conversation_id: id, from_number, number, title, count })
   tx.run(conversations.setGroup, { id, title, member_count: count, number })
-  const heir = room.members.find((other) => other !== member)
-  if (member.role === 'owner' && heir) tx.run(members.makeOwner, { ...heir, conversation_id: id })
-  publish(tx, number, id, [], [user_id])
+  const others = room.members.filter((other) => other !== member)
+  const [heir] = others
+  if (member.role === 'owner' && heir) {
+    tx.run(members.makeOwner, { ...heir, conversation_id: id })
+    others[0] = { ...heir, role: 'owner' }
+  }
+  publish(tx, number, tx.changeRoom({ ...room, members: others }), [], [user_id])
 }
 
 const join = (
   tx: Transaction,
   conversation_id: number,
-  user: StoredUser,
+  { id: user_id, username }: StoredUser,
   number: number,
   role: RoomMember['role'],
-) => {
-  const earlier = tx.get(members.staysIn, { user_id: user.id, conversation_id })
-  tx.run(members.insertMember, {
-    user_id: user.id,
-    conversation_id,
-    number,
-    role,
-    delivered_up_to: earlier?.delivered_up_to ?? 0,
-    read_up_to: earlier?.read_up_to ?? 0,
-  })
+  /** Those of an earlier stay. */
+  marks: Marks = { delivered_up_to: 0, read_up_to: 0 },
+): RoomMember => {
+  const { delivered_up_to, read_up_to } = marks
+  tx.run(members.insertMember, { user_id, conversation_id, number, role, delivered_up_to, read_up_to })
+  return { user_id, username, role, from_number: number }
 }
 
 /** Tells those who are in it now, and those who left by this change. */
-const publish = (tx: Transaction, number: number, id: number, joined: number[], left: number[]) => {
-  tx.forgetRoom(id)
-  const room = tx.room(id) as Room
+const publish = (tx: Transaction, number: number, room: Room, joined: readonly number[], left: number[]) => {
   tx.publish(number, [...room.audience, ...left], {
     type: 'conversation',
-    conversation_id: id,
+    conversation_id: room.id,
     kind: 'group',
     title: room.title,
     member_count: room.members.length,

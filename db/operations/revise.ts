@@ -1,5 +1,6 @@
 import type { StoredMessage } from '../changes.ts'
 import { Refusal } from '../errors.ts'
+import * as members from '../queries/members.ts'
 import * as messages from '../queries/messages.ts'
 import type { Room, RoomMember, Transaction } from '../transaction.ts'
 import { actor, membership, refuseBlocked } from './access.ts'
@@ -63,7 +64,10 @@ const ownMessage = (tx: Transaction, user_id: number, id: number) => {
 /** Of those who are in the conversation now, the ones who may have seen the message: it lies in one of their stays. */
 const witnesses = (tx: Transaction, room: Room, id: number): readonly number[] => {
   if (room.kind === 'direct') return room.audience
-  const isWitness = ({ user_id, from_number }: RoomMember) =>
-    from_number <= id || tx.get(messages.visibleMessage, { id, user_id }) !== undefined
+  const isWitness = ({ user_id, from_number }: RoomMember) => {
+    if (from_number <= id) return true
+    const earlier = tx.get(members.stayAt, { user_id, conversation_id: room.id, number: id })
+    return earlier !== undefined && earlier.to_number >= id
+  }
   return room.members.filter(isWitness).map(({ user_id }) => user_id)
 }

@@ -39,6 +39,30 @@ export const membersOf = query<{ conversation_id: number }>()((db, arg) =>
     .orderBy('members.user_id'),
 )
 
+/** The latest stay of one in a conversation, with the number of its members. */
+export const latestStay = query<{ user_id: number; conversation_id: number }>()((db, arg) =>
+  db
+    .selectFrom('members')
+    .innerJoin('conversations', 'conversations.id', 'members.conversation_id')
+    .select(['members.to_number', 'conversations.member_count'])
+    .where('members.user_id', '=', arg('user_id'))
+    .where('members.conversation_id', '=', arg('conversation_id'))
+    .orderBy('members.from_number', 'desc')
+    .limit(1),
+)
+
+/** The last stay that began at a number or before it: the only one that may hold the number. */
+export const stayAt = query<{ user_id: number; conversation_id: number; number: number }>()((db, arg) =>
+  db
+    .selectFrom('members')
+    .select('to_number')
+    .where('user_id', '=', arg('user_id'))
+    .where('conversation_id', '=', arg('conversation_id'))
+    .where('from_number', '<=', arg('number'))
+    .orderBy('from_number', 'desc')
+    .limit(1),
+)
+
 /** All of one's stays in a conversation, the newest first. */
 export const staysIn = query<{ user_id: number; conversation_id: number }>()((db, arg) =>
   db

@@ -35,6 +35,8 @@ export const createChat = (config: Config, { reader, writer, epochs }: Database,
   recent: createRecent(reader),
   loginLimit: createRateLimit(config.RATE_LIMIT_LOGIN),
   sendLimit: createRateLimit(config.RATE_LIMIT_SEND),
+  /** Its cost is the number of members that a change touches. */
+  changeLimit: createRateLimit(config.RATE_LIMIT_CHANGES),
   load: createLoad(config),
   turns: new Turns(),
   probe: createProbe(writer),

@@ -1,37 +1,59 @@
+import { Refusal } from '../../db/errors.ts'
+import * as memberRows from '../../db/queries/members.ts'
+import { OPEN } from '../../db/tables.ts'
 import type { Conversation } from '../../schemas/conversation.ts'
 import type { Chat, Identity } from './context.ts'
 import { getConversation } from './conversations.ts'
-import { explainNames, foldName } from './usernames.ts'
+import { badUsername, explainNames, foldName, isUsername } from './usernames.ts'
 
-/** Makes a group of me, its owner, and the named. @throws Refusal as `operations.createGroup` has it */
+/**
+ * Makes a group of me, its owner, and the named.
+ * @throws AppError `RATE_LIMITED`, `VALIDATION_FAILED` for a name that nobody can have; Refusal `VALIDATION_FAILED` for too
+ *   many, and as `operations.createGroup` has it
+ */
 export const createGroup = async (
   chat: Chat,
   me: Identity,
   { title, members }: { title: string; members: string[] },
 ): Promise<Conversation> => {
+  const named = Object.fromEntries(members.map((name, index) => [`/members/${index}`, name]))
   const input = {
     user_id: me.user_id,
     title,
     member_keys: members.map(foldName),
-    max_members: chat.config.MAX_GROUP_MEMBERS,
   }
-  const id = await chat.writer
-    .append('createGroup', input)
-    .catch(explainNames(Object.fromEntries(members.map((name, index) => [`/members/${index}`, name]))))
+  const weight = new Set([foldName(me.username), ...input.member_keys]).size
+  refuseTooMany(weight, chat.config.MAX_GROUP_MEMBERS)
+  chat.changeLimit(me.user_id, weight)
+  await refuseImpossibleNames(chat, named)
+  const id = await chat.writer.append('createGroup', input, { weight }).catch(explainNames(named))
   return getConversation(chat, me, id)
 }
 
-/** Gives my group another title. @throws Refusal as `operations.renameGroup` has it */
+const refuseTooMany = (count: number, max: number) => {
+  if (count > max) throw new Refusal('VALIDATION_FAILED', `A group has at most ${max} members.`, '/members')
+}
+
+/** Before anything is queued. Names of a taken-over database may break the rule. */
+const refuseImpossibleNames = async (chat: Chat, named: Record<string, string>) => {
+  for (const [path, name] of Object.entries(named)) {
+    const isPossible = isUsername(name.normalize('NFC')) || (await chat.idOf(foldName(name))) !== undefined
+    if (!isPossible) throw badUsername(path)
+  }
+}
+
+/** Gives my group another title. @throws AppError `RATE_LIMITED`; Refusal as `operations.renameGroup` has it */
 export const renameGroup = async (
   chat: Chat,
   me: Identity,
   { conversation_id, title }: { conversation_id: number; title: string },
 ): Promise<Conversation> => {
-  await chat.writer.append('renameGroup', { user_id: me.user_id, conversation_id, title })
+  const weight = await chargeForGroup(chat, me, conversation_id)
+  await chat.writer.append('renameGroup', { user_id: me.user_id, conversation_id, title }, { weight })
   return getConversation(chat, me, conversation_id)
 }
 
-/** Adds somebody to my group. @throws Refusal as `operations.addMember` has it */
+/** Adds somebody to my group. @throws AppError `RATE_LIMITED`; Refusal as `operations.addMember` has it */
 export const addMember = async (
   chat: Chat,
   me: Identity,
@@ -43,11 +65,12 @@ export const addMember = async (
     member_key: foldName(username),
     max_members: chat.config.MAX_GROUP_MEMBERS,
   }
-  await chat.writer.append('addMember', input).catch(explainNames({ '/username': username }))
+  const weight = await chargeForGroup(chat, me, conversation_id)
+  await chat.writer.append('addMember', input, { weight }).catch(explainNames({ '/username': username }))
   return getConversation(chat, me, conversation_id)
 }
 
-/** Takes a member out of my group, or me out of anyone's. @throws Refusal as `operations.removeMember` has it */
+/** Takes a member out of my group, or me out of anyone's. @throws AppError `RATE_LIMITED`; Refusal as `operations.removeMember` has it */
 export const removeMember = async (
   chat: Chat,
   me: Identity,
@@ -59,5 +82,18 @@ export const removeMember = async (
     member_key: foldName(username),
     max_group: chat.config.MAX_RECEIPT_GROUP,
   }
-  await chat.writer.append('removeMember', input).catch(explainNames({ '/username': username }))
+  const weight = await chargeForGroup(chat, me, conversation_id)
+  await chat.writer.append('removeMember', input, { weight }).catch(explainNames({ '/username': username }))
+}
+
+/**
+ * Counts a change of a group against my limit: as the number of its members, as one where I am in no such group, so that
+ * nobody learns the size of another's.
+ * @returns the weight of the change
+ */
+const chargeForGroup = async (chat: Chat, me: Identity, conversation_id: number): Promise<number> => {
+  const stay = await chat.reader.get(memberRows.latestStay, { user_id: me.user_id, conversation_id })
+  const weight = stay?.to_number === OPEN ? stay.member_count : 1
+  chat.changeLimit(me.user_id, weight)
+  return weight
 }

@@ -2,7 +2,7 @@ import { createCache } from '../cache.ts'
 import { AppError } from '../errors.ts'
 
 /**
- * A limit of `perMinute` calls a key, all at once or spread (a token bucket, refilled steadily); 0 is no limit.
+ * A limit of `perMinute` a key, all at once or spread (a token bucket, refilled steadily); 0 is no limit.
  * It answers at once, since what comes over a socket must reach the writer in the order in which it came.
  */
 export const createRateLimit = (perMinute: number, now: () => number = () => performance.now()) => {
@@ -10,21 +10,26 @@ export const createRateLimit = (perMinute: number, now: () => number = () => per
   const buckets = createCache<string | number, { tokens: number; at: number }>(100_000)
   const perMs = perMinute / 60_000
 
-  /** @throws AppError `RATE_LIMITED` with the seconds until the next call is allowed */
-  return (key: string | number): void => {
+  /**
+   * @param cost what the call takes of the limit. One that takes more than all of it is allowed when nothing is used, and
+   *   the next call waits the longer.
+   * @throws AppError `RATE_LIMITED` with the seconds until the call is allowed
+   */
+  return (key: string | number, cost = 1): void => {
     if (perMinute === 0) return
     const time = now()
     const bucket = buckets.get(key) ?? { tokens: perMinute, at: time }
     bucket.tokens = Math.min(perMinute, bucket.tokens + (time - bucket.at) * perMs)
     bucket.at = time
     buckets.set(key, bucket)
-    if (bucket.tokens < 1) {
-      const retryAfter = Math.ceil((1 - bucket.tokens) / perMs / 1000)
-      throw new AppError('RATE_LIMITED', `At most ${perMinute} a minute; try again in ${retryAfter} s.`, {
-        retryAfter,
-      })
+    const needed = Math.min(cost, perMinute)
+    if (bucket.tokens < needed) {
+      const retryAfter = Math.ceil((needed - bucket.tokens) / perMs / 1000)
+      const counted = cost === 1 ? '' : `, and this counts as ${cost}`
+      const detail = `At most ${perMinute} a minute${counted}; try again in ${retryAfter} s.`
+      throw new AppError('RATE_LIMITED', detail, { retryAfter })
     }
-    bucket.tokens -= 1
+    bucket.tokens -= cost
   }
 }
 

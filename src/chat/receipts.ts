@@ -6,7 +6,7 @@ import type { Chat, Identity } from './context.ts'
 /**
  * Moves one's marks forward.
  * @returns them as they are now
- * @throws AppError `VALIDATION_FAILED` without a mark; Refusal as `operations.mark` has it
+ * @throws AppError `VALIDATION_FAILED` without a mark, `RATE_LIMITED`; Refusal as `operations.mark` has it
  */
 export const markReceipt = async (
   chat: Chat,
@@ -18,6 +18,8 @@ export const markReceipt = async (
   if (delivered_up_to === undefined && read_up_to === undefined) {
     throw invalid('/read_up_to', 'or delivered_up_to must be given')
   }
+  // Nothing is looked up first: what comes over a socket is appended in the order in which it came.
+  chat.changeLimit(me.user_id)
   return chat.writer.append(
     'mark',
     {

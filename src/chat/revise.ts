@@ -17,13 +17,14 @@ export const editMessage = async (
   return toMessage(message, me.user_id)
 }
 
-/** Empties one's own message. @throws Refusal as `operations.remove` has it */
+/** Empties one's own message. @throws AppError `RATE_LIMITED`; Refusal as `operations.remove` has it */
 export const deleteMessage = async (
   chat: Chat,
   me: Identity,
   { message_id }: { message_id: number },
   origin?: Origin,
 ): Promise<Message> => {
+  chat.changeLimit(me.user_id)
   const message = await chat.writer.append('remove', { user_id: me.user_id, message_id }, { origin })
   return toMessage(message, me.user_id)
 }

@@ -116,7 +116,13 @@ export const conversationRoutes: FastifyPluginAsyncTypebox = async (app) => {
         body: ref(ReceiptRequest),
         response: {
           200: ref(Receipt),
-          ...writeProblems('VALIDATION_FAILED', 'UNAUTHORIZED', 'FORBIDDEN', 'CONVERSATION_NOT_FOUND'),
+          ...writeProblems(
+            'VALIDATION_FAILED',
+            'UNAUTHORIZED',
+            'FORBIDDEN',
+            'CONVERSATION_NOT_FOUND',
+            'RATE_LIMITED',
+          ),
         },
       },
     },

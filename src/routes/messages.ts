@@ -139,7 +139,13 @@ export const messageRoutes: FastifyPluginAsyncTypebox = async (app) => {
         params: MessageParams,
         response: {
           200: ref(Message),
-          ...writeProblems('VALIDATION_FAILED', 'UNAUTHORIZED', 'FORBIDDEN', 'MESSAGE_NOT_FOUND'),
+          ...writeProblems(
+            'VALIDATION_FAILED',
+            'UNAUTHORIZED',
+            'FORBIDDEN',
+            'MESSAGE_NOT_FOUND',
+            'RATE_LIMITED',
+          ),
         },
       },
     },

@@ -225,7 +225,7 @@ export const writerContract = (outer: Test, open: OpenWriter) => {
     const key = 'x'.repeat(4 * 1024 * 1024)
     const results = await Promise.allSettled(
       Array.from({ length: 20 }, () =>
-        writer.append('createGroup', { user_id: alice, title: 'x', member_keys: [key], max_members: 8 }),
+        writer.append('createGroup', { user_id: alice, title: 'x', member_keys: [key] }),
       ),
     )
     const codes = results.map((result) => result.status === 'rejected' && result.reason.code)

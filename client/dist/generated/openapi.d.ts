@@ -2630,6 +2630,8 @@ export interface operations {
             414: components["responses"]["UriTooLong"];
             /** @description `UNSUPPORTED_MEDIA_TYPE`: The body must be application/json. */
             415: components["responses"]["UnsupportedMediaType"];
+            /** @description `RATE_LIMITED`: Too many requests. */
+            429: components["responses"]["TooManyRequests"];
             /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
             431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Something went wrong here. */
@@ -2928,6 +2930,8 @@ export interface operations {
             414: components["responses"]["UriTooLong"];
             /** @description `UNSUPPORTED_MEDIA_TYPE`: The body must be application/json. */
             415: components["responses"]["UnsupportedMediaType"];
+            /** @description `RATE_LIMITED`: Too many requests. */
+            429: components["responses"]["TooManyRequests"];
             /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
             431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Something went wrong here. */
@@ -2976,6 +2980,8 @@ export interface operations {
             414: components["responses"]["UriTooLong"];
             /** @description `UNSUPPORTED_MEDIA_TYPE`: The body must be application/json. */
             415: components["responses"]["UnsupportedMediaType"];
+            /** @description `RATE_LIMITED`: Too many requests. */
+            429: components["responses"]["TooManyRequests"];
             /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
             431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Something went wrong here. */
@@ -3030,6 +3036,8 @@ export interface operations {
             414: components["responses"]["UriTooLong"];
             /** @description `UNSUPPORTED_MEDIA_TYPE`: The body must be application/json. */
             415: components["responses"]["UnsupportedMediaType"];
+            /** @description `RATE_LIMITED`: Too many requests. */
+            429: components["responses"]["TooManyRequests"];
             /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
             431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Something went wrong here. */
@@ -3087,6 +3095,8 @@ export interface operations {
             414: components["responses"]["UriTooLong"];
             /** @description `UNSUPPORTED_MEDIA_TYPE`: The body must be application/json. */
             415: components["responses"]["UnsupportedMediaType"];
+            /** @description `RATE_LIMITED`: Too many requests. */
+            429: components["responses"]["TooManyRequests"];
             /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
             431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Something went wrong here. */
@@ -3140,6 +3150,8 @@ export interface operations {
             414: components["responses"]["UriTooLong"];
             /** @description `UNSUPPORTED_MEDIA_TYPE`: The body must be application/json. */
             415: components["responses"]["UnsupportedMediaType"];
+            /** @description `RATE_LIMITED`: Too many requests. */
+            429: components["responses"]["TooManyRequests"];
             /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
             431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Something went wrong here. */

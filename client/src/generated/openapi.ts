@@ -2632,6 +2632,8 @@ export interface operations {
             414: components["responses"]["UriTooLong"];
             /** @description `UNSUPPORTED_MEDIA_TYPE`: The body must be application/json. */
             415: components["responses"]["UnsupportedMediaType"];
+            /** @description `RATE_LIMITED`: Too many requests. */
+            429: components["responses"]["TooManyRequests"];
             /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
             431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Something went wrong here. */
@@ -2930,6 +2932,8 @@ export interface operations {
             414: components["responses"]["UriTooLong"];
             /** @description `UNSUPPORTED_MEDIA_TYPE`: The body must be application/json. */
             415: components["responses"]["UnsupportedMediaType"];
+            /** @description `RATE_LIMITED`: Too many requests. */
+            429: components["responses"]["TooManyRequests"];
             /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
             431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Something went wrong here. */
@@ -2978,6 +2982,8 @@ export interface operations {
             414: components["responses"]["UriTooLong"];
             /** @description `UNSUPPORTED_MEDIA_TYPE`: The body must be application/json. */
             415: components["responses"]["UnsupportedMediaType"];
+            /** @description `RATE_LIMITED`: Too many requests. */
+            429: components["responses"]["TooManyRequests"];
             /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
             431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Something went wrong here. */
@@ -3032,6 +3038,8 @@ export interface operations {
             414: components["responses"]["UriTooLong"];
             /** @description `UNSUPPORTED_MEDIA_TYPE`: The body must be application/json. */
             415: components["responses"]["UnsupportedMediaType"];
+            /** @description `RATE_LIMITED`: Too many requests. */
+            429: components["responses"]["TooManyRequests"];
             /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
             431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Something went wrong here. */
@@ -3089,6 +3097,8 @@ export interface operations {
             414: components["responses"]["UriTooLong"];
             /** @description `UNSUPPORTED_MEDIA_TYPE`: The body must be application/json. */
             415: components["responses"]["UnsupportedMediaType"];
+            /** @description `RATE_LIMITED`: Too many requests. */
+            429: components["responses"]["TooManyRequests"];
             /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
             431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Something went wrong here. */
@@ -3142,6 +3152,8 @@ export interface operations {
             414: components["responses"]["UriTooLong"];
             /** @description `UNSUPPORTED_MEDIA_TYPE`: The body must be application/json. */
             415: components["responses"]["UnsupportedMediaType"];
+            /** @description `RATE_LIMITED`: Too many requests. */
+            429: components["responses"]["TooManyRequests"];
             /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
             431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Something went wrong here. */
