@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import plugin from 'fastify-plugin'
+import { spreadPipelines } from '../src/http/pipelines.ts'
 import { createRequestTurns, type RequestTurns } from '../src/http/request-turns.ts'
 import type { Work } from '../src/load.ts'
 
@@ -13,6 +14,7 @@ export const overload = plugin(
     const requestTurns = createRequestTurns(turns, load)
     app.decorate('requestTurns', requestTurns)
     app.server.on('connection', () => turns.accepted())
+    spreadPipelines(app.server, turns)
 
     app.addHook('onRoute', (route) => {
       if (route.config?.isVital || route.config?.isInternal) return

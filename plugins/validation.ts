@@ -57,10 +57,9 @@ export const validation = plugin(
       })
     })
 
-    const bodyLimit = createBodyLimit(app.config)
     app.addHook('onRoute', (route) => {
       const { url, method, schema, config } = route
-      if (schema?.body) route.bodyLimit = bodyLimit(schema.body)
+      if (schema?.body) route.bodyLimit = createBodyLimit(app.config)(schema.body)
       if (config?.isInternal || (schema as { hide?: boolean })?.hide || method === 'HEAD') return
       const takesBody = ['POST', 'PUT', 'PATCH'].includes(String(method))
       const hasRequest = schema?.querystring || schema?.params || schema?.body || !takesBody

@@ -1,6 +1,9 @@
 import { once } from 'node:events'
-import type { Socket } from 'node:net'
-import t from 'tap'
+import { createServer } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
+import t, { type Test } from 'tap'
+import { spreadPipelines } from '../src/http/pipelines.ts'
+import { noteReply } from '../src/http/replies.ts'
 import { createRequestTurns } from '../src/http/request-turns.ts'
 import type { Waiting } from '../src/turns.ts'
 import { Turns } from '../src/turns.ts'
@@ -9,6 +12,17 @@ import { dial, replies } from './support/raw.ts'
 import { type Server, startServer } from './support/server.ts'
 
 const nextTurn = () => new Promise((resolve) => setImmediate(resolve))
+
+/** Stops the clock until the test ends. `time` is what it says, in milliseconds. */
+const stopClock = (t: Test) => {
+  const { now } = performance
+  const clock = { time: now.call(performance) }
+  t.teardown(() => {
+    performance.now = now
+  })
+  performance.now = () => clock.time
+  return clock
+}
 
 /** Keeps the turn busy until it has no time left. */
 const useUp = (turns: Turns) => {
@@ -32,7 +46,7 @@ const holdTurns = ({ app }: Server) => {
     /** Begins all that waits, and from now on everything at once. */
     release() {
       Object.defineProperty(turns, 'hasTime', { value: true, configurable: true })
-      for (const one of waiting.splice(0)) one.handleNext()
+      for (const one of waiting.splice(0)) while (one.handleNext());
     },
   }
 }
@@ -49,10 +63,11 @@ const send = (content: string, token: string) =>
 
 t.test('work begins at once while a turn has time, and then in order of arrival', async (t) => {
   const turns = new Turns()
+  const clock = stopClock(t)
   const done: string[] = []
   await turns.ready()
   t.ok(turns.hasTime)
-  useUp(turns)
+  clock.time += 10
   const once = (name: string): Waiting => ({
     handleNext() {
       done.push(name)
@@ -87,6 +102,40 @@ t.test('work begins at once while a turn has time, and then in order of arrival'
       },
     }),
   )
+})
+
+t.test('turns begin no work while connections arrive, for half of the time at most', async (t) => {
+  const turns = new Turns()
+  const clock = stopClock(t)
+  const done: string[] = []
+  const add = (name: string) =>
+    turns.add({
+      handleNext() {
+        done.push(name)
+        return false
+      },
+    })
+  turns.accepted()
+  t.ok(turns.hasTime, 'nothing was begun yet')
+  turns.accepted()
+  t.notOk(turns.hasTime)
+  add('one')
+  await nextTurn()
+  t.strictSame(done, [])
+  turns.accepted()
+  await nextTurn()
+  t.strictSame(done, [])
+  clock.time += 11
+  turns.accepted()
+  await nextTurn()
+  t.strictSame(done, ['one'])
+  clock.time += 10
+  add('two')
+  turns.accepted()
+  await nextTurn()
+  t.strictSame(done, ['one'])
+  await nextTurn()
+  t.strictSame(done, ['one', 'two'])
 })
 
 t.test('work that begins and goes on in microtasks uses up its turn', async (t) => {
@@ -142,7 +191,7 @@ t.test('requests on one connection are answered and stored in their order after 
   const held = holdTurns(server)
   const connection = await dial(t, server.url)
   connection.write(send('one', alice.token) + get('/users/me', alice.token) + send('two', alice.token))
-  await held.until(3)
+  await held.until(2)
   held.release()
   const found = replies(await connection.until((bytes) => countReplies(bytes) === 3))
   t.match(found, [
@@ -162,6 +211,8 @@ t.test('a client that pipelines is read no further while its requests wait', asy
   const held = holdTurns(server)
   const connection = await dial(t, server.url)
   const count = 5000
+  const heads: unknown[] = []
+  server.app.server.on('request', (head) => heads.push(head))
   connection.write(get('/users/me', token).repeat(count))
   await held.until(2)
   const other = await dial(t, server.url)
@@ -169,9 +220,54 @@ t.test('a client that pipelines is read no further while its requests wait', asy
     other.write(get('/health/live', ''))
     await other.until((bytes) => countReplies(bytes) === round)
   }
-  t.ok(held.waiting.length < 1700, `${held.waiting.length} of ${count} wait`)
+  t.ok(heads.length < 1700, `${heads.length} of ${count} were read`)
   held.release()
   await connection.until((bytes) => countReplies(bytes) === count)
+})
+
+t.test('so many pipelined requests wait, and a connection that brings more is closed', async (t) => {
+  const handled: string[] = []
+  const server = createServer((request, reply) => {
+    handled.push(String(request.url))
+    reply.end()
+  })
+  const turns = new Turns()
+  const waiting: Waiting[] = []
+  Object.defineProperty(turns, 'hasTime', { value: false })
+  turns.add = (one) => {
+    waiting.push(one)
+  }
+  spreadPipelines(server, turns, 3)
+  server.on('request', (request, reply) => noteReply(request.socket, reply))
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => server.close())
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const ask = (...paths: string[]) => paths.map((path) => get(path, '')).join('')
+
+  const first = await dial(t, url)
+  first.write(ask('/1', '/2', '/3', '/4'))
+  await first.until((bytes) => bytes.length > 0)
+  t.strictSame(handled, ['/1'], 'the first is behind no other')
+  const second = await dial(t, url)
+  second.write(ask('/5', '/6'))
+  await second.closed
+  t.strictSame(handled, ['/1', '/5'])
+  while (waiting[0]?.handleNext());
+  await first.until((bytes) => countReplies(bytes) === 4)
+  t.strictSame(handled, ['/1', '/5', '/2', '/3', '/4'])
+
+  const arrived = once(server, 'connection')
+  const gone = await dial(t, url)
+  const [tcp] = (await arrived) as [Socket]
+  const closed = new Promise((resolve) => tcp.once('close', resolve))
+  gone.write(ask('/7', '/8', '/9'))
+  await gone.until((bytes) => bytes.length > 0)
+  tcp.destroy()
+  await closed
+  t.notOk(waiting[1]?.handleNext())
+  t.strictSame(handled.slice(5), ['/7'], 'what waits for a client that has gone is dropped')
+  first.socket.destroy()
 })
 
 t.test('what waits for a client that has gone is dropped', async (t) => {
@@ -204,14 +300,8 @@ t.test('a request that waited too long is refused before anything is parsed for 
   first.write(post('/send', '{', alice.token))
   second.write(get('/users/me', alice.token))
   await held.until(2)
-  const { now } = performance
-  t.teardown(() => {
-    performance.now = now
-  })
-  const begun = now.call(performance)
-  performance.now = () => begun + 10_000
+  stopClock(t).time += 10_000
   held.release()
-  performance.now = now
   for (const connection of [first, second]) {
     const [reply] = replies(await connection.until((bytes) => bytes.includes('}')))
     t.match(reply, refused)
@@ -225,7 +315,7 @@ t.test('only so many requests wait; further ones are refused', async (t) => {
   const requestTurns = createRequestTurns(turns, app.chat.load, 1)
   const refusals: (string | undefined)[] = []
   useUp(turns)
-  const socket = { destroyed: false, pause() {}, resume() {} }
+  const socket = { destroyed: false }
   const begin = () =>
     requestTurns.begin({ socket } as never, 'read', { go: (error) => refusals.push(error?.code) })
   begin()
