@@ -41,7 +41,7 @@ export type Writer = {
   onCommit(listener: (batch: Batch) => void): void
   /** Each is called for every transaction that was run, whatever became of it, before `onCommit`. */
   onBatch(listener: (figures: BatchFigures) => void): void
-  /** Called for each operation that storage could not take, whoever asked for it. */
+  /** Called for each operation that storage could not take, whoever asked for it, and when the writer itself fails. */
   onFailure(listener: (error: StorageError) => void): void
   /** Called once if what is stored can't be trusted any more: the process must end. */
   onBroken(listener: (error: Error) => void): void

@@ -48,9 +48,10 @@ const announce = (app: App, config: Config) => {
 let stopping: Promise<void> | undefined
 
 /** Answers what is in flight, closes sockets with 1001, closes the database, and ends the process. */
-const stop = (app: App, exitCode: number) => {
+const stop = (app: App, exitCode: 0 | 1) => {
+  // Storage may fail while a stop is under way.
+  if (exitCode === 1 || !stopping) process.exitCode = exitCode
   stopping ??= (async () => {
-    process.exitCode = exitCode
     const { server } = app
     // close() waits for connections that are kept alive, and for ever for a request that never ends.
     const idle = setInterval(() => server.closeIdleConnections(), 100)

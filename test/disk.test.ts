@@ -165,6 +165,41 @@ t.test('after an fsync that failed it leaves the file as it is, for a new proces
   ])
 })
 
+t.test('a checkpoint whose fsync fails ends the process, and what was answered is stored', async (t) => {
+  const folder = await temporaryFolder(t)
+  const env = { MAX_MESSAGE_LENGTH: '65536' }
+  const server = await startFaulty(t, folder, env)
+  const alice = await login(t, server.url, 'alice')
+  server.begin('checkpoint')
+  const answered: string[] = []
+  // More than the log holds until it is copied into the file.
+  for (let n = 0; n < 400; n++) {
+    const content = `${n} ${'x'.repeat(65_000)}`
+    const reply = await send(alice, content).catch(() => undefined)
+    if (reply?.status !== 200) break
+    answered.push(content)
+  }
+  t.strictSame(await server.exited, { code: 1, signal: null })
+  t.ok(answered.length > 200 && answered.length < 400, 'between two commits, once the log is long')
+  t.match(server.output(), /storage failed; stopping/)
+  server.end()
+  const stored = readRows(join(folder, 'messenger.db'), 'select content from messages order by id')
+  t.strictSame(
+    stored.slice(0, answered.length).map(({ content }) => content),
+    answered,
+  )
+})
+
+t.test('storage that fails while the server stops makes the exit code 1', async (t) => {
+  const folder = await temporaryFolder(t)
+  const server = await startFaulty(t, folder)
+  await (await login(t, server.url, 'alice')).send('alice', 'one')
+  server.begin('checkpoint')
+  const { code, signal } = await stop(server)
+  t.strictSame({ code, signal }, { code: 1, signal: null })
+  t.match(server.output(), /storage failed/)
+})
+
 t.test('what an fsync that failed had in the file may stay: a repeat under its key settles it', async (t) => {
   const server = await startBad(t)
   const alice = await login(t, server.url, 'alice')

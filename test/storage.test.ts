@@ -5,6 +5,7 @@ import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import * as users from '../db/queries/users.ts'
+import { createCheckpoint } from '../db/dialects/sqlite/checkpoint.ts'
 import { openForReading, openForWriting } from '../db/dialects/sqlite/connection.ts'
 import { createKysely } from '../db/dialects/sqlite/kysely.ts'
 import { besideDatabase, openDatabase } from '../db/open.ts'
@@ -192,6 +193,48 @@ t.test('who waits for a write when it is closed may read before it answers', asy
   await t.rejects(writer.append('probe', {}), { code: 'SHUTTING_DOWN' })
   t.match(await answer, { username: 'alice' })
   await Promise.all(closed)
+})
+
+t.test('the log is copied into the file between commits, and stays bounded while others read', async (t) => {
+  const path = join(folder, 'log')
+  await (await open('log')).close()
+  const db = openForWriting(path)
+  t.teardown(() => db.close())
+  const checkpoint = createCheckpoint(db)
+  const [log] = db.pragma('wal_checkpoint(NOOP)') as { log: number }[]
+  t.match(log, { log: 0 })
+  const state = () => (db.pragma('wal_checkpoint(NOOP)') as { log: number; checkpointed: number }[])[0]
+  /** Writes 1 MiB a commit. */
+  const write = (count: number) => {
+    for (let n = 0; n < count; n++) {
+      db.exec(`insert or replace into revoked_tokens values ('${n % 4}', ${n}), ('x', zeroblob(0) is null)`)
+      db.prepare('insert or replace into revoked_tokens values (?, ?)').run('y'.repeat(1_048_576), n)
+      checkpoint()
+    }
+  }
+  write(10)
+  t.match(state(), { checkpointed: 0 }, 'a commit copies nothing')
+  write(10)
+  t.ok((state()?.checkpointed ?? 0) >= 4096 || (state()?.log ?? 0) < 4096, '16 MiB are copied')
+
+  const reader = openForReading(path)
+  reader.exec('begin')
+  reader.prepare('select last from counter').get()
+  write(80)
+  t.ok((state()?.log ?? 0) > 16_384, 'a long read keeps the log')
+  reader.exec('commit')
+  write(40)
+  t.ok((state()?.log ?? 0) < 16_384, 'and when it ends the log begins anew')
+  reader.close()
+
+  const full = createCheckpoint({
+    pragma: (sql: string) => {
+      if (sql.includes('NOOP')) return [{ busy: 0, log: 5000, checkpointed: 0 }]
+      throw Object.assign(new Error('full'), { code: 'SQLITE_FULL' })
+    },
+  } as never)
+  full()
+  t.pass('a full disk is waited for')
 })
 
 t.test('when it is closed all is in the one file', async (t) => {

@@ -5,8 +5,9 @@ import Sqlite, { type Database } from 'better-sqlite3'
 /**
  * Preloaded into a real server (`--import`): what the file FAULT_FILE names befalls it from the next transaction on.
  * `full` and `readonly` are SQLite's own (a file that is open stays writable, and root ignores modes: only a mount or an
- * attribute that not every machine has would take that away); `fsync` and `slow` are what a disk would answer; `clock` is
- * an hour back, and `clock ahead` two days on; `lag 150` holds up each turn of the main thread's loop by 150 ms.
+ * attribute that not every machine has would take that away); `fsync` and `slow` are the answers of a disk to a commit,
+ * `checkpoint` is its answer to a checkpoint; `clock` is one hour back, `clock ahead` two days forward; `lag 150` delays each
+ * turn of the main thread's loop by 150 ms.
  */
 const path = process.env.FAULT_FILE ?? ''
 const exec: (this: Database, sql: string) => Database = Sqlite.prototype.exec
@@ -30,10 +31,19 @@ const lag = () => {
 }
 if (isMainThread) lag()
 
+const pragma = Sqlite.prototype.pragma
+
+Sqlite.prototype.pragma = function (this: Database, sql: string, options) {
+  if (/^wal_checkpoint\((?!NOOP)/.test(sql) && isNow('checkpoint')) failSync()
+  return pragma.call(this, sql, options)
+}
+
+const failSync = () => {
+  throw Object.assign(new Error('as the disk would have it'), { code: 'SQLITE_IOERR_FSYNC' })
+}
+
 const onCommit: Record<string, () => void> = {
-  fsync: () => {
-    throw Object.assign(new Error('as the disk would have it'), { code: 'SQLITE_IOERR_FSYNC' })
-  },
+  fsync: failSync,
   slow: () => sleep(300),
 }
 

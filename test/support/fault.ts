@@ -2,7 +2,15 @@ import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Owner, startProcess } from './process.ts'
 
-export type Fault = 'full' | 'readonly' | 'fsync' | 'slow' | 'clock' | 'clock ahead' | `lag ${number}`
+export type Fault =
+  | 'full'
+  | 'readonly'
+  | 'fsync'
+  | 'checkpoint'
+  | 'slow'
+  | 'clock'
+  | 'clock ahead'
+  | `lag ${number}`
 
 /** Starts the real process with a disk and a clock that fail when they are told to. */
 export const startFaulty = async (owner: Owner, folder: string, env: Record<string, string> = {}) => {

@@ -3,6 +3,7 @@ import { type MessagePort, parentPort, receiveMessageOnPort } from 'node:worker_
 import { StorageError } from '../../errors.ts'
 import type { Operation } from '../../operations/index.ts'
 import { createBatchRunner, type Outcome } from './batch.ts'
+import { createCheckpoint } from './checkpoint.ts'
 import { openForWriting } from './connection.ts'
 import { CLOSE, MAX_BATCH, MAX_BATCH_CHARACTERS, packResult, READY, unpackOperations } from './crossing.ts'
 
@@ -12,6 +13,7 @@ const port = parentPort as MessagePort
 const [path] = (await once(port, 'message')) as [string]
 const db = openForWriting(path)
 const runBatch = createBatchRunner(db)
+const checkpoint = createCheckpoint(db)
 let isBroken = false
 const isFatal = (outcome: Outcome) =>
   !outcome.ok && outcome.error instanceof StorageError && outcome.error.kind === 'broken'
@@ -49,6 +51,8 @@ port.on('message', (text: string) => {
       isBroken = result.outcomes.some(isFatal)
       port.postMessage(packResult({ ...result, seconds: (performance.now() - started) / 1000 }))
       rest = rest.slice(result.outcomes.length)
+      // What it throws ends the thread, and the writer is broken.
+      if (!isBroken) checkpoint()
     }
     asked = next
   }

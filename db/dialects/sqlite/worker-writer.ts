@@ -143,9 +143,12 @@ export const createWorkerWriter = async (
     }
     if (pending.length === 0) drained()
   })
-  worker.on('error', (error) =>
-    fail(new StorageError('broken', `The writer failed: ${error.message}`, error)),
-  )
+  // A checkpoint that failed comes here too: no operation has it for its outcome.
+  worker.on('error', (cause) => {
+    const error = new StorageError('broken', `The writer failed: ${cause.message}`, cause)
+    onFailure(error)
+    fail(error)
+  })
 
   return {
     append(name, input, { origin, weight = 1 } = {}) {
