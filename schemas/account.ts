@@ -17,7 +17,8 @@ export const User = reply(
 )
 export type User = Static<typeof User>
 
-const Password = Type.String({
+/** New passwords have at least MIN_PASSWORD_LENGTH code points. Accounts may have shorter ones from before. */
+export const Password = Type.String({
   minLength: 1,
   maxLength: 256,
   format: 'text',
@@ -25,7 +26,15 @@ const Password = Type.String({
 })
 
 export const LoginRequest = request(
-  { username: UsernameInput, password: Type.Optional(Password) },
+  {
+    username: UsernameInput,
+    password: Type.Optional(
+      described(
+        Password,
+        'The password of the account. If the login creates the account: at least `MIN_PASSWORD_LENGTH` (8) code points.',
+      ),
+    ),
+  },
   {
     $id: 'LoginRequest',
     description: 'Who logs in; the password where the account has one, or the server wants one.',
@@ -69,7 +78,10 @@ export const UsersQuery = request({
 
 export const PasswordRequest = request(
   {
-    password: described(Password, 'The new password: 1 to 256 code points.'),
+    password: described(
+      Password,
+      'The new password: at least `MIN_PASSWORD_LENGTH` (8) and at most 256 code points.',
+    ),
     current_password: Type.Optional(
       described(Password, 'The password as it is now; required if the account has one.'),
     ),

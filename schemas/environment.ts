@@ -40,6 +40,17 @@ export const Environment = Type.Object(
           '`open` (the default): a username is enough, unless that account has a password. `password`: always needed.',
       }),
     ),
+    REGISTRATION: stringEnum(['open', 'closed'], {
+      default: 'open',
+      description:
+        '`open`: a login under a new name makes an account. `closed`: only `npm run admin -- create-user` does.',
+    }),
+    MIN_PASSWORD_LENGTH: count(
+      8,
+      'Code points of a new password. NIST SP 800-63B asks for 8 (revision 3), or 15 where nothing else proves who logs in (revision 4).',
+      8,
+      64,
+    ),
     LOG_LEVEL: stringEnum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], {
       default: 'info',
       description: 'How much is logged.',

@@ -43,6 +43,11 @@ const announce = (app: App, config: Config) => {
   app.log.info(
     `auth mode ${isOpen ? 'open: a name is enough to log in, unless its account has a password' : 'password'}`,
   )
+  if (!isOpen && config.REGISTRATION === 'open') {
+    app.log.info(
+      'registration is open: anybody who reaches this server can make an account; REGISTRATION=closed leaves that to "npm run admin -- create-user"',
+    )
+  }
 }
 
 let stopping: Promise<void> | undefined

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import t from 'tap'
 import type { Session } from '../schemas/account.ts'
+import { hashPassword } from '../src/chat/passwords.ts'
 import { writeSql } from './support/database.ts'
 import { startServer } from './support/server.ts'
 
@@ -86,16 +87,20 @@ t.test('an account that sets a password needs it from then on', async (t) => {
 
 t.test('a new name may bring its password along', async (t) => {
   const { call, login } = server
-  await login('carol', 'secret')
+  await login('carol', 'a long secret')
   t.match(await call('POST', '/login', { body: { username: 'carol' } }), { status: 401 })
-  t.match(await call('POST', '/login', { body: { username: 'carol', password: 'other' } }), { status: 401 })
-  await login('carol', 'secret')
+  t.match(await call('POST', '/login', { body: { username: 'carol', password: 'other words' } }), {
+    status: 401,
+  })
+  await login('carol', 'a long secret')
 })
 
 t.test('of two who bring a password for one new name, one has the account', async (t) => {
   const { call, rows } = server
   const replies = await Promise.all(
-    ['one', 'two'].map((password) => call('POST', '/login', { body: { username: 'dora', password } })),
+    ['password one', 'password two'].map((password) =>
+      call('POST', '/login', { body: { username: 'dora', password } }),
+    ),
   )
   t.strictSame(replies.map(({ status }) => status).toSorted(), [200, 401])
   t.equal(rows("select id from users where username = 'dora'").length, 1)
@@ -103,34 +108,37 @@ t.test('of two who bring a password for one new name, one has the account', asyn
 
 t.test('a password changes with the current one only, and ends all other tokens', async (t) => {
   const { call, login } = server
-  const old = await login('erin', 'first')
-  const erin = await login('erin', 'first')
+  const old = await login('erin', 'first words')
+  const erin = await login('erin', 'first words')
   const socket = await old.connect()
   const kept = await erin.connect()
-  for (const body of [{ password: 'second' }, { password: 'second', current_password: 'wrong' }]) {
+  for (const body of [
+    { password: 'second words' },
+    { password: 'second words', current_password: 'wrong' },
+  ]) {
     t.match(await erin.call('PUT', '/users/me/password', body), {
       status: 401,
       body: { code: 'INVALID_CREDENTIALS', errors: [{ path: '/current_password' }] },
     })
   }
   t.equal((await old.call('GET', '/users/me')).status, 200, 'a refused change ends nothing')
-  const body = { password: 'second', current_password: 'first' }
+  const body = { password: 'second words', current_password: 'first words' }
   t.equal((await erin.call('PUT', '/users/me/password', body)).status, 204)
   t.match(await old.call('GET', '/users/me'), { status: 401, body: { code: 'UNAUTHORIZED' } })
   t.match(await socket.closed, { code: 4401 }, 'sockets of other tokens close')
   t.equal((await erin.call('GET', '/users/me')).status, 200, 'the one that asked goes on')
   t.equal((await kept.settle()).type, 'pong', 'and so does its socket')
-  t.equal((await call('POST', '/login', { body: { username: 'erin', password: 'first' } })).status, 401)
+  t.equal((await call('POST', '/login', { body: { username: 'erin', password: 'first words' } })).status, 401)
   const renewed = await erin.call<Session>('POST', '/token')
   t.equal((await call('GET', '/users/me', { token: renewed.body.token })).status, 200)
 })
 
 t.test('of two changes at once that know the same password, one happens', async (t) => {
   const { login } = server
-  const fay = await login('fay', 'first')
+  const fay = await login('fay', 'first words')
   const change = (password: string) =>
-    fay.call('PUT', '/users/me/password', { password, current_password: 'first' })
-  const replies = await Promise.all([change('second'), change('third')])
+    fay.call('PUT', '/users/me/password', { password, current_password: 'first words' })
+  const replies = await Promise.all([change('second words'), change('third words')])
   t.strictSame(replies.map(({ status }) => status).toSorted(), [204, 401])
 })
 
@@ -141,7 +149,7 @@ t.test('a server with AUTH_MODE=password wants one of everybody', async (t) => {
     body: { code: 'PASSWORD_REQUIRED' },
   })
   t.strictSame(rows('select * from users'), [])
-  await login('alice', 'secret')
+  await login('alice', 'a long secret')
   const wrong = await call('POST', '/login', { body: { username: 'alice', password: 'no' } })
   t.match(wrong, { status: 401, body: { code: 'INVALID_CREDENTIALS' } })
 })
@@ -151,19 +159,95 @@ t.test('an account without a password cannot be entered where one is needed', as
   await open.login('alice')
   await open.app.close()
   const { call } = await startServer(t, { AUTH_MODE: 'password' }, open.folder)
-  const body = { username: 'alice', password: 'mine' }
+  const body = { username: 'alice', password: 'mine alone' }
   t.match(await call('POST', '/login', { body }), { status: 401, body: { code: 'INVALID_CREDENTIALS' } })
 })
 
 t.test('passwords are kept as argon2id only', async (t) => {
   const { login, rows } = server
-  await login('gus', 'secret')
-  await login('hal', 'secret')
+  await login('gus', 'a long secret')
+  await login('hal', 'a long secret')
   const hashes = rows("select password_hash from users where username in ('gus', 'hal')").map(
     ({ password_hash }) => String(password_hash),
   )
   for (const hash of hashes) t.match(hash, /^\$argon2id\$v=19\$m=19456,t=2,p=1\$[\w+/]{22}\$[\w+/]{43}$/)
   t.not(hashes[0], hashes[1], 'each with a salt of its own')
+})
+
+t.test('a new password has at least eight code points; an old one still logs in', async (t) => {
+  const { folder, call, login, rows } = await startServer(t)
+  const short = {
+    status: 400,
+    body: {
+      code: 'VALIDATION_FAILED',
+      detail: /^\/password is a new password: it must have 8 to 256 characters\. Use a phrase/,
+      errors: [{ path: '/password' }],
+    },
+  }
+  // Code points of the normal form: neither the units of UTF-16 nor combining marks count.
+  for (const password of ['abc', 'seven77', '\u{1f600}'.repeat(7), 'e\u0308'.repeat(7)]) {
+    t.match(await call('POST', '/login', { body: { username: 'ivy', password } }), short, password)
+  }
+  t.strictSame(rows('select * from users'), [], 'what is refused makes no account')
+  const ivy = await login('ivy', '\u{1f600}'.repeat(8))
+  const change = (password: string) =>
+    ivy.call('PUT', '/users/me/password', { password, current_password: '\u{1f600}'.repeat(8) })
+  t.match(await change('seven77'), short)
+  t.equal((await change('x'.repeat(257))).status, 400)
+  t.equal((await change('x'.repeat(256))).status, 204)
+
+  writeSql(
+    join(folder, 'messenger.db'),
+    `insert into users (username, username_key, password_hash, token_family, created_at)
+     values ('jon', 'jon', '${await hashPassword('abc')}', 'f', 0)`,
+  )
+  const jon = await login('jon', 'abc')
+  const body = { password: 'long enough', current_password: 'abc' }
+  t.equal((await jon.call('PUT', '/users/me/password', body)).status, 204)
+})
+
+t.test('the operator may ask for longer passwords', async (t) => {
+  const { call, login } = await startServer(t, { MIN_PASSWORD_LENGTH: '15' })
+  t.match(await call('POST', '/login', { body: { username: 'kai', password: 'x'.repeat(14) } }), {
+    status: 400,
+    body: { detail: /15 to 256/ },
+  })
+  t.ok(await login('kai', 'x'.repeat(15)))
+})
+
+t.test('a server with closed registration makes no account at a login', async (t) => {
+  const open = await startServer(t)
+  await open.login('alice', 'open sesame')
+  await open.login('bob')
+  await open.app.close()
+
+  const closed = await startServer(t, { REGISTRATION: 'closed' }, open.folder)
+  for (const body of [{ username: 'carol' }, { username: 'carol', password: 'open sesame' }]) {
+    t.match(await closed.call('POST', '/login', { body }), {
+      status: 403,
+      body: { code: 'FORBIDDEN', detail: /does not create accounts at login\. .*ask the operator/ },
+    })
+  }
+  t.ok(await closed.login('bob'))
+  t.ok(await closed.login('alice', 'open sesame'))
+  await closed.app.close()
+
+  const both = await startServer(t, { REGISTRATION: 'closed', AUTH_MODE: 'password' }, open.folder)
+  const answer = async (username: string, password: string) => {
+    const { status, body } = await both.call('POST', '/login', { body: { username, password } })
+    return { ...body, status, request_id: '' }
+  }
+  const wrong = await answer('alice', 'close sesame')
+  t.match(wrong, { status: 401, code: 'INVALID_CREDENTIALS' })
+  for (const username of ['carol', 'bob', 'a name', '..', '']) {
+    t.strictSame(await answer(username, 'abc'), wrong, `${username} looks like a wrong password`)
+  }
+  t.match(await both.call('POST', '/login', { body: { username: 'carol' } }), {
+    status: 401,
+    body: { code: 'PASSWORD_REQUIRED' },
+  })
+  t.ok(await both.login('alice', 'open sesame'))
+  t.strictSame(both.rows('select username from users'), [{ username: 'alice' }, { username: 'bob' }])
 })
 
 t.test('people are found by the beginning of their name', async (t) => {

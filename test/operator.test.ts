@@ -20,9 +20,60 @@ t.test('while the server runs, the operator has it change accounts', async (t) =
 
   t.test('looking changes nothing', async (t) => {
     const state = await admin(['state', '--check'])
-    t.match(state, { code: 0, out: /messages +│ 1 / })
-    t.match(state.out, /damage +│ 'none'/)
-    t.match(await admin(['users', '--prefix', 'AL']), { code: 0, out: /'alice' +│ 1 +│ false/ })
+    t.match(state, { code: 0, out: /^messages +1$/m, err: '' })
+    t.match(state.out, /^damage +none$/m)
+    t.strictSame((await admin(['users', '--prefix', 'AL'])).out.trimEnd().split('\n'), [
+      'id  password  created                   removed  username',
+      `1   no        ${/2\S+Z/.exec((await admin(['users'])).out)?.[0]}  -        alice`,
+    ])
+  })
+
+  t.test('what is read and what is changed can be printed as JSON', async (t) => {
+    const jsonOf = async (args: string[], input = '') => {
+      const { code, out, err } = await admin([...args, '--json'], input)
+      t.match({ code, err }, { code: 0, err: '' })
+      t.equal(out.trimEnd().split('\n').length, 1)
+      return JSON.parse(out)
+    }
+    t.match(await jsonOf(['state']), { bytes: Number, users: 2, messages: 1, damage: undefined })
+    t.match(await jsonOf(['state', '--check']), { users: 2, damage: [] })
+    const user = { id: 1, username: 'alice', has_password: false, created_at: /Z$/ }
+    t.match(await jsonOf(['users', '--prefix', 'al']), { users: [user] })
+    const made = await jsonOf(['create-user', 'Frida', '--generate'])
+    t.match(made, { done: 'create-user', id: 3, username: 'Frida', password: /^.{20}$/ })
+    t.match(await login('frida', made.password), { id: 3 })
+    t.strictSame(await jsonOf(['set-password', 'frida'], 'open sesame'), {
+      done: 'set-password',
+      username: 'frida',
+    })
+    const reset = await jsonOf(['set-password', 'frida', '--generate'])
+    t.match(await login('frida', reset.password), { id: 3 })
+    t.strictSame(await jsonOf(['revoke-tokens', 'frida']), { done: 'revoke-tokens', username: 'frida' })
+    t.strictSame(await jsonOf(['remove-user', 'frida']), { done: 'remove-user', username: 'frida' })
+    t.match(await admin(['remove-user', 'frida', '--json']), {
+      code: 1,
+      out: '',
+      err: /Nobody has this name/,
+    })
+  })
+
+  t.test('an account is made, with a password or by its name alone', async (t) => {
+    t.match(await admin(['create-user', 'gerd'], 'open sesame\n'), { code: 0, out: 'gerd has an account.\n' })
+    t.match(await login('gerd', 'open sesame'), { username: 'gerd' })
+    t.match(await admin(['create-user', 'hans', '--no-password']), { code: 0, out: /hans has an account/ })
+    t.match(await login('hans'), { username: 'hans' })
+    const { out } = await admin(['create-user', 'inga', '--generate'])
+    t.match(await login('inga', /its password is (\S+)/.exec(out)?.[1]), { username: 'inga' })
+    for (const [args, input, err] of [
+      [['create-user', 'GERD', '--no-password'], '', /\/username is taken/],
+      [['create-user', '..', '--no-password'], '', /\/username must be 1 to 64/],
+      [['create-user', 'jana'], 'seven77', /\/password is a new password: it must have 8 to 256 characters/],
+      [['create-user', 'jana'], 'eight \0 and more', /\/password is a new password/],
+      [['create-user', 'jana', '--generate', '--no-password'], '', /either --generate or --no-password/],
+    ] as const) {
+      t.match(await admin([...args], input), { code: 1, out: '', err }, args.join(' '))
+    }
+    t.match(await admin(['users', '--prefix', 'jana', '--json']), { out: '{"users":[]}\n' })
   })
 
   t.test('a password that is set is the only one that works, and tokens end', async (t) => {
@@ -37,7 +88,7 @@ t.test('while the server runs, the operator has it change accounts', async (t) =
     const { out } = await admin(['set-password', 'alice', '--generate'])
     t.match(await logIn(/password of alice is (\S+)/.exec(out)?.[1]), { status: 200 })
     t.match(await admin(['set-password', 'nobody'], 'x'), { code: 1, err: /Nobody has this name/ })
-    await t.rejects(change('set-password', { username: 'alice', password: '' }), /1 to 256/)
+    await t.rejects(change('set-password', { username: 'alice', password: '' }), /8 to 256/)
   })
 
   t.test('tokens of one, and of everybody, can be revoked', async (t) => {
@@ -58,7 +109,10 @@ t.test('while the server runs, the operator has it change accounts', async (t) =
 
   t.test('a rotated secret signs from now on; the last one verifies, unless it has leaked', async (t) => {
     const before = await login('dora')
-    t.match(await admin(['rotate-secret']), { code: 0 })
+    t.match(await admin(['rotate-secret', '--json']), {
+      code: 0,
+      out: '{"done":"rotate-secret","urgent":false}\n',
+    })
     t.match(await before.call('GET', '/users/me'), { status: 200 })
     const after = await login('dora')
     await change('rotate-secret', { urgent: false })
@@ -82,7 +136,7 @@ t.test('while the server runs, the operator has it change accounts', async (t) =
     const socket = await erik.connect()
     t.match(await admin(['remove-user', 'erik']), { code: 0, out: /removed/ })
     t.equal((await socket.closed).code, 4401)
-    t.match(await admin(['users']), { out: /erik.*'20.*'20/ })
+    t.match(await admin(['users']), { out: /20\S+Z +20\S+Z +erik$/m })
     await t.rejects(change('remove-user', { username: 'erik' }), /Nobody/)
     t.match(await call(url, 'POST', '/login', { body: { username: 'erik' } }), { status: 401 })
   })
@@ -102,6 +156,21 @@ t.test('while the server runs, the operator has it change accounts', async (t) =
     reader.get = get
     t.match(await call(url, 'GET', '/health/ready'), { status: 200 })
   })
+})
+
+t.test('where passwords are needed an account is made with one only, with a server or without', async (t) => {
+  const env = { AUTH_MODE: 'password', REGISTRATION: 'closed' }
+  const { folder, login, app } = await startServer(t, env)
+  const { admin } = operator(folder, env)
+  const refused = { code: 1, out: '', err: /a new account needs a password/ }
+  t.match(await admin(['create-user', 'alice', '--no-password']), refused)
+  t.match(await admin(['create-user', 'alice'], 'open sesame'), { code: 0 })
+  t.match(await login('alice', 'open sesame'), { username: 'alice' })
+  await app.close()
+  t.match(await admin(['create-user', 'bob', '--no-password']), refused)
+  t.match(await admin(['create-user', 'bob'], 'open sesame'), { code: 0 })
+  const again = await startServer(t, env, folder)
+  t.match(await again.login('bob', 'open sesame'), { username: 'bob' })
 })
 
 t.test('a server that ends before it answers a command leaves the operator a sentence', async (t) => {
@@ -140,14 +209,16 @@ t.test('while none runs, the same is done on the file', async (t) => {
 
   t.match(await admin(['rotate-secret']), { code: 0 })
   await change('remove-user', { username: 'bob' })
-  await change('set-password', { username: 'carol', password: 'x' })
+  await change('set-password', { username: 'carol', password: 'open sesame' })
   const { url } = await startServer(t, { DATABASE_URL })
   const me = (name: string) => call(url, 'GET', '/users/me', { token: tokens[name] as string })
   t.match(await me('alice'), { status: 200 }, 'the last secret still verifies')
   t.match(await me('bob'), { status: 401 })
   t.match(await call(url, 'POST', '/login', { body: { username: 'bob' } }), { status: 401 })
   t.match(await me('carol'), { status: 401 })
-  t.match(await call(url, 'POST', '/login', { body: { username: 'carol', password: 'x' } }), { status: 200 })
+  t.match(await call(url, 'POST', '/login', { body: { username: 'carol', password: 'open sesame' } }), {
+    status: 200,
+  })
 })
 
 /** @returns the token with its claims signed by another secret. */
@@ -188,7 +259,11 @@ t.test('the scripts reach a server that runs, else the file, and end by themselv
   t.match(await script('backup', ['saved']), { code: 0, out: /in saved, and was checked/, err: '' })
   t.match(await script('admin', ['set-password', 'alice'], 'open sesame\n'), { code: 0, out: /new/, err: '' })
   t.equal((await socket.closed).code, 4401)
-  t.match(await script('restore', ['saved']), { code: 1, out: '', err: /in use by another server/ })
+  t.match(await script('restore', ['saved']), {
+    code: 1,
+    out: '',
+    err: /in use by another server\. Stop that server first/,
+  })
   server.child.kill('SIGTERM')
   t.match(await server.exited, { code: 0 })
 
@@ -217,10 +292,18 @@ t.test('accounts are listed by name, as many as were asked for, and obey no term
   const { admin } = operator(folder)
   const { out } = await admin(['users'])
   t.strictSame(
-    [...out.matchAll(/'(.+?)' +│ \d/g)].map(([, name]) => name),
-    ['<U+001B>[2Jboo', '7', 'a<U+202E>b', 'bob', 'zoe'],
+    out
+      .trimEnd()
+      .split('\n')
+      .map((line) => line.split(/ +/).at(-1)),
+    ['username', '<U+001B>[2Jboo', '7', 'a<U+202E>b', 'bob', 'zoe'],
   )
-  for (const character of ['\u001b', '\u202e']) t.notOk(out.includes(character))
+  const json = (await admin(['users', '--json'])).out
+  t.strictSame(
+    JSON.parse(json).users.map(({ username }: { username: string }) => username),
+    ['\u001b[2Jboo', '7', 'a\u202eb', 'bob', 'zoe'],
+  )
+  for (const character of ['\u001b', '\u202e']) t.notOk(out.includes(character) || json.includes(character))
   t.notMatch((await admin(['users', '--limit', '4'])).out, /zoe/)
   for (const limit of ['abc', '0', '1.5', '-1', '']) {
     const refused = await admin(['users', `--limit=${limit}`])

@@ -2,15 +2,16 @@ import * as users from '../../db/queries/users.ts'
 import type { LoginRequest, Session } from '../../schemas/account.ts'
 import { AppError, fieldError } from '../errors.ts'
 import type { Chat, Identity } from './context.ts'
-import { hashPassword, verifyPassword } from './passwords.ts'
+import { checkNewPassword, hashPassword, verifyPassword } from './passwords.ts'
 import { networkOf } from './rate-limit.ts'
 import { newTokenFamily, type Tokens, unauthorized } from './tokens.ts'
 import { badUsername, foldName, isUsername } from './usernames.ts'
 
 /**
- * Logs in by name, with the password where the account has one or the server wants one; makes the account if absent.
+ * Logs in by name, with the password where the account has one or the server wants one; makes the account if absent,
+ * unless `REGISTRATION` is closed.
  * @param address whose logins are counted
- * @throws AppError `RATE_LIMITED`, `PASSWORD_REQUIRED`, `INVALID_CREDENTIALS`, `VALIDATION_FAILED`
+ * @throws AppError `RATE_LIMITED`, `PASSWORD_REQUIRED`, `INVALID_CREDENTIALS`, `VALIDATION_FAILED`, `FORBIDDEN`
  */
 export const login = async (
   chat: Chat,
@@ -25,32 +26,54 @@ export const login = async (
   const key = foldName(name)
   const user = await chat.reader.get(users.userByKey, { key })
   if (!user) {
-    if (!isUsername(name)) throw badUsername('/username')
-    const password_hash = password === undefined ? null : await hashPassword(password)
-    const made = await chat.writer.append('createUser', {
-      username: name,
-      key,
-      password_hash,
-      family: newTokenFamily(),
-    })
+    if (chat.config.REGISTRATION === 'closed') return refuseUnknown(needsPassword, password)
+    const made = await makeAccount(chat, name, password)
     // Somebody took the name meanwhile.
     return made.created ? tokens.issue(made.user) : login(chat, tokens, { username, password }, address)
   }
   if (needsPassword || user.password_hash !== null || user.removed_at !== null) {
     if (password === undefined) throw passwordRequired()
     const isRight = await verifyPassword(password, user.password_hash)
-    if (!isRight || user.removed_at !== null) {
-      throw new AppError('INVALID_CREDENTIALS', 'The name or the password is wrong.')
-    }
+    if (!isRight || user.removed_at !== null) throw wrongCredentials()
   }
   return tokens.issue(user)
 }
+
+/** Where passwords are needed, an unknown name looks and takes as long as a wrong password. */
+const refuseUnknown = async (needsPassword: boolean, password = ''): Promise<never> => {
+  if (!needsPassword) {
+    throw new AppError(
+      'FORBIDDEN',
+      'This server does not create accounts at login. Check the name, or ask the operator for an account.',
+    )
+  }
+  await verifyPassword(password, null)
+  throw wrongCredentials()
+}
+
+/**
+ * Makes an account, or finds the one that has the name by now.
+ * @param name in NFC
+ * @throws AppError `VALIDATION_FAILED` for a name or a password that breaks its rule, `OVERLOADED`
+ */
+export const makeAccount = async (chat: Chat, name: string, password: string | undefined) => {
+  if (!isUsername(name)) throw badUsername('/username')
+  if (password !== undefined) checkNewPassword(password, chat.config.MIN_PASSWORD_LENGTH)
+  return chat.writer.append('createUser', {
+    username: name,
+    key: foldName(name),
+    password_hash: password === undefined ? null : await hashPassword(password),
+    family: newTokenFamily(),
+  })
+}
+
+const wrongCredentials = () => new AppError('INVALID_CREDENTIALS', 'The name or the password is wrong.')
 
 const passwordRequired = () => new AppError('PASSWORD_REQUIRED', 'This account needs its password.')
 
 /**
  * Sets or changes my password; my other tokens end.
- * @throws AppError `INVALID_CREDENTIALS` for a wrong `current_password`, which an account with a password needs
+ * @throws AppError `RATE_LIMITED`; `VALIDATION_FAILED` for the new one; `INVALID_CREDENTIALS` for a wrong `current_password`, which an account with a password needs
  */
 export const setPassword = async (
   chat: Chat,
@@ -58,6 +81,7 @@ export const setPassword = async (
   { password, current_password }: { password: string; current_password?: string | undefined },
 ): Promise<void> => {
   chat.loginLimit(`user ${me.user_id}`)
+  checkNewPassword(password, chat.config.MIN_PASSWORD_LENGTH)
   const user = await account(chat, me)
   if (user.password_hash !== null && !(await verifyPassword(current_password ?? '', user.password_hash))) {
     throw new AppError('INVALID_CREDENTIALS', 'current_password is wrong or missing.', {

@@ -1,11 +1,13 @@
 import type { Reader } from '../../db/query.ts'
 import { figures } from '../../db/queries/figures.ts'
 import * as users from '../../db/queries/users.ts'
+import type { User } from '../../schemas/account.ts'
 import { AppError, invalid } from '../errors.ts'
 import type { Secrets } from '../secret.ts'
+import { makeAccount } from './accounts.ts'
 import type { Chat } from './context.ts'
 import { timestamp } from './messages.ts'
-import { hashPassword } from './passwords.ts'
+import { checkNewPassword, hashPassword } from './passwords.ts'
 import { newTokenFamily } from './tokens.ts'
 import { foldName, unknownUser } from './usernames.ts'
 
@@ -45,16 +47,29 @@ export const accountNamed = async (chat: Chat, username: string): Promise<number
   return user.id
 }
 
-const MAX_PASSWORD = 256
+/**
+ * Makes an account, whether logins may make one or not.
+ * @param password absent: the account has none, and its name is enough to log in
+ * @throws AppError `VALIDATION_FAILED` for the name, a name that is taken, or the password; `PASSWORD_REQUIRED`
+ */
+export const createAccount = async (
+  chat: Chat,
+  { username, password }: { username: string; password?: string },
+): Promise<User> => {
+  if (password === undefined && chat.config.AUTH_MODE === 'password') {
+    throw new AppError('PASSWORD_REQUIRED', 'AUTH_MODE is "password": a new account needs a password.')
+  }
+  const { user, created } = await makeAccount(chat, username.normalize('NFC'), password)
+  if (!created) throw invalid('/username', 'is taken. A removed account keeps its name. Choose another.')
+  return { id: user.id, username: user.username }
+}
 
 /**
  * Gives an account a password without asking for the last one; its tokens end.
  * @throws AppError `VALIDATION_FAILED`; Refusal `UNAUTHORIZED` when it is no more
  */
 export const resetPassword = async (chat: Chat, user_id: number, password: string): Promise<void> => {
-  if (password === '' || password.length > MAX_PASSWORD || !password.isWellFormed()) {
-    throw invalid('/password', `must be 1 to ${MAX_PASSWORD} characters`)
-  }
+  checkNewPassword(password, chat.config.MIN_PASSWORD_LENGTH)
   await chat.writer.append('resetPassword', {
     user_id,
     password_hash: await hashPassword(password),

@@ -1,6 +1,8 @@
 import { argon2, randomBytes, timingSafeEqual } from 'node:crypto'
 import { promisify } from 'node:util'
-import { AppError } from '../errors.ts'
+import { Password } from '../../schemas/account.ts'
+import { AppError, invalid } from '../errors.ts'
+import { lazyValidator, strictAjv } from '../validation.ts'
 
 /** RFC 9106's argon2id with the memory and passes that OWASP advises: about 21 ms. */
 const cost = { memory: 19_456, passes: 2, parallelism: 1, tagLength: 32 }
@@ -29,6 +31,20 @@ const run = async (password: string, nonce: Buffer, parameters = cost): Promise<
     if (next) next()
     else running -= 1
   }
+}
+
+const isPassword = lazyValidator(() => strictAjv.compile(Password))
+
+/**
+ * @param minimum code points: NIST SP 800-63B counts each as one (revision 3, 5.1.1.2; revision 4, 3.1.1.2)
+ * @throws AppError `VALIDATION_FAILED` where an account must not get this password
+ */
+export const checkNewPassword = (password: string, minimum: number): void => {
+  if (isPassword(password) && [...password.normalize('NFC')].length >= minimum) return
+  throw invalid(
+    '/password',
+    `is a new password: it must have ${minimum} to ${Password.maxLength} characters. Use a phrase of several words.`,
+  )
 }
 
 const encode = (bytes: Buffer) => bytes.toString('base64').replaceAll('=', '')

@@ -9,17 +9,19 @@ import { callControl, controlAddress, type Reply } from './control.ts'
 
 /**
  * Has a command run: by the server where one runs, for it alone may write; else on the database itself.
+ * @returns what the command gives
  * @throws AppError saying why it can't be done; StorageError
  */
 export const change = async <K extends keyof Commands>(
   config: Config,
   command: K,
   args: Arguments<K> & object,
-): Promise<void> => {
+): Promise<Awaited<ReturnType<Commands[K]>>> => {
   const request = { command, ...args }
   const address = controlAddress(besideDatabase(config.DATABASE_URL, 'control'))
   const reply = (address && (await callControl(address, request))) || (await runAlone(config, request))
   if (!reply.ok) throw new AppError('BAD_REQUEST', reply.message)
+  return reply.value as Awaited<ReturnType<Commands[K]>>
 }
 
 const runAlone = async (config: Config, request: object): Promise<Reply> => {

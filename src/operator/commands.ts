@@ -1,5 +1,6 @@
 import {
   accountNamed,
+  createAccount,
   resetPassword,
   revokeEveryToken,
   revokeTokens,
@@ -16,6 +17,8 @@ export type Operated = { chat: Chat; secrets: Secrets }
 
 /** What an operator may have changed, whether the server runs or not. */
 export const commands = {
+  'create-user': ({ chat }: Operated, account: { username: string; password?: string }) =>
+    createAccount(chat, account),
   'remove-user': async ({ chat }: Operated, { username }: { username: string }) =>
     removeAccount(chat, await accountNamed(chat, username)),
   'set-password': async (

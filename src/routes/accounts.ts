@@ -26,13 +26,19 @@ export const accountRoutes: FastifyPluginAsyncTypebox = async (app) => {
         operationId: 'login',
         summary: 'Log in by name; makes the account if absent',
         description:
-          'Without a password where the account has none and the server runs with `AUTH_MODE=open`.',
+          'Without a password where the account has none and the server runs with `AUTH_MODE=open`. With `REGISTRATION=closed` no account is made.',
         tags,
         security: [],
         body: ref(LoginRequest),
         response: {
           200: ref(Session),
-          ...writeProblems('VALIDATION_FAILED', 'PASSWORD_REQUIRED', 'INVALID_CREDENTIALS', 'RATE_LIMITED'),
+          ...writeProblems(
+            'VALIDATION_FAILED',
+            'PASSWORD_REQUIRED',
+            'INVALID_CREDENTIALS',
+            'FORBIDDEN',
+            'RATE_LIMITED',
+          ),
         },
       },
     },

@@ -10,7 +10,7 @@ export interface paths {
         put?: never;
         /**
          * Log in by name; makes the account if absent
-         * @description Without a password where the account has none and the server runs with `AUTH_MODE=open`.
+         * @description Without a password where the account has none and the server runs with `AUTH_MODE=open`. With `REGISTRATION=closed` no account is made.
          */
         post: operations["login"];
         delete?: never;
@@ -550,7 +550,7 @@ export interface components {
             username: string;
             /**
              * Format: text
-             * @description The password: 1 to 256 code points.
+             * @description The password of the account. If the login creates the account: at least `MIN_PASSWORD_LENGTH` (8) code points.
              */
             password?: string;
         };
@@ -582,7 +582,7 @@ export interface components {
         PasswordRequest: {
             /**
              * Format: text
-             * @description The new password: 1 to 256 code points.
+             * @description The new password: at least `MIN_PASSWORD_LENGTH` (8) and at most 256 code points.
              */
             password: string;
             /**
@@ -2212,6 +2212,8 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             /** @description `PASSWORD_REQUIRED`: A password is needed. `INVALID_CREDENTIALS`: Name or password is wrong. */
             401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN`: Not allowed. */
+            403: components["responses"]["Forbidden"];
             /** @description `METHOD_NOT_ALLOWED`: This address has no such method. */
             405: components["responses"]["MethodNotAllowed"];
             /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */

@@ -18,7 +18,7 @@ export const lockFile = (path: string): (() => void) => {
     if (StorageError.from(error).kind !== 'busy') throw StorageError.from(error, path)
     throw new StorageError(
       'unusable',
-      `The database ${path} is in use by another server; one server a file.`,
+      `The database ${path} is in use by another server. Stop that server first: a file has one server at a time.`,
       error,
     )
   }
