@@ -140,5 +140,41 @@ t.test('a screen reader finds its way, in light and in dark', { skip: noBrowser 
     await page.getByRole('dialog', { name: 'New group' }).waitFor()
     await checkAccess(t, page, `${colorScheme}: a dialog`)
     await page.context().close()
+
+    const phone = { colorScheme, viewport: { width: 360, height: 640 }, isMobile: true, hasTouch: true }
+    const small = await openPage(t, browser, url, phone)
+    await small.login(`alice-${colorScheme}`)
+    await small.row('bob').getByText('good morning').waitFor()
+    await checkAccess(t, small.page, `${colorScheme}: the conversations on a phone`)
+    await bob.send(`alice-${colorScheme}`, 'once more')
+    await small.row('bob').tap()
+    await small.bubble('once more').locator('.bubble').tap()
+    await small.page.getByRole('menuitem', { name: 'Reply' }).tap()
+    await small.draft.fill('an answer of mine')
+    await small.page.getByRole('button', { name: 'Send' }).tap()
+    await small.tick('an answer of mine', 'Sent')
+    await checkAccess(t, small.page, `${colorScheme}: a conversation on a phone`)
+    t.equal(await small.page.getByRole('main').count(), 1)
+    t.equal(await small.page.getByRole('heading', { level: 1 }).count(), 1)
+    await small.context.close()
+  }
+})
+
+t.test('the way to what is unread is accessible, in light and in dark', { skip: noBrowser }, async (t) => {
+  const { app, url, login } = await startServer(t)
+  const bob = await login('bob')
+  await login('alice')
+  for (let n = 1; n <= 60; n += 1) {
+    await app.chat.writer.append('send', { sender_id: bob.id, receiver_key: 'alice', content: `line ${n}` })
+  }
+  const browser = await startBrowser(t)
+  for (const colorScheme of ['light', 'dark'] as const) {
+    const { page, row, context, ...alice } = await openPage(t, browser, url, { colorScheme })
+    await alice.login('alice')
+    await row('bob').click()
+    await page.getByRole('button', { name: 'To the newest' }).click()
+    await page.getByRole('button', { name: 'Mark as read' }).waitFor()
+    await checkAccess(t, page, `${colorScheme}: unread messages above`)
+    await context.close()
   }
 })

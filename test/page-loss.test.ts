@@ -22,6 +22,8 @@ t.test('nothing is lost where a connection is', { skip: noBrowser }, async (t) =
 
   cable.pull()
   await alice.banner.getByText('No connection').waitFor()
+  const [said, title] = [await alice.banner.boundingBox(), await alice.page.locator('#about').boundingBox()]
+  t.ok((said?.y ?? 0) + (said?.height ?? 0) <= (title?.y ?? 0), 'it covers no title')
   await alice.write('written while away 1')
   await alice.write('written while away 2')
   await alice.tick('written while away 2', 'Waiting to be sent')

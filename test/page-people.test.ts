@@ -120,9 +120,19 @@ t.test('a group is made, named, joined and left', { skip: noBrowser }, async (t)
   await dialog.getByRole('button', { name: 'Add' }).click()
   await page.locator('#about', { hasText: '3 members' }).waitFor()
   await openAbout()
+  // Neither removing nor leaving is done by one click.
+  const membersNow = async () => (await bob.conversation(group?.id as number)).member_count
   await dialog.getByRole('button', { name: 'Remove bob' }).click()
+  await page.getByRole('dialog', { name: 'Remove bob?' }).getByRole('button', { name: 'Cancel' }).click()
+  t.equal(await membersNow(), 3)
+  await openAbout()
+  await dialog.getByRole('button', { name: 'Remove bob' }).click()
+  await dialog.getByRole('button', { name: 'Remove', exact: true }).click()
   await dialog.getByText('2 members').waitFor()
-  await dialog.getByRole('button', { name: 'Leave' }).click()
+  await dialog.getByRole('button', { name: 'Leave…' }).click()
+  await page.getByRole('dialog', { name: 'Leave Long walks?' }).waitFor()
+  t.equal(await page.getByRole('textbox', { name: 'Message', includeHidden: true }).isVisible(), true)
+  await dialog.getByRole('button', { name: 'Leave', exact: true }).click()
   await page.getByText('You are no longer in this group.').waitFor()
   t.equal(await page.getByRole('textbox', { name: 'Message' }).isVisible(), false)
   t.match(await bob.conversations(), [{ title: 'Long walks', member_count: Number }])
@@ -134,13 +144,17 @@ t.test(
   { skip: noBrowser },
   async (t) => {
     const { url, login } = await startServer(t)
-    const bob = await login('bob')
+    const [bob, reader] = [await login('bob'), await login('alice')]
     const browser = await startBrowser(t)
     const { page, find, write, tick, ...alice } = await openPage(t, browser, url)
     await alice.login('alice')
     await find('bob')
     await page.locator('#about').click()
     await page.getByRole('button', { name: 'Block bob' }).click()
+    const asked = page.getByRole('dialog', { name: 'Block bob?' })
+    await asked.waitFor()
+    t.strictSame((await reader.call('GET', '/blocks')).body, { blocks: [] }, 'one click blocks nobody')
+    await asked.getByRole('button', { name: 'Block', exact: true }).click()
     await page.getByText('You have blocked bob.').waitFor()
     const refused = await bob.call('POST', '/send', { receiver_username: 'alice', content: 'hello' })
     t.match(refused, { status: 403, body: { code: 'BLOCKED' } })
@@ -162,3 +176,18 @@ t.test(
     await tick('are you there?', 'Sent')
   },
 )
+
+t.test('who is alone is told how to talk to somebody', { skip: noBrowser }, async (t) => {
+  const { url, login } = await startServer(t)
+  const browser = await startBrowser(t)
+  const permissions = ['clipboard-read', 'clipboard-write']
+  const alice = await openPage(t, browser, url, { permissions })
+  await alice.login('alice')
+  await alice.page.getByText('in a private window').waitFor()
+  await alice.page.getByRole('button', { name: 'Copy the address' }).click()
+  await alice.page.getByText('The address is copied.').waitFor()
+  t.equal(await alice.page.evaluate(() => navigator.clipboard.readText()), url)
+  await (await login('bob')).send('alice', 'hello')
+  await alice.row('bob').waitFor()
+  t.equal(await alice.page.getByText('in a private window').isVisible(), false)
+})

@@ -1,10 +1,10 @@
 import { Messenger, MessengerError, newClientId, unwrap, webStorage, } from '@messenger/client';
+import { History } from './history.js';
 import { Marks } from './marks.js';
 import { People } from './people.js';
 import { siteData } from './site-data.js';
 import { placeOf, samePlace, Store } from './store.js';
 const CONVERSATIONS = 50;
-const MESSAGES = 50;
 /** Milliseconds until something that failed is tried again. */
 const AGAIN_MS = 2000;
 /** People whose presence the server tells at most. */
@@ -13,14 +13,13 @@ const WATCHED = 100;
 export class Chat {
     store;
     people;
+    history;
     /** Whether the conversations are there. */
     isLoaded = false;
     #messenger;
     #reports;
     #marks;
     #refreshes = new Map();
-    #quotes = new Map();
-    #asked = new Set();
     #watched = '';
     #isLost = false;
     constructor(session, reports) {
@@ -31,6 +30,7 @@ export class Chat {
             ...(siteData && { storage: webStorage(siteData, `messenger.${session.user.id}`) }),
         });
         this.#marks = new Marks(this.#messenger, this.store);
+        this.history = new History(this.#messenger.api, this.store);
         this.people = new People(this.#messenger.api, this.store, {
             attempt: (work) => this.attempt(work),
             refresh: (id) => this.#refresh(id),
@@ -53,6 +53,9 @@ export class Chat {
     }
     open(place) {
         this.store.place = place;
+        const { current } = this.store;
+        if (current && !this.store.isAtMark(current.id))
+            this.store.threads.delete(current.id);
         this.#isLost = false;
         this.store.changed();
     }
@@ -101,8 +104,16 @@ export class Chat {
     get maxLength() {
         return this.#messenger.hello?.limits.max_message_length ?? 4096;
     }
-    copy(text) {
-        void this.attempt(() => navigator.clipboard.writeText(text));
+    /** @param said what is told once the text is copied */
+    copy(text, said) {
+        void this.attempt(async () => {
+            // Absent on a page that came over plain HTTP from another machine.
+            if (!navigator.clipboard)
+                throw new Error('The browser allows copying on a page over HTTPS only.');
+            await navigator.clipboard.writeText(text);
+            if (said !== undefined)
+                this.tell(said);
+        });
     }
     // What is read
     markRead(id, read_up_to) {
@@ -110,27 +121,8 @@ export class Chat {
         if (!conversation || conversation.unread_count === 0 || read_up_to <= conversation.read_up_to)
             return;
         const { username } = this.store.me;
-        const isUnsure = this.store.putMarks(id, { username, delivered_up_to: read_up_to, read_up_to });
+        this.store.putMarks(id, { username, delivered_up_to: read_up_to, read_up_to });
         this.#marks.move(id, { read_up_to });
-        if (isUnsure)
-            void this.#refresh(id);
-    }
-    loadOlder(id) {
-        const thread = this.store.thread(id);
-        const [oldest] = thread.messages;
-        if (!thread.isLoaded || !thread.hasOlder || !oldest)
-            return Promise.resolve();
-        return this.#loadPage(id, oldest.id, MESSAGES);
-    }
-    /** Loads older messages until one is there. */
-    async loadUntil(id, message_id) {
-        const thread = this.store.thread(id);
-        while (thread.hasOlder && (thread.messages[0]?.id ?? 0) > message_id) {
-            const before = thread.messages.length;
-            await this.loadOlder(id);
-            if (thread.messages.length === before)
-                return;
-        }
     }
     async loadMoreConversations() {
         const { before } = this.store;
@@ -142,17 +134,6 @@ export class Chat {
                 this.store.putConversation(conversation);
             this.store.before = page.before;
         });
-    }
-    /** @returns a message that another one answers, once it is known */
-    quoted(id, message_id) {
-        const known = this.store.threads.get(id)?.messages.find((message) => message.id === message_id);
-        if (known)
-            return known;
-        if (!this.#quotes.has(message_id) && !this.#asked.has(message_id)) {
-            this.#asked.add(message_id);
-            void this.#loadQuote(id, message_id);
-        }
-        return this.#quotes.get(message_id);
     }
     /** @throws MessengerError where the server could not do it: the tokens hold then, and one stays logged in. */
     async logout(everywhere) {
@@ -192,7 +173,7 @@ export class Chat {
         messenger.on('conversation', ({ conversation_id: id, kind, you }) => {
             // Edits made while one was out of a group are not told: what is shown of it is loaded anew.
             if (kind === 'group' && you === 'joined')
-                this.#forgetThread(id);
+                this.history.forget(id);
             void this.#refresh(id);
             if (this.store.members.has(id))
                 void this.people.loadMembers(id);
@@ -204,8 +185,7 @@ export class Chat {
         });
         messenger.on('reset', () => {
             this.store.forget();
-            this.#quotes.clear();
-            this.#asked.clear();
+            this.history.forgetAll();
             void this.#load();
         });
         messenger.on('sent', ({ client_id, message }) => {
@@ -234,8 +214,7 @@ export class Chat {
         this.store.putMessage(message);
     }
     #revise(message) {
-        if (this.#quotes.has(message.id))
-            this.#quotes.set(message.id, message);
+        this.history.revise(message);
         const conversation = this.store.conversations.get(message.conversation_id);
         this.#put(message);
         // A deleted message no longer counts as unread.
@@ -327,54 +306,6 @@ export class Chat {
         this.#refreshes.set(id, refresh);
         return refresh;
     }
-    #forgetThread(id) {
-        this.store.threads.delete(id);
-        for (const [message_id, { conversation_id }] of this.#quotes) {
-            if (conversation_id !== id)
-                continue;
-            this.#quotes.delete(message_id);
-            this.#asked.delete(message_id);
-        }
-    }
-    #loadPage(id, before, limit) {
-        const thread = this.store.thread(id);
-        thread.loading ??= (async () => {
-            try {
-                const query = { limit, ...(before !== undefined && { before }) };
-                const call = this.#api.GET('/conversations/{id}/messages', { params: { path: { id }, query } });
-                const page = await unwrap(call);
-                // Of long messages a page has fewer than were asked for.
-                const links = (await call).response.headers.get('link');
-                // One that was forgotten meanwhile is loaded anew already.
-                if (this.store.thread(id) === thread) {
-                    this.store.putPage(id, page, links?.includes('rel="prev"') ?? false);
-                }
-            }
-            catch (error) {
-                if (!(error instanceof MessengerError && error.retryable))
-                    this.store.putPage(id, [], false);
-                else
-                    setTimeout(() => this.store.changed(), AGAIN_MS);
-            }
-            finally {
-                thread.loading = undefined;
-            }
-        })();
-        return thread.loading;
-    }
-    async #loadQuote(id, message_id) {
-        try {
-            const query = { after: message_id - 1, limit: 1 };
-            const [message] = await unwrap(this.#api.GET('/conversations/{id}/messages', { params: { path: { id }, query } }));
-            if (message?.id !== message_id)
-                return;
-            this.#quotes.set(message_id, message);
-            this.store.changed();
-        }
-        catch {
-            this.#asked.delete(message_id);
-        }
-    }
     /** Sees to it that what is shown is there. */
     #tend() {
         const { store } = this;
@@ -387,10 +318,8 @@ export class Chat {
             return;
         }
         const thread = store.thread(current.id);
-        if (!thread.isLoaded && !thread.loading) {
-            const limit = Math.min(MESSAGES + current.unread_count, 1000);
-            void this.#loadPage(current.id, undefined, limit);
-        }
+        if (!thread.isLoaded)
+            void this.history.load(current.id);
         if (current.kind === 'group' && current.role && !store.members.has(current.id)) {
             store.members.set(current.id, []);
             void this.people.loadMembers(current.id);

@@ -43,6 +43,8 @@ export const openDialog = (title, content, buttons = []) => {
     dialog.showModal();
     form.querySelector('input')?.focus();
 };
+/** Asks before something is done that others notice, or that can't be taken back. */
+export const askFirst = (title, words, label, act) => openDialog(title, [make('p', {}, words)], [{ label: 'Cancel' }, { label, isPrimary: true, act }]);
 /** A labelled field of a dialog. */
 export const fieldOf = (id, label, attributes = {}) => {
     const input = make('input', { id, autocomplete: 'off', ...attributes });

@@ -1,4 +1,4 @@
-import { fieldOf, openDialog } from './dialog.js';
+import { askFirst, fieldOf, openDialog } from './dialog.js';
 import { make, reconcile } from './dom.js';
 import { face } from './faces.js';
 import { titleOf } from './store.js';
@@ -36,9 +36,17 @@ const personDialog = (chat, name) => {
         : [
             isBlocked
                 ? { label: `Unblock ${name}`, act: () => chat.people.unblock(name) }
-                : { label: `Block ${name}`, isDangerous: true, act: () => chat.people.block(name) },
+                : { label: `Block ${name}…`, isDangerous: true, act: () => askToBlock(chat, name) },
         ]);
 };
+const askToBlock = (chat, name) => askFirst(`Block ${name}?`, `Neither of you can write to the other until you unblock ${name}.`, 'Block', () => chat.people.block(name));
+const askToLeave = (chat, group) => askFirst(`Leave ${titleOf(group)}?`, group.role === 'owner' && group.member_count > 1
+    ? 'You get no further messages. The member who joined first becomes the owner, and can add you again.'
+    : 'You get no further messages. Only the owner can add you again.', 'Leave', () => chat.people.removeMember(group.id, chat.store.me.username));
+const askToRemove = (chat, group, name, then) => askFirst(`Remove ${name}?`, `${name} gets no further messages of ${titleOf(group)}, and keeps those that were sent before.`, 'Remove', async () => {
+    await chat.people.removeMember(group.id, name);
+    then();
+});
 const groupDialog = async (chat, group) => {
     const members = await chat.people.loadMembers(group.id);
     const isOwner = group.role === 'owner';
@@ -52,15 +60,13 @@ const groupDialog = async (chat, group) => {
         const canGo = isOwner && username !== me.username;
         const remove = make('button', { type: 'button', class: 'plain is-dangerous' }, 'Remove');
         remove.setAttribute('aria-label', `Remove ${username}`);
-        remove.addEventListener('click', () => {
-            void chat.attempt(() => chat.people.removeMember(group.id, username)).then(again);
-        });
+        remove.addEventListener('click', () => askToRemove(chat, group, username, again));
         return make('li', { class: 'member' }, face(username, { isOnline: chat.store.presence.get(username)?.online ?? false }), make('span', { class: 'name' }, username === me.username ? `${username} (you)` : username), role === 'owner' && make('small', {}, 'owner'), canGo && remove);
     });
     const words = group.role ? count(group.member_count, 'member') : 'You are no longer in this group.';
     openDialog(titleOf(group), [make('p', {}, words), make('ul', { 'aria-label': 'Members' }, ...rows)], group.role
         ? [
-            { label: 'Leave', isDangerous: true, act: () => chat.people.removeMember(group.id, me.username) },
+            { label: 'Leave…', isDangerous: true, act: () => askToLeave(chat, group) },
             ...(isOwner
                 ? [
                     { label: 'Rename', act: () => queueMicrotask(() => renameDialog(chat, group)) },

@@ -46,12 +46,16 @@ const kept = new WeakMap();
  */
 export const reconcile = (parent, items, { key, look, make, fill }) => {
     const before = new Map([...parent.children].map((child) => [kept.get(child)?.key, child]));
+    const names = new Set(items.map(key));
+    // First, so that what stays need not move: an element that moves loses the focus.
+    for (const [name, child] of before)
+        if (name === undefined || !names.has(name))
+            child.remove();
     let place = parent.firstElementChild;
     for (const item of items) {
         const name = key(item);
         const seen = look(item);
         const known = before.get(name);
-        before.delete(name);
         const child = known ?? make(item);
         if (!known || kept.get(child)?.seen !== seen)
             fill(child, item);
@@ -61,6 +65,4 @@ export const reconcile = (parent, items, { key, look, make, fill }) => {
         else
             parent.insertBefore(child, place);
     }
-    for (const child of before.values())
-        child.remove();
 };

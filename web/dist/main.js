@@ -52,10 +52,11 @@ const begin = (session) => {
     const thread = createThread(chat, { compose: composer });
     const sidebar = createSidebar(chat);
     const render = () => {
+        // First: on a phone a thread that is hidden can't be measured.
+        byId('app').dataset.pane = store.place ? 'thread' : 'list';
         sidebar.render();
         thread.render();
         composer.render();
-        byId('app').dataset.pane = store.place ? 'thread' : 'list';
         document.title = store.unread > 0 ? `(${store.unread}) Messenger` : 'Messenger';
     };
     const go = () => {

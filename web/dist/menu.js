@@ -39,7 +39,7 @@ export const openMenu = (button, choices, home = button) => {
         if (isLost)
             home.focus();
     });
-    (button.closest('nav, main') ?? document.body).append(menu);
+    (button.closest('nav, section, main') ?? document.body).append(menu);
     setAttributes(button, { 'aria-expanded': 'true' });
     menu.showPopover();
     placeBeside(menu, button.getBoundingClientRect());

@@ -1,9 +1,9 @@
-import { openDialog } from './dialog.js';
-import { make } from './dom.js';
+import { askFirst } from './dialog.js';
 import { openMenu } from './menu.js';
 /** What may be done with a message: nothing is offered that the server would refuse. */
 export const openMessageMenu = (chat, asked) => {
-    const choices = asked.message ? choicesOf(chat, asked.message, asked) : waitingChoices(chat, asked.waiting);
+    const { line } = asked;
+    const choices = line.kind === 'message' ? choicesOf(chat, line.message, asked) : waitingChoices(chat, line.waiting);
     if (choices.length > 0)
         openMenu(asked.button, choices, asked.home);
 };
@@ -26,8 +26,8 @@ const choicesOf = (chat, message, { compose, show }) => {
             : []),
     ];
 };
-const askToDelete = (chat, message) => openDialog('Delete this message?', [make('p', {}, 'It goes from every device of everybody here, and stays gone.')], [{ label: 'Cancel' }, { label: 'Delete', isPrimary: true, act: () => chat.remove(message) }]);
-const waitingChoices = (chat, waiting) => waiting?.problem === undefined
+const askToDelete = (chat, message) => askFirst('Delete this message?', 'It goes from every device of everybody here, and stays gone.', 'Delete', () => chat.remove(message));
+const waitingChoices = (chat, waiting) => waiting.problem === undefined
     ? []
     : [
         { label: 'Try again', icon: 'send', act: () => chat.sendAgain(waiting) },

@@ -33,6 +33,7 @@ export const createSidebar = (chat) => {
         const isNothing = shown.length === 0 && others.length === 0;
         byId('nothing').hidden = !isNothing || !chat.isLoaded;
         setText(byId('nothing'), wanted === '' ? 'No conversations yet. Find somebody by name to begin one.' : 'Nobody by this name.');
+        byId('alone').hidden = store.conversations.size > 0 || wanted !== '' || !chat.isLoaded;
         byId('more-conversations').hidden = store.before === undefined;
     };
     const renderMe = () => {
@@ -121,6 +122,7 @@ export const createSidebar = (chat) => {
         if (event.target.closest('.row') && search.value !== '')
             clear();
     });
+    byId('copy-address').addEventListener('click', () => chat.copy(location.origin, 'The address is copied.'));
     byId('more-conversations').addEventListener('click', () => void chat.loadMoreConversations());
     const find = async () => {
         const wanted = search.value.trim();

@@ -11,13 +11,13 @@ import {
   unwrap,
   webStorage,
 } from '@messenger/client'
+import { History } from './history.ts'
 import { Marks } from './marks.ts'
 import { People } from './people.ts'
 import { siteData } from './site-data.ts'
 import { type Place, placeOf, samePlace, Store, type Waiting } from './store.ts'
 
 const CONVERSATIONS = 50
-const MESSAGES = 50
 /** Milliseconds until something that failed is tried again. */
 const AGAIN_MS = 2000
 /** People whose presence the server tells at most. */
@@ -37,14 +37,13 @@ type Reports = {
 export class Chat {
   readonly store: Store
   readonly people: People
+  readonly history: History
   /** Whether the conversations are there. */
   isLoaded = false
   readonly #messenger: Messenger
   readonly #reports: Reports
   readonly #marks: Marks
   readonly #refreshes = new Map<number, Promise<void>>()
-  readonly #quotes = new Map<number, Message>()
-  readonly #asked = new Set<number>()
   #watched = ''
   #isLost = false
 
@@ -56,6 +55,7 @@ export class Chat {
       ...(siteData && { storage: webStorage(siteData, `messenger.${session.user.id}`) }),
     })
     this.#marks = new Marks(this.#messenger, this.store)
+    this.history = new History(this.#messenger.api, this.store)
     this.people = new People(this.#messenger.api, this.store, {
       attempt: (work) => this.attempt(work),
       refresh: (id) => this.#refresh(id),
@@ -78,6 +78,8 @@ export class Chat {
 
   open(place: Place | undefined) {
     this.store.place = place
+    const { current } = this.store
+    if (current && !this.store.isAtMark(current.id)) this.store.threads.delete(current.id)
     this.#isLost = false
     this.store.changed()
   }
@@ -133,8 +135,14 @@ export class Chat {
     return this.#messenger.hello?.limits.max_message_length ?? 4096
   }
 
-  copy(text: string) {
-    void this.attempt(() => navigator.clipboard.writeText(text))
+  /** @param said what is told once the text is copied */
+  copy(text: string, said?: string) {
+    void this.attempt(async () => {
+      // Absent on a page that came over plain HTTP from another machine.
+      if (!navigator.clipboard) throw new Error('The browser allows copying on a page over HTTPS only.')
+      await navigator.clipboard.writeText(text)
+      if (said !== undefined) this.tell(said)
+    })
   }
 
   // What is read
@@ -143,26 +151,8 @@ export class Chat {
     const conversation = this.store.conversations.get(id)
     if (!conversation || conversation.unread_count === 0 || read_up_to <= conversation.read_up_to) return
     const { username } = this.store.me
-    const isUnsure = this.store.putMarks(id, { username, delivered_up_to: read_up_to, read_up_to })
+    this.store.putMarks(id, { username, delivered_up_to: read_up_to, read_up_to })
     this.#marks.move(id, { read_up_to })
-    if (isUnsure) void this.#refresh(id)
-  }
-
-  loadOlder(id: number): Promise<void> {
-    const thread = this.store.thread(id)
-    const [oldest] = thread.messages
-    if (!thread.isLoaded || !thread.hasOlder || !oldest) return Promise.resolve()
-    return this.#loadPage(id, oldest.id, MESSAGES)
-  }
-
-  /** Loads older messages until one is there. */
-  async loadUntil(id: number, message_id: number): Promise<void> {
-    const thread = this.store.thread(id)
-    while (thread.hasOlder && (thread.messages[0]?.id ?? 0) > message_id) {
-      const before = thread.messages.length
-      await this.loadOlder(id)
-      if (thread.messages.length === before) return
-    }
   }
 
   async loadMoreConversations(): Promise<void> {
@@ -175,17 +165,6 @@ export class Chat {
       for (const conversation of page.conversations) this.store.putConversation(conversation)
       this.store.before = page.before
     })
-  }
-
-  /** @returns a message that another one answers, once it is known */
-  quoted(id: number, message_id: number): Message | undefined {
-    const known = this.store.threads.get(id)?.messages.find((message) => message.id === message_id)
-    if (known) return known
-    if (!this.#quotes.has(message_id) && !this.#asked.has(message_id)) {
-      this.#asked.add(message_id)
-      void this.#loadQuote(id, message_id)
-    }
-    return this.#quotes.get(message_id)
   }
 
   /** @throws MessengerError where the server could not do it: the tokens hold then, and one stays logged in. */
@@ -227,7 +206,7 @@ export class Chat {
     })
     messenger.on('conversation', ({ conversation_id: id, kind, you }) => {
       // Edits made while one was out of a group are not told: what is shown of it is loaded anew.
-      if (kind === 'group' && you === 'joined') this.#forgetThread(id)
+      if (kind === 'group' && you === 'joined') this.history.forget(id)
       void this.#refresh(id)
       if (this.store.members.has(id)) void this.people.loadMembers(id)
     })
@@ -240,8 +219,7 @@ export class Chat {
     })
     messenger.on('reset', () => {
       this.store.forget()
-      this.#quotes.clear()
-      this.#asked.clear()
+      this.history.forgetAll()
       void this.#load()
     })
     messenger.on('sent', ({ client_id, message }) => {
@@ -271,7 +249,7 @@ export class Chat {
   }
 
   #revise(message: Message) {
-    if (this.#quotes.has(message.id)) this.#quotes.set(message.id, message)
+    this.history.revise(message)
     const conversation = this.store.conversations.get(message.conversation_id)
     this.#put(message)
     // A deleted message no longer counts as unread.
@@ -358,52 +336,6 @@ export class Chat {
     return refresh
   }
 
-  #forgetThread(id: number) {
-    this.store.threads.delete(id)
-    for (const [message_id, { conversation_id }] of this.#quotes) {
-      if (conversation_id !== id) continue
-      this.#quotes.delete(message_id)
-      this.#asked.delete(message_id)
-    }
-  }
-
-  #loadPage(id: number, before: number | undefined, limit: number): Promise<void> {
-    const thread = this.store.thread(id)
-    thread.loading ??= (async () => {
-      try {
-        const query = { limit, ...(before !== undefined && { before }) }
-        const call = this.#api.GET('/conversations/{id}/messages', { params: { path: { id }, query } })
-        const page = await unwrap(call)
-        // Of long messages a page has fewer than were asked for.
-        const links = (await call).response.headers.get('link')
-        // One that was forgotten meanwhile is loaded anew already.
-        if (this.store.thread(id) === thread) {
-          this.store.putPage(id, page, links?.includes('rel="prev"') ?? false)
-        }
-      } catch (error) {
-        if (!(error instanceof MessengerError && error.retryable)) this.store.putPage(id, [], false)
-        else setTimeout(() => this.store.changed(), AGAIN_MS)
-      } finally {
-        thread.loading = undefined
-      }
-    })()
-    return thread.loading
-  }
-
-  async #loadQuote(id: number, message_id: number): Promise<void> {
-    try {
-      const query = { after: message_id - 1, limit: 1 }
-      const [message] = await unwrap(
-        this.#api.GET('/conversations/{id}/messages', { params: { path: { id }, query } }),
-      )
-      if (message?.id !== message_id) return
-      this.#quotes.set(message_id, message)
-      this.store.changed()
-    } catch {
-      this.#asked.delete(message_id)
-    }
-  }
-
   /** Sees to it that what is shown is there. */
   #tend() {
     const { store } = this
@@ -415,10 +347,7 @@ export class Chat {
       return
     }
     const thread = store.thread(current.id)
-    if (!thread.isLoaded && !thread.loading) {
-      const limit = Math.min(MESSAGES + current.unread_count, 1000)
-      void this.#loadPage(current.id, undefined, limit)
-    }
+    if (!thread.isLoaded) void this.history.load(current.id)
     if (current.kind === 'group' && current.role && !store.members.has(current.id)) {
       store.members.set(current.id, [])
       void this.people.loadMembers(current.id)

@@ -7,6 +7,9 @@ import { wordsOf } from './lines.ts'
 /** What is being written at one place: it is still there when one comes back. */
 type Draft = { text: string; reply?: Message; edit?: Message }
 
+/** What else of the page may begin here. */
+export type Composing = { reply: (message: Message) => void; edit: (message: Message) => void }
+
 /** Where one writes: a new message, an answer or an edit. */
 export const createComposer = (chat: Chat, { onSent }: { onSent: () => void }) => {
   const { store } = chat

@@ -54,6 +54,10 @@ export const openDialog = (title: string, content: Node[], buttons: Button[] = [
   form.querySelector<HTMLElement>('input')?.focus()
 }
 
+/** Asks before something is done that others notice, or that can't be taken back. */
+export const askFirst = (title: string, words: string, label: string, act: () => unknown) =>
+  openDialog(title, [make('p', {}, words)], [{ label: 'Cancel' }, { label, isPrimary: true, act }])
+
 /** A labelled field of a dialog. */
 export const fieldOf = (
   id: string,

@@ -1,6 +1,6 @@
 import type { Conversation } from '@messenger/client'
 import type { Chat } from './chat.ts'
-import { fieldOf, openDialog } from './dialog.ts'
+import { askFirst, fieldOf, openDialog } from './dialog.ts'
 import { make, reconcile } from './dom.ts'
 import { face } from './faces.ts'
 import { titleOf } from './store.ts'
@@ -46,10 +46,39 @@ const personDialog = (chat: Chat, name: string) => {
       : [
           isBlocked
             ? { label: `Unblock ${name}`, act: () => chat.people.unblock(name) }
-            : { label: `Block ${name}`, isDangerous: true, act: () => chat.people.block(name) },
+            : { label: `Block ${name}…`, isDangerous: true, act: () => askToBlock(chat, name) },
         ],
   )
 }
+
+const askToBlock = (chat: Chat, name: string) =>
+  askFirst(
+    `Block ${name}?`,
+    `Neither of you can write to the other until you unblock ${name}.`,
+    'Block',
+    () => chat.people.block(name),
+  )
+
+const askToLeave = (chat: Chat, group: Conversation) =>
+  askFirst(
+    `Leave ${titleOf(group)}?`,
+    group.role === 'owner' && group.member_count > 1
+      ? 'You get no further messages. The member who joined first becomes the owner, and can add you again.'
+      : 'You get no further messages. Only the owner can add you again.',
+    'Leave',
+    () => chat.people.removeMember(group.id, chat.store.me.username),
+  )
+
+const askToRemove = (chat: Chat, group: Conversation, name: string, then: () => void) =>
+  askFirst(
+    `Remove ${name}?`,
+    `${name} gets no further messages of ${titleOf(group)}, and keeps those that were sent before.`,
+    'Remove',
+    async () => {
+      await chat.people.removeMember(group.id, name)
+      then()
+    },
+  )
 
 const groupDialog = async (chat: Chat, group: Conversation) => {
   const members = await chat.people.loadMembers(group.id)
@@ -63,9 +92,7 @@ const groupDialog = async (chat: Chat, group: Conversation) => {
     const canGo = isOwner && username !== me.username
     const remove = make('button', { type: 'button', class: 'plain is-dangerous' }, 'Remove')
     remove.setAttribute('aria-label', `Remove ${username}`)
-    remove.addEventListener('click', () => {
-      void chat.attempt(() => chat.people.removeMember(group.id, username)).then(again)
-    })
+    remove.addEventListener('click', () => askToRemove(chat, group, username, again))
     return make(
       'li',
       { class: 'member' },
@@ -81,7 +108,7 @@ const groupDialog = async (chat: Chat, group: Conversation) => {
     [make('p', {}, words), make('ul', { 'aria-label': 'Members' }, ...rows)],
     group.role
       ? [
-          { label: 'Leave', isDangerous: true, act: () => chat.people.removeMember(group.id, me.username) },
+          { label: 'Leave…', isDangerous: true, act: () => askToLeave(chat, group) },
           ...(isOwner
             ? [
                 { label: 'Rename', act: () => queueMicrotask(() => renameDialog(chat, group)) },

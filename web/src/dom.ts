@@ -61,19 +61,20 @@ export const reconcile = <T>(
   { key, look, make, fill }: Rows<T>,
 ): void => {
   const before = new Map([...parent.children].map((child) => [kept.get(child)?.key, child as HTMLElement]))
+  const names = new Set(items.map(key))
+  // First, so that what stays need not move: an element that moves loses the focus.
+  for (const [name, child] of before) if (name === undefined || !names.has(name)) child.remove()
   let place = parent.firstElementChild
   for (const item of items) {
     const name = key(item)
     const seen = look(item)
     const known = before.get(name)
-    before.delete(name)
     const child = known ?? make(item)
     if (!known || kept.get(child)?.seen !== seen) fill(child, item)
     kept.set(child, { key: name, seen })
     if (child === place) place = place.nextElementSibling
     else parent.insertBefore(child, place)
   }
-  for (const child of before.values()) child.remove()
 }
 
 export type Rows<T> = {

@@ -41,7 +41,7 @@ export const openMenu = (button: HTMLElement, choices: readonly Choice[], home: 
     if (isLost) home.focus()
   })
   // Within the part of the page that it belongs to, for those who go by its parts.
-  ;(button.closest('nav, main') ?? document.body).append(menu)
+  ;(button.closest('nav, section, main') ?? document.body).append(menu)
   setAttributes(button, { 'aria-expanded': 'true' })
   menu.showPopover()
   placeBeside(menu, button.getBoundingClientRect())

@@ -1,15 +1,13 @@
 import type { Message } from '@messenger/client'
 import type { Chat } from './chat.ts'
-import { openDialog } from './dialog.ts'
-import { make } from './dom.ts'
+import type { Composing } from './composer.ts'
+import { askFirst } from './dialog.ts'
+import type { MessageLine } from './lines.ts'
 import { type Choice, openMenu } from './menu.ts'
 import type { Waiting } from './store.ts'
-import type { Composing } from './thread.ts'
 
 type Asked = {
-  message: Message | undefined
-  /** One that has not been sent. */
-  waiting: Waiting | undefined
+  line: MessageLine
   button: HTMLElement
   home: HTMLElement
   compose: Composing
@@ -18,7 +16,9 @@ type Asked = {
 
 /** What may be done with a message: nothing is offered that the server would refuse. */
 export const openMessageMenu = (chat: Chat, asked: Asked) => {
-  const choices = asked.message ? choicesOf(chat, asked.message, asked) : waitingChoices(chat, asked.waiting)
+  const { line } = asked
+  const choices =
+    line.kind === 'message' ? choicesOf(chat, line.message, asked) : waitingChoices(chat, line.waiting)
   if (choices.length > 0) openMenu(asked.button, choices, asked.home)
 }
 
@@ -43,14 +43,15 @@ const choicesOf = (chat: Chat, message: Message, { compose, show }: Asked): Choi
 }
 
 const askToDelete = (chat: Chat, message: Message) =>
-  openDialog(
+  askFirst(
     'Delete this message?',
-    [make('p', {}, 'It goes from every device of everybody here, and stays gone.')],
-    [{ label: 'Cancel' }, { label: 'Delete', isPrimary: true, act: () => chat.remove(message) }],
+    'It goes from every device of everybody here, and stays gone.',
+    'Delete',
+    () => chat.remove(message),
   )
 
-const waitingChoices = (chat: Chat, waiting: Waiting | undefined): Choice[] =>
-  waiting?.problem === undefined
+const waitingChoices = (chat: Chat, waiting: Waiting): Choice[] =>
+  waiting.problem === undefined
     ? []
     : [
         { label: 'Try again', icon: 'send', act: () => chat.sendAgain(waiting) },

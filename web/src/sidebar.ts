@@ -45,6 +45,7 @@ export const createSidebar = (chat: Chat) => {
       byId('nothing'),
       wanted === '' ? 'No conversations yet. Find somebody by name to begin one.' : 'Nobody by this name.',
     )
+    byId('alone').hidden = store.conversations.size > 0 || wanted !== '' || !chat.isLoaded
     byId('more-conversations').hidden = store.before === undefined
   }
 
@@ -156,6 +157,7 @@ export const createSidebar = (chat: Chat) => {
   lists.addEventListener('click', (event) => {
     if ((event.target as Element).closest('.row') && search.value !== '') clear()
   })
+  byId('copy-address').addEventListener('click', () => chat.copy(location.origin, 'The address is copied.'))
   byId('more-conversations').addEventListener('click', () => void chat.loadMoreConversations())
 
   const find = async () => {

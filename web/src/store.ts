@@ -14,13 +14,28 @@ export type Waiting = {
   problem?: string
 }
 
+/** A part of a conversation without holes, which grows at both ends as one scrolls. */
 export type Thread = {
-  /** By id, without holes: all from the oldest that was loaded to the newest. */
-  messages: Message[]
+  /** By id; another array after each change. */
+  messages: readonly Message[]
   hasOlder: boolean
   isLoaded: boolean
   loading: Promise<void> | undefined
+  /** Messages from events that arrived while a page was loading: the page may have been read before them. */
+  readonly arrived: Map<number, Message>
 }
+
+/** Messages by id. An end that is undefined is known already: the page adjoins what is loaded there. */
+export type Page = {
+  messages: readonly Message[]
+  hasOlder?: boolean | undefined
+  hasNewer?: boolean | undefined
+  /** The page does not adjoin what is loaded: it takes its place. */
+  isElsewhere?: boolean
+}
+
+/** The server counts no further. */
+export const MAX_UNREAD = 1000
 
 export type Presence = { online: boolean; last_seen?: string | undefined }
 export type Marks = { username: string; delivered_up_to: number; read_up_to: number }
@@ -98,15 +113,18 @@ export class Store {
   thread(id: number): Thread {
     let thread = this.threads.get(id)
     if (!thread) {
-      thread = { messages: [], hasOlder: true, isLoaded: false, loading: undefined }
+      thread = { messages: [], hasOlder: true, isLoaded: false, loading: undefined, arrived: new Map() }
       this.threads.set(id, thread)
     }
     return thread
   }
 
-  /** Takes a conversation as the server has it now. */
+  /** Takes a conversation as the server has it. The own mark stays where it is further here: it is on its way. */
   putConversation(conversation: Conversation) {
-    this.conversations.set(conversation.id, conversation)
+    const { id, read_up_to } = conversation
+    const mark = this.conversations.get(id)?.read_up_to ?? 0
+    this.conversations.set(id, conversation)
+    if (mark > read_up_to) this.#moveMyMark(conversation, mark)
     this.changed()
   }
 
@@ -119,15 +137,20 @@ export class Store {
     if (samePlace(this.place, { peer })) this.thread(id)
   }
 
-  /** Takes a page of a thread: what an event has shown of a message is never older than the page. */
-  putPage(id: number, page: readonly Message[], hasOlder: boolean) {
+  /** Takes a page of a thread. What an event has shown of a message is never older. */
+  putPage(id: number, { messages, hasOlder, hasNewer, isElsewhere }: Page) {
     const thread = this.thread(id)
-    const known = new Set(thread.messages.map((message) => message.id))
-    const all = [...page.filter((message) => !known.has(message.id)), ...thread.messages]
-    const floor = hasOlder ? (page[0]?.id ?? 0) : 0
-    thread.messages = all.filter((message) => message.id >= floor).toSorted((a, b) => a.id - b.id)
-    thread.hasOlder = hasOlder
+    // Before its first page a thread has what events told, which need not adjoin.
+    const loaded = thread.isLoaded && !isElsewhere ? thread.messages : []
+    const all = new Map([...messages, ...loaded].map((message) => [message.id, message]))
+    const newest = Math.max(...all.keys())
+    for (const [id, message] of thread.arrived) {
+      if (all.has(id) || (hasNewer === false && id > newest)) all.set(id, message)
+    }
+    thread.messages = [...all.values()].toSorted((a, b) => a.id - b.id)
+    thread.hasOlder = hasOlder ?? thread.hasOlder
     thread.isLoaded = true
+    thread.arrived.clear()
     this.changed()
   }
 
@@ -136,9 +159,10 @@ export class Store {
     const { conversation_id: id } = message
     if (message.client_id !== undefined) this.#waiting.delete(message.client_id)
     const thread = this.threads.get(id)
-    const oldest = thread?.messages[0]?.id ?? 0
-    if (thread && (message.id >= oldest || !thread.isLoaded || thread.loading))
-      replace(thread.messages, message)
+    if (thread) {
+      if (thread.loading || !thread.isLoaded) thread.arrived.set(message.id, message)
+      thread.messages = withMessage(thread, message, this.hasNewer(id))
+    }
     this.#stopTyping(id, message.sender)
     this.changed()
     const conversation = this.conversations.get(id)
@@ -148,7 +172,7 @@ export class Store {
     this.conversations.set(id, {
       ...conversation,
       last_message: message,
-      unread_count: Math.min(conversation.unread_count + (counts ? 1 : 0), 1000),
+      unread_count: Math.min(conversation.unread_count + (counts ? 1 : 0), MAX_UNREAD),
     })
     return true
   }
@@ -170,11 +194,66 @@ export class Store {
       }
       return false
     }
-    const hasMoved = read_up_to > conversation.read_up_to
     conversation.delivered_up_to = Math.max(conversation.delivered_up_to, delivered_up_to)
-    conversation.read_up_to = Math.max(conversation.read_up_to, read_up_to)
+    return !this.#moveMyMark(conversation, read_up_to)
+  }
+
+  /** @returns whether the unread messages are counted: not where some of them were never loaded, or counted. */
+  #moveMyMark(conversation: Conversation, read_up_to: number): boolean {
+    const { id, read_up_to: before, unread_count } = conversation
+    conversation.read_up_to = Math.max(before, read_up_to)
     if (conversation.read_up_to >= newest(conversation)) conversation.unread_count = 0
-    return hasMoved && conversation.unread_count > 0
+    if (conversation.unread_count === 0) return true
+    if (unread_count >= MAX_UNREAD || !this.#reaches(id, before)) return read_up_to < before
+    conversation.unread_count = Math.max(0, unread_count - this.#countUnread(id, before, read_up_to))
+    return true
+  }
+
+  /** Whether a conversation has messages past those of its thread that are loaded. */
+  hasNewer(id: number): boolean {
+    const conversation = this.conversations.get(id)
+    return conversation !== undefined && (this.thread(id).messages.at(-1)?.id ?? 0) < newest(conversation)
+  }
+
+  /** Whether the thread is loaded where one goes on to read: from the first unread message, else at the newest. */
+  isAtMark(id: number): boolean {
+    const { unread_count = 0, read_up_to = 0 } = this.conversations.get(id) ?? {}
+    const last = this.thread(id).messages.at(-1)?.id ?? 0
+    return unread_count > 0 ? this.#reaches(id, read_up_to) && last > read_up_to : !this.hasNewer(id)
+  }
+
+  /** How many unread messages stand before a message: as many as the server counts where they are not loaded. */
+  unreadBefore(id: number, message_id: number): number {
+    const { unread_count = 0, read_up_to = 0 } = this.conversations.get(id) ?? {}
+    if (this.#reaches(id, read_up_to)) return this.#countUnread(id, read_up_to, message_id - 1)
+    if (this.hasNewer(id)) return unread_count
+    return Math.max(0, unread_count - this.#countUnread(id, Math.max(read_up_to, message_id - 1)))
+  }
+
+  /** How many unread messages stand past a message, as `unreadBefore`. */
+  unreadPast(id: number, message_id: number): number {
+    const { unread_count = 0, read_up_to = 0 } = this.conversations.get(id) ?? {}
+    if (!this.hasNewer(id)) return this.#countUnread(id, Math.max(read_up_to, message_id))
+    if (unread_count >= MAX_UNREAD || !this.#reaches(id, read_up_to)) return unread_count
+    return Math.max(0, unread_count - this.#countUnread(id, read_up_to, message_id))
+  }
+
+  /** Whether the thread has all that follows a message. */
+  #reaches(id: number, message_id: number): boolean {
+    const { isLoaded, hasOlder, messages } = this.thread(id)
+    return isLoaded && (!hasOlder || (messages[0]?.id ?? 0) <= message_id)
+  }
+
+  /** Counts what the server counts as unread, past one message and up to another. */
+  #countUnread(id: number, past: number, to = Number.MAX_SAFE_INTEGER): number {
+    const { messages } = this.thread(id)
+    let sum = 0
+    for (let index = messages.length - 1; index >= 0; index -= 1) {
+      const { id, sender_id, deleted_at } = messages[index] as Message
+      if (id <= past) break
+      if (id <= to && sender_id !== this.me.id && !deleted_at) sum += 1
+    }
+    return sum
   }
 
   putWaiting(waiting: Waiting) {
@@ -266,9 +345,10 @@ const newest = ({ last_message }: Conversation) => last_message?.id ?? 0
 /** A group in which nobody has written yet stands first. */
 const rank = ({ last_message }: Conversation) => last_message?.id ?? Number.MAX_SAFE_INTEGER
 
-/** Puts a message in its place by id; what had that id goes. */
-const replace = (messages: Message[], message: Message) => {
+/** The thread's messages with one that an event told: in its place by id, instead of what had that id. */
+const withMessage = ({ messages, hasOlder, isLoaded }: Thread, message: Message, hasNewer: boolean) => {
   const index = messages.findLastIndex(({ id }) => id <= message.id)
-  const isThere = messages[index]?.id === message.id
-  messages.splice(isThere ? index : index + 1, isThere ? 1 : 0, message)
+  if (messages[index]?.id === message.id) return messages.with(index, message)
+  const isOutside = (index < 0 && hasOlder) || (index === messages.length - 1 && hasNewer)
+  return isLoaded && isOutside ? messages : messages.toSpliced(index + 1, 0, message)
 }

@@ -1,28 +1,55 @@
-import type { Conversation, Message } from '@messenger/client'
+import type { Conversation } from '@messenger/client'
 import type { Chat } from './chat.ts'
-import { byId, make, reconcile, setText } from './dom.ts'
+import type { Composing } from './composer.ts'
+import { byId, make, setText } from './dom.ts'
 import { renderHead } from './head.ts'
-import { linesOf } from './lines.ts'
+import { isMessageLine, type Line, linesOf, lookOf } from './lines.ts'
+import { createLongList } from './long-list.ts'
 import { fillMessage } from './message.ts'
-import { openMessageMenu } from './message-menu.ts'
-import { type Place, samePlace, titleOf } from './store.ts'
+import { MAX_UNREAD, type Place, samePlace, titleOf } from './store.ts'
+import { listenToLog } from './thread-keys.ts'
 import { list } from './words.ts'
 
-/** Pixels from an end at which one counts as being there. */
+/** Pixels from the end at which one counts as being there. */
 const NEAR = 60
-/** Pixels from the top at which older messages are asked for. */
+/** Pixels from an end of what is loaded at which more is asked for. */
 const AHEAD = 800
+/** Pixels between the upper edge and the row that one is brought to. */
+const GAP = 8
 
 /** The open conversation: its messages, what stands between them, and where in it one is. */
 export const createThread = (chat: Chat, { compose }: { compose: Composing }) => {
   const { store } = chat
-  const [log, messages, jump] = [byId('log'), byId('messages'), byId('jump')]
+  const [log, jump] = [byId('log'), byId('jump')]
   let shownPlace: Place | undefined
+  let lines: Line[] = []
+  /** Whether one has been brought to where one begins to read. */
   let isPlaced = false
+  /** Whether one is on the way to a part that may have to be loaded. */
+  let isMoving = false
   /** Whether new messages are followed, because one is at the end. */
   let isAtEnd = true
+  /** The newest message that was displayed. */
+  let shownTo = 0
   /** Messages past it were unread when one came. */
   let unreadFrom: number | undefined
+
+  const rows = createLongList<Line>(log, byId('messages'), {
+    key: ({ key }) => key,
+    isFixed: isMessageLine,
+    estimate: (line) =>
+      line.kind === 'message' ? 42 + 21 * Math.floor(line.message.content.length / 64) : 48,
+    look: (line) => JSON.stringify(lookOf(chat, line) ?? line),
+    make: (line) =>
+      isMessageLine(line)
+        ? make('li', { class: 'message', tabindex: -1 })
+        : make('li', { class: line.kind === 'day' ? 'day' : 'unread-line' }),
+    fill: (element, line) => {
+      const shown = lookOf(chat, line)
+      if (shown) fillMessage(element, shown)
+      else if (!isMessageLine(line)) setText(element, line.text)
+    },
+  })
 
   const render = () => {
     const { place, current } = store
@@ -35,14 +62,16 @@ export const createThread = (chat: Chat, { compose }: { compose: Composing }) =>
     if (!samePlace(place, shownPlace)) {
       shownPlace = place
       isPlaced = false
+      isMoving = false
       unreadFrom = undefined
-      messages.replaceChildren()
+      rows.clear()
     }
     if (current && !isPlaced && unreadFrom === undefined && current.unread_count > 0)
       unreadFrom = current.read_up_to
     renderHead(store, place, current)
-    renderLog(place, current)
     renderTyping(current)
+    renderLog(place, current)
+    look()
   }
 
   const renderLog = (place: Place, current: Conversation | undefined) => {
@@ -51,167 +80,153 @@ export const createThread = (chat: Chat, { compose }: { compose: Composing }) =>
     const isBeginning = !current || (thread?.isLoaded && !thread.hasOlder)
     byId('beginning').hidden = !isBeginning
     setText(byId('beginning'), beginning(place, current))
-    const anchor = isPlaced && !isAtEnd ? firstVisible() : undefined
-    reconcile(messages, linesOf(chat, place, current, unreadFrom), {
-      key: ({ key }) => key,
-      look: (line) => JSON.stringify(line),
-      make: ({ kind }) =>
-        kind === 'message'
-          ? make('li', { class: 'message', tabindex: -1 })
-          : make('li', { class: kind === 'day' ? 'day' : 'unread-line' }),
-      fill: (element, line) => {
-        if (line.kind === 'message') fillMessage(element, line)
-        else setText(element, line.text)
-      },
-    })
-    if (anchor) log.scrollTop += anchor.element.offsetTop - log.scrollTop - anchor.offset
-    else if (isPlaced) scrollToEnd()
-    else if (!current || thread?.isLoaded) placeFirst()
-    if (!messages.querySelector('[tabindex="0"]')) setStop(messages.querySelector('.message:last-child'))
-    look()
+    lines = linesOf(chat, place, current, unreadFrom)
+    rows.set(lines)
+    const isThere = !current || thread?.isLoaded === true
+    // A thread that was forgotten is loaded anew, and begins where one goes on to read.
+    if (!isThere) isPlaced = false
+    else if (!isPlaced) placeFirst(current)
+    else if (isAtEnd) follow()
   }
 
   const renderTyping = (current: Conversation | undefined) => {
     const people = current ? store.typing(current.id) : []
     byId('typing').hidden = people.length === 0
     setText(byId('typing-text'), current?.kind === 'group' ? list(people) : '')
-    if (isAtEnd && isPlaced) scrollToEnd()
-  }
-
-  /** The message at the upper edge, and how far from it. */
-  const firstVisible = () => {
-    const top = log.scrollTop
-    for (const element of messages.children as Iterable<HTMLElement>) {
-      if (element.classList.contains('message') && element.offsetTop + element.offsetHeight > top)
-        return { element, offset: element.offsetTop - top }
-    }
-    return undefined
-  }
-
-  const scrollToEnd = () => {
-    log.scrollTop = log.scrollHeight
-    isAtEnd = true
   }
 
   /** Where one begins to read: at what is unread, else at the end. */
-  const placeFirst = () => {
+  const placeFirst = (current: Conversation | undefined) => {
     isPlaced = true
-    scrollToEnd()
-    const line = messages.querySelector<HTMLElement>('.unread-line')
-    if (line && line.offsetTop < log.scrollTop) {
-      log.scrollTop = line.offsetTop - 8
-      isAtEnd = false
-    }
+    shownTo = current?.unread_count ? current.read_up_to : newestId()
+    rows.scrollToEnd()
+    if (lines.some(({ kind }) => kind === 'unread') && rows.isAbove('unread')) rows.scrollTo('unread', GAP)
+    isAtEnd = isNearEnd()
   }
 
-  /** Marks what is seen as read, asks for older messages before they are needed, and shows the way to the end. */
+  /** Keeps to the end, but moves no message out of sight that was never displayed. */
+  const follow = () => {
+    rows.scrollToEnd()
+    const first = lines.find(
+      (line) =>
+        line.kind === 'message' && line.message.id > shownTo && line.message.sender_id !== store.me.id,
+    )
+    if (!first || !rows.isAbove(first.key)) return
+    rows.scrollTo(first.key, GAP)
+    isAtEnd = isNearEnd()
+  }
+
+  const newestId = () => (store.current && store.threads.get(store.current.id)?.messages.at(-1)?.id) ?? 0
+
+  const left = () => log.scrollHeight - log.scrollTop - log.clientHeight
+  const hasNewer = () => store.current !== undefined && store.hasNewer(store.current.id)
+  const isNearEnd = () => left() < NEAR && !hasNewer()
+
+  /** Marks what is displayed as read, asks for what lies beyond, and shows the ways to what is unread. */
   const look = () => {
     const { current } = store
-    const left = log.scrollHeight - log.scrollTop - log.clientHeight
-    isAtEnd = left < NEAR
-    jump.hidden = left < log.clientHeight / 2
-    setText(byId('jump-count'), current?.unread_count ? String(current.unread_count) : '')
+    const visible = rows.visible()
+    keys.keepStop(visible.rows.findLast(isMessageLine))
+    jump.hidden = left() < log.clientHeight / 2 && !hasNewer()
+    if (!current || !isPlaced || isMoving) return
+    const last = lastId(visible.rows)
+    const passed = lastId(visible.above) ?? 0
+    const isDisplayed = document.visibilityState === 'visible' && document.hasFocus()
+    if (isDisplayed && last !== undefined) {
+      shownTo = Math.max(shownTo, last)
+      // A mark says that all before it was read: it does not pass what was never displayed.
+      if (store.unreadBefore(current.id, passed + 1) === 0) chat.markRead(current.id, last)
+    }
+    showUnread(store.unreadBefore(current.id, passed + 1), store.unreadPast(current.id, last ?? passed))
+    if (log.scrollTop < AHEAD) void chat.history.loadOlder(current.id)
+    if (left() < AHEAD) void chat.history.loadNewer(current.id)
+  }
+
+  const showUnread = (above: number, below: number) => {
+    byId('unread').hidden = above === 0
+    setText(byId('unread-count'), `${shortCount(above)} unread above`)
+    setText(byId('jump-count'), below > 0 ? shortCount(below) : '')
     jump.setAttribute(
       'aria-label',
-      current?.unread_count ? `To the newest: ${current.unread_count} unread` : 'To the newest',
+      below > 0 ? `To the newest: ${shortCount(below)} unread` : 'To the newest',
     )
-    if (!current || !isPlaced) return
-    if (log.scrollTop < AHEAD) void chat.loadOlder(current.id)
-    if (document.visibilityState === 'visible' && document.hasFocus()) {
-      const seen = lastVisible()
-      if (seen !== undefined) chat.markRead(current.id, seen)
-    }
   }
 
-  const lastVisible = () => {
-    const bottom = log.scrollTop + log.clientHeight
-    const children = [...messages.children] as HTMLElement[]
-    const element = children.findLast(
-      ({ dataset, offsetTop }) => dataset.id !== undefined && offsetTop + 20 < bottom,
+  /** Goes to a part of the conversation, once it is loaded. Nothing counts as displayed on the way. */
+  const move = async (load: (id: number) => Promise<void>, arrive: () => void) => {
+    const { place, current } = store
+    if (current) {
+      isMoving = true
+      await load(current.id)
+      if (!samePlace(place, store.place)) return
+    }
+    if (place) renderLog(place, store.current)
+    arrive()
+    isMoving = false
+    look()
+  }
+
+  const showMessage = (id: number) =>
+    move(
+      (conversation_id) => chat.history.showMessage(conversation_id, id),
+      () => {
+        const line = lines.find((line) => line.kind === 'message' && line.message.id === id)
+        if (!line) return
+        rows.scrollTo(line.key, 'middle')
+        isAtEnd = isNearEnd()
+        const element = rows.elementOf(line.key)
+        element?.classList.add('is-found')
+        element?.addEventListener('animationend', () => element.classList.remove('is-found'), { once: true })
+        keys.focus(line)
+      },
     )
-    return element ? Number(element.dataset.id) : undefined
-  }
 
-  /** Makes one message the stop of the Tab key in the log; arrow keys go on from it. */
-  const setStop = (element: Element | null) => {
-    if (!element) return
-    for (const other of messages.querySelectorAll('[tabindex="0"]')) other.setAttribute('tabindex', '-1')
-    element.setAttribute('tabindex', '0')
-  }
+  const showNewest = () =>
+    move(
+      (id) => chat.history.showNewest(id),
+      () => {
+        isAtEnd = true
+        shownTo = newestId()
+        rows.scrollToEnd()
+      },
+    )
 
-  const show = async (id: number) => {
-    const { current } = store
-    if (!current) return
-    await chat.loadUntil(current.id, id)
-    const element = messages.querySelector<HTMLElement>(`[data-id="${id}"]`)
-    if (!element) return
-    isAtEnd = false
-    element.scrollIntoView({ block: 'center' })
-    element.classList.add('is-found')
-    element.addEventListener('animationend', () => element.classList.remove('is-found'), { once: true })
-    setStop(element)
-    element.focus({ preventScroll: true })
-  }
+  const showUnreadLine = () =>
+    move(
+      async (id) => {
+        await chat.history.showMark(id)
+        unreadFrom = store.current?.read_up_to
+      },
+      () => {
+        rows.scrollTo('unread', GAP)
+        isAtEnd = isNearEnd()
+        log.focus({ preventScroll: true })
+      },
+    )
 
-  const messageOf = (element: Element | null | undefined) => {
-    const id = element instanceof HTMLElement ? element.dataset.id : undefined
-    const { current } = store
-    if (!current || id === undefined) return undefined
-    return store.threads.get(current.id)?.messages.find((message) => message.id === Number(id))
-  }
-
-  const act = (element: HTMLElement, button: HTMLElement) => {
-    setStop(element)
-    const message = messageOf(element)
-    const waiting = store.place && store.waitingAt(store.place)[indexOfWaiting(element)]
-    openMessageMenu(chat, { message, waiting, button, home: element, compose, show })
-  }
-
-  const indexOfWaiting = (element: HTMLElement) =>
-    [...messages.querySelectorAll('.message:not([data-id])')].indexOf(element)
-
-  messages.addEventListener('click', (event) => {
-    const target = event.target as Element
-    const element = target.closest<HTMLElement>('.message')
-    const quote = target.closest<HTMLElement>('.quote')
-    const button = target.closest<HTMLElement>('.actions')
-    if (quote) void show(Number(quote.dataset.quote))
-    else if (element && button) act(element, button)
-    else if (element && target.closest('.bubble') && !target.closest('a') && isTouch()) {
-      act(element, target.closest<HTMLElement>('.bubble') ?? element)
-    }
-  })
-  messages.addEventListener('dblclick', (event) => {
-    const message = messageOf((event.target as Element).closest('.message'))
-    if (message && !message.deleted_at && !(event.target as Element).closest('.text')) compose.reply(message)
-  })
-  log.addEventListener('keydown', (event) => {
-    const element = (event.target as Element).closest<HTMLElement>('.message')
-    if (!element || event.target !== element) return
-    const all = [...messages.querySelectorAll<HTMLElement>('.message')]
-    const index = all.indexOf(element)
-    const to = {
-      ArrowUp: all[index - 1],
-      ArrowDown: all[index + 1],
-      Home: all[0],
-      End: all.at(-1),
-    }[event.key]
-    if (to) {
-      setStop(to)
-      to.focus()
-    } else if (event.key === 'Enter' || event.key === ' ') {
-      act(element, element.querySelector<HTMLElement>('.bubble') ?? element)
-    } else if (event.key === 'Escape') byId('draft').focus()
-    else return
-    event.preventDefault()
-  })
-  log.addEventListener('scroll', look, { passive: true })
+  const keys = listenToLog(chat, { rows, compose, lines: () => lines, showMessage, showNewest })
+  log.addEventListener(
+    'scroll',
+    () => {
+      isAtEnd = isNearEnd()
+      rows.hold()
+      look()
+    },
+    { passive: true },
+  )
   jump.addEventListener('click', () => {
-    scrollToEnd()
+    void showNewest()
+    byId('draft').focus()
+  })
+  byId('to-unread').addEventListener('click', () => void showUnreadLine())
+  byId('mark-read').addEventListener('click', () => {
+    const { current } = store
+    if (current?.last_message) chat.markRead(current.id, current.last_message.id)
     byId('draft').focus()
   })
   new ResizeObserver(() => {
-    if (isAtEnd && isPlaced) scrollToEnd()
+    if (isAtEnd && isPlaced) rows.scrollToEnd()
+    else rows.draw()
   }).observe(log)
   addEventListener('focus', () => store.place && look())
   document.addEventListener('visibilitychange', () => store.place && look())
@@ -222,18 +237,20 @@ export const createThread = (chat: Chat, { compose }: { compose: Composing }) =>
 
   return {
     render,
-    /** After one has written: follows the end again, and nothing is new any more. */
+    /** After one has written: goes to the end, and follows it again. */
     follow() {
-      unreadFrom = undefined
-      isAtEnd = true
-      store.changed()
+      if (store.current?.unread_count === 0) unreadFrom = undefined
+      void showNewest()
     },
   }
 }
 
-export type Composing = { reply: (message: Message) => void; edit: (message: Message) => void }
+const lastId = (lines: readonly Line[]) => {
+  const line = lines.findLast(({ kind }) => kind === 'message')
+  return line?.kind === 'message' ? line.message.id : undefined
+}
 
-const isTouch = () => matchMedia('(hover: none)').matches
+const shortCount = (count: number) => (count >= MAX_UNREAD ? '999+' : String(count))
 
 const beginning = (place: Place, current: Conversation | undefined) => {
   if (current?.kind === 'group') return `This is the beginning of ${titleOf(current)}.`
