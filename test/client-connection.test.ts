@@ -106,9 +106,3 @@ t.test('close() ends whatever is under way', async (t) => {
     await Promise.all([closing, refused])
   }
 })
-
-t.test('an address that is none is told', async (t) => {
-  const session = { token: 'x.y.z', expires_at: '', user: { id: 1, username: 'alice' } }
-  const messenger = createMessenger(t, { url: 'ftp://127.0.0.1', session })
-  await t.rejects(messenger.connect(), { code: 'INTERNAL' })
-})

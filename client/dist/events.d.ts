@@ -22,6 +22,7 @@ export type Events = {
         type: 'reset';
         cursor: string;
     };
+    /** With `waiting`, `error` is why the last attempt failed; with `stopped`, why there will be no other. */
     state: {
         type: 'state';
         state: State;

@@ -5,7 +5,8 @@ import { type WebSocketConstructor } from './socket.ts';
 import type { ClientFrame, ServerFrame } from './types.ts';
 type Options = {
     url: string;
-    WebSocket: WebSocketConstructor;
+    /** Absent where the runtime has none. */
+    WebSocket: WebSocketConstructor | undefined;
     backoff: {
         min: number;
         max: number;

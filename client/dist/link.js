@@ -1,5 +1,6 @@
 import { MessengerError } from "./error.js";
 import { closeCodes } from "./generated/close-codes.js";
+import { watchNetwork } from "./network-events.js";
 import { Socket } from "./socket.js";
 /** Stays connected: socket after socket, by the table of close codes, until there is no use in it or `close()`. */
 export class Link {
@@ -15,6 +16,8 @@ export class Link {
     #ended;
     #waiters = [];
     #wake = () => { };
+    /** The next wait is left out. */
+    #isHurried = false;
     #renewal;
     constructor(options) {
         this.#options = options;
@@ -28,6 +31,8 @@ export class Link {
             return;
         if (this.state === 'closed')
             throw this.#ended;
+        if (!this.#options.WebSocket)
+            throw noWebSocket();
         this.#ended = undefined;
         if (this.#socket && this.#cursor !== this.#options.cursor()) {
             // Its `hello` would begin elsewhere, and what lies between would never come.
@@ -70,9 +75,11 @@ export class Link {
         await this.#running;
     }
     async #run() {
+        const unwatch = watchNetwork({ offline: () => this.#socket?.abandon(), awake: () => this.#awake() });
         const { min, max } = this.#options.backoff;
         for (let attempt = 0; !this.#ended; attempt += 1) {
             let wait = Math.random() * Math.min(max, min * 2 ** attempt);
+            let error;
             try {
                 const lasted = await this.#attempt();
                 // Longer than the longest wait: it was a good one.
@@ -80,15 +87,26 @@ export class Link {
                     attempt = 0;
             }
             catch (cause) {
-                const error = asMessengerError(cause);
+                error = asMessengerError(cause);
                 if (!error.retryable)
                     this.stop(error);
                 wait += (error.retryAfter ?? 0) * 1000;
             }
-            if (!this.#ended)
-                await this.#pause(wait);
+            // What came before says nothing of the network that there is now.
+            if (!this.#ended && (await this.#pause(wait, error)))
+                attempt = -1;
         }
+        unwatch();
         this.#running = undefined;
+    }
+    /** There may be a network again: an open connection is checked, a wait for the next attempt ends. */
+    #awake() {
+        if (this.#hello)
+            this.#socket?.check();
+        else {
+            this.#isHurried = true;
+            this.#wake();
+        }
     }
     /** One connection, from login to loss. @returns the milliseconds that it lasted */
     async #attempt() {
@@ -108,7 +126,8 @@ export class Link {
         return lasted;
     }
     #serve() {
-        const { url, WebSocket, timeout, session, cursor, onFrame, onLost } = this.#options;
+        const { url, timeout, session, cursor, onFrame, onLost } = this.#options;
+        const WebSocket = this.#options.WebSocket;
         this.#isRedirected = false;
         this.#cursor = cursor();
         return new Promise((resolve) => {
@@ -135,6 +154,7 @@ export class Link {
     }
     #opened(hello) {
         this.#hello = hello;
+        this.#isHurried = false;
         this.#renewLater();
         for (const { resolve } of this.#waiters.splice(0))
             resolve();
@@ -149,18 +169,25 @@ export class Link {
             throw new MessengerError('CLOSED_BY_SERVER', `The server closed with ${code}, ${known.name}: ${known.why}.`);
         }
         // Browsers don't say why a handshake failed.
-        if (!known && !wasOpen)
-            await session.check();
+        if (!known && !wasOpen && (await session.check())) {
+            throw new MessengerError('NETWORK', `The server answers HTTP, but no WebSocket could be opened at ${this.#options.url}/ws. A proxy must forward ` +
+                'the headers Upgrade and Connection.', { retryable: true });
+        }
     }
-    #pause(ms) {
-        this.setState('waiting', { retry_in_ms: Math.round(ms) });
-        return new Promise((resolve) => {
-            const timer = setTimeout(resolve, ms);
+    /** @returns whether the wait was cut short */
+    async #pause(ms, error) {
+        this.setState('waiting', { retry_in_ms: Math.round(ms), ...(error && { error }) });
+        const isWoken = await new Promise((resolve) => {
+            const timer = setTimeout(() => resolve(false), ms);
             this.#wake = () => {
                 clearTimeout(timer);
-                resolve();
+                resolve(true);
             };
+            if (this.#isHurried)
+                this.#wake();
         });
+        this.#isHurried = false;
+        return isWoken;
     }
     #renewLater() {
         this.#renewal = setTimeout(() => {
@@ -184,4 +211,6 @@ export class Link {
 }
 const asMessengerError = (cause) => cause instanceof MessengerError
     ? cause
-    : new MessengerError('INTERNAL', 'The client made a mistake.', { cause });
+    : new MessengerError('INTERNAL', `Unexpected error: ${cause.message}. It is one of this client, or of an object that it was given.`, { cause });
+const noWebSocket = () => new MessengerError('INVALID_OPTION', 'This runtime has no WebSocket. Use Node.js 22 or newer, or pass that of the package ws: ' +
+    "import { WebSocket } from 'ws'; new Messenger({ url, username, WebSocket }).");

@@ -10,7 +10,7 @@ export type MessengerOptions = Partial<Credentials> & {
     session?: Session | undefined;
     /** Keeps cursor and outbox; by default in memory only. */
     storage?: MessengerStorage;
-    /** For a runtime without one, as Node.js 20: that of the package `ws`. */
+    /** For a runtime without one, as Node.js 20 and 21: that of the package `ws`. */
     WebSocket?: WebSocketConstructor;
     fetch?: Fetch;
     /** Milliseconds between attempts: a random part of `min`, which doubles up to `max`. */
@@ -33,6 +33,7 @@ export declare class Messenger {
     #private;
     /** The HTTP calls, with this client's token; see `unwrap`. */
     readonly api: Api;
+    /** @throws MessengerError `INVALID_OPTION` for a `url` that is missing or no address of a server */
     constructor(options?: MessengerOptions);
     get state(): State;
     /** The session as it is now; absent before the first login. */
@@ -51,7 +52,7 @@ export declare class Messenger {
     [Symbol.asyncIterator](): AsyncIterableIterator<MessengerEvent>;
     /**
      * Connects, and stays connected until `close()`. While it waits for its next attempt: tries now.
-     * @returns a promise for the first `hello`
+     * @returns a promise for the first `hello`; until it comes the event `state` says why an attempt failed
      * @throws MessengerError where no attempt would help: `SIGNED_OUT`, `PASSWORD_REQUIRED`, `CLOSED`, …
      */
     connect({ cursor }?: ConnectOptions): Promise<void>;

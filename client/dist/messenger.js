@@ -4,6 +4,7 @@ import { MessengerError } from "./error.js";
 import { Feed } from "./events.js";
 import { createApi, globalFetch, unwrap } from "./http.js";
 import { Link } from "./link.js";
+import { serverUrl } from "./server-url.js";
 import { SessionKeeper } from "./session.js";
 import { memoryStorage } from "./storage.js";
 import { Watch } from "./watch.js";
@@ -31,10 +32,11 @@ export class Messenger {
     /** The id of the newest message that was handed over. */
     #newest = 0;
     #hello;
+    /** @throws MessengerError `INVALID_OPTION` for a `url` that is missing or no address of a server */
     constructor(options = {}) {
         const { fetch = globalFetch, backoff = { min: 500, max: 30_000 }, timeout = 10_000 } = options;
         const { username, password, session } = options;
-        this.#url = (options.url ?? globalThis.location.origin).replace(/\/$/, '');
+        this.#url = serverUrl(options.url);
         this.#storage = options.storage ?? memoryStorage();
         this.#feed = new Feed((cursor) => this.#store(() => this.#storage.setCursor(cursor)));
         const { signal } = this.#closing;
@@ -98,7 +100,7 @@ export class Messenger {
     }
     /**
      * Connects, and stays connected until `close()`. While it waits for its next attempt: tries now.
-     * @returns a promise for the first `hello`
+     * @returns a promise for the first `hello`; until it comes the event `state` says why an attempt failed
      * @throws MessengerError where no attempt would help: `SIGNED_OUT`, `PASSWORD_REQUIRED`, `CLOSED`, …
      */
     async connect({ cursor } = {}) {
@@ -162,7 +164,7 @@ export class Messenger {
         this.#courier.close(error);
         const ended = this.#link.close(error);
         this.#feed.end();
-        this.#closing.abort();
+        this.#closing.abort(error);
         await ended;
         await this.#storing;
         await this.#storage.close?.();

@@ -21,7 +21,7 @@ export declare class SessionKeeper {
      * @throws MessengerError `SIGNED_OUT` where it is not; what `login` throws
      */
     renew(): Promise<Session>;
-    /** Asks the server whether the token is still good, and renews it where it is not. */
-    check(): Promise<void>;
+    /** Renews the token if the server no longer accepts it. @returns whether it was accepted */
+    check(): Promise<boolean>;
 }
 export {};

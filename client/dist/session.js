@@ -43,24 +43,33 @@ export class SessionKeeper {
             return this.#logIn();
         }
     }
-    /** Asks the server whether the token is still good, and renews it where it is not. */
+    /** Renews the token if the server no longer accepts it. @returns whether it was accepted */
     async check() {
         try {
             await unwrap(this.#api.GET('/users/me', { signal: this.#options.signal() }));
+            return true;
         }
         catch (error) {
             if (!isUnauthorized(error))
                 throw error;
             await this.renew();
+            return false;
         }
     }
     async #logIn() {
         const { credentials, signal } = this.#options;
-        if (!credentials)
-            throw new MessengerError('SIGNED_OUT', 'The session has ended: log in again.');
+        if (!credentials) {
+            const message = this.#options.session
+                ? 'The session has ended: log in again.'
+                : 'There is nobody to log in: pass `username`, or the `session` that login() gave.';
+            throw new MessengerError('SIGNED_OUT', message);
+        }
         return this.#accept(await unwrap(this.#api.POST('/login', { body: credentials, signal: signal() })));
     }
     #accept(session) {
+        if (typeof session.token !== 'string') {
+            throw new MessengerError('NETWORK', 'The reply has no token: `url` is not that of a Messenger server.');
+        }
         this.current = session;
         this.#life = lifetime(session);
         this.#renewAt = Date.now() + this.#life * RENEW_AFTER;

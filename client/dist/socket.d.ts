@@ -31,6 +31,8 @@ export declare class Socket {
     send(frame: ClientFrame): void;
     /** For a connection that is no longer believed in: nothing that it still brings counts. */
     abandon(): void;
+    /** Asks whether the other side is still there: if it is silent for five seconds, the connection is given up. */
+    check(): void;
     /** Says goodbye. Resolves when the other side has answered, or had its time to. */
     close(): Promise<void>;
 }

@@ -1,5 +1,8 @@
+import { MessengerError } from "./error.js";
 /** Milliseconds that the other side has to answer a close. */
 const CLOSE_TIMEOUT = 1000;
+/** Milliseconds that it has to answer when the connection is doubted. */
+const CHECK_TIMEOUT = 5000;
 /** One connection of `messenger.v1`: its handshake, its heartbeat and its end, which is told once. */
 export class Socket {
     #socket;
@@ -8,13 +11,14 @@ export class Socket {
     #wasOpen = false;
     #isEnded = false;
     #isHeard = true;
+    #isChecked = false;
+    #heartbeat = 0;
     #timer;
     constructor({ url, token, cursor, WebSocket, timeout, onFrame, onEnd }) {
         this.#onEnd = onEnd;
         const query = cursor === undefined ? '' : `?cursor=${encodeURIComponent(cursor)}`;
         const protocols = ['messenger.v1', `bearer.${token}`];
-        this.#socket = new WebSocket(`${url.replace(/^http/, 'ws')}/ws${query}`, protocols);
-        this.#timer = setTimeout(() => this.abandon(), timeout);
+        this.#socket = open(WebSocket, `${url.replace(/^http/i, 'ws')}/ws${query}`, protocols);
         this.#socket.addEventListener('message', ({ data }) => {
             if (this.#isEnded)
                 return;
@@ -32,6 +36,7 @@ export class Socket {
         });
         // What is wrong is told by `close`; `ws` throws an error that nobody listens to.
         this.#socket.addEventListener('error', () => { });
+        this.#timer = setTimeout(() => this.abandon(), timeout);
     }
     send(frame) {
         if (!this.#isEnded)
@@ -41,6 +46,13 @@ export class Socket {
     abandon() {
         this.#end(1006);
         this.#discard();
+    }
+    /** Asks whether the other side is still there: if it is silent for five seconds, the connection is given up. */
+    check() {
+        if (!this.#wasOpen || this.#isEnded || this.#isChecked)
+            return;
+        this.#isChecked = true;
+        this.#ask(Math.min(CHECK_TIMEOUT, this.#heartbeat));
     }
     /** Says goodbye. Resolves when the other side has answered, or had its time to. */
     async close() {
@@ -56,16 +68,25 @@ export class Socket {
     }
     #begin({ heartbeat_ms }) {
         this.#wasOpen = true;
-        clearTimeout(this.#timer);
-        this.#timer = setInterval(() => this.#beat(), heartbeat_ms);
+        this.#heartbeat = heartbeat_ms;
+        this.#beatIn(heartbeat_ms);
     }
     #beat() {
         if (!this.#isHeard) {
             this.abandon();
             return;
         }
+        this.#isChecked = false;
+        this.#ask(this.#heartbeat);
+    }
+    #ask(ms) {
         this.#isHeard = false;
         this.send({ type: 'ping' });
+        this.#beatIn(ms);
+    }
+    #beatIn(ms) {
+        clearTimeout(this.#timer);
+        this.#timer = setTimeout(() => this.#beat(), ms);
     }
     #discard() {
         if (this.#socket.terminate)
@@ -81,3 +102,12 @@ export class Socket {
         this.#onEnd({ code, wasOpen: this.#wasOpen });
     }
 }
+const open = (WebSocket, url, protocols) => {
+    try {
+        return new WebSocket(url, protocols);
+    }
+    catch (cause) {
+        const { message } = cause;
+        throw new MessengerError('INVALID_OPTION', `The WebSocket could not be opened: ${message}. Check \`url\`, \`session\` and \`WebSocket\`.`, { cause });
+    }
+};

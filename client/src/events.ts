@@ -21,6 +21,7 @@ export type Events = {
   caught_up: FrameOf<'caught_up'>
   /** The server does not know where the stream went on: load conversations anew. It goes on from now. */
   reset: { type: 'reset'; cursor: string }
+  /** With `waiting`, `error` is why the last attempt failed; with `stopped`, why there will be no other. */
   state: { type: 'state'; state: State; error?: MessengerError; retry_in_ms?: number }
   /** The outbox changed; `messenger.outbox` is what is in it. */
   outbox: { type: 'outbox' }

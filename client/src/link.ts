@@ -1,13 +1,15 @@
 import { MessengerError } from './error.ts'
 import type { Events, State } from './events.ts'
 import { closeCodes } from './generated/close-codes.ts'
+import { watchNetwork } from './network-events.ts'
 import type { SessionKeeper } from './session.ts'
 import { Socket, type SocketEnd, type WebSocketConstructor } from './socket.ts'
 import type { ClientFrame, Hello, ServerFrame } from './types.ts'
 
 type Options = {
   url: string
-  WebSocket: WebSocketConstructor
+  /** Absent where the runtime has none. */
+  WebSocket: WebSocketConstructor | undefined
   backoff: { min: number; max: number }
   timeout: number
   session: SessionKeeper
@@ -36,6 +38,8 @@ export class Link {
   #ended: MessengerError | undefined
   #waiters: Waiter[] = []
   #wake = () => {}
+  /** The next wait is left out. */
+  #isHurried = false
   #renewal: ReturnType<typeof setTimeout> | undefined
 
   constructor(options: Options) {
@@ -50,6 +54,7 @@ export class Link {
   async connect(): Promise<void> {
     if (this.#hello) return
     if (this.state === 'closed') throw this.#ended as MessengerError
+    if (!this.#options.WebSocket) throw noWebSocket()
     this.#ended = undefined
     if (this.#socket && this.#cursor !== this.#options.cursor()) {
       // Its `hello` would begin elsewhere, and what lies between would never come.
@@ -93,21 +98,34 @@ export class Link {
   }
 
   async #run(): Promise<void> {
+    const unwatch = watchNetwork({ offline: () => this.#socket?.abandon(), awake: () => this.#awake() })
     const { min, max } = this.#options.backoff
     for (let attempt = 0; !this.#ended; attempt += 1) {
       let wait = Math.random() * Math.min(max, min * 2 ** attempt)
+      let error: MessengerError | undefined
       try {
         const lasted = await this.#attempt()
         // Longer than the longest wait: it was a good one.
         if (lasted > max) attempt = 0
       } catch (cause) {
-        const error = asMessengerError(cause)
+        error = asMessengerError(cause)
         if (!error.retryable) this.stop(error)
         wait += (error.retryAfter ?? 0) * 1000
       }
-      if (!this.#ended) await this.#pause(wait)
+      // What came before says nothing of the network that there is now.
+      if (!this.#ended && (await this.#pause(wait, error))) attempt = -1
     }
+    unwatch()
     this.#running = undefined
+  }
+
+  /** There may be a network again: an open connection is checked, a wait for the next attempt ends. */
+  #awake() {
+    if (this.#hello) this.#socket?.check()
+    else {
+      this.#isHurried = true
+      this.#wake()
+    }
   }
 
   /** One connection, from login to loss. @returns the milliseconds that it lasted */
@@ -126,7 +144,8 @@ export class Link {
   }
 
   #serve(): Promise<SocketEnd> {
-    const { url, WebSocket, timeout, session, cursor, onFrame, onLost } = this.#options
+    const { url, timeout, session, cursor, onFrame, onLost } = this.#options
+    const WebSocket = this.#options.WebSocket as WebSocketConstructor
     this.#isRedirected = false
     this.#cursor = cursor()
     return new Promise((resolve) => {
@@ -153,6 +172,7 @@ export class Link {
 
   #opened(hello: Hello) {
     this.#hello = hello
+    this.#isHurried = false
     this.#renewLater()
     for (const { resolve } of this.#waiters.splice(0)) resolve()
   }
@@ -169,18 +189,29 @@ export class Link {
       )
     }
     // Browsers don't say why a handshake failed.
-    if (!known && !wasOpen) await session.check()
+    if (!known && !wasOpen && (await session.check())) {
+      throw new MessengerError(
+        'NETWORK',
+        `The server answers HTTP, but no WebSocket could be opened at ${this.#options.url}/ws. A proxy must forward ` +
+          'the headers Upgrade and Connection.',
+        { retryable: true },
+      )
+    }
   }
 
-  #pause(ms: number): Promise<void> {
-    this.setState('waiting', { retry_in_ms: Math.round(ms) })
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms)
+  /** @returns whether the wait was cut short */
+  async #pause(ms: number, error: MessengerError | undefined): Promise<boolean> {
+    this.setState('waiting', { retry_in_ms: Math.round(ms), ...(error && { error }) })
+    const isWoken = await new Promise<boolean>((resolve) => {
+      const timer = setTimeout(() => resolve(false), ms)
       this.#wake = () => {
         clearTimeout(timer)
-        resolve()
+        resolve(true)
       }
+      if (this.#isHurried) this.#wake()
     })
+    this.#isHurried = false
+    return isWoken
   }
 
   #renewLater() {
@@ -205,4 +236,15 @@ export class Link {
 const asMessengerError = (cause: unknown): MessengerError =>
   cause instanceof MessengerError
     ? cause
-    : new MessengerError('INTERNAL', 'The client made a mistake.', { cause })
+    : new MessengerError(
+        'INTERNAL',
+        `Unexpected error: ${(cause as Error).message}. It is one of this client, or of an object that it was given.`,
+        { cause },
+      )
+
+const noWebSocket = () =>
+  new MessengerError(
+    'INVALID_OPTION',
+    'This runtime has no WebSocket. Use Node.js 22 or newer, or pass that of the package ws: ' +
+      "import { WebSocket } from 'ws'; new Messenger({ url, username, WebSocket }).",
+  )

@@ -4,6 +4,7 @@ import { MessengerError } from './error.ts'
 import { type Events, type EventType, Feed, type MessengerEvent, type State } from './events.ts'
 import { type Api, createApi, type Credentials, type Fetch, globalFetch, unwrap } from './http.ts'
 import { Link } from './link.ts'
+import { serverUrl } from './server-url.ts'
 import { SessionKeeper } from './session.ts'
 import type { WebSocketConstructor } from './socket.ts'
 import { memoryStorage, type MessengerStorage } from './storage.ts'
@@ -26,7 +27,7 @@ export type MessengerOptions = Partial<Credentials> & {
   session?: Session | undefined
   /** Keeps cursor and outbox; by default in memory only. */
   storage?: MessengerStorage
-  /** For a runtime without one, as Node.js 20: that of the package `ws`. */
+  /** For a runtime without one, as Node.js 20 and 21: that of the package `ws`. */
   WebSocket?: WebSocketConstructor
   fetch?: Fetch
   /** Milliseconds between attempts: a random part of `min`, which doubles up to `max`. */
@@ -69,10 +70,11 @@ export class Messenger {
   #newest = 0
   #hello: Hello | undefined
 
+  /** @throws MessengerError `INVALID_OPTION` for a `url` that is missing or no address of a server */
   constructor(options: MessengerOptions = {}) {
     const { fetch = globalFetch, backoff = { min: 500, max: 30_000 }, timeout = 10_000 } = options
     const { username, password, session } = options
-    this.#url = (options.url ?? globalThis.location.origin).replace(/\/$/, '')
+    this.#url = serverUrl(options.url)
     this.#storage = options.storage ?? memoryStorage()
     this.#feed = new Feed((cursor) => this.#store(() => this.#storage.setCursor(cursor)))
     const { signal } = this.#closing
@@ -145,7 +147,7 @@ export class Messenger {
 
   /**
    * Connects, and stays connected until `close()`. While it waits for its next attempt: tries now.
-   * @returns a promise for the first `hello`
+   * @returns a promise for the first `hello`; until it comes the event `state` says why an attempt failed
    * @throws MessengerError where no attempt would help: `SIGNED_OUT`, `PASSWORD_REQUIRED`, `CLOSED`, …
    */
   async connect({ cursor }: ConnectOptions = {}): Promise<void> {
@@ -224,7 +226,7 @@ export class Messenger {
     this.#courier.close(error)
     const ended = this.#link.close(error)
     this.#feed.end()
-    this.#closing.abort()
+    this.#closing.abort(error)
     await ended
     await this.#storing
     await this.#storage.close?.()

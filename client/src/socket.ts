@@ -1,3 +1,4 @@
+import { MessengerError } from './error.ts'
 import type { ClientFrame, Hello, ServerFrame } from './types.ts'
 
 /** What is used of a WebSocket: the global one, or that of `ws`. */
@@ -30,6 +31,8 @@ type SocketOptions = {
 
 /** Milliseconds that the other side has to answer a close. */
 const CLOSE_TIMEOUT = 1000
+/** Milliseconds that it has to answer when the connection is doubted. */
+const CHECK_TIMEOUT = 5000
 
 /** One connection of `messenger.v1`: its handshake, its heartbeat and its end, which is told once. */
 export class Socket {
@@ -39,14 +42,15 @@ export class Socket {
   #wasOpen = false
   #isEnded = false
   #isHeard = true
+  #isChecked = false
+  #heartbeat = 0
   #timer: ReturnType<typeof setTimeout>
 
   constructor({ url, token, cursor, WebSocket, timeout, onFrame, onEnd }: SocketOptions) {
     this.#onEnd = onEnd
     const query = cursor === undefined ? '' : `?cursor=${encodeURIComponent(cursor)}`
     const protocols = ['messenger.v1', `bearer.${token}`]
-    this.#socket = new WebSocket(`${url.replace(/^http/, 'ws')}/ws${query}`, protocols)
-    this.#timer = setTimeout(() => this.abandon(), timeout)
+    this.#socket = open(WebSocket, `${url.replace(/^http/i, 'ws')}/ws${query}`, protocols)
     this.#socket.addEventListener('message', ({ data }: { data: string }) => {
       if (this.#isEnded) return
       this.#isHeard = true
@@ -62,6 +66,7 @@ export class Socket {
     })
     // What is wrong is told by `close`; `ws` throws an error that nobody listens to.
     this.#socket.addEventListener('error', () => {})
+    this.#timer = setTimeout(() => this.abandon(), timeout)
   }
 
   send(frame: ClientFrame) {
@@ -72,6 +77,13 @@ export class Socket {
   abandon() {
     this.#end(1006)
     this.#discard()
+  }
+
+  /** Asks whether the other side is still there: if it is silent for five seconds, the connection is given up. */
+  check() {
+    if (!this.#wasOpen || this.#isEnded || this.#isChecked) return
+    this.#isChecked = true
+    this.#ask(Math.min(CHECK_TIMEOUT, this.#heartbeat))
   }
 
   /** Says goodbye. Resolves when the other side has answered, or had its time to. */
@@ -89,8 +101,8 @@ export class Socket {
 
   #begin({ heartbeat_ms }: Hello) {
     this.#wasOpen = true
-    clearTimeout(this.#timer)
-    this.#timer = setInterval(() => this.#beat(), heartbeat_ms)
+    this.#heartbeat = heartbeat_ms
+    this.#beatIn(heartbeat_ms)
   }
 
   #beat() {
@@ -98,8 +110,19 @@ export class Socket {
       this.abandon()
       return
     }
+    this.#isChecked = false
+    this.#ask(this.#heartbeat)
+  }
+
+  #ask(ms: number) {
     this.#isHeard = false
     this.send({ type: 'ping' })
+    this.#beatIn(ms)
+  }
+
+  #beatIn(ms: number) {
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(() => this.#beat(), ms)
   }
 
   #discard() {
@@ -112,5 +135,18 @@ export class Socket {
     this.#isEnded = true
     clearTimeout(this.#timer)
     this.#onEnd({ code, wasOpen: this.#wasOpen })
+  }
+}
+
+const open = (WebSocket: WebSocketConstructor, url: string, protocols: string[]): WebSocketLike => {
+  try {
+    return new WebSocket(url, protocols)
+  } catch (cause) {
+    const { message } = cause as Error
+    throw new MessengerError(
+      'INVALID_OPTION',
+      `The WebSocket could not be opened: ${message}. Check \`url\`, \`session\` and \`WebSocket\`.`,
+      { cause },
+    )
   }
 }

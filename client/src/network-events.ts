@@ -1,0 +1,27 @@
+export type NetworkListener = {
+  /** The runtime says that the device has no network. */
+  offline: () => void
+  /** The device has a network again, or its page is shown again: what was believed of the connection may be old. */
+  awake: () => void
+}
+
+/**
+ * Listens to `offline` and `online` of a page or a worker, and to a page that becomes visible, as it does after sleep
+ * and after its timers were held back. Runtimes without these events, as Node.js, tell nothing.
+ * @returns what ends the listening
+ */
+export const watchNetwork = ({ offline, awake }: NetworkListener): (() => void) => {
+  const { document } = globalThis
+  const visible = () => {
+    if (document.visibilityState === 'visible') awake()
+  }
+  const listeners = [
+    [globalThis, 'offline', offline],
+    [globalThis, 'online', awake],
+    [document, 'visibilitychange', visible],
+  ] as const
+  for (const [target, type, listener] of listeners) target?.addEventListener?.(type, listener)
+  return () => {
+    for (const [target, type, listener] of listeners) target?.removeEventListener?.(type, listener)
+  }
+}
