@@ -33,7 +33,7 @@ export class Connection {
     this.#answers = answers
     socket.on('data', (chunk) => this.#receive(chunk))
     socket.on('error', () => {})
-    socket.on('close', () => this.#end('cut'))
+    socket.on('close', () => this.#end())
   }
 
   /** @throws when nobody listens */
@@ -65,10 +65,13 @@ export class Connection {
   /** Sends a request, or the rest of one. @returns its answer */
   ask(bytes: string | Uint8Array, isHead = false): Promise<Answer> {
     const early = this.#early.shift()
-    if (early) return Promise.resolve(early)
+    if (early) {
+      this.#socket.write(bytes)
+      return Promise.resolve(early)
+    }
     return new Promise((resolve) => {
       this.#waiting.push({ isHead, resolve })
-      if (this.isClosed) this.#end('cut')
+      if (this.isClosed) this.#end()
       else this.#socket.write(bytes)
     })
   }
@@ -78,9 +81,14 @@ export class Connection {
     this.#socket.pause()
   }
 
+  /** Waits for no answer any more, and leaves it open: what was asked counts as not answered. */
+  giveUp() {
+    this.#settle('not answered')
+  }
+
   /** Closes it; what was asked counts as not answered. */
   close() {
-    this.#end('not answered')
+    this.giveUp()
     this.#socket.destroy()
   }
 
@@ -90,8 +98,12 @@ export class Connection {
     this.#socket.destroy()
   }
 
-  #end(why: string) {
+  #end() {
     this.isClosed = true
+    this.#settle('cut')
+  }
+
+  #settle(why: string) {
     for (const { resolve } of this.#waiting.splice(0)) {
       this.#count(why)
       resolve({ status: 0, retryAfter: 0, body: '' })

@@ -19,5 +19,6 @@ export const headUpgrade: Attack = {
       ),
     )
     await Promise.race([Promise.all(answered), pause(3000)])
+    for (const connection of connections) connection.giveUp()
   },
 }
