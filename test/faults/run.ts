@@ -22,7 +22,8 @@ const USAGE = `npm run test:faults -- [--sends N] [--kills N] [--sockets N] [--r
 --attacks N   the part of each attack's counts and time, of 100, by default 100
 --only NAMES  runs only these, separated by commas: ${PARTS.join(', ')};
               the attacks ${attacks.map(({ name }) => name).join(', ')}
---lenient     prints what took how long and how much, and judges only what is lost, doubled, missed or not answered:
+--lenient     prints what took how long and how much, and judges only what is lost, doubled, missed,
+              crashed, not answered, or over a limit of memory of an attack:
               for a machine that has other things to do`
 
 /** Milliseconds from the start of a process that was killed until it is ready. */
