@@ -28,7 +28,8 @@ export type Room = {
 export const createCaches = () => ({
   users: createCache<number, StoredUser>(50_000),
   userIds: createCache<string, number>(50_000),
-  rooms: createCache<number, Room>(50_000),
+  // By members, of which each takes about 250 bytes: 50,000 groups of 256 would take 3 GB.
+  rooms: createCache<number, Room>(200_000, { sizeOf: ({ members }) => 1 + members.length }),
   roomIds: createCache<string, number>(50_000),
 })
 export type Caches = ReturnType<typeof createCaches>

@@ -41,7 +41,7 @@ export const createChat = (config: Config, { reader, writer, epochs }: Database,
   turns: new Turns(),
   probe: createProbe(writer),
   receiptPacing: createReceiptPacing(writer, config),
-  typingPacing: createCache<string, true>(100_000, 3000),
+  typingPacing: createCache<string, true>(100_000, { ttl: 3000 }),
 })
 
 /** Names by id; a name is never changed, so what was read once holds. */
