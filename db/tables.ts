@@ -17,6 +17,8 @@ export type Tables = {
     kept_token: string | null
     created_at: number
     removed_at: number | null
+    /** 1 while an account that was removed is still in groups. */
+    leaving: Generated<0 | 1>
   }
   conversations: {
     id: Generated<number>

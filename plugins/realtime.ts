@@ -14,7 +14,9 @@ export const realtime = plugin(
       bus.publish(batch as Batch<Origin>)
     })
     app.decorate('chat', chat)
+    app.addHook('onReady', async () => void chat.departures.resume())
     app.addHook('preClose', async () => {
+      chat.departures.stop()
       chat.receiptPacing.stop()
       chat.load.stop()
     })

@@ -30,6 +30,8 @@ t.test('every query finds its rows by an index, however many others there are', 
     }
   }
   t.match(planOf(db, members.dueReceipts), [/USING COVERING INDEX members_due/])
+  t.ok(planOf(db, members.membersOf).some((step) => /USING INDEX members_open/.test(step)))
+  t.ok(planOf(db, users.leavingUsers).some((step) => /INDEX users_leaving/.test(step)))
   t.match(planOf(db, messages.messagesDown), [/USING INDEX messages_history/])
 })
 

@@ -5,12 +5,14 @@ import { StorageError } from '../errors.ts'
 import * as conversations from './0001-conversations.ts'
 import * as coveredCounts from './0002-covered-counts.ts'
 import * as revocationsByEnd from './0003-revocations-by-end.ts'
+import * as removals from './0004-removals.ts'
 
 /** Every change of the schema, in order; a name once shipped is never changed. */
 const migrations: Record<string, Migration> = {
   '0001-conversations': conversations,
   '0002-covered-counts': coveredCounts,
   '0003-revocations-by-end': revocationsByEnd,
+  '0004-removals': removals,
 }
 
 /**

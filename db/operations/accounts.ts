@@ -18,9 +18,12 @@ export type RevokeToken = { user_id: number; jti: string; expires_at: number }
 export type RevokeAll = { user_id: number; family: string }
 export type RevokeEverybody = { family: string }
 export type ResetPassword = { user_id: number; password_hash: string; family: string }
-export type RemoveUser = {
+export type RemoveUser = { user_id: number; family: string }
+/** A stay of the removed user: those behind it are still to be looked at. */
+export type StayPlace = { conversation_id: number; from_number: number }
+export type LeaveGroups = {
   user_id: number
-  family: string
+  after: StayPlace
   /** Members up to which everybody in a group is told of marks. */
   max_group: number
 }
@@ -32,6 +35,11 @@ export type RemoveUser = {
 const KEPT_AFTER_EXPIRY_MS = 30 * 86_400_000
 /** Bounds the work of one logout: the batch of other writes waits for it. */
 const FORGOTTEN_AT_ONCE = 100
+/** Weight (see Transaction) after which a step of leaving ends: 2 ms of work. */
+const STEP_WEIGHT = 512
+
+/** Stays that a step looks at. */
+const STEP_STAYS = 128
 
 /** Makes an account, or finds the one that has the name by now. */
 export const createUser = (tx: Transaction, input: CreateUser): { user: StoredUser; created: boolean } => {
@@ -79,17 +87,34 @@ export const resetPassword = (tx: Transaction, { user_id, password_hash, family 
 }
 
 /**
- * Removes an account: its tokens end, it leaves its groups, and nobody can log in to it. Its name stays taken and its
- * messages stay, for those who had them.
+ * Removes an account: its tokens end, and nobody can log in to it. Its name stays taken and its messages stay, for those who
+ * had them. Its groups are left by `leaveGroups`.
  */
-export const removeUser = (tx: Transaction, { user_id, family, max_group }: RemoveUser): void => {
+export const removeUser = (tx: Transaction, { user_id, family }: RemoveUser): void => {
   const user = actor(tx, user_id)
-  for (const { conversation_id } of tx.all(members.groupsOf, { user_id })) {
+  tx.run(users.removeUser, { id: user.id, now: tx.now })
+  setCredentials(tx, user.id, { password_hash: null, family, kept_token: null })
+}
+
+/**
+ * Has a removed account leave the next of its groups, as many as fit in a step.
+ * @returns where the next step begins; undefined when it is in no group any more
+ */
+export const leaveGroups = (tx: Transaction, input: LeaveGroups): StayPlace | undefined => {
+  const { user_id, after, max_group } = input
+  const end = tx.weight + STEP_WEIGHT
+  let place = after
+  const stays = tx.all(members.staysBehind, { user_id, ...after, limit: STEP_STAYS })
+  for (const { conversation_id, from_number, is_open_group } of stays) {
+    if (tx.weight >= end) return place
+    place = { conversation_id, from_number }
+    if (!is_open_group) continue
     const room = tx.room(conversation_id) as Room
     leave(tx, room, memberOf(room, user_id) as RoomMember, max_group)
   }
-  tx.run(users.removeUser, { id: user.id, now: tx.now })
-  setCredentials(tx, user.id, { password_hash: null, family, kept_token: null })
+  if (stays.length === STEP_STAYS) return place
+  tx.run(users.setLeft, { id: user_id })
+  return undefined
 }
 
 const setCredentials = (

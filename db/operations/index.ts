@@ -1,6 +1,7 @@
 import type { Transaction } from '../transaction.ts'
 import {
   createUser,
+  leaveGroups,
   removeUser,
   resetPassword,
   revokeAll,
@@ -39,6 +40,7 @@ export const operations = {
   revokeEverybody,
   resetPassword,
   removeUser,
+  leaveGroups,
   probe,
 } satisfies Record<string, (tx: Transaction, input: never) => unknown>
 

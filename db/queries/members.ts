@@ -20,7 +20,7 @@ export const insertMember = query<{
   } as never),
 )
 
-/** Those who are in a conversation now, the oldest first. */
+/** Those who are in a conversation now, the oldest first. An index of open stays serves the number in the text. */
 export const membersOf = query<{ conversation_id: number }>()((db, arg) =>
   db
     .selectFrom('members')
@@ -34,7 +34,7 @@ export const membersOf = query<{ conversation_id: number }>()((db, arg) =>
       'members.read_up_to',
     ])
     .where('members.conversation_id', '=', arg('conversation_id'))
-    .where('members.to_number', '=', OPEN)
+    .where('members.to_number', '=', sql.lit(OPEN))
     .orderBy('members.from_number')
     .orderBy('members.user_id'),
 )
@@ -152,15 +152,33 @@ export const makeOwner = query<{ user_id: number; conversation_id: number; from_
       .where('from_number', '=', arg('from_number')),
 )
 
-/** Groups that one is in now. */
-export const groupsOf = query<{ user_id: number }>()((db, arg) =>
+/** One's stays behind one of them, and whether each is in a group and goes on. */
+export const staysBehind = query<{
+  user_id: number
+  conversation_id: number
+  from_number: number
+  limit: number
+}>()((db, arg) =>
   db
     .selectFrom('members')
     .innerJoin('conversations', 'conversations.id', 'members.conversation_id')
-    .select('members.conversation_id')
+    .select(['members.conversation_id', 'members.from_number'])
+    .select(({ and, eb }) =>
+      and([eb('members.to_number', '=', OPEN), eb('conversations.kind', '=', 'group')])
+        .$castTo<0 | 1>()
+        .as('is_open_group'),
+    )
     .where('members.user_id', '=', arg('user_id'))
-    .where('members.to_number', '=', OPEN)
-    .where('conversations.kind', '=', 'group'),
+    .where(({ eb, refTuple, tuple }) =>
+      eb(
+        refTuple('members.conversation_id', 'members.from_number'),
+        '>',
+        tuple(arg('conversation_id'), arg('from_number')),
+      ),
+    )
+    .orderBy('members.conversation_id')
+    .orderBy('members.from_number')
+    .limit(arg('limit')),
 )
 
 /**

@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import { query } from '../query.ts'
 
 const columns = [
@@ -78,8 +79,17 @@ export const setEveryFamily = query<{ family: string }>()((db, arg) =>
 export const removeUser = query<{ id: number; now: number }>()((db, arg) =>
   db
     .updateTable('users')
-    .set({ removed_at: arg('now') })
+    .set({ removed_at: arg('now'), leaving: 1 })
     .where('id', '=', arg('id')),
+)
+
+/** Removed accounts that are still in groups. The 1 stands in the text: an index of such rows only serves it. */
+export const leavingUsers = query()((db) =>
+  db.selectFrom('users').select('id').where('leaving', '=', sql.lit(1)),
+)
+
+export const setLeft = query<{ id: number }>()((db, arg) =>
+  db.updateTable('users').set({ leaving: 0 }).where('id', '=', arg('id')),
 )
 
 /** Accounts by folded name, those that were removed too. */

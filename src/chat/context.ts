@@ -7,6 +7,7 @@ import { createLoad } from '../load.ts'
 import type { Bus } from '../realtime/bus.ts'
 import { Turns } from '../turns.ts'
 import { createCursors } from './cursors.ts'
+import { createDepartures } from './departures.ts'
 import { createProbe } from './health.ts'
 import { createRateLimit } from './rate-limit.ts'
 import { createReceiptPacing } from './receipt-pacing.ts'
@@ -41,6 +42,7 @@ export const createChat = (config: Config, { reader, writer, epochs }: Database,
   turns: new Turns(),
   probe: createProbe(writer),
   receiptPacing: createReceiptPacing(writer, config),
+  departures: createDepartures(reader, writer, config),
   typingPacing: createCache<string, true>(100_000, { ttl: 3000 }),
 })
 

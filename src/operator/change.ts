@@ -32,6 +32,7 @@ const runAlone = async (config: Config, request: object): Promise<Reply> => {
     try {
       return await runCommand({ chat, secrets }, request)
     } finally {
+      chat.departures.stop()
       chat.load.stop()
     }
   } finally {
