@@ -4,7 +4,7 @@ import { examples } from './examples.ts'
 /** What the documents say of the whole interface. */
 export const apiInfo = {
   title: 'Messenger',
-  version: '1.0.0',
+  version: '1.1.0',
   license: { name: 'MIT', identifier: 'MIT' },
   contact: { name: 'The operator of this server' },
   description: [

@@ -65,6 +65,8 @@ t.test('an error of a frame says so', async (t) => {
   t.match(wrong, {
     problem: { errors: [{ path: '/message_id', in: 'frame', message: 'message_id must be an integer' }] },
   })
+  const many = await socket.ask({ type: 'watch', usernames: Array.from({ length: 101 }, String) })
+  t.match(many, { problem: { errors: [{ message: 'usernames must not have more than 100 items' }] } })
   const unknown = await socket.ask({ receiver_username: 'nobody', content: 'y' })
   t.match(unknown, { problem: { errors: [{ path: '/receiver_username', in: 'frame' }] } })
 })
