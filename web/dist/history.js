@@ -111,16 +111,18 @@ export class History {
         return thread.loading;
     }
     async #load(id, thread, read) {
-        try {
-            const page = await read();
-            // A thread that was forgotten meanwhile is loaded anew already.
+        // A thread that was forgotten meanwhile is loaded anew already.
+        const put = (page) => {
             if (this.#store.threads.get(id) === thread)
                 this.#store.putPage(id, page);
+        };
+        try {
+            put(await read());
         }
         catch (error) {
             const canRetry = error instanceof MessengerError && error.retryable;
             if (!canRetry)
-                this.#store.putPage(id, { messages: [], hasOlder: false });
+                put({ messages: [], hasOlder: false });
             await pause();
         }
         finally {

@@ -166,7 +166,8 @@ export const createThread = (chat, { compose }) => {
         keys.focus(line);
     });
     const showNewest = () => move((id) => chat.history.showNewest(id), () => {
-        isAtEnd = true;
+        // Where loading failed, the newest is not there.
+        isAtEnd = !hasNewer();
         shownTo = newestId();
         rows.scrollToEnd();
     });

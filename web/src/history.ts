@@ -118,13 +118,15 @@ export class History {
   }
 
   async #load(id: number, thread: Thread, read: () => Promise<Page>): Promise<void> {
-    try {
-      const page = await read()
-      // A thread that was forgotten meanwhile is loaded anew already.
+    // A thread that was forgotten meanwhile is loaded anew already.
+    const put = (page: Page) => {
       if (this.#store.threads.get(id) === thread) this.#store.putPage(id, page)
+    }
+    try {
+      put(await read())
     } catch (error) {
       const canRetry = error instanceof MessengerError && error.retryable
-      if (!canRetry) this.#store.putPage(id, { messages: [], hasOlder: false })
+      if (!canRetry) put({ messages: [], hasOlder: false })
       await pause()
     } finally {
       thread.loading = undefined

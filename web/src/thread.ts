@@ -185,7 +185,8 @@ export const createThread = (chat: Chat, { compose }: { compose: Composing }) =>
     move(
       (id) => chat.history.showNewest(id),
       () => {
-        isAtEnd = true
+        // Where loading failed, the newest is not there.
+        isAtEnd = !hasNewer()
         shownTo = newestId()
         rows.scrollToEnd()
       },
