@@ -30,6 +30,10 @@ export type Tables = {
     member_count: number
     /** Number of the last time that it was made or renamed, or someone came or left. */
     changed: number
+    /** Of a group that was requested under a key: who requested it, the key, and the SHA-256 of the request. */
+    creator_id: number | null
+    client_id: string | null
+    request_hash: Uint8Array | null
   }
   /** A row a stay: from the number of coming to that of leaving, both included. */
   members: {

@@ -1,5 +1,6 @@
 import { Type } from '@sinclair/typebox'
 import {
+  ClientId,
   ConversationId,
   Cursor,
   DeliveredMark,
@@ -12,6 +13,7 @@ import {
   ref,
   reply,
   request,
+  stringEnum,
   type Static,
   Timestamp,
   Title,
@@ -129,6 +131,20 @@ export const GroupRequest = request(
   },
   { $id: 'GroupRequest', description: 'A title, and who is in the group beside me.' },
 )
+
+export const GroupHeaders = Type.Object({
+  'idempotency-key': Type.Optional({
+    ...ClientId,
+    description: 'My own key for this group: the same key again is the same group. UUIDv7 is advised.',
+  }),
+})
+
+/** In reply to a request for a group. */
+export const groupHeaders = {
+  'Idempotent-Replayed': stringEnum(['true'], {
+    description: 'Only for a repeat: the group is the one that was made first, as it is now.',
+  }),
+}
 
 export const RenameRequest = request(
   { title: Title },

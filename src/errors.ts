@@ -27,7 +27,7 @@ export const errors = {
   PAYLOAD_TOO_LARGE: { status: 413, title: 'Too large', close: 1009 },
   URI_TOO_LONG: { status: 414, title: 'The address is too long' },
   UNSUPPORTED_MEDIA_TYPE: { status: 415, title: 'The body must be application/json' },
-  IDEMPOTENCY_KEY_REUSED: { status: 422, title: 'The key was used for another message' },
+  IDEMPOTENCY_KEY_REUSED: { status: 422, title: 'The key was used for another request' },
   UPGRADE_REQUIRED: { status: 426, title: 'This address speaks WebSocket' },
   RATE_LIMITED: { status: 429, title: 'Too many requests', retryable: true },
   HEADERS_TOO_LARGE: { status: 431, title: 'The headers are too large' },

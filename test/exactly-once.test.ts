@@ -1,6 +1,8 @@
 import t from 'tap'
+import type { Conversation } from '../schemas/conversation.ts'
 import type { SentMessage } from '../schemas/message.ts'
-import { startServer } from './support/server.ts'
+import { type Person, startServer } from './support/server.ts'
+import { counterOf } from './support/stream.ts'
 
 const server = await startServer(t)
 const { login, rows } = server
@@ -158,4 +160,87 @@ t.test('a repeat to one who has no conversation with me yet is still the other m
   })
   t.equal(reply.status, 422)
   t.strictSame(await jan.history('kim'), [], 'and no conversation came of it')
+})
+
+const makeGroup = (person: Person, key: string, members: string[], title = 'a group') =>
+  person.call<Conversation>('POST', '/groups', { title, members }, { 'idempotency-key': key })
+
+t.test('a group that is requested again under its key is the same group, as it is now', async (t) => {
+  const [lea, mia] = [await login('lea'), await login('mia')]
+  const phone = await mia.connect()
+  const first = await makeGroup(lea, 'k-group', ['mia', 'bob'])
+  t.match(first, { status: 200, body: { title: 'a group', member_count: 3 } })
+  t.equal(first.headers.get('idempotent-replayed'), null)
+  const before = await counterOf(lea)
+  for (const members of [
+    ['mia', 'bob'],
+    ['BOB', 'mia', 'lea', 'Mia'],
+  ]) {
+    const again = await makeGroup(lea, 'k-group', members)
+    t.strictSame(again.body, first.body)
+    t.equal(again.headers.get('idempotent-replayed'), 'true')
+  }
+  t.equal(await counterOf(lea), before, 'a repeat changes nothing')
+  await phone.settle()
+  t.equal(phone.frames.filter(({ type }) => type === 'conversation').length, 1)
+
+  await mia.call('PUT', '/blocks/lea')
+  await bob.call('DELETE', `/groups/${first.body.id}/members/bob`)
+  await lea.call('PATCH', `/groups/${first.body.id}`, { title: 'renamed' })
+  const changed = await makeGroup(lea, 'k-group', ['mia', 'bob'])
+  t.match(changed, { status: 200, body: { id: first.body.id, title: 'renamed', member_count: 2 } })
+  await lea.call('DELETE', `/groups/${first.body.id}/members/lea`)
+  const left = await makeGroup(lea, 'k-group', ['mia', 'bob'])
+  t.match(left, { status: 200, body: { id: first.body.id, title: 'renamed' } }, 'after its creator left too')
+  t.notOk('role' in left.body)
+})
+
+t.test('a key of another group is refused, and makes none', async (t) => {
+  const [nia, ole] = [await login('nia'), await login('ole')]
+  const { body: group } = await makeGroup(nia, 'k-nia', ['ole'])
+  const before = await counterOf(nia)
+  for (const [members, title] of [
+    [['ole'], 'another title'],
+    [['ole', 'bob'], 'a group'],
+    [[], 'a group'],
+    [['nobody'], 'a group'],
+  ] as const) {
+    t.match(await makeGroup(nia, 'k-nia', [...members], title), {
+      status: 422,
+      body: { code: 'IDEMPOTENCY_KEY_REUSED', errors: [{ path: '/headers/idempotency-key' }] },
+    })
+  }
+  for (const key of ['', 'x'.repeat(65), 'k\u00fc']) {
+    t.match(await makeGroup(nia, key, []), {
+      status: 400,
+      body: { code: 'VALIDATION_FAILED', errors: [{ path: '/headers/idempotency-key' }] },
+    })
+  }
+  t.equal(await counterOf(nia), before)
+  t.not((await makeGroup(ole, 'k-nia', ['nia'])).body.id, group.id, 'a key is its creator’s own')
+  t.ok((await nia.send('ole', 'hello', { client_id: 'k-nia' })).id, 'and a message’s key is another one')
+})
+
+t.test('a refused group leaves its key unused', async (t) => {
+  const pia = await login('pia')
+  t.match(await makeGroup(pia, 'k-pia', ['quin']), { status: 404, body: { code: 'USER_NOT_FOUND' } })
+  await login('quin')
+  t.match(await makeGroup(pia, 'k-pia', ['quin']), { status: 200, body: { member_count: 2 } })
+})
+
+t.test('thirty requests for one group at once make one, and a restart changes nothing', async (t) => {
+  const first = await startServer(t)
+  const [ria, sam] = [await first.login('ria'), await first.login('sam')]
+  const replies = await Promise.all(Array.from({ length: 30 }, () => makeGroup(ria, 'k-ria', ['sam'])))
+  const ids = new Set(replies.map(({ status, body }) => (status === 200 ? body.id : body)))
+  t.equal(ids.size, 1)
+  t.equal(replies.filter(({ headers }) => headers.get('idempotent-replayed') === null).length, 1)
+  t.equal((await sam.conversations()).length, 1)
+  t.equal((await ria.call('POST', '/groups', { title: 'a group', members: ['sam'] })).status, 200)
+  t.equal((await sam.conversations()).length, 2, 'without a key each request makes a group')
+  await first.app.close()
+  const second = await startServer(t, {}, first.folder)
+  const again = await makeGroup(await second.login('ria'), 'k-ria', ['sam'])
+  t.strictSame([again.status, again.body.id], [200, [...ids][0]])
+  t.equal(again.headers.get('idempotent-replayed'), 'true')
 })

@@ -92,7 +92,7 @@ t.test('who has very many conversations is looked at in small steps', async (t) 
   const [alice, bob] = [await server.login('alice'), await server.login('bob')]
   const { writer } = server.app.chat
   const make = (user_id: number, member_keys: string[]) =>
-    writer.append('createGroup', { user_id, title: 'g', member_keys })
+    writer.append('createGroup', { user_id, title: 'g', member_keys }).then(({ id }) => id)
   await Promise.all(Array.from({ length: 150 }, () => make(bob.id, [])))
   const socket = await alice.connect()
   const watch = () => socket.ask({ type: 'watch', usernames: ['bob'] })

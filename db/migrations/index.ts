@@ -6,6 +6,7 @@ import * as conversations from './0001-conversations.ts'
 import * as coveredCounts from './0002-covered-counts.ts'
 import * as revocationsByEnd from './0003-revocations-by-end.ts'
 import * as removals from './0004-removals.ts'
+import * as groupKeys from './0005-group-keys.ts'
 
 /** Every change of the schema, in order; a name once shipped is never changed. */
 const migrations: Record<string, Migration> = {
@@ -13,6 +14,7 @@ const migrations: Record<string, Migration> = {
   '0002-covered-counts': coveredCounts,
   '0003-revocations-by-end': revocationsByEnd,
   '0004-removals': removals,
+  '0005-group-keys': groupKeys,
 }
 
 /**

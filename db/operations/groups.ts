@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { Marks } from '../changes.ts'
 import { Refusal } from '../errors.ts'
 import * as conversations from '../queries/conversations.ts'
@@ -6,7 +7,13 @@ import type { Room, RoomMember, StoredUser, Transaction } from '../transaction.t
 import { actor, blocked, isBlocking, memberOf, membership, namedUser } from './access.ts'
 import { announce } from './receipts.ts'
 
-export type CreateGroup = { user_id: number; title: string; member_keys: string[] }
+export type CreateGroup = {
+  user_id: number
+  title: string
+  member_keys: string[]
+  /** The creator's own key for the group. */
+  client_id?: string | undefined
+}
 export type RenameGroup = { user_id: number; conversation_id: number; title: string }
 export type AddMember = { user_id: number; conversation_id: number; member_key: string; max_members: number }
 export type RemoveMember = {
@@ -18,11 +25,23 @@ export type RemoveMember = {
 }
 
 /**
- * Makes a group of the actor, who owns it, and the named.
- * @throws Refusal `USER_NOT_FOUND`, `BLOCKED`
+ * Creates a group of the actor, who owns it, and the named members, or finds the group that the request repeats. A repeat is
+ * recognised before names and blocks are looked up.
+ * @throws Refusal `IDEMPOTENCY_KEY_REUSED` for another title or other members under a used key; `USER_NOT_FOUND`, `BLOCKED`
  */
-export const createGroup = (tx: Transaction, input: CreateGroup): number => {
+export const createGroup = (tx: Transaction, input: CreateGroup): { id: number; duplicate: boolean } => {
   const owner = actor(tx, input.user_id)
+  const key = input.client_id === undefined ? undefined : requestKey(owner, input.client_id, input)
+  const original = key && tx.get(conversations.groupByClientId, key)
+  if (original) {
+    if (key.request_hash.equals(original.request_hash as Uint8Array))
+      return { id: original.id, duplicate: true }
+    throw new Refusal(
+      'IDEMPOTENCY_KEY_REUSED',
+      'Another group was requested under this key. Use a new key for each group.',
+      '/headers/idempotency-key',
+    )
+  }
   const joining = new Map([[owner.id, owner]])
   for (const [index, key] of input.member_keys.entries()) {
     const user = namedUser(tx, key, `/members/${index}`)
@@ -31,13 +50,14 @@ export const createGroup = (tx: Transaction, input: CreateGroup): number => {
     joining.set(user.id, user)
   }
   const number = tx.next()
-  const { id } = tx.run(conversations.insertConversation, {
-    kind: 'group',
-    low_id: null,
-    high_id: null,
+  const { id } = tx.run(conversations.insertGroup, {
     title: input.title,
     member_count: joining.size,
     number,
+    creator_id: null,
+    client_id: null,
+    request_hash: null,
+    ...key,
   })
   const byId = [...joining.values()].toSorted((a, b) => a.id - b.id)
   const room = tx.changeRoom({
@@ -50,7 +70,16 @@ export const createGroup = (tx: Transaction, input: CreateGroup): number => {
     members: byId.map((user) => join(tx, id, user, number, user === owner ? 'owner' : 'member')),
   })
   publish(tx, number, room, room.audience, [])
-  return id
+  return { id, duplicate: false }
+}
+
+/** Identifies a request. Its members are a set: order, case and the owner's own name make no difference. */
+const requestKey = (owner: StoredUser, client_id: string, { title, member_keys }: CreateGroup) => {
+  const others = [...new Set(member_keys)].filter((name) => name !== owner.username_key).toSorted()
+  const request_hash = createHash('sha256')
+    .update(JSON.stringify([title, others]))
+    .digest()
+  return { creator_id: owner.id, client_id, request_hash }
 }
 
 /** @throws Refusal what `ownGroup` refuses */

@@ -38,6 +38,34 @@ export const insertConversation = query<{
   }),
 )
 
+/** A group with the key under which it is requested again. */
+export const insertGroup = query<{
+  title: string
+  member_count: number
+  number: number
+  creator_id: number | null
+  client_id: string | null
+  request_hash: Uint8Array | null
+}>()((db, arg) =>
+  db.insertInto('conversations').values({
+    kind: 'group',
+    title: arg('title'),
+    member_count: arg('member_count'),
+    changed: arg('number'),
+    creator_id: arg('creator_id'),
+    client_id: arg('client_id'),
+    request_hash: arg('request_hash'),
+  }),
+)
+
+export const groupByClientId = query<{ client_id: string; creator_id: number }>()((db, arg) =>
+  db
+    .selectFrom('conversations')
+    .select(['id', 'request_hash'])
+    .where('client_id', '=', arg('client_id'))
+    .where('creator_id', '=', arg('creator_id')),
+)
+
 export const setGroup = query<{ id: number; title: string; member_count: number; number: number }>()(
   (db, arg) =>
     db

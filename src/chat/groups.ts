@@ -8,26 +8,31 @@ import { badUsername, explainNames, foldName, isUsername } from './usernames.ts'
 
 /**
  * Makes a group of me, its owner, and the named.
+ * @param request its `client_id` is my own key: the same key again is the same group
+ * @returns the group, or for a repeat of (creator, client_id) the original one as it is now
  * @throws AppError `RATE_LIMITED`, `VALIDATION_FAILED` for a name that nobody can have; Refusal `VALIDATION_FAILED` for too
  *   many, and as `operations.createGroup` has it
  */
 export const createGroup = async (
   chat: Chat,
   me: Identity,
-  { title, members }: { title: string; members: string[] },
-): Promise<Conversation> => {
+  { title, members, client_id }: { title: string; members: string[]; client_id?: string | undefined },
+): Promise<{ group: Conversation; duplicate: boolean }> => {
   const named = Object.fromEntries(members.map((name, index) => [`/members/${index}`, name]))
   const input = {
     user_id: me.user_id,
     title,
     member_keys: members.map(foldName),
+    client_id,
   }
   const weight = new Set([foldName(me.username), ...input.member_keys]).size
   refuseTooMany(weight, chat.config.MAX_GROUP_MEMBERS)
   chat.changeLimit(me.user_id, weight)
   await refuseImpossibleNames(chat, named)
-  const id = await chat.writer.append('createGroup', input, { weight }).catch(explainNames(named))
-  return getConversation(chat, me, id)
+  const { id, duplicate } = await chat.writer
+    .append('createGroup', input, { weight })
+    .catch(explainNames(named))
+  return { group: await getConversation(chat, me, id), duplicate }
 }
 
 const refuseTooMany = (count: number, max: number) => {

@@ -1,7 +1,9 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { NoContent, ref } from '../../schemas/common.ts'
+import { NoContent, ref, withHeaders } from '../../schemas/common.ts'
 import {
   Conversation,
+  GroupHeaders,
+  groupHeaders,
   GroupMemberParams,
   GroupParams,
   GroupRequest,
@@ -22,17 +24,33 @@ export const groupRoutes: FastifyPluginAsyncTypebox = async (app) => {
       schema: {
         operationId: 'createGroup',
         summary: 'Make a group, which I own',
-        description: 'The group has me, its owner, and the named: 256 members at most.',
+        description:
+          'The group has me, its owner, and the named: 256 members at most. The same `Idempotency-Key` again is the same group: the answer is that group, as it is now, with `Idempotent-Replayed: true`. It is kept for ever, and can be repeated after I left the group.',
         tags,
         security: bearerToken,
+        headers: GroupHeaders,
         body: ref(GroupRequest),
         response: {
-          200: ref(Conversation),
-          ...writeProblems('VALIDATION_FAILED', 'UNAUTHORIZED', 'BLOCKED', 'USER_NOT_FOUND', 'RATE_LIMITED'),
+          200: withHeaders(Conversation, groupHeaders),
+          ...writeProblems(
+            'VALIDATION_FAILED',
+            'UNAUTHORIZED',
+            'BLOCKED',
+            'USER_NOT_FOUND',
+            'IDEMPOTENCY_KEY_REUSED',
+            'RATE_LIMITED',
+          ),
         },
       },
     },
-    ({ me, body }) => createGroup(app.chat, me, body),
+    async ({ me, body, headers }, reply) => {
+      const { group, duplicate } = await createGroup(app.chat, me, {
+        ...body,
+        client_id: headers['idempotency-key'],
+      })
+      if (duplicate) reply.header('Idempotent-Replayed', 'true')
+      return group
+    },
   )
 
   app.patch(

@@ -298,7 +298,7 @@ export interface paths {
         put?: never;
         /**
          * Make a group, which I own
-         * @description The group has me, its owner, and the named: 256 members at most.
+         * @description The group has me, its owner, and the named: 256 members at most. The same `Idempotency-Key` again is the same group: the answer is that group, as it is now, with `Idempotent-Replayed: true`. It is kept for ever, and can be repeated after I left the group.
          */
         post: operations["createGroup"];
         delete?: never;
@@ -2120,7 +2120,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description `IDEMPOTENCY_KEY_REUSED`: The key was used for another message. */
+        /** @description `IDEMPOTENCY_KEY_REUSED`: The key was used for another request. */
         KeyReused: {
             headers: {
                 [name: string]: unknown;
@@ -2521,7 +2521,7 @@ export interface operations {
             414: components["responses"]["UriTooLong"];
             /** @description `UNSUPPORTED_MEDIA_TYPE`: The body must be application/json. */
             415: components["responses"]["UnsupportedMediaType"];
-            /** @description `IDEMPOTENCY_KEY_REUSED`: The key was used for another message. */
+            /** @description `IDEMPOTENCY_KEY_REUSED`: The key was used for another request. */
             422: components["responses"]["KeyReused"];
             /** @description `RATE_LIMITED`: Too many requests. */
             429: components["responses"]["TooManyRequests"];
@@ -2945,7 +2945,10 @@ export interface operations {
     createGroup: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description My own key for this group: the same key again is the same group. UUIDv7 is advised. */
+                "idempotency-key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -2958,6 +2961,8 @@ export interface operations {
             /** @description A conversation as the caller sees it: a direct one has `peer` and its marks, a group has `title` and the caller’s `role`, which is absent after leaving. `last_message` is absent while there is none. */
             200: {
                 headers: {
+                    /** @description Only for a repeat: the group is the one that was made first, as it is now. */
+                    "Idempotent-Replayed"?: "true";
                     [name: string]: unknown;
                 };
                 content: {
@@ -2982,6 +2987,8 @@ export interface operations {
             414: components["responses"]["UriTooLong"];
             /** @description `UNSUPPORTED_MEDIA_TYPE`: The body must be application/json. */
             415: components["responses"]["UnsupportedMediaType"];
+            /** @description `IDEMPOTENCY_KEY_REUSED`: The key was used for another request. */
+            422: components["responses"]["KeyReused"];
             /** @description `RATE_LIMITED`: Too many requests. */
             429: components["responses"]["TooManyRequests"];
             /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
