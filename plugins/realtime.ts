@@ -10,7 +10,14 @@ export const realtime = plugin(
     const bus = createMemoryBus((error) => app.log.error({ err: error }, 'fan-out failed'))
     const chat = createChat(app.config, app.database, bus)
     app.database.writer.onCommit((batch) => {
-      chat.recent.take(batch)
+      try {
+        chat.recent.take(batch)
+        chat.activity.take(batch)
+      } catch (error) {
+        chat.recent.forget()
+        chat.activity.forget()
+        app.log.error({ err: error }, 'A commit could not be kept in memory. Reads go to the database.')
+      }
       bus.publish(batch as Batch<Origin>)
     })
     app.decorate('chat', chat)

@@ -49,7 +49,8 @@ export const Conversation = reply(
     unread_count: Type.Integer({
       minimum: 0,
       maximum: 1000,
-      description: 'Messages of others past my `read_up_to`; 1,000 means 1,000 or more.',
+      description:
+        'Messages of others past my `read_up_to`, counted up to 1,000 among the newest 2,000 past it. My own and deleted ones are not counted.',
     }),
     delivered_up_to: DeliveredMark,
     read_up_to: ReadMark,
@@ -79,7 +80,11 @@ export const ConversationList = reply(
 export type ConversationList = Static<typeof ConversationList>
 
 export const ConversationsQuery = request({
-  limit: PageSize,
+  limit: {
+    ...PageSize,
+    description:
+      'How many at most. A page has 100 or about 1 MiB at most: `before` says whether there are more.',
+  },
   before: Type.Optional({ ...Id, description: 'The `before` of the last page.' }),
 })
 
@@ -162,6 +167,19 @@ export const Block = reply(
 export type Block = Static<typeof Block>
 
 export const BlockList = reply(
-  { blocks: Type.Array(ref(Block), { description: 'The latest first.' }) },
+  {
+    blocks: Type.Array(ref(Block), { description: 'The latest first.' }),
+    before: Type.Optional(
+      Type.String({ description: 'Pass it as `before` to get the next page; absent on the last page.' }),
+    ),
+  },
   { $id: 'BlockList', description: 'Whom I block, the latest first.' },
 )
+export type BlockList = Static<typeof BlockList>
+
+export const BlocksQuery = request({
+  limit: { ...PageSize, default: 1000 },
+  before: Type.Optional(
+    Type.String({ pattern: '^\\d{1,16}\\.\\d{1,16}$', description: 'The `before` of the last page.' }),
+  ),
+})

@@ -91,7 +91,7 @@ export const Environment = Type.Object(
     MAX_SOCKETS: count(20_000, 'Open sockets and waiting calls of `/sync` in all; past it 503.'),
     MAX_SOCKETS_PER_USER: count(
       256,
-      'Open sockets of one user; past it they are closed with 4409. As many calls of `/sync` may wait; past it 429.',
+      'Open sockets of one user; past it they are closed with 4409. As many calls of `/sync`, at most 32, may wait; past it 429.',
     ),
     MAX_CONNECTIONS: count(
       10_000,

@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { Block, Conversation, Member } from '../schemas/conversation.ts'
+import type { Block, BlockList, Conversation, Member } from '../schemas/conversation.ts'
 import { type Person, startServer } from './support/server.ts'
 import { counterOf, eventsAfter, headOf } from './support/stream.ts'
 
@@ -34,6 +34,28 @@ t.test('blocks', async (t) => {
     t.equal((await alice.call('PUT', '/blocks/nobody')).status, 404)
     t.equal((await alice.call('DELETE', '/blocks/nobody')).status, 404)
     t.equal((await alice.call('DELETE', '/blocks/no%20body')).status, 400)
+  })
+
+  t.test('are listed in pages, the latest first', async (t) => {
+    const gail = await server.login('gail')
+    for (const name of ['h1', 'h2', 'h3', 'h4', 'h5']) {
+      await server.login(name)
+      await gail.call('PUT', `/blocks/${name}`)
+    }
+    const page = async (query: string) => (await gail.call<BlockList>('GET', `/blocks${query}`)).body
+    const whole = await page('')
+    t.strictSame(
+      whole.blocks.map(({ username }) => username),
+      ['h5', 'h4', 'h3', 'h2', 'h1'],
+    )
+    t.notOk('before' in whole, 'one page without a limit')
+    const first = await page('?limit=2')
+    await gail.call('DELETE', `/blocks/${first.blocks[1]?.username}`)
+    const second = await page(`?limit=2&before=${first.before}`)
+    const third = await page(`?limit=2&before=${second.before}`)
+    t.strictSame([...first.blocks, ...second.blocks, ...third.blocks], whole.blocks)
+    t.notOk('before' in third, 'the last page says so')
+    t.match(await gail.call('GET', '/blocks?before=x'), { status: 400, body: { code: 'VALIDATION_FAILED' } })
   })
 
   t.test('neither of the two sends or edits, by whatever door; to delete works', async (t) => {

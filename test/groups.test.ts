@@ -104,9 +104,14 @@ t.test('groups', async (t) => {
     await refused(t, alice.call('PUT', `/groups/${group.id}/members/dora`), 409, 'GROUP_FULL')
   })
 
-  t.test('who left reads on what was seen, as it is now, and learns nothing more', async (t) => {
+  t.test('who left reads on what was not changed since, and learns nothing more', async (t) => {
+    const start = await headOf(bob)
     const group = await make(['bob', 'carol'], 'before')
+    const kept = (await say(alice, group.id, 'kept')).body
     const seen = (await say(alice, group.id, 'seen')).body
+    await alice.call('PATCH', `/messages/${kept.id}`, { content: 'kept, edited in time' })
+    const other = (await say(alice, group.id, 'also seen')).body
+    const path = `/conversations/${group.id}/messages`
     const cursor = await headOf(bob)
     const socket = await bob.connect()
     t.equal((await bob.call('DELETE', `/groups/${group.id}/members/bob`)).status, 204)
@@ -114,28 +119,46 @@ t.test('groups', async (t) => {
     await alice.call('PATCH', `/groups/${group.id}`, { title: 'after' })
     await alice.call('DELETE', `/groups/${group.id}/members/carol`)
     const unseen = (await say(alice, group.id, 'unseen')).body
+    t.match(await bob.conversation(group.id), { unread_count: 3, last_message: { id: other.id } })
     await alice.call('PATCH', `/messages/${seen.id}`, { content: 'seen, edited' })
+    await alice.call('DELETE', `/messages/${other.id}`)
 
     await refused(t, say(bob, group.id), 403, 'FORBIDDEN')
     await refused(t, bob.call('DELETE', `/groups/${group.id}/members/bob`), 403, 'FORBIDDEN')
     await refused(t, bob.call('DELETE', `/messages/${unseen.id}`), 404, 'MESSAGE_NOT_FOUND')
     const left = await bob.conversation(group.id)
-    t.match(left, { title: 'before', member_count: 2, last_message: { content: 'seen, edited' } })
+    const last_message = { id: kept.id, content: 'kept, edited in time' }
+    t.match(left, { title: 'before', member_count: 2, last_message, unread_count: 1 })
     t.notOk('role' in left)
     t.match(
       (await bob.call<ConversationList>('GET', '/conversations')).body.conversations.find(
         ({ id }) => id === group.id,
       ),
-      { title: 'before' },
+      { title: 'before', last_message, unread_count: 1 },
       'it stays in the list',
     )
     t.strictSame(await membersOf(bob, group.id), [])
-    t.match((await bob.call<Message[]>('GET', `/conversations/${group.id}/messages`)).body, [
-      { content: 'seen, edited' },
-    ])
+    for (const query of ['', '?limit=1', '?after=0', `?before=${unseen.id}&limit=1`]) {
+      const { body } = await bob.call<Message[]>('GET', path + query)
+      t.match(body, [last_message], query)
+      t.equal(body.length, 1, `${query}: later edits and deletions are hidden`)
+    }
+    await refused(t, bob.call('DELETE', `/messages/${seen.id}`), 404, 'MESSAGE_NOT_FOUND')
     t.match(await eventsAfter(bob, cursor), [{ type: 'conversation', you: 'left', title: 'before' }])
     await socket.settle()
     t.equal(socket.frames.filter((frame) => 'cursor' in frame).length, 2, 'hello, and that one left')
+    const missed = (await eventsAfter(bob, start)).flatMap((event) =>
+      event.type === 'message' ? [event.content] : [],
+    )
+    t.strictSame(missed, ['kept, edited in time'], 'nor does a device that comes back read them')
+
+    await alice.call('PUT', `/groups/${group.id}/members/bob`)
+    const { body: back } = await bob.call<Message[]>('GET', path)
+    t.strictSame(
+      back.map(({ content }) => content),
+      ['kept, edited in time', 'seen, edited', ''],
+      'a member reads them',
+    )
   })
 
   t.test('who comes back is in a stay of its own', async (t) => {

@@ -5,6 +5,7 @@ import { createStatements } from '../db/dialects/sqlite/statements.ts'
 import { migrate } from '../db/migrations/index.ts'
 import type { Query } from '../db/query.ts'
 import * as blocks from '../db/queries/blocks.ts'
+import * as conversationList from '../db/queries/conversation-list.ts'
 import * as conversations from '../db/queries/conversations.ts'
 import * as events from '../db/queries/events.ts'
 import * as members from '../db/queries/members.ts'
@@ -13,14 +14,14 @@ import * as users from '../db/queries/users.ts'
 import { temporaryFolder } from './support/server.ts'
 
 /** What goes through all rows does so because it concerns them all, or because there are few. */
-const wholeTables = /\bSCAN (unread|found|mine)\b/
-const concernsAll = new Set(['users.setEveryFamily'])
+const wholeTables = /\bSCAN (unread|looked|found|mine|listed|json_each)\b/
+const concernsAll = new Set(['users.setEveryFamily', 'users.revokedTokens'])
 
 t.test('every query finds its rows by an index, however many others there are', async (t) => {
   const db = new Sqlite(join(await temporaryFolder(t), 'messenger.db'))
   t.teardown(() => db.close())
   await migrate(db)
-  const modules = { blocks, conversations, events, members, messages, users }
+  const modules = { blocks, conversationList, conversations, events, members, messages, users }
   for (const [file, queries] of Object.entries(modules)) {
     for (const [name, query] of Object.entries(queries)) {
       if (!('compile' in query) || concernsAll.has(`${file}.${name}`)) continue
@@ -33,6 +34,13 @@ t.test('every query finds its rows by an index, however many others there are', 
   t.ok(planOf(db, members.membersOf).some((step) => /USING INDEX members_open/.test(step)))
   t.ok(planOf(db, users.leavingUsers).some((step) => /INDEX users_leaving/.test(step)))
   t.match(planOf(db, messages.messagesDown), [/USING INDEX messages_history/])
+  // Ended periods and removed accounts are not gone through.
+  t.match(planOf(db, members.membersOf)[0], /USING INDEX members_open \(conversation_id=\?\)/)
+  t.match(planOf(db, members.unblockedMembers)[0], /USING COVERING INDEX members_open \(conversation_id=\?\)/)
+  t.match(planOf(db, users.usersByPrefix), [
+    /USING INDEX users_present \(username_key>\? AND username_key<\?\)/,
+  ])
+  t.match(planOf(db, blocks.blocksBy)[1], /USING COVERING INDEX blocks_latest/)
 })
 
 t.test('a statement is planned once, whatever is bound to it', async (t) => {

@@ -2,8 +2,11 @@ import { join } from 'node:path'
 import * as fc from 'fast-check'
 import t from 'tap'
 import { openDatabase } from '../db/open.ts'
+import { head } from '../db/queries/counter.ts'
 import type { Batch } from '../db/writer.ts'
 import type { Message } from '../schemas/message.ts'
+import { createActivity } from '../src/chat/activity.ts'
+import { createReplay, type Numbered } from '../src/chat/events.ts'
 import { historyOf } from '../src/chat/history.ts'
 import { createRecent } from '../src/chat/recent.ts'
 import { startServer, temporaryFolder } from './support/server.ts'
@@ -15,11 +18,11 @@ const command = fc.oneof(
   { weight: 2, arbitrary: fc.record({ member: fc.constantFrom(1, 2), comes: fc.boolean() }) },
 )
 
-t.test('a page is the same from memory and from the file, whatever was written', async (t) => {
+t.test('a page and a stream are the same from memory and from the file, whatever was written', async (t) => {
   const { app, login } = await startServer(t, { RATE_LIMIT_SEND: '0', RATE_LIMIT_LOGIN: '0' })
   const { reader } = app.chat
-  const fromFile = { ...app.chat, recent: createRecent(reader) }
-  const served = { up: 0, down: 0 }
+  const fromFile = { ...app.chat, recent: createRecent(reader), activity: createActivity() }
+  const served = { up: 0, down: 0, streams: 0 }
   /** As little as to be full again and again. */
   const rememberFew = () => {
     const recent = createRecent(reader, { messages: 4, units: 40 })
@@ -38,6 +41,7 @@ t.test('a page is the same from memory and from the file, whatever was written',
     const names = ['a', 'b', 'c'].map((name) => `${name}${worlds}`)
     const people = await Promise.all(names.map((name) => login(name)))
     const owner = people[0] as (typeof people)[number]
+    const start = (await reader.get(head, {}))?.last as number
     const group = await owner.call<{ id: number }>('POST', '/groups', { title: 'all', members: [] })
     const rooms = new Set([group.body.id])
     const sent: { id: number; author: typeof owner }[] = []
@@ -67,7 +71,26 @@ t.test('a page is the same from memory and from the file, whatever was written',
       { limit, after: middle },
       { limit, after: 0 },
     ])
+    const end = (await reader.get(head, {}))?.last as number
+    const streamOf = async (chat: typeof fromFile, user_id: number, after: number, limit: number) => {
+      const replay = createReplay(chat, user_id, after)
+      const events: Numbered[] = []
+      for (let page = await replay.next(limit, end); page.length > 0; page = await replay.next(limit, end)) {
+        events.push(...page)
+      }
+      return JSON.stringify([events, replay.position])
+    }
     for (const { id: user_id, username } of people) {
+      for (const after of [start, middle, end - 3, end - 1]) {
+        for (const limit of [1, 3, 100]) {
+          if (app.chat.activity.between(after, end)) served.streams += 1
+          const [remembered, stored] = [
+            await streamOf(app.chat, user_id, after, limit),
+            await streamOf(fromFile, user_id, after, limit),
+          ]
+          if (remembered !== stored) throw new Error(`after ${after}: ${remembered} for ${stored}`)
+        }
+      }
       for (const room of rooms) {
         for (const page of pages) {
           const read = async (chat: typeof fromFile) =>
@@ -81,7 +104,10 @@ t.test('a page is the same from memory and from the file, whatever was written',
     }
   })
   await fc.assert(property, { numRuns: 40 })
-  t.ok(served.down > 1000 && served.up > 500, `from memory: ${JSON.stringify(served)}`)
+  t.ok(
+    served.down > 1000 && served.up > 500 && served.streams > 1000,
+    `from memory: ${JSON.stringify(served)}`,
+  )
 })
 
 t.test('what is committed and was not told is not left out: the file is asked', async (t) => {

@@ -58,6 +58,27 @@ t.test('typing is passed on and never stored', async (t) => {
   t.strictSame(typingOf(mine), [], 'nor across a block')
 })
 
+t.test('typing crosses no block in a group that both are in', async (t) => {
+  const { login } = await startServer(t)
+  const people = [await login('alice'), await login('bob'), await login('carol')] as const
+  const [alice, bob, carol] = people
+  const { body } = await alice.call<Conversation>('POST', '/groups', {
+    title: 'g',
+    members: ['bob', 'carol'],
+  })
+  const [mine, peer, third] = [await alice.connect(), await bob.connect(), await carol.connect()]
+  const heard = ({ frames }: typeof mine) =>
+    frames.flatMap((frame) => (frame.type === 'typing' ? [frame.username] : []))
+  await alice.call('PUT', '/blocks/bob')
+  mine.send({ type: 'typing', conversation_id: body.id })
+  await third.wait('typing', ({ username }) => username === 'alice')
+  peer.send({ type: 'typing', conversation_id: body.id })
+  await third.wait('typing', ({ username }) => username === 'bob')
+  await mine.settle()
+  await peer.settle()
+  t.strictSame([heard(mine), heard(peer), heard(third)], [[], [], ['alice', 'bob']])
+})
+
 t.test('of many typing frames in one packet one is passed on', async (t) => {
   const { url, login } = await startServer(t)
   const [alice, bob] = [await login('alice'), await login('bob')]

@@ -7,6 +7,7 @@ import * as coveredCounts from './0002-covered-counts.ts'
 import * as revocationsByEnd from './0003-revocations-by-end.ts'
 import * as removals from './0004-removals.ts'
 import * as groupKeys from './0005-group-keys.ts'
+import * as boundedReads from './0006-bounded-reads.ts'
 
 /** Every change of the schema, in order; a name once shipped is never changed. */
 const migrations: Record<string, Migration> = {
@@ -15,6 +16,7 @@ const migrations: Record<string, Migration> = {
   '0003-revocations-by-end': revocationsByEnd,
   '0004-removals': removals,
   '0005-group-keys': groupKeys,
+  '0006-bounded-reads': boundedReads,
 }
 
 /**

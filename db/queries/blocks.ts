@@ -37,12 +37,30 @@ export const blockOf = query<{ blocker_id: number; blocked_id: number }>()((db, 
     .where('blocked_id', '=', arg('blocked_id')),
 )
 
-export const blocksBy = query<{ blocker_id: number }>()((db, arg) =>
+/** Behind one of them, the latest first. */
+export const blocksBy = query<{
+  blocker_id: number
+  created_at: number
+  blocked_id: number
+  limit: number
+}>()((db, arg) =>
   db
-    .selectFrom('blocks')
-    .innerJoin('users', 'users.id', 'blocks.blocked_id')
-    .select(['users.username', 'blocks.created_at'])
-    .where('blocker_id', '=', arg('blocker_id'))
-    .orderBy('blocks.created_at', 'desc')
-    .orderBy('users.username'),
+    .selectFrom((inner) =>
+      inner
+        .selectFrom('blocks')
+        .select(['blocked_id', 'created_at'])
+        .where('blocker_id', '=', arg('blocker_id'))
+        .where(({ eb, refTuple, tuple }) =>
+          eb(refTuple('created_at', 'blocked_id'), '<', tuple(arg('created_at'), arg('blocked_id'))),
+        )
+        .orderBy('created_at', 'desc')
+        .orderBy('blocked_id', 'desc')
+        .limit(arg('limit'))
+        .as('found'),
+    )
+    .crossJoin('users')
+    .select(['found.blocked_id', 'found.created_at', 'users.username'])
+    .whereRef('users.id', '=', 'found.blocked_id')
+    .orderBy('found.created_at', 'desc')
+    .orderBy('found.blocked_id', 'desc'),
 )

@@ -1,11 +1,56 @@
+import { type Kysely, sql } from 'kysely'
+import { listedIds, listedPeriods } from '../lists.ts'
 import { query } from '../query.ts'
+import { OPEN, type Tables } from '../tables.ts'
+import { untilOf, wasInAt } from './members.ts'
 import { messageColumns } from './messages.ts'
 
 /**
- * What happened to a user with a number in (after, up_to], read from the rows as they are now. Each is a range of an index
- * per conversation of the user's; `cross join` keeps SQLite from scanning the messages of everybody instead.
+ * What happened to a user is read a few membership periods at a time, from the rows as they are now. `periods`: as
+ * `listedPeriods` takes them, each cut to the numbers that the read covers. Each is a range of an index; `cross join` keeps
+ * SQLite from scanning the messages of everybody instead.
  */
-type Window = { user_id: number; after: number; up_to: number; limit: number }
+type Window = { periods: string; limit: number }
+
+/** Some of a user's membership periods behind one of them, by conversation, with what the conversation is now. */
+type Periods = { user_id: number; conversation_id: number; from_number: number; limit: number }
+
+const periodsBehind = (db: Kysely<Tables>, arg: <K extends keyof Periods>(name: K) => Periods[K]) =>
+  db
+    .selectFrom('members')
+    .select(['conversation_id', 'from_number', 'to_number', 'title_at_end', 'count_at_end'])
+    .where('user_id', '=', arg('user_id'))
+    .where(({ eb, refTuple, tuple }) =>
+      eb(refTuple('conversation_id', 'from_number'), '>', tuple(arg('conversation_id'), arg('from_number'))),
+    )
+    .orderBy('conversation_id')
+    .orderBy('from_number')
+    .limit(arg('limit'))
+
+const withRooms = (db: Kysely<Tables>, periods: ReturnType<typeof periodsBehind>, user_id: number) =>
+  db
+    .selectFrom(periods.as('mine'))
+    .crossJoin('conversations')
+    .selectAll('mine')
+    .select(['conversations.kind', 'conversations.low_id', 'conversations.high_id', 'conversations.title'])
+    .select(['conversations.member_count', 'conversations.changed'])
+    .select((eb) => untilOf(db, user_id, eb.ref('mine.conversation_id')).as('until'))
+    .whereRef('conversations.id', '=', 'mine.conversation_id')
+    .orderBy('mine.conversation_id')
+    .orderBy('mine.from_number')
+
+export const periodsOf = query<Periods>()((db, arg) => withRooms(db, periodsBehind(db, arg), arg('user_id')))
+
+/** The same, in these conversations only. */
+export const periodsIn = query<Periods & { ids: string }>()((db, arg) =>
+  withRooms(
+    db,
+    periodsBehind(db, arg).where('conversation_id', 'in', (eb) =>
+      eb.selectFrom(listedIds(arg('ids'))).select('listed.id'),
+    ),
+    arg('user_id'),
+  ),
+)
 
 const withConversation = [
   ...messageColumns,
@@ -14,20 +59,24 @@ const withConversation = [
   'conversations.high_id',
 ] as const
 
+/** To one who has left, a message that was changed later is hidden; members are spared the look at its row. */
 export const newMessages = query<Window>()((db, arg) =>
   db
     .selectFrom((inner) =>
       inner
-        .selectFrom('members')
+        .selectFrom(listedPeriods(arg('periods')))
         .crossJoin('messages as m')
         .select('m.id as number')
-        .where('members.user_id', '=', arg('user_id'))
-        .where('members.to_number', '>', arg('after'))
-        .whereRef('m.conversation_id', '=', 'members.conversation_id')
-        .where('m.id', '>', arg('after'))
-        .where('m.id', '<=', arg('up_to'))
-        .whereRef('m.id', '>=', 'members.from_number')
-        .whereRef('m.id', '<=', 'members.to_number')
+        .whereRef('m.conversation_id', '=', 'listed.conversation_id')
+        .whereRef('m.id', '>=', 'listed.from_number')
+        .whereRef('m.id', '<=', 'listed.to_number')
+        .where((eb) =>
+          eb.or([
+            eb('listed.until', '=', sql.lit(OPEN)),
+            eb('m.changed', 'is', null),
+            eb('m.changed', '<=', eb.ref('listed.until')),
+          ]),
+        )
         .orderBy('m.id')
         .limit(arg('limit'))
         .as('found'),
@@ -41,40 +90,27 @@ export const newMessages = query<Window>()((db, arg) =>
     .orderBy('found.number'),
 )
 
-/** The message and the number of its change lie each in one of the user's stays. */
-export const changedMessages = query<Window>()((db, arg) =>
+/** The message and the number of its change lie each in one of the user's periods. */
+export const changedMessages = query<Window & { user_id: number }>()((db, arg) =>
   db
-    .selectFrom('members')
+    .selectFrom(listedPeriods(arg('periods')))
     .crossJoin('messages')
     .crossJoin('conversations')
     .select('messages.changed as number')
     .select(withConversation)
-    .where('members.user_id', '=', arg('user_id'))
-    .where('members.to_number', '>', arg('after'))
-    .whereRef('messages.conversation_id', '=', 'members.conversation_id')
-    .where('messages.changed', '>', arg('after'))
-    .where('messages.changed', '<=', arg('up_to'))
-    .whereRef('messages.changed', '>=', 'members.from_number')
-    .whereRef('messages.changed', '<=', 'members.to_number')
-    .where(({ exists, selectFrom }) =>
-      exists(
-        selectFrom('members as seen')
-          .select('seen.user_id')
-          .where('seen.user_id', '=', arg('user_id'))
-          .whereRef('seen.conversation_id', '=', 'messages.conversation_id')
-          .whereRef('seen.from_number', '<=', 'messages.id')
-          .whereRef('seen.to_number', '>=', 'messages.id'),
-      ),
-    )
+    .whereRef('messages.conversation_id', '=', 'listed.conversation_id')
+    .whereRef('messages.changed', '>=', 'listed.from_number')
+    .whereRef('messages.changed', '<=', 'listed.to_number')
+    .where((eb) => wasInAt(db, arg('user_id'), eb.ref('messages.conversation_id'), eb.ref('messages.id')))
     .whereRef('conversations.id', '=', 'messages.conversation_id')
     .orderBy('messages.changed')
     .limit(arg('limit')),
 )
 
 /** In groups past `max_group` members, and what moved across a block, one's own marks only. */
-export const receipts = query<Window & { max_group: number }>()((db, arg) =>
+export const receipts = query<Window & { user_id: number; max_group: number }>()((db, arg) =>
   db
-    .selectFrom('members')
+    .selectFrom(listedPeriods(arg('periods')))
     .crossJoin('members as other')
     .crossJoin('conversations')
     .crossJoin('users')
@@ -85,13 +121,9 @@ export const receipts = query<Window & { max_group: number }>()((db, arg) =>
       'other.delivered_up_to',
       'other.read_up_to',
     ])
-    .where('members.user_id', '=', arg('user_id'))
-    .where('members.to_number', '>', arg('after'))
-    .whereRef('other.conversation_id', '=', 'members.conversation_id')
-    .where('other.receipt_number', '>', arg('after'))
-    .where('other.receipt_number', '<=', arg('up_to'))
-    .whereRef('other.receipt_number', '>=', 'members.from_number')
-    .whereRef('other.receipt_number', '<=', 'members.to_number')
+    .whereRef('other.conversation_id', '=', 'listed.conversation_id')
+    .whereRef('other.receipt_number', '>=', 'listed.from_number')
+    .whereRef('other.receipt_number', '<=', 'listed.to_number')
     .whereRef('conversations.id', '=', 'other.conversation_id')
     .whereRef('users.id', '=', 'other.user_id')
     .where(({ eb, or, and, not, exists, selectFrom }) =>
@@ -128,35 +160,4 @@ export const receipts = query<Window & { max_group: number }>()((db, arg) =>
     )
     .orderBy('other.receipt_number')
     .limit(arg('limit')),
-)
-
-/** Stays whose conversation changed, or that began or ended: up to three events each. */
-export const conversationChanges = query<Omit<Window, 'limit'>>()((db, arg) =>
-  db
-    .selectFrom('members')
-    .innerJoin('conversations', 'conversations.id', 'members.conversation_id')
-    .select([
-      'members.conversation_id',
-      'members.from_number',
-      'members.to_number',
-      'members.title_at_end',
-      'members.count_at_end',
-      'conversations.kind',
-      'conversations.low_id',
-      'conversations.high_id',
-      'conversations.title',
-      'conversations.member_count',
-      'conversations.changed',
-    ])
-    .where('members.user_id', '=', arg('user_id'))
-    .where('members.to_number', '>', arg('after'))
-    .where(({ eb, or }) => {
-      const inWindow = (column: 'members.from_number' | 'members.to_number' | 'conversations.changed') =>
-        eb(column, '>', arg('after')).and(column, '<=', arg('up_to'))
-      return or([
-        inWindow('members.from_number'),
-        inWindow('members.to_number'),
-        inWindow('conversations.changed'),
-      ])
-    }),
 )

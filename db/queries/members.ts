@@ -1,4 +1,4 @@
-import { type Kysely, sql } from 'kysely'
+import { type AliasedExpression, type Expression, expressionBuilder, type Kysely, sql } from 'kysely'
 import { query } from '../query.ts'
 import { OPEN, type Tables } from '../tables.ts'
 
@@ -20,7 +20,7 @@ export const insertMember = query<{
   } as never),
 )
 
-/** Those who are in a conversation now, the oldest first. An index of open stays serves the number in the text. */
+/** Current members of a conversation, the oldest first. OPEN is a literal: only so the partial index serves the query. */
 export const membersOf = query<{ conversation_id: number }>()((db, arg) =>
   db
     .selectFrom('members')
@@ -63,6 +63,35 @@ export const stayAt = query<{ user_id: number; conversation_id: number; number: 
     .limit(1),
 )
 
+/** Those who are in a conversation now, except whom `user_id` blocks and who blocks `user_id`. */
+export const unblockedMembers = query<{ conversation_id: number; user_id: number }>()((db, arg) =>
+  db
+    .selectFrom('members')
+    .select('members.user_id')
+    .where('members.conversation_id', '=', arg('conversation_id'))
+    .where('members.to_number', '=', sql.lit(OPEN))
+    .where(({ not, exists, selectFrom }) =>
+      not(
+        exists(
+          selectFrom('blocks')
+            .select('blocks.number')
+            .where('blocks.blocker_id', '=', arg('user_id'))
+            .whereRef('blocks.blocked_id', '=', 'members.user_id'),
+        ),
+      ),
+    )
+    .where(({ not, exists, selectFrom }) =>
+      not(
+        exists(
+          selectFrom('blocks')
+            .select('blocks.number')
+            .whereRef('blocks.blocker_id', '=', 'members.user_id')
+            .where('blocks.blocked_id', '=', arg('user_id')),
+        ),
+      ),
+    ),
+)
+
 /** All of one's stays in a conversation, the newest first. */
 export const staysIn = query<{ user_id: number; conversation_id: number }>()((db, arg) =>
   db
@@ -73,24 +102,146 @@ export const staysIn = query<{ user_id: number; conversation_id: number }>()((db
     .orderBy('from_number', 'desc'),
 )
 
-/** The same, with what the conversation is. */
-const staysAndRoom = (db: Kysely<Tables>, user_id: number) =>
+/** A conversation that the user is or was in. */
+const roomOf = (db: Kysely<Tables>, user_id: number) =>
   db
-    .selectFrom('members')
-    .innerJoin('conversations', 'conversations.id', 'members.conversation_id')
+    .selectFrom('conversations')
     .select(['conversations.id', 'conversations.kind', 'conversations.low_id', 'conversations.high_id'])
-    .select(['members.from_number', 'members.to_number'])
-    .where('members.user_id', '=', user_id)
-    .orderBy('members.from_number', 'desc')
+    .where(({ exists, selectFrom }) =>
+      exists(
+        selectFrom('members')
+          .select('members.user_id')
+          .where('members.user_id', '=', user_id)
+          .whereRef('members.conversation_id', '=', 'conversations.id'),
+      ),
+    )
 
-export const staysById = query<{ user_id: number; id: number }>()((db, arg) =>
-  staysAndRoom(db, arg('user_id')).where('conversations.id', '=', arg('id')),
+export const myRoomById = query<{ user_id: number; id: number }>()((db, arg) =>
+  roomOf(db, arg('user_id')).where('conversations.id', '=', arg('id')),
 )
 
-export const staysByPair = query<{ user_id: number; low_id: number; high_id: number }>()((db, arg) =>
-  staysAndRoom(db, arg('user_id'))
+export const myRoomByPair = query<{ user_id: number; low_id: number; high_id: number }>()((db, arg) =>
+  roomOf(db, arg('user_id'))
     .where('conversations.low_id', '=', arg('low_id'))
     .where('conversations.high_id', '=', arg('high_id')),
+)
+
+const latestEnd = (db: Kysely<Tables>, user_id: number, conversation: Expression<number>) =>
+  db
+    .selectFrom('members as latest')
+    .select('latest.to_number')
+    .where('latest.user_id', '=', user_id)
+    .where('latest.conversation_id', '=', conversation)
+    .orderBy('latest.from_number', 'desc')
+    .limit(1)
+
+/** The number at which a user's latest period in a conversation ends; for members `OPEN`. */
+export const untilOf = (db: Kysely<Tables>, user_id: number, conversation: Expression<number>) =>
+  latestEnd(db, user_id, conversation).$asScalar().$notNull()
+
+/** Whether the user was in the conversation at this number. One row, however many periods there are. */
+export const wasInAt = (
+  db: Kysely<Tables>,
+  user_id: number,
+  conversation: Expression<number>,
+  number: Expression<number>,
+) =>
+  expressionBuilder()(
+    latestEnd(db, user_id, conversation).where('latest.from_number', '<=', number).$asScalar(),
+    '>=',
+    number,
+  )
+
+/** A walk through one's periods in a conversation: those with numbers from `start` on, or up to it; `limit` at most. */
+type Walk = { user_id: number; conversation_id: number; start: number; limit: number }
+
+type Mine = {
+  conversation_id: number
+  from_number: number
+  to_number: number
+  from_id: number
+  to_id: number
+}
+
+/** Adds whether there are messages with ids from `from_id` to `to_id`. */
+const withMessages = (db: Kysely<Tables>, mine: AliasedExpression<Mine, 'mine'>, user_id: number) =>
+  db
+    .selectFrom(mine)
+    .select(['mine.from_number', 'mine.to_number', 'mine.from_id', 'mine.to_id'])
+    .select(({ exists, selectFrom }) =>
+      exists(
+        selectFrom('messages')
+          .select('messages.id')
+          .whereRef('messages.conversation_id', '=', 'mine.conversation_id')
+          .whereRef('messages.id', '>=', 'mine.from_id')
+          .whereRef('messages.id', '<=', 'mine.to_id'),
+      )
+        .$castTo<0 | 1>()
+        .as('has_messages'),
+    )
+    .select((eb) => untilOf(db, user_id, eb.ref('mine.conversation_id')).as('until'))
+
+/** The latest first, each cut to the ids up to `start`. */
+export const periodsDown = query<Walk>()((db, arg) =>
+  withMessages(
+    db,
+    db
+      .selectFrom('members')
+      .select(['conversation_id', 'from_number', 'to_number', 'from_number as from_id'])
+      .select((eb) =>
+        eb
+          .case()
+          .when('to_number', '<', arg('start'))
+          .then(eb.ref('to_number'))
+          .else(arg('start'))
+          .end()
+          .as('to_id'),
+      )
+      .where('user_id', '=', arg('user_id'))
+      .where('conversation_id', '=', arg('conversation_id'))
+      .where('from_number', '<=', arg('start'))
+      .orderBy('from_number', 'desc')
+      .limit(arg('limit'))
+      .as('mine'),
+    arg('user_id'),
+  ).orderBy('mine.from_number', 'desc'),
+)
+
+/** The earliest first, each cut to the ids from `start` on. */
+export const periodsUp = query<Walk>()((db, arg) =>
+  withMessages(
+    db,
+    db
+      .selectFrom('members')
+      .select(['conversation_id', 'from_number', 'to_number', 'to_number as to_id'])
+      .select((eb) =>
+        eb
+          .case()
+          .when('from_number', '>', arg('start'))
+          .then(eb.ref('from_number'))
+          .else(arg('start'))
+          .end()
+          .as('from_id'),
+      )
+      .where('user_id', '=', arg('user_id'))
+      .where('conversation_id', '=', arg('conversation_id'))
+      // The period that holds `start`, if one does, is the last that begins before it.
+      .where('from_number', '>=', ({ fn, selectFrom, val }) =>
+        fn.coalesce(
+          selectFrom('members as around')
+            .select((eb) => eb.fn.max('around.from_number').as('from_number'))
+            .where('around.user_id', '=', arg('user_id'))
+            .where('around.conversation_id', '=', arg('conversation_id'))
+            .where('around.from_number', '<=', arg('start')),
+          val(0),
+        ),
+      )
+      .where('to_number', '>=', arg('start'))
+      .orderBy('from_number')
+      .limit(arg('limit'))
+      .as('mine'),
+    arg('user_id'),
+  ).orderBy('mine.from_number'),
 )
 
 export const setMarks = query<{

@@ -1,4 +1,6 @@
+import { listedIds } from '../lists.ts'
 import { query } from '../query.ts'
+import { untilOf, wasInAt } from './members.ts'
 
 export const messageColumns = [
   'messages.id',
@@ -12,6 +14,9 @@ export const messageColumns = [
   'messages.edited_at',
   'messages.deleted_at',
 ] as const
+
+/** With the number of the last change: whether one who has left may read it depends on it. */
+const storedColumns = [...messageColumns, 'messages.changed'] as const
 
 export const insertMessage = query<{
   id: number
@@ -49,21 +54,21 @@ export const messageByClientId = query<{ client_id: string; sender_id: number }>
     .where('sender_id', '=', arg('sender_id')),
 )
 
-/** A message that lies in one of the user's stays. */
+/**
+ * A message that lies in one of the user's stays. What was changed after the end of the latest of them is hidden: one who
+ * has left does not read later edits.
+ */
 export const visibleMessage = query<{ id: number; user_id: number }>()((db, arg) =>
   db
     .selectFrom('messages')
     .select([...messageColumns, 'messages.original_hash'])
     .where('id', '=', arg('id'))
-    .where(({ exists, selectFrom }) =>
-      exists(
-        selectFrom('members')
-          .select('members.user_id')
-          .where('members.user_id', '=', arg('user_id'))
-          .whereRef('members.conversation_id', '=', 'messages.conversation_id')
-          .whereRef('members.from_number', '<=', 'messages.id')
-          .whereRef('members.to_number', '>=', 'messages.id'),
-      ),
+    .where((eb) => wasInAt(db, arg('user_id'), eb.ref('messages.conversation_id'), eb.ref('messages.id')))
+    .where((eb) =>
+      eb.or([
+        eb('messages.changed', 'is', null),
+        eb('messages.changed', '<=', untilOf(db, arg('user_id'), eb.ref('messages.conversation_id'))),
+      ]),
     ),
 )
 
@@ -110,6 +115,14 @@ export const newestMessage = query<{ conversation_id: number }>()((db, arg) =>
     .where('conversation_id', '=', arg('conversation_id')),
 )
 
+export const messagesByIds = query<{ ids: string }>()((db, arg) =>
+  db
+    .selectFrom(listedIds(arg('ids')))
+    .crossJoin('messages')
+    .select(storedColumns)
+    .whereRef('messages.id', '=', 'listed.id'),
+)
+
 /** The first messages of a conversation with ids from `from` to `to`, both included. */
 export type Range = { conversation_id: number; from: number; to: number; limit: number }
 
@@ -117,7 +130,7 @@ export type Range = { conversation_id: number; from: number; to: number; limit: 
 export const messagesDown = query<Range>()((db, arg) =>
   db
     .selectFrom('messages')
-    .select(messageColumns)
+    .select(storedColumns)
     .where('conversation_id', '=', arg('conversation_id'))
     .where('id', '>=', arg('from'))
     .where('id', '<=', arg('to'))
@@ -129,10 +142,12 @@ export const messagesDown = query<Range>()((db, arg) =>
 export const messagesUp = query<Range>()((db, arg) =>
   db
     .selectFrom('messages')
-    .select(messageColumns)
+    .select(storedColumns)
     .where('conversation_id', '=', arg('conversation_id'))
     .where('id', '>=', arg('from'))
     .where('id', '<=', arg('to'))
     .orderBy('id', 'asc')
     .limit(arg('limit')),
 )
+
+export type StoredRow = NonNullable<(typeof messagesDown)['row']>

@@ -1,5 +1,6 @@
 import * as queries from '../../db/queries/blocks.ts'
-import type { Block } from '../../schemas/conversation.ts'
+import { OPEN } from '../../db/tables.ts'
+import type { Block, BlockList } from '../../schemas/conversation.ts'
 import type { Chat, Identity } from './context.ts'
 import { timestamp } from './messages.ts'
 import { explainNames, foldName } from './usernames.ts'
@@ -21,8 +22,23 @@ export const unblockUser = async (chat: Chat, me: Identity, name: string): Promi
   chat.bus.signal({ type: 'acquaintance', user_ids: [me.user_id, user_id] })
 }
 
-/** @returns whom I block, the latest first. */
-export const listBlocks = async (chat: Chat, me: Identity): Promise<{ blocks: Block[] }> => {
-  const rows = await chat.reader.all(queries.blocksBy, { blocker_id: me.user_id })
-  return { blocks: rows.map(({ username, created_at }) => ({ username, blocked_at: timestamp(created_at) })) }
+/** @returns a page of whom I block, the latest first. */
+export const listBlocks = async (
+  chat: Chat,
+  me: Identity,
+  { limit, before }: { limit: number; before?: string | undefined },
+): Promise<BlockList> => {
+  const [created_at = OPEN, blocked_id = OPEN] = before?.split('.').map(Number) ?? []
+  const rows = await chat.reader.all(queries.blocksBy, {
+    blocker_id: me.user_id,
+    created_at,
+    blocked_id,
+    limit: limit + 1,
+  })
+  const page = rows.slice(0, limit)
+  const last = rows.length > limit ? page.at(-1) : undefined
+  return {
+    blocks: page.map(({ username, created_at: at }) => ({ username, blocked_at: timestamp(at) })),
+    ...(last && { before: `${last.created_at}.${last.blocked_id}` }),
+  }
 }

@@ -6,12 +6,14 @@ import type { Config } from '../config.ts'
 import { createLoad } from '../load.ts'
 import type { Bus } from '../realtime/bus.ts'
 import { Turns } from '../turns.ts'
+import { createActivity } from './activity.ts'
 import { createCursors } from './cursors.ts'
 import { createDepartures } from './departures.ts'
 import { createProbe } from './health.ts'
 import { createRateLimit } from './rate-limit.ts'
 import { createReceiptPacing } from './receipt-pacing.ts'
 import { createRecent } from './recent.ts'
+import type { Look } from './sync.ts'
 
 /** Who acts: what a verified token says. */
 export type Identity = {
@@ -34,6 +36,8 @@ export const createChat = (config: Config, { reader, writer, epochs }: Database,
   names: createNames(reader),
   idOf: createIds(reader),
   recent: createRecent(reader),
+  activity: createActivity(),
+  looks: new Map<string, Promise<Look>>(),
   loginLimit: createRateLimit(config.RATE_LIMIT_LOGIN),
   sendLimit: createRateLimit(config.RATE_LIMIT_SEND),
   /** Its cost is the number of members that a change touches. */

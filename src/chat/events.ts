@@ -1,4 +1,5 @@
 import { type Event as Happening, nameMessage } from '../../db/changes.ts'
+import { packIds, packPeriods } from '../../db/lists.ts'
 import * as events from '../../db/queries/events.ts'
 import type { Event } from '../../schemas/frames.ts'
 import type { Chat } from './context.ts'
@@ -38,6 +39,8 @@ export const toFrame = (event: Happening, viewer_id: number, cursor: string): Ev
 const FIRST_WINDOW = 4096
 /** Bounds the index entries that one read goes through, and so the time that it takes. */
 const LAST_WINDOW = 65_536
+/** Membership periods that are read in one turn of the event loop. */
+const PERIODS = 256
 
 /**
  * Goes through what happened to a user after a number, a page at a time, as the rows say it is now. It keeps nothing
@@ -58,48 +61,90 @@ export const createReplay = (chat: Chat, user_id: number, after: number) => {
     async next(asked: number, head: number): Promise<Numbered[]> {
       const limit = readable(chat.config, asked)
       while (position < head) {
-        const up_to = Math.min(position + window, head)
-        const { found, end } = await readWindow(chat, { user_id, after: position, up_to, limit })
+        await chat.turns.ready()
+        const ids = chat.activity.between(position, head)
+        const up_to = ids ? head : Math.min(position + window, head)
+        const { found, end } = await readWindow(chat, { user_id, after: position, up_to, limit, ids })
         window = end < up_to ? Math.max(window / 2, limit) : Math.min(window * 2, LAST_WINDOW)
         position = end
         if (found.length > 0) return found
-        // A long way without an event is gone in steps, so that others have their turn.
-        await chat.turns.ready()
       }
       return []
     },
   }
 }
 
-type Window = { user_id: number; after: number; up_to: number; limit: number }
+/** `ids`: the conversations in which anything happened, where that is known. */
+type Window = { user_id: number; after: number; up_to: number; limit: number; ids: number[] | undefined }
 
-/** @returns events in the order of their numbers, and the number up to which that is all of them. */
-const readWindow = async (chat: Chat, window: Window): Promise<{ found: Numbered[]; end: number }> => {
+/** Events in the order of their numbers, and the number up to which that is all of them. */
+type Found = { found: Numbered[]; end: number }
+
+/** Reads a window, some of the user's membership periods in a turn of the event loop. */
+const readWindow = async (chat: Chat, { user_id, after, up_to, limit, ids }: Window): Promise<Found> => {
+  let all: Found = { found: [], end: up_to }
+  let behind = { conversation_id: 0, from_number: 0 }
+  for (;;) {
+    const place = { user_id, ...behind, limit: PERIODS }
+    const rows = await (ids
+      ? chat.reader.all(events.periodsIn, { ...place, ids: packIds(ids) })
+      : chat.reader.all(events.periodsOf, place))
+    const last = rows[PERIODS - 1]
+    // What lies past the end of what was found in others is not on this page.
+    const periods = rows.filter(({ from_number, to_number }) => to_number > after && from_number <= all.end)
+    const part = await readPeriods(chat, { user_id, after, up_to: all.end, limit }, periods)
+    all = firstOf([...all.found, ...part.found], part.end, limit)
+    if (!last) return all
+    behind = { conversation_id: last.conversation_id, from_number: last.from_number }
+    await chat.turns.ready()
+  }
+}
+
+/** @returns the first of these events, as many as one page holds. */
+const firstOf = (events: readonly Numbered[], end: number, limit: number): Found => {
+  const complete = events.filter(({ number }) => number <= end).toSorted((a, b) => a.number - b.number)
+  const texts = complete.map(({ event }) => ('message' in event ? event.message : undefined))
+  const found = complete.slice(0, countFitting(texts, limit))
+  return { found, end: found.length < complete.length ? (found.at(-1)?.number as number) : end }
+}
+
+type Period = NonNullable<(typeof events.periodsOf)['row']>
+type Part = Omit<Window, 'ids'>
+
+const readPeriods = async (chat: Chat, part: Part, periods: readonly Period[]): Promise<Found> => {
+  if (periods.length === 0) return { found: [], end: part.up_to }
+  const { user_id, limit, after, up_to } = part
+  const args = {
+    user_id,
+    limit,
+    periods: packPeriods(
+      periods.map(({ conversation_id, from_number, to_number, until }) => ({
+        conversation_id,
+        from_number: Math.max(from_number, after + 1),
+        to_number: Math.min(to_number, up_to),
+        until,
+      })),
+    ),
+  }
   const sources = [
-    await readMessages(chat, window, 'message'),
-    await readMessages(chat, window, 'message_updated'),
-    await readReceipts(chat, window),
+    await readMessages(chat, args, 'message'),
+    await readMessages(chat, args, 'message_updated'),
+    await readReceipts(chat, args),
   ]
   // Where a source is full there may be more behind its last.
-  const ends = sources
-    .filter(({ length }) => length >= window.limit)
-    .map((full) => full.at(-1)?.number as number)
-  const all = [...sources.flat(), ...(await readConversations(chat, window))].toSorted(
-    (a, b) => a.number - b.number,
-  )
-  const complete = all.filter(({ number }) => number <= Math.min(window.up_to, ...ends))
-  const texts = complete.map(({ event }) => ('message' in event ? event.message : undefined))
-  const found = complete.slice(0, countFitting(texts, window.limit))
-  const isCut = found.length < complete.length || ends.length > 0
-  return { found, end: isCut ? (found.at(-1)?.number as number) : window.up_to }
+  const ends = sources.filter(({ length }) => length >= limit).map((full) => full.at(-1)?.number as number)
+  const found = [...sources.flat(), ...(await readConversations(chat, part, periods))]
+  return { found, end: Math.min(up_to, ...ends) }
 }
+
+type Args = { user_id: number; limit: number; periods: string }
 
 const readMessages = async (
   chat: Chat,
-  window: Window,
+  args: Args,
   type: 'message' | 'message_updated',
 ): Promise<Numbered[]> => {
-  const rows = await chat.reader.all(type === 'message' ? events.newMessages : events.changedMessages, window)
+  const rows = await chat.reader.all(type === 'message' ? events.newMessages : events.changedMessages, args)
   const name = await chat.names(
     rows.flatMap(({ sender_id, low_id, high_id }) => [sender_id, low_id ?? sender_id, high_id ?? sender_id]),
   )
@@ -109,17 +154,23 @@ const readMessages = async (
   }))
 }
 
-const readReceipts = async (chat: Chat, window: Window): Promise<Numbered[]> => {
-  const rows = await chat.reader.all(events.receipts, { ...window, max_group: chat.config.MAX_RECEIPT_GROUP })
+const readReceipts = async (chat: Chat, args: Args): Promise<Numbered[]> => {
+  const rows = await chat.reader.all(events.receipts, { ...args, max_group: chat.config.MAX_RECEIPT_GROUP })
   return rows.map(({ number, ...receipt }) => ({ number, event: { type: 'receipt', ...receipt } }))
 }
 
-/** A stay gives up to three: my coming, the conversation's last change while I was there, my going. */
-const readConversations = async (chat: Chat, { user_id, after, up_to }: Window): Promise<Numbered[]> => {
-  const rows = await chat.reader.all(events.conversationChanges, { user_id, after, up_to })
+/** A period gives up to three: my coming, the conversation's last change while I was there, my going. */
+const readConversations = async (
+  chat: Chat,
+  { user_id, after, up_to }: Part,
+  periods: readonly Period[],
+): Promise<Numbered[]> => {
+  const isNew = (number: number) => number > after && number <= up_to
   const found: Numbered[] = []
-  for (const row of rows) {
+  for (const row of periods) {
     const { conversation_id, kind, from_number, to_number, changed } = row
+    const isChanged = isNew(changed) && changed > from_number && changed < to_number
+    if (!isNew(from_number) && !isNew(to_number) && !isChanged) continue
     const ids = kind === 'direct' ? [...new Set([row.low_id as number, row.high_id as number])] : []
     const name = await chat.names(ids)
     const base = {
@@ -133,10 +184,8 @@ const readConversations = async (chat: Chat, { user_id, after, up_to }: Window):
       left: [],
       pair: ids.map((id) => ({ user_id: id, username: name(id) })),
     }
-    const isNew = (number: number) => number > after && number <= up_to
     if (isNew(from_number)) found.push({ number: from_number, event: { ...base, joined: [user_id] } })
-    if (isNew(changed) && changed > from_number && changed < to_number)
-      found.push({ number: changed, event: base })
+    if (isChanged) found.push({ number: changed, event: base })
     if (isNew(to_number)) found.push({ number: to_number, event: { ...base, left: [user_id] } })
   }
   return found

@@ -81,6 +81,12 @@ export const createRecent = (reader: Reader, size = GENERATION) => {
       }
     },
 
+    /** Forgets all: what was taken last may not be complete. */
+    forget() {
+      ;[older, newer] = [nothing(), nothing()]
+      last = undefined
+    },
+
     /**
      * @returns the newest messages of a range, the newest first; when upward the oldest, the oldest first; as the database has
      * them now. Undefined where they are not all here.

@@ -1,4 +1,4 @@
-import type { SyncPage, SyncQuery } from '../../schemas/frames.ts'
+import type { Event, SyncPage, SyncQuery } from '../../schemas/frames.ts'
 import { AppError } from '../errors.ts'
 import type { Chat, Identity } from './context.ts'
 import { readHead } from './conversations.ts'
@@ -16,6 +16,9 @@ export type Waiter = {
 /** `again`: look again; `stop`: the server stops, or the one who waits has gone; `token_ended`: the one who waits may no longer. */
 export type Woken = 'again' | 'stop' | 'token_ended'
 
+/** A page of events, and the number up to which there are no others. */
+export type Look = { events: Event[]; position: number }
+
 /**
  * What happened to me after a cursor; where that is nothing, waits up to `wait` seconds for it.
  * @throws AppError `CURSOR_UNKNOWN`, with the cursor of now
@@ -27,23 +30,21 @@ export const sync = async (
   waitFor: (me: Identity) => Waiter,
 ): Promise<SyncPage> => {
   let head = await readHead(chat)
-  const after = cursor === undefined ? head : chat.cursors.parse(cursor, head)
-  if (after === undefined) throw cursorUnknown(chat, head)
-  const replay = createReplay(chat, me.user_id, after)
+  let position = cursor === undefined ? head : chat.cursors.parse(cursor, head)
+  if (position === undefined) throw cursorUnknown(chat, head)
   const patience = cursor === undefined ? 0 : Math.min(wait * 1000, me.expires - Date.now())
   let deadline = performance.now() + patience
   for (;;) {
     const waiter = waitFor(me)
     try {
       head = await readHead(chat)
-      const found = await replay.next(limit, head)
+      const look: Look = await lookOnce(chat, me.user_id, position, limit, head)
+      position = look.position
       const left = deadline - performance.now()
-      if (found.length > 0 || left <= 0) {
-        return {
-          events: found.map(({ number, event }) => toFrame(event, me.user_id, chat.cursors.format(number))),
-          cursor: chat.cursors.format(replay.position),
-          more: replay.position < head,
-        }
+      if (look.events.length > 0 || left <= 0) {
+        // Those that share a page make their answers in turns.
+        await chat.turns.ready()
+        return { events: look.events, cursor: chat.cursors.format(position), more: position < head }
       }
       const woken = await waiter.wait(left)
       if (woken === 'token_ended') throw unauthorized('The token was revoked.')
@@ -51,6 +52,31 @@ export const sync = async (
     } finally {
       waiter.cancel()
     }
+  }
+}
+
+/** Looks after `position`, up to `head`. Calls of one user that look at the same time for the same share one read. */
+const lookOnce = (chat: Chat, user_id: number, position: number, limit: number, head: number) => {
+  const key = `${user_id}:${position}:${limit}:${head}`
+  const shared = chat.looks.get(key)
+  if (shared) return shared
+  const look = lookAfter(chat, user_id, position, limit, head).finally(() => chat.looks.delete(key))
+  chat.looks.set(key, look)
+  return look
+}
+
+const lookAfter = async (
+  chat: Chat,
+  user_id: number,
+  after: number,
+  limit: number,
+  head: number,
+): Promise<Look> => {
+  const replay = createReplay(chat, user_id, after)
+  const found = await replay.next(limit, head)
+  return {
+    events: found.map(({ number, event }) => toFrame(event, user_id, chat.cursors.format(number))),
+    position: replay.position,
   }
 }
 

@@ -82,6 +82,7 @@ export class Connection {
     const { change } = encoded
     /* c8 ignore next -- whether a cursor of /sync is ahead of the hub is a race */
     if (change.number <= this.#position) return
+    this.#position = change.number
     const { origin, event } = change
     const isAsked = origin?.socket === this.id && event.type !== 'conversation' && !this.isPlain
     if (isAsked && this.#server.answer(origin.question)) {

@@ -109,23 +109,33 @@ export class Hub {
     this.head = batch.last
     if (batch.first > head + 1) this.#closeGap(head)
     for (const change of batch.changes) {
-      const encoded = new Encoded(change, this.#cursors.format(change.number))
-      // Marks that are announced later reach nobody now, and still are to be acknowledged in their place.
-      if (change.audience.length === 0 && change.origin) this.#acknowledge(change.origin, encoded)
-      for (const user_id of change.audience) {
-        const connections = this.#connections.get(user_id)
-        if (connections) for (const connection of connections) tell(connection, encoded)
-        const waits = this.#waits.get(user_id)
-        if (waits) for (const { wake } of waits) wake('again')
-      }
-      const { event } = change
-      if (event.type === 'conversation') {
-        this.#presence.watches.reconsider(change.audience, this, [...event.joined, ...event.left])
+      try {
+        this.#deliverChange(change)
+      } catch (error) {
+        // The rest of the batch is treated as lost: it is in the database, and everybody reads it there.
+        this.#closeGap(change.number - 1)
+        throw error
       }
     }
   }
 
-  /** A batch was lost on the way here: what came after `head` is in the database, whomever it concerned. */
+  #deliverChange(change: Batch<Origin>['changes'][number]) {
+    const encoded = new Encoded(change, this.#cursors.format(change.number))
+    // Marks that are announced later reach nobody now, and still are to be acknowledged in their place.
+    if (change.audience.length === 0 && change.origin) this.#acknowledge(change.origin, encoded)
+    for (const user_id of change.audience) {
+      const connections = this.#connections.get(user_id)
+      if (connections) for (const connection of connections) tell(connection, encoded)
+      const waits = this.#waits.get(user_id)
+      if (waits) for (const { wake } of waits) wake('again')
+    }
+    const { event } = change
+    if (event.type === 'conversation') {
+      this.#presence.watches.reconsider(change.audience, this, [...event.joined, ...event.left])
+    }
+  }
+
+  /** What came after `head` did not all arrive here. It is in the database, whomever it concerned. */
   #closeGap(head: number) {
     for (const connection of this.all()) connection.fallBehind(head)
     for (const waits of this.#waits.values()) for (const { wake } of waits) wake('again')

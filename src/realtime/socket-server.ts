@@ -26,6 +26,9 @@ export type Start = { cursor: string; after: number } | 'unknown' | undefined
 /** Bytes of the largest frame: each code point may come as two escapes of six. */
 export const maxFrameBytes = ({ MAX_MESSAGE_LENGTH }: Config) => MAX_MESSAGE_LENGTH * 12 + 16_384
 
+/** Calls of `/sync` of one user that may wait: each is answered by itself, however many devices one has. */
+const MAX_WAITS = 32
+
 /** Events that a replay reads at once, at most: of long messages they are fewer by themselves. */
 const REPLAY_PAGE = 200
 
@@ -81,7 +84,7 @@ export class SocketServer {
   /** @throws AppError `OVERLOADED`; `RATE_LIMITED` when no more calls of this user may wait */
   checkRoomToWait({ user_id }: Identity) {
     this.checkRoom()
-    if (this.hub.waitsOf(user_id) >= this.config.MAX_SOCKETS_PER_USER) {
+    if (this.hub.waitsOf(user_id) >= Math.min(MAX_WAITS, this.config.MAX_SOCKETS_PER_USER)) {
       throw new AppError('RATE_LIMITED', 'As many of your calls wait as are allowed.', { retryAfter: 5 })
     }
   }

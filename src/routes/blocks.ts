@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { NoContent, ref, UsernameParams } from '../../schemas/common.ts'
-import { Block, BlockList } from '../../schemas/conversation.ts'
+import { Block, BlockList, BlocksQuery } from '../../schemas/conversation.ts'
 import { bearerToken, readProblems, writeProblems } from '../../schemas/problem.ts'
 import { blockUser, listBlocks, unblockUser } from '../chat/blocks.ts'
 
@@ -57,12 +57,13 @@ export const blockRoutes: FastifyPluginAsyncTypebox = async (app) => {
       schema: {
         operationId: 'listBlocks',
         summary: 'Whom I block',
-        description: 'The latest first.',
+        description: 'The latest first. Where there are more than `limit`, `before` says where to go on.',
         tags,
         security: bearerToken,
-        response: { 200: ref(BlockList), ...readProblems('UNAUTHORIZED') },
+        querystring: BlocksQuery,
+        response: { 200: ref(BlockList), ...readProblems('VALIDATION_FAILED', 'UNAUTHORIZED') },
       },
     },
-    ({ me }) => listBlocks(app.chat, me),
+    ({ me, query }) => listBlocks(app.chat, me, query),
   )
 }

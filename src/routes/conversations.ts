@@ -28,7 +28,7 @@ export const conversationRoutes: FastifyPluginAsyncTypebox = async (app) => {
         operationId: 'listConversations',
         summary: 'My conversations, by newest message',
         description:
-          'With the events after the `cursor` of its first page the list is complete. A group that one has left stays, without `role`.',
+          'With the events after the `cursor` of its first page the list is complete. A page has at most 100 conversations or about 1 MiB, whatever `limit` says: `before` is where to go on. A group that one has left stays, without `role`.',
         tags,
         security: bearerToken,
         querystring: ConversationsQuery,

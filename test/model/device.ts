@@ -24,6 +24,12 @@ export class View {
   readonly marks = new Map<string, Marks>()
   cursor = ''
   #lastMessage = 0
+  /** Whether the stream may have left this message out: it was changed while its reader had left. */
+  readonly mayMiss: (id: number) => boolean
+
+  constructor(mayMiss: (id: number) => boolean) {
+    this.mayMiss = mayMiss
+  }
 
   /** A change at its cursor: later than all before it. */
   apply(event: Event) {
@@ -33,7 +39,10 @@ export class View {
         this.add(event)
         break
       case 'message_updated': {
-        assert(this.messages.has(event.id), `message ${event.id} was changed, and never shown`)
+        const isKnown = this.messages.has(event.id)
+        assert(isKnown || this.mayMiss(event.id), `message ${event.id} was changed, and never shown`)
+        // A device that has missed it knows it from the history only.
+        if (!isKnown) break
         const { type: _, cursor: __, ...message } = event
         this.messages.set(event.id, message)
         break
@@ -89,10 +98,10 @@ export class View {
   }
 
   /** Loads what is there, as a device does that is new: the list, then the events after its cursor. */
-  static async load(host: Host, token: string): Promise<View> {
-    const view = new View()
+  static async load(host: Host, token: string, mayMiss: (id: number) => boolean): Promise<View> {
+    const view = new View(mayMiss)
     const get = async <T>(path: string) => (await host.call<T>(token, 'GET', path)).body
-    const { conversations, cursor } = await get<ConversationList>('/conversations?limit=1000')
+    const { conversations, cursor } = await get<ConversationList>('/conversations?limit=100')
     view.cursor = cursor
     const messages: Message[] = []
     for (const conversation of conversations) {

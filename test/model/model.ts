@@ -41,6 +41,8 @@ export type Note = {
   isEdited: boolean
   isDeleted: boolean
   changed: number | undefined
+  /** All of its changes. */
+  changes: number[]
 }
 
 export type Target = { receiver: string } | { talk: Talk }
@@ -96,7 +98,15 @@ export class Model {
     return talk.stays.some((stay) => stay.who === who && stay.from <= at && at <= stay.to)
   }
 
-  canSee = (note: Note, who: string) => this.wasThere(note.talk, who, note.at)
+  /** Changes that were made after somebody had left are hidden, with the message, until that one is back. */
+  isHidden(note: Note, who: string): boolean {
+    return note.changed !== undefined && note.changed > (this.stay(note.talk, who)?.to ?? 0)
+  }
+
+  canSee = (note: Note, who: string) => this.wasThere(note.talk, who, note.at) && !this.isHidden(note, who)
+
+  /** Whether a device of somebody may not have a message: it may have come back while the message was hidden. */
+  mayMiss = (note: Note, who: string) => note.changes.some((at) => !this.wasThere(note.talk, who, at))
 
   newest(talk: Talk): number {
     return this.notes.findLast((note) => note.talk === talk)?.id ?? 0
@@ -143,6 +153,7 @@ export class Model {
       isEdited: false,
       isDeleted: false,
       changed: undefined,
+      changes: [],
     }
     this.notes.push(note)
     return note
@@ -167,11 +178,13 @@ export class Model {
   edited(note: Note, content: string) {
     if (note.content === content) return
     Object.assign(note, { content, isEdited: true, changed: ++this.now })
+    note.changes.push(this.now)
   }
 
   deleted(note: Note) {
     if (note.isDeleted) return
     Object.assign(note, { content: '', isDeleted: true, changed: ++this.now })
+    note.changes.push(this.now)
   }
 
   marked(talk: Talk, who: string, { delivered, read }: Partial<Marks>): Marks {
@@ -272,6 +285,7 @@ export class Model {
         note.talk === talk &&
         note.sender !== who &&
         !note.isDeleted &&
+        !this.isHidden(note, who) &&
         note.id > stay.read &&
         note.at >= stay.from &&
         note.at <= stay.to,

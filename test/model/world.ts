@@ -34,6 +34,8 @@ const kinds = [
     'rejoin',
     'newcomer',
     'newcomer',
+    'parting',
+    'parting',
     'block',
     'block',
     'back',
@@ -196,6 +198,8 @@ export class World {
       }
       case 'newcomer':
         return this.#newcomer(door, a, b)
+      case 'parting':
+        return this.#parting(door, a, b)
       case 'back': {
         const [blocker, blocked] = at([...model.blocks], a)?.split('>') ?? []
         return blocker && blocked && this.#block(blocked, blocker, 'block')
@@ -235,7 +239,12 @@ export class World {
 
   async #addDevice(who: string, isSync: boolean) {
     const token = this.#tokens.get(who) as string
-    const device = new Device(this.#host, token, await View.load(this.#host, token), isSync)
+    const mayMiss = (id: number) => {
+      const note = this.#model.notes.find((one) => one.id === id)
+      return note !== undefined && this.#model.mayMiss(note, who)
+    }
+    const view = await View.load(this.#host, token, mayMiss)
+    const device = new Device(this.#host, token, view, isSync)
     this.#devices.get(who)?.push(device)
     await device.connect()
   }
@@ -419,6 +428,22 @@ export class World {
     await this.#change(door, note, b % 3 === 0 ? undefined : `edited ${b}`)
   }
 
+  /** Somebody leaves a group after a message, which is changed then: that is hidden from the one who left. */
+  async #parting(door: Door, a: number, b: number) {
+    const model = this.#model
+    const groups = model
+      .talksOf(door.who)
+      .filter((talk) => model.stay(talk, door.who)?.isOwner && model.present(talk).length > 1)
+    const group = at(groups, a)
+    if (!group) return
+    const others = model.present(group).filter(({ who }) => who !== door.who)
+    const { who: leaving } = at(others, b) as (typeof others)[0]
+    await this.#send(door, { talk: group })
+    const note = model.notes.at(-1)
+    await this.#remove(door.who, group, leaving)
+    await this.#change(door, note, b % 3 === 0 ? undefined : `edited ${b}`)
+  }
+
   #call = (who: string, method: 'POST' | 'PUT' | 'PATCH' | 'DELETE', path: string, body?: object) =>
     this.#host.call<Conversation>(this.#tokens.get(who) as string, method, path, body)
 
@@ -459,13 +484,14 @@ export class World {
 
   #compare(who: string, view: View, withMarks: boolean) {
     const model = this.#model
-    const visible = model.notes.filter((note) => model.canSee(note, who))
+    const seen = model.notes.filter((note) => model.wasThere(note.talk, who, note.at))
+    const had = seen.filter((note) => view.messages.has(note.id) || !model.mayMiss(note, who))
     assert.deepEqual(
       [...view.messages.keys()],
-      visible.map(({ id }) => id),
+      had.map(({ id }) => id),
       `the messages of ${who}`,
     )
-    for (const note of visible) {
+    for (const note of had) {
       // What was changed while one was away from a group is read again, not told.
       if (note.changed !== undefined && !model.wasThere(note.talk, who, note.changed)) continue
       this.#compareMessage(who, view.messages.get(note.id) as Message, note)

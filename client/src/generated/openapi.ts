@@ -198,7 +198,7 @@ export interface paths {
         };
         /**
          * My conversations, by newest message
-         * @description With the events after the `cursor` of its first page the list is complete. A group that one has left stays, without `role`.
+         * @description With the events after the `cursor` of its first page the list is complete. A page has at most 100 conversations or about 1 MiB, whatever `limit` says: `before` is where to go on. A group that one has left stays, without `role`.
          */
         get: operations["listConversations"];
         put?: never;
@@ -386,7 +386,7 @@ export interface paths {
         };
         /**
          * Whom I block
-         * @description The latest first.
+         * @description The latest first. Where there are more than `limit`, `before` says where to go on.
          */
         get: operations["listBlocks"];
         put?: never;
@@ -679,6 +679,8 @@ export interface components {
         BlockList: {
             /** @description The latest first. */
             blocks: components["schemas"]["Block"][];
+            /** @description Pass it as `before` to get the next page; absent on the last page. */
+            before?: string;
         };
         /**
          * @description A conversation as the caller sees it: a direct one has `peer` and its marks, a group has `title` and the caller’s `role`, which is absent after leaving. `last_message` is absent while there is none.
@@ -749,7 +751,7 @@ export interface components {
             /** @description How many members it has now. */
             member_count: number;
             last_message?: components["schemas"]["Message"];
-            /** @description Messages of others past my `read_up_to`; 1,000 means 1,000 or more. */
+            /** @description Messages of others past my `read_up_to`, counted up to 1,000 among the newest 2,000 past it. My own and deleted ones are not counted. */
             unread_count: number;
             /**
              * Format: int64
@@ -2705,7 +2707,7 @@ export interface operations {
     listConversations: {
         parameters: {
             query?: {
-                /** @description How many at most. */
+                /** @description How many at most. A page has 100 or about 1 MiB at most: `before` says whether there are more. */
                 limit?: number;
                 /** @description The `before` of the last page. */
                 before?: number;
@@ -3267,7 +3269,12 @@ export interface operations {
     };
     listBlocks: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description How many at most. */
+                limit?: number;
+                /** @description The `before` of the last page. */
+                before?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -3283,7 +3290,7 @@ export interface operations {
                     "application/json": components["schemas"]["BlockList"];
                 };
             };
-            /** @description `BAD_REQUEST`: The request could not be understood. */
+            /** @description `BAD_REQUEST`: The request could not be understood. `VALIDATION_FAILED`: Something in the request is not allowed. */
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHORIZED`: A valid token is needed. */
             401: components["responses"]["Unauthorized"];
