@@ -138,7 +138,7 @@ t.test('groups', async (t) => {
       'it stays in the list',
     )
     t.strictSame(await membersOf(bob, group.id), [])
-    for (const query of ['', '?limit=1', '?after=0', `?before=${unseen.id}&limit=1`]) {
+    for (const query of ['', '?limit=1', '?after=0', '?after=0&limit=1', `?before=${unseen.id}&limit=1`]) {
       const { body } = await bob.call<Message[]>('GET', path + query)
       t.match(body, [last_message], query)
       t.equal(body.length, 1, `${query}: later edits and deletions are hidden`)

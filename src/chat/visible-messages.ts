@@ -26,7 +26,8 @@ export const readVisible = async (
   { start, isUpward, limit }: Walk,
 ): Promise<StoredMessage[]> => {
   const found: StoredMessage[] = []
-  for (let place = start; ; ) {
+  let place = start
+  for (;;) {
     const periods = await chat.reader.all(isUpward ? members.periodsUp : members.periodsDown, {
       user_id,
       conversation_id: room.id,
