@@ -19,11 +19,9 @@ export type RevokeAll = { user_id: number; family: string }
 export type RevokeEverybody = { family: string }
 export type ResetPassword = { user_id: number; password_hash: string; family: string }
 export type RemoveUser = { user_id: number; family: string }
-/** A stay of the removed user: those behind it are still to be looked at. */
-export type StayPlace = { conversation_id: number; from_number: number }
 export type LeaveGroups = {
   user_id: number
-  after: StayPlace
+  after: members.StayPlace
   /** Members up to which everybody in a group is told of marks. */
   max_group: number
 }
@@ -100,7 +98,7 @@ export const removeUser = (tx: Transaction, { user_id, family }: RemoveUser): vo
  * Has a removed account leave the next of its groups, as many as fit in a step.
  * @returns where the next step begins; undefined when it is in no group any more
  */
-export const leaveGroups = (tx: Transaction, input: LeaveGroups): StayPlace | undefined => {
+export const leaveGroups = (tx: Transaction, input: LeaveGroups): members.StayPlace | undefined => {
   const { user_id, after, max_group } = input
   const end = tx.weight + STEP_WEIGHT
   let place = after

@@ -2,6 +2,9 @@ import { type AliasedExpression, type Expression, expressionBuilder, type Kysely
 import { query } from '../query.ts'
 import { OPEN, type Tables } from '../tables.ts'
 
+/** Where a walk through the membership periods of a user goes on: behind this period. */
+export type StayPlace = { conversation_id: number; from_number: number }
+
 export const insertMember = query<{
   user_id: number
   conversation_id: number

@@ -60,7 +60,7 @@ export const createAccount = async (
     throw new AppError('PASSWORD_REQUIRED', 'AUTH_MODE is "password": a new account needs a password.')
   }
   const { user, created } = await makeAccount(chat, username.normalize('NFC'), password)
-  if (!created) throw invalid('/username', 'is taken. A removed account keeps its name. Choose another.')
+  if (!created) throw invalid('/username', 'is taken (a removed account keeps its name); choose another')
   return { id: user.id, username: user.username }
 }
 

@@ -1,4 +1,4 @@
-import type { StayPlace } from '../../db/operations/accounts.ts'
+import type { StayPlace } from '../../db/queries/members.ts'
 import * as users from '../../db/queries/users.ts'
 import type { Reader } from '../../db/query.ts'
 import type { Writer } from '../../db/writer.ts'

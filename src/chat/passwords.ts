@@ -43,7 +43,7 @@ export const checkNewPassword = (password: string, minimum: number): void => {
   if (isPassword(password) && [...password.normalize('NFC')].length >= minimum) return
   throw invalid(
     '/password',
-    `is a new password: it must have ${minimum} to ${Password.maxLength} characters. Use a phrase of several words.`,
+    `must have ${minimum} to ${Password.maxLength} characters when it is new; use a phrase of several words`,
   )
 }
 
