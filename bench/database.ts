@@ -70,7 +70,9 @@ const inChunks = async (count: number, work: (index: number) => Promise<void>) =
 
 const schemaHash = (root: string): string => {
   const hash = createHash('sha256')
-  const folder = join(root, 'db/migrations')
+  // Revisions before the move below the dialect have them in another folder.
+  const folders = ['db/dialects/sqlite/migrations', 'db/migrations'].map((path) => join(root, path))
+  const folder = folders.find((path) => existsSync(path)) as string
   for (const name of readdirSync(folder).toSorted()) hash.update(readFileSync(join(folder, name)))
   return hash.digest('hex').slice(0, 12)
 }

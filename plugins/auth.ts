@@ -3,7 +3,7 @@ import type { FastifyRequest, preHandlerHookHandler } from 'fastify'
 import plugin from 'fastify-plugin'
 import type { Identity } from '../src/chat/context.ts'
 import { createTokens, type Tokens, unauthorized } from '../src/chat/tokens.ts'
-import { openSecrets, type Secrets, type VerifyingSecret } from '../src/secret.ts'
+import { openSecrets, type Secrets, type VerifyingSecret } from '../src/chat/secrets.ts'
 
 /** Tokens, and the hook that wants one before a protected call. */
 export const auth = plugin(

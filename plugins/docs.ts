@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import plugin from 'fastify-plugin'
 import { AppError } from '../src/errors.ts'
-import { hidden, loadOnce, prepareFile, sendFile, sendPage } from '../src/files.ts'
-import { httpPage, socketPage } from '../src/reference-pages.ts'
+import { hidden, loadOnce, prepareFile, sendFile, sendPage } from '../src/http/static-files.ts'
+import { httpPage, socketPage } from '../src/docs/reference-pages.ts'
 
 /** Only the files are taken of the package: its plugin reads and hashes 2.5 MB at every start. */
 const swaggerUi = new URL('static/', import.meta.resolve('@fastify/swagger-ui'))

@@ -11,10 +11,10 @@ import {
   type FieldError,
   internal,
   invalidFields,
-  problem,
+  type RequestPart,
 } from '../src/errors.ts'
-import type { RequestPart } from '../schemas/problem.ts'
-import { createProblemLog, type ProblemLog } from '../src/problem-log.ts'
+import { problem } from '../src/problem.ts'
+import { createProblemLog, type ProblemLog } from '../src/http/problem-log.ts'
 
 const CONTENT_TYPE = 'application/problem+json; charset=utf-8'
 

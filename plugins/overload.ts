@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import plugin from 'fastify-plugin'
 import { spreadPipelines } from '../src/http/pipelines.ts'
 import { createRequestTurns, type RequestTurns } from '../src/http/request-turns.ts'
-import type { Work } from '../src/load.ts'
+import type { Work } from '../src/load/shedding.ts'
 
 /**
  * Refuses calls when there is too much to do, and begins the others when the event loop has time for them, before anything

@@ -2,12 +2,11 @@ import { isUtf8 } from 'node:buffer'
 import type { ErrorObject } from 'ajv'
 import plugin from 'fastify-plugin'
 import { parse } from 'secure-json-parse'
-import { AppError } from '../src/errors.ts'
+import { AppError, type RequestPart } from '../src/errors.ts'
 import { namedSchemas } from '../schemas/index.ts'
 import { Bodies } from '../src/http/bodies.ts'
 import { createBodyLimit } from '../src/http/body-limit.ts'
-import type { RequestPart } from '../schemas/problem.ts'
-import { coercingAjv, fieldErrors, lazyValidator, strictAjv } from '../src/validation.ts'
+import { coercingAjv, fieldErrors, lazyValidator, strictAjv } from '../schemas/validation.ts'
 
 const parts: Record<string, RequestPart> = {
   body: 'body',

@@ -1,7 +1,7 @@
 import plugin from 'fastify-plugin'
 import { AppError } from '../src/errors.ts'
-import { hidden, loadOnce, sendFile, sendPage } from '../src/files.ts'
-import { loadPage } from '../src/page-files.ts'
+import { hidden, loadOnce, sendFile, sendPage } from '../src/http/static-files.ts'
+import { loadPage } from '../src/http/page-files.ts'
 
 const YEAR = 31_536_000
 

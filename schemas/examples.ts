@@ -1,5 +1,5 @@
 /**
- * The examples of the documents are one story, which test/examples.test.ts plays on a real server: Alice asks Bob to
+ * The examples of the documents are one story, which test/documents/examples.test.ts plays on a real server: Alice asks Bob to
  * lunch, and makes a group; Carol blocks Bob. Only times, tokens, epochs and request ids differ there.
  */
 const token = 'eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl'

@@ -1,12 +1,11 @@
 import { Type } from '@sinclair/typebox'
-import { type ErrorCode, errorInfo, errors } from '../src/errors.ts'
+import { type ErrorCode, errorInfo, errors, requestParts } from '../src/errors.ts'
 import { Cursor, described, openEnum, ref, reply, type Static } from './common.ts'
 
-export const RequestPart = openEnum(['body', 'query', 'path', 'header', 'frame'], {
+export const RequestPart = openEnum(requestParts, {
   $id: 'RequestPart',
   description: 'The part of the request that `path` points into. There may be more.',
 })
-export type RequestPart = Static<typeof RequestPart>
 
 export const FieldError = reply(
   {

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type App, buildApp } from '../src/app.ts'
-import { asyncApi } from '../src/asyncapi.ts'
+import { asyncApi } from '../src/docs/asyncapi.ts'
 import { loadConfig } from '../src/config.ts'
 
 /** Every file that is made from the code, by its path, and what makes it. */

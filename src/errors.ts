@@ -1,5 +1,3 @@
-import type { Problem, RequestPart } from '../schemas/problem.ts'
-
 /**
  * THE table. A code is stable and never used for anything else; `close` is what a socket is closed with where it is
  * closed for this; `retryable` says whether the same thing may work later.
@@ -38,6 +36,10 @@ export const errors = {
 } as const satisfies Record<string, { status: number; title: string; close?: number; retryable?: true }>
 
 export type ErrorCode = keyof typeof errors
+/** Parts of a request that a JSON pointer can point into; `frame` is a frame of a socket. */
+export const requestParts = ['body', 'query', 'path', 'header', 'frame'] as const
+export type RequestPart = (typeof requestParts)[number]
+
 export type FieldError = { path: string; message: string; in?: RequestPart }
 
 /** What there is too much of. */
@@ -51,7 +53,7 @@ export type ErrorDetails = {
   /** Of an `OVERLOADED`. */
   overload?: Overload
   /** Members to add to the problem. */
-  extra?: Partial<Pick<Problem, 'cursor'>>
+  extra?: { cursor?: string }
   cause?: unknown
 }
 
@@ -78,30 +80,6 @@ export class AppError extends Error {
 type ErrorInfo = { status: number; title: string; close?: number; retryable?: true }
 
 export const errorInfo = (code: ErrorCode): ErrorInfo => errors[code]
-
-/**
- * @param partOf the part of an HTTP request that a path points into: a use case does not know it
- * @returns the body that answers with `error`, as in RFC 9457.
- */
-export const problem = (
-  error: AppError,
-  requestId: string,
-  partOf: (path: string) => RequestPart = () => 'frame',
-): Problem => {
-  const { status, title } = errorInfo(error.code)
-  return {
-    type: `urn:messenger:problem:${error.code.toLowerCase().replaceAll('_', '-')}`,
-    title,
-    status,
-    detail: error.message,
-    code: error.code,
-    ...(error.errors && {
-      errors: error.errors.map((field) => ({ ...field, in: field.in ?? partOf(field.path) })),
-    }),
-    request_id: requestId,
-    ...error.extra,
-  }
-}
 
 /** What a client is told of a mistake of ours; the cause is logged. */
 export const internal = (cause: unknown) =>

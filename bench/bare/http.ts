@@ -3,7 +3,7 @@ import fastify from 'fastify'
 import { ref, UsernameParams } from '../../schemas/common.ts'
 import { namedSchemas } from '../../schemas/index.ts'
 import { type Message, MessageList, PageQuery, SendRequest, SentMessage } from '../../schemas/message.ts'
-import { coercingAjv, strictAjv } from '../../src/validation.ts'
+import { coercingAjv, strictAjv } from '../../schemas/validation.ts'
 import { CONTENT, nameOf, uuidv7 } from '../load/identity.ts'
 
 /** Fastify with the same schemas and constant answers: the lower bound of a reply's cost. */

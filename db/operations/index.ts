@@ -12,7 +12,7 @@ import {
 import { block, unblock } from './blocks.ts'
 import { addMember, createGroup, removeMember, renameGroup } from './groups.ts'
 import { announce, announceDue, mark } from './receipts.ts'
-import { edit, remove } from './revise.ts'
+import { edit, remove } from './edits.ts'
 import { probe } from './probe.ts'
 import { send } from './send.ts'
 

@@ -2,7 +2,7 @@ import { argon2, randomBytes, timingSafeEqual } from 'node:crypto'
 import { promisify } from 'node:util'
 import { Password } from '../../schemas/account.ts'
 import { AppError, invalid } from '../errors.ts'
-import { lazyValidator, strictAjv } from '../validation.ts'
+import { lazyValidator, strictAjv } from '../../schemas/validation.ts'
 
 /** RFC 9106's argon2id with the memory and passes that OWASP advises: about 21 ms. */
 const cost = { memory: 19_456, passes: 2, parallelism: 1, tagLength: 32 }

@@ -1,6 +1,6 @@
 import type { Receipt } from '../../schemas/conversation.ts'
 import { invalid } from '../errors.ts'
-import type { Origin } from '../realtime/bus.ts'
+import type { Origin } from '../bus/bus.ts'
 import type { Chat, Identity } from './context.ts'
 
 /**

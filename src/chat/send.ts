@@ -1,6 +1,6 @@
 import type { Message, SendRequest } from '../../schemas/message.ts'
 import { invalid } from '../errors.ts'
-import type { Origin } from '../realtime/bus.ts'
+import type { Origin } from '../bus/bus.ts'
 import { checkContent, metadataText } from './content.ts'
 import type { Chat, Identity } from './context.ts'
 import { toMessage } from './messages.ts'

@@ -4,8 +4,8 @@ import type { Reader } from '../../db/query.ts'
 import * as users from '../../db/queries/users.ts'
 import { type Session, TokenClaims } from '../../schemas/account.ts'
 import { AppError } from '../errors.ts'
-import type { Bus } from '../realtime/bus.ts'
-import { lazyValidator, strictAjv } from '../validation.ts'
+import type { Bus } from '../bus/bus.ts'
+import { lazyValidator, strictAjv } from '../../schemas/validation.ts'
 import type { Identity } from './context.ts'
 
 /**

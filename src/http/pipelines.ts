@@ -1,6 +1,6 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import type { Turns } from '../turns.ts'
+import type { Turns } from '../load/turns.ts'
 import { isAnswering } from './replies.ts'
 
 /** Pipelined requests that wait at once: each takes some 3 KB. A connection that brings more is closed. */

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { AppError } from '../errors.ts'
-import type { Load, Work } from '../load.ts'
-import type { Turns } from '../turns.ts'
+import type { Load, Work } from '../load/shedding.ts'
+import type { Turns } from '../load/turns.ts'
 
 /** Requests that wait at once: each takes some 5 KB. Further ones are refused. */
 const MAX_WAITING = 10_000

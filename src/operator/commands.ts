@@ -9,7 +9,7 @@ import {
 import type { Chat } from '../chat/context.ts'
 import { asAppError } from '../chat/failures.ts'
 import { removeAccount } from '../chat/removal.ts'
-import type { Secrets } from '../secret.ts'
+import type { Secrets } from '../chat/secrets.ts'
 import type { Reply } from './control.ts'
 
 /** What commands work with: of a running server, or of a database that was opened for one command. */

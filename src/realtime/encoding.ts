@@ -1,7 +1,7 @@
 import type { Change, StoredMessage } from '../../db/changes.ts'
 import { toFrame } from '../chat/events.ts'
 import { toMessage } from '../chat/messages.ts'
-import type { Origin } from './bus.ts'
+import type { Origin } from '../bus/bus.ts'
 import { textFrame } from './framing.ts'
 
 /** A change as the bus hands it on. */

@@ -1,7 +1,7 @@
 import { createCache } from '../cache.ts'
 import type { Chat, Identity } from '../chat/context.ts'
 import { timestamp } from '../chat/messages.ts'
-import type { Signal } from './bus.ts'
+import type { Signal } from '../bus/bus.ts'
 import type { Connection } from './connection.ts'
 import { textFrame } from './framing.ts'
 import { Watches } from './watches.ts'

@@ -1,5 +1,5 @@
 import type { Chat } from '../chat/context.ts'
-import { findAcquaintance } from '../chat/people.ts'
+import { findAcquaintance } from '../chat/directory.ts'
 import { foldName } from '../chat/usernames.ts'
 import type { Connection } from './connection.ts'
 

@@ -11,7 +11,7 @@ import {
 import { NoContent, NoQuery, ref } from '../../schemas/common.ts'
 import { bearerToken, bodyCodes, readProblems, writeProblems } from '../../schemas/problem.ts'
 import { login, logout, renewToken, setPassword } from '../chat/accounts.ts'
-import { findPeople, getMe } from '../chat/people.ts'
+import { findPeople, getMe } from '../chat/directory.ts'
 import { removeAccount } from '../chat/removal.ts'
 
 const tags = ['Accounts']

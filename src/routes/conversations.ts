@@ -13,7 +13,7 @@ import { bearerToken, readProblems, writeProblems } from '../../schemas/problem.
 import { getConversation, listConversations, listMembers } from '../chat/conversations.ts'
 import { historyOf } from '../chat/history.ts'
 import { markReceipt } from '../chat/receipts.ts'
-import { linkPages } from './paging.ts'
+import { linkPages } from '../http/paging.ts'
 
 const tags = ['Conversations']
 

@@ -1,5 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { asyncApi } from '../asyncapi.ts'
+import { asyncApi } from '../docs/asyncapi.ts'
 import { ref } from '../../schemas/common.ts'
 import { Document } from '../../schemas/document.ts'
 import { problems } from '../../schemas/problem.ts'

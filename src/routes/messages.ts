@@ -14,10 +14,10 @@ import {
 } from '../../schemas/message.ts'
 import { bearerToken, readProblems, writeProblems } from '../../schemas/problem.ts'
 import { historyWith } from '../chat/history.ts'
-import { deleteMessage, editMessage } from '../chat/revise.ts'
+import { deleteMessage, editMessage } from '../chat/edits.ts'
 import { send } from '../chat/send.ts'
 import { invalid } from '../errors.ts'
-import { linkPages } from './paging.ts'
+import { linkPages } from '../http/paging.ts'
 
 const tags = ['Messages']
 

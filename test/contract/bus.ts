@@ -1,6 +1,6 @@
 import type { Test } from 'tap'
 import type { Batch } from '../../db/writer.ts'
-import type { Bus, Origin, Signal } from '../../src/realtime/bus.ts'
+import type { Bus, Origin, Signal } from '../../src/bus/bus.ts'
 
 type Heard = { batches: Batch<Origin>[]; signals: Signal[] }
 

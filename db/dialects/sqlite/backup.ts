@@ -1,7 +1,7 @@
 import { constants, copyFileSync, existsSync, linkSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import Sqlite from 'better-sqlite3'
 import { StorageError } from '../../errors.ts'
-import { migrate } from '../../migrations/index.ts'
+import { migrate } from './migrations/index.ts'
 import { setEveryFamily } from '../../queries/users.ts'
 import { filePath, openForWriting } from './connection.ts'
 import { giveNewName, partialName, sync, syncFolder } from './durable.ts'

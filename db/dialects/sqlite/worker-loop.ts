@@ -5,7 +5,7 @@ import type { Operation } from '../../operations/index.ts'
 import { createBatchRunner, type Outcome } from './batch.ts'
 import { createCheckpoint } from './checkpoint.ts'
 import { openForWriting } from './connection.ts'
-import { CLOSE, MAX_BATCH, MAX_BATCH_CHARACTERS, packResult, READY, unpackOperations } from './crossing.ts'
+import { CLOSE, MAX_BATCH, MAX_BATCH_CHARACTERS, packResult, READY, unpackOperations } from './codec.ts'
 
 /** The writer's thread: an fsync takes as long as the disk likes, and nobody who reads waits for it. */
 const port = parentPort as MessagePort

@@ -11,7 +11,7 @@ import {
   packOperation,
   packOperations,
   unpackResult,
-} from './crossing.ts'
+} from './codec.ts'
 import { takeThread } from './thread.ts'
 
 /**

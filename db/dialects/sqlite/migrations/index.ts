@@ -1,0 +1,46 @@
+import type { Database } from 'better-sqlite3'
+import { type Migration, Migrator } from 'kysely/migration'
+import { createKysely } from '../kysely.ts'
+import { StorageError } from '../../../errors.ts'
+import * as conversations from './0001-conversations.ts'
+import * as coveredCounts from './0002-covered-counts.ts'
+import * as revocationsByEnd from './0003-revocations-by-end.ts'
+import * as removals from './0004-removals.ts'
+import * as groupKeys from './0005-group-keys.ts'
+import * as boundedReads from './0006-bounded-reads.ts'
+
+/** Every change of the schema, in order; a name once shipped is never changed. */
+const migrations: Record<string, Migration> = {
+  '0001-conversations': conversations,
+  '0002-covered-counts': coveredCounts,
+  '0003-revocations-by-end': revocationsByEnd,
+  '0004-removals': removals,
+  '0005-group-keys': groupKeys,
+  '0006-bounded-reads': boundedReads,
+}
+
+/**
+ * Brings the schema of `db` up to date, in one transaction.
+ * @throws StorageError `unusable` when that can't be done; the file is then as it was, the migrator's own tables included.
+ */
+export const migrate = async (db: Database) => {
+  conversations.defineFunctions(db)
+  await createKysely(db)
+    .transaction()
+    .execute(async (transaction) => {
+      const migrator = new Migrator({ db: transaction, provider: { getMigrations: async () => migrations } })
+      const { error } = await migrator.migrateToLatest()
+      if (error) throw unusable(error)
+    })
+}
+
+const unusable = (error: unknown) => {
+  const { message } = error as Error
+  return new StorageError(
+    'unusable',
+    message.includes('corrupted migrations')
+      ? `The database was written by a newer version of the server: ${message}`
+      : `The tables of the database can't be made or changed, and nothing in it was: ${message}`,
+    error,
+  )
+}

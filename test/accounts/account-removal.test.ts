@@ -1,0 +1,172 @@
+import t, { type Test } from 'tap'
+import { createDepartures } from '../../src/chat/removal-steps.ts'
+import { startFaulty } from '../support/fault.ts'
+import { startProcess } from '../support/process.ts'
+import { call, login, type Person, startServer, temporaryFolder } from '../support/server.ts'
+import type { Conversation } from '../../schemas/conversation.ts'
+
+t.test('one who removes oneself is gone: token, sockets, groups, name', async (t) => {
+  const { url, login } = await startServer(t)
+  const alice = await login('alice')
+  const bob = await login('bob')
+  const carol = await login('carol')
+  const sent = await alice.send('bob', 'hello')
+  const { body: group } = await alice.call<Conversation>('POST', '/groups', {
+    title: 'three',
+    members: ['bob', 'carol'],
+  })
+  const socket = await alice.connect()
+  const watching = await bob.connect()
+  const waiting = alice.call(
+    'GET',
+    `/sync?wait=30&cursor=${watching.frames[0]?.type === 'hello' && watching.frames[0].cursor}`,
+  )
+
+  t.equal((await alice.call('DELETE', '/users/me')).status, 204)
+  t.equal((await socket.closed).code, 4401)
+  await waiting
+  for (const [method, path] of [
+    ['GET', '/users/me'],
+    ['DELETE', '/users/me'],
+    ['POST', '/token'],
+  ] as const) {
+    t.match(await alice.call(method, path), { status: 401, body: { code: 'UNAUTHORIZED' } })
+  }
+  t.match(await call(url, 'POST', '/login', { body: { username: 'ALICE' } }), {
+    status: 401,
+    body: { code: 'PASSWORD_REQUIRED' },
+  })
+  t.match(await call(url, 'POST', '/login', { body: { username: 'alice', password: 'x' } }), {
+    status: 401,
+    body: { code: 'INVALID_CREDENTIALS' },
+  })
+
+  await watching.wait('conversation', ({ you, member_count }) => you === 'member' && member_count === 2)
+  t.match(
+    (await bob.call<{ members: object[] }>('GET', `/conversations/${group.id}/members`)).body.members,
+    [{ username: 'bob', role: 'owner' }, { username: 'carol' }],
+    'the oldest inherits the group',
+  )
+  t.match(await bob.history('alice'), [{ id: sent.id, sender: 'alice', content: 'hello' }], 'messages stay')
+  t.match(await bob.call('POST', '/send', { receiver_username: 'alice', content: 'x' }), {
+    status: 404,
+    body: { code: 'USER_NOT_FOUND' },
+  })
+  t.match(await bob.call('POST', '/send', { conversation_id: sent.conversation_id, content: 'x' }), {
+    status: 403,
+    body: { code: 'FORBIDDEN' },
+  })
+  t.notMatch((await carol.call('GET', '/users?prefix=al')).body, { users: [{ username: 'alice' }] })
+})
+
+const makeGroups = async (owner: Person, members: string[], count: number) => {
+  for (let n = 0; n < count; n++) await owner.call('POST', '/groups', { title: `${n}`, members })
+}
+
+/** Whom the groups of a database have now. */
+const inGroups = `select username, count(*) as groups from members join users on users.id = user_id
+  join conversations on conversations.id = conversation_id where kind = 'group' and to_number > 1e15 group by username`
+
+t.test('one who is in many groups leaves them in steps, and others write in between', async (t) => {
+  const { app, rows, login } = await startServer(t)
+  const [alice, bob] = [await login('alice'), await login('bob')]
+  await makeGroups(alice, ['bob'], 300)
+  const sizes: number[] = []
+  app.chat.bus.subscribe({ batch: ({ changes }) => void sizes.push(changes.length), signal: () => {} })
+  t.equal((await alice.call('DELETE', '/users/me')).status, 204)
+  t.equal(
+    sizes.reduce((sum, size) => sum + size),
+    300,
+  )
+  t.ok(Math.max(...sizes) <= 128, `changes in one commit: ${sizes.join(', ')}`)
+  t.strictSame(rows(inGroups), [{ username: 'bob', groups: 300 }])
+  t.strictSame(rows('select id from users where leaving = 1'), [])
+  t.match((await bob.conversations())[0], { role: 'owner', member_count: 1 })
+})
+
+t.test(
+  'while groups can not be left the account is removed all the same, and the next start goes on',
+  async (t) => {
+    const first = await startServer(t)
+    const alice = await first.login('alice')
+    await first.login('bob')
+    await makeGroups(alice, ['bob'], 3)
+    const { writer } = first.app.database
+    const { append } = writer
+    writer.append = ((name: 'leaveGroups', ...rest: [never]) =>
+      name === 'leaveGroups' ? Promise.reject(new Error('no')) : append(name, ...rest)) as typeof append
+    t.equal((await alice.call('DELETE', '/users/me')).status, 204)
+    t.equal((await alice.call('GET', '/users/me')).status, 401)
+    t.equal((await first.call('POST', '/login', { body: { username: 'alice' } })).status, 401)
+    t.match(
+      first.rows(inGroups),
+      [{ username: 'alice', groups: 3 }, { username: 'bob' }],
+      'still in its groups',
+    )
+    await first.app.close()
+
+    const second = await startServer(t, {}, first.folder)
+    // Behind what the start goes on with.
+    await second.app.chat.departures.leave(alice.id)
+    t.strictSame(second.rows(inGroups), [{ username: 'bob', groups: 3 }])
+    t.strictSame(second.rows('select id from users where leaving = 1'), [])
+  },
+)
+
+t.test('killed between two steps, the next start goes on', async (t) => {
+  const folder = await temporaryFolder(t)
+  const first = await startFaulty(t, folder)
+  const [alice, bob] = [await login(t, first.url, 'alice'), await login(t, first.url, 'bob')]
+  await makeGroups(alice, ['bob'], 300)
+  const socket = await bob.connect()
+  first.begin('slow')
+  const removing = alice.call('DELETE', '/users/me').catch(() => {})
+  await socket.wait('conversation', ({ member_count }) => member_count === 1)
+  first.child.kill('SIGKILL')
+  await first.exited
+  await removing
+  const second = await startProcess(t, folder)
+  const again = await login(t, second.url, 'bob')
+  await settled(t, again, 300)
+  t.equal((await call(second.url, 'POST', '/login', { body: { username: 'alice' } })).status, 401)
+})
+
+/** Waits until this person is alone in so many groups: by the stream of events, from the beginning. */
+const settled = async (t: Test, person: Person, count: number) => {
+  const { body } = await person.call<{ cursor: string }>('GET', '/conversations?limit=1')
+  let { cursor } = body
+  for (;;) {
+    const alone = new Set<number>()
+    for (let before = ''; ; ) {
+      const page = await person.call<{ conversations: Conversation[]; before?: number }>(
+        'GET',
+        `/conversations?limit=100${before}`,
+      )
+      for (const { id, member_count } of page.body.conversations) if (member_count === 1) alone.add(id)
+      if (page.body.before === undefined) break
+      before = `&before=${page.body.before}`
+    }
+    if (alone.size === count) {
+      t.pass('each group was left')
+      return
+    }
+    cursor = (await person.call<{ cursor: string }>('GET', `/sync?wait=20&cursor=${cursor}`)).body.cursor
+  }
+}
+
+t.test('a stop between two steps leaves the rest to the next start, and keeps nobody waiting', async (t) => {
+  let steps = 0
+  const next = { conversation_id: 1, from_number: 1 }
+  const writer = {
+    append: async () => {
+      steps += 1
+      departures.stop()
+      return next
+    },
+  }
+  const reader = { all: () => Promise.reject(new Error('unreadable')) }
+  const departures = createDepartures(reader as never, writer as never, { MAX_RECEIPT_GROUP: 32 } as never)
+  await departures.resume()
+  await Promise.all([departures.leave(1), departures.leave(2)])
+  t.equal(steps, 1)
+})

@@ -1,0 +1,203 @@
+import t from 'tap'
+import type { Block, BlockList, Conversation, Member } from '../../schemas/conversation.ts'
+import { type Person, startServer } from '../support/server.ts'
+import { counterOf, eventsAfter, headOf } from '../support/stream.ts'
+
+t.test('blocks', async (t) => {
+  const server = await startServer(t)
+  let pairs = 0
+  /** Two people who have talked: `alice` blocks and `bob` is blocked. */
+  const twoPeople = async () => {
+    pairs += 1
+    const alice = await server.login(`alice${pairs}`)
+    const bob = await server.login(`bob${pairs}`)
+    const sent = await alice.send(bob.username, 'hello')
+    const answer = await bob.send(alice.username, 'hello too')
+    const block = () => alice.call<Block>('PUT', `/blocks/${bob.username}`)
+    const unblock = () => alice.call('DELETE', `/blocks/${bob.username}`)
+    return { alice, bob, id: sent.conversation_id, sent, answer, block, unblock }
+  }
+  const mark = (person: Person, id: number, read_up_to: number) =>
+    person.call('PUT', `/conversations/${id}/receipt`, { read_up_to })
+
+  t.test('one is made, listed and ended', async (t) => {
+    const { alice, bob, block, unblock } = await twoPeople()
+    const { body } = await block()
+    t.match(body, { username: bob.username })
+    t.strictSame((await block()).body, body, 'a second time it is the same')
+    t.strictSame((await alice.call('GET', '/blocks')).body, { blocks: [body] })
+    t.strictSame((await bob.call('GET', '/blocks')).body, { blocks: [] }, 'nobody else is shown it')
+    t.equal((await unblock()).status, 204)
+    t.equal((await unblock()).status, 204)
+    t.strictSame((await alice.call('GET', '/blocks')).body, { blocks: [] })
+    t.equal((await alice.call('PUT', `/blocks/${alice.username}`)).status, 400, 'one can not block oneself')
+    t.equal((await alice.call('PUT', '/blocks/nobody')).status, 404)
+    t.equal((await alice.call('DELETE', '/blocks/nobody')).status, 404)
+    t.equal((await alice.call('DELETE', '/blocks/no%20body')).status, 400)
+  })
+
+  t.test('are listed in pages, the latest first', async (t) => {
+    const gail = await server.login('gail')
+    for (const name of ['h1', 'h2', 'h3', 'h4', 'h5']) {
+      await server.login(name)
+      await gail.call('PUT', `/blocks/${name}`)
+    }
+    const page = async (query: string) => (await gail.call<BlockList>('GET', `/blocks${query}`)).body
+    const whole = await page('')
+    t.strictSame(
+      whole.blocks.map(({ username }) => username),
+      ['h5', 'h4', 'h3', 'h2', 'h1'],
+    )
+    t.notOk('before' in whole, 'one page without a limit')
+    const first = await page('?limit=2')
+    await gail.call('DELETE', `/blocks/${first.blocks[1]?.username}`)
+    const second = await page(`?limit=2&before=${first.before}`)
+    const third = await page(`?limit=2&before=${second.before}`)
+    t.strictSame([...first.blocks, ...second.blocks, ...third.blocks], whole.blocks)
+    t.notOk('before' in third, 'the last page says so')
+    t.match(await gail.call('GET', '/blocks?before=x'), { status: 400, body: { code: 'VALIDATION_FAILED' } })
+  })
+
+  t.test('neither of the two sends or edits, by whatever door; to delete works', async (t) => {
+    const { alice, bob, id, sent, answer, block, unblock } = await twoPeople()
+    await block()
+    const before = await counterOf(alice)
+    const sockets = new Map([
+      [alice, await alice.connect()],
+      [bob, await bob.connect()],
+    ])
+    for (const [person, peer, own] of [
+      [alice, bob, sent],
+      [bob, alice, answer],
+    ] as const) {
+      const socket = sockets.get(person)
+      for (const [method, path, body, frame] of [
+        ['POST', '/send', { receiver_username: peer.username, content: 'x' }, { type: 'send' }],
+        ['POST', '/send', { conversation_id: id, content: 'x' }, { type: 'send' }],
+        ['PATCH', `/messages/${own.id}`, { content: 'x' }, { type: 'edit', message_id: own.id }],
+      ] as const) {
+        t.match(await person.call(method, path, body), { status: 403, body: { code: 'BLOCKED' } })
+        t.match(await socket?.ask({ ...frame, ...body }), { type: 'error', problem: { code: 'BLOCKED' } })
+      }
+    }
+    t.equal(await counterOf(alice), before, 'nothing is left of it')
+    t.equal((await bob.call('DELETE', `/messages/${answer.id}`)).status, 200)
+    t.match(await sockets.get(alice)?.wait('message_updated'), { id: answer.id, content: '' })
+    await unblock()
+    t.equal((await bob.send(alice.username, 'again')).status, 'sent')
+  })
+
+  t.test('it stands before there is a conversation, and from both sides', async (t) => {
+    const eve = await server.login('eve')
+    const fay = await server.login('fay')
+    await eve.call('PUT', '/blocks/fay')
+    for (const [person, receiver_username] of [
+      [eve, 'fay'],
+      [fay, 'eve'],
+    ] as const) {
+      const reply = await person.call('POST', '/send', { receiver_username, content: 'x' })
+      t.match(reply, { status: 403, body: { code: 'BLOCKED' } })
+    }
+    t.strictSame(await fay.conversations(), [])
+    await fay.call('PUT', '/blocks/eve')
+    await eve.call('DELETE', '/blocks/fay')
+    t.equal((await eve.call('POST', '/send', { receiver_username: 'fay', content: 'x' })).status, 403)
+    await fay.call('DELETE', '/blocks/eve')
+    await eve.send('fay', 'at last')
+  })
+
+  t.test('marks stand still for the other until it ends, and are announced then', async (t) => {
+    const { alice, bob, id, sent, answer, block, unblock } = await twoPeople()
+    await mark(bob, id, sent.id)
+    const away = await headOf(alice)
+    await block()
+    const [socket, mine] = [await alice.connect(), await bob.connect()]
+    await mark(bob, id, answer.id)
+    await mark(alice, id, answer.id)
+    t.match(await alice.conversation(id), { read_up_to: answer.id, peer_read_up_to: sent.id })
+    t.match(await bob.conversation(id), { read_up_to: answer.id, peer_read_up_to: 0 })
+    const { body } = await alice.call<{ members: Member[] }>('GET', `/conversations/${id}/members`)
+    t.match(body.members, [
+      { username: alice.username, read_up_to: answer.id },
+      { username: bob.username, read_up_to: sent.id },
+    ])
+    await mine.wait(
+      'receipt',
+      ({ username, read_up_to }) => username === bob.username && read_up_to === answer.id,
+    )
+    t.match(
+      (await eventsAfter(alice, away)).filter(({ type }) => type === 'receipt'),
+      [{ username: alice.username }],
+    )
+    // The block of the other side keeps what was seen when the first began.
+    await bob.call('PUT', `/blocks/${alice.username}`)
+    await unblock()
+    t.match(await alice.conversation(id), { peer_read_up_to: sent.id })
+    await socket.settle()
+    t.notOk(socket.frames.some((frame) => frame.type === 'receipt' && frame.username === bob.username))
+
+    await bob.call('DELETE', `/blocks/${alice.username}`)
+    t.match(await socket.wait('receipt', ({ username }) => username === bob.username), {
+      read_up_to: answer.id,
+    })
+    t.match(await mine.wait('receipt', ({ username }) => username === alice.username), {
+      read_up_to: answer.id,
+    })
+    t.match(await alice.conversation(id), { peer_read_up_to: answer.id })
+    t.match(
+      (await eventsAfter(alice, away)).filter(
+        (event) => event.type === 'receipt' && event.username === bob.username,
+      ),
+      [{ read_up_to: answer.id }],
+    )
+  })
+
+  t.test('who was away when a block began learns of the marks of before it', async (t) => {
+    const { alice, bob, id, answer, block, unblock } = await twoPeople()
+    const away = await headOf(bob)
+    await mark(alice, id, answer.id)
+    await block()
+    const shown = [{ type: 'receipt', username: alice.username, read_up_to: answer.id }]
+    t.match(await eventsAfter(bob, away), shown, 'they are no secret, and will not be announced again')
+    const before = await counterOf(bob)
+    await unblock()
+    t.equal(await counterOf(bob), before)
+    t.match(await eventsAfter(bob, away), shown)
+  })
+
+  t.test(
+    'a block concerns the direct conversation only, but the blocked one adds the other to no group',
+    async (t) => {
+      const { alice, bob, block } = await twoPeople()
+      const carol = await server.login('carol')
+      await block()
+      const members = [alice.username]
+      t.match(await bob.call('POST', '/groups', { title: 'x', members }), {
+        status: 403,
+        body: { code: 'BLOCKED' },
+      })
+      const { body: mine } = await bob.call<Conversation>('POST', '/groups', {
+        title: 'x',
+        members: [carol.username],
+      })
+      t.match(await bob.call('PUT', `/groups/${mine.id}/members/${alice.username}`), {
+        status: 403,
+        body: { code: 'BLOCKED' },
+      })
+      const { body: group } = await alice.call<Conversation>('POST', '/groups', {
+        title: 'x',
+        members: [bob.username],
+      })
+      const socket = await alice.connect()
+      t.equal((await bob.call('POST', '/send', { conversation_id: group.id, content: 'hi' })).status, 200)
+      t.match(await socket.wait('message'), { sender: bob.username })
+    },
+  )
+
+  t.test('a repeat is known across a block', async (t) => {
+    const { alice, bob, block } = await twoPeople()
+    const first = await bob.send(alice.username, 'keyed', { client_id: 'key' })
+    await block()
+    t.equal((await bob.send(alice.username, 'keyed', { client_id: 'key' })).id, first.id)
+  })
+})

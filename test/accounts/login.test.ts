@@ -1,0 +1,266 @@
+import { join } from 'node:path'
+import t from 'tap'
+import type { Session } from '../../schemas/account.ts'
+import { hashPassword } from '../../src/chat/passwords.ts'
+import { writeSql } from '../support/database.ts'
+import { startServer } from '../support/server.ts'
+
+// One server for those who are content with its defaults: each test has names of its own.
+const server = await startServer(t)
+
+t.test('a name is enough, and the same name is the same person', async (t) => {
+  const { call } = server
+  const first = await call<Session>('POST', '/login', { body: { username: 'Alice' } })
+  t.match(first, { status: 200, body: { token: String, user: { id: Number, username: 'Alice' } } })
+  const lifetime = Date.parse(first.body.expires_at) - Date.now()
+  t.ok(lifetime > 86_000_000 && lifetime <= 86_400_000, 'a token lives for a day')
+
+  const again = await call<Session>('POST', '/login', { body: { username: 'aLICE' } })
+  t.strictSame(again.body.user, first.body.user, 'compared without case, shown as first written')
+  t.not(again.body.token, first.body.token)
+})
+
+t.test('letters of any script make a name, in one normal form', async (t) => {
+  const { call, login } = server
+  const composed = await login('Zo\u00eb-1.0_x')
+  const decomposed = await login('zoe\u0308-1.0_X')
+  t.equal(decomposed.id, composed.id)
+  t.equal((await login('ΣΊΣΥΦΟΣ')).id, (await login('σίσυφος')).id, 'case folds as Unicode has it')
+  for (const username of ['', ' ', 'a b', 'a/b', 'a@b', '\u{1f600}', 'a\n', 'x'.repeat(65), 'a\u0000']) {
+    const reply = await call('POST', '/login', { body: { username } })
+    t.match(reply, { status: 400, body: { code: 'VALIDATION_FAILED', errors: [{ path: '/username' }] } })
+  }
+  t.equal((await login('x'.repeat(64))).username.length, 64)
+})
+
+t.test(
+  'a name that URLs drop from a path is refused for a new account; an old account keeps it',
+  async (t) => {
+    const { folder, call, login } = await startServer(t)
+    for (const username of ['.', '..']) {
+      t.match(await call('POST', '/login', { body: { username } }), {
+        status: 400,
+        body: { code: 'VALIDATION_FAILED', errors: [{ path: '/username', message: /not "\." or "\.\."/ }] },
+      })
+    }
+    for (const username of ['...', '.a', 'a.', '..b']) t.equal((await login(username)).username, username)
+    writeSql(
+      join(folder, 'messenger.db'),
+      "insert into users (username, username_key, token_family, created_at) values ('..', '..', 'f', 0)",
+    )
+    const [old, ann] = [await login('..'), await login('ann')]
+    t.equal((await ann.send('..', 'hello')).receiver, '..')
+    t.match(await old.history('ann'), [{ content: 'hello' }])
+    t.match(await ann.call('POST', '/send', { receiver_username: '.', content: 'x' }), {
+      status: 400,
+      body: { code: 'VALIDATION_FAILED', errors: [{ path: '/receiver_username' }] },
+    })
+  },
+)
+
+t.test('many who log in under a new name at once are one account', async (t) => {
+  const { login, rows } = server
+  const people = await Promise.all(Array.from({ length: 20 }, () => login('crowd')))
+  t.equal(new Set(people.map(({ id }) => id)).size, 1)
+  t.strictSame(rows("select id from users where username_key = 'crowd'"), [{ id: people[0]?.id }])
+})
+
+t.test('an account that sets a password needs it from then on', async (t) => {
+  const { call, login } = server
+  const amy = await login('amy')
+  t.match((await amy.call('GET', '/users/me')).body, { has_password: false })
+  const set = await amy.call('PUT', '/users/me/password', { password: 'pass wörd' })
+  t.equal(set.status, 204)
+  t.match((await amy.call('GET', '/users/me')).body, { id: amy.id, username: 'amy', has_password: true })
+
+  t.match(await call('POST', '/login', { body: { username: 'amy' } }), {
+    status: 401,
+    body: { code: 'PASSWORD_REQUIRED' },
+  })
+  t.match(await call('POST', '/login', { body: { username: 'amy', password: 'wrong' } }), {
+    status: 401,
+    body: { code: 'INVALID_CREDENTIALS' },
+  })
+  t.equal((await login('AMY', 'pass wo\u0308rd')).id, amy.id, 'in either normal form')
+  t.ok((await login('ben')).id, 'others go on without')
+})
+
+t.test('a new name may bring its password along', async (t) => {
+  const { call, login } = server
+  await login('carol', 'a long secret')
+  t.match(await call('POST', '/login', { body: { username: 'carol' } }), { status: 401 })
+  t.match(await call('POST', '/login', { body: { username: 'carol', password: 'other words' } }), {
+    status: 401,
+  })
+  await login('carol', 'a long secret')
+})
+
+t.test('of two who bring a password for one new name, one has the account', async (t) => {
+  const { call, rows } = server
+  const replies = await Promise.all(
+    ['password one', 'password two'].map((password) =>
+      call('POST', '/login', { body: { username: 'dora', password } }),
+    ),
+  )
+  t.strictSame(replies.map(({ status }) => status).toSorted(), [200, 401])
+  t.equal(rows("select id from users where username = 'dora'").length, 1)
+})
+
+t.test('a password changes with the current one only, and ends all other tokens', async (t) => {
+  const { call, login } = server
+  const old = await login('erin', 'first words')
+  const erin = await login('erin', 'first words')
+  const socket = await old.connect()
+  const kept = await erin.connect()
+  for (const body of [
+    { password: 'second words' },
+    { password: 'second words', current_password: 'wrong' },
+  ]) {
+    t.match(await erin.call('PUT', '/users/me/password', body), {
+      status: 401,
+      body: { code: 'INVALID_CREDENTIALS', errors: [{ path: '/current_password' }] },
+    })
+  }
+  t.equal((await old.call('GET', '/users/me')).status, 200, 'a refused change ends nothing')
+  const body = { password: 'second words', current_password: 'first words' }
+  t.equal((await erin.call('PUT', '/users/me/password', body)).status, 204)
+  t.match(await old.call('GET', '/users/me'), { status: 401, body: { code: 'UNAUTHORIZED' } })
+  t.match(await socket.closed, { code: 4401 }, 'sockets of other tokens close')
+  t.equal((await erin.call('GET', '/users/me')).status, 200, 'the one that asked goes on')
+  t.equal((await kept.settle()).type, 'pong', 'and so does its socket')
+  t.equal((await call('POST', '/login', { body: { username: 'erin', password: 'first words' } })).status, 401)
+  const renewed = await erin.call<Session>('POST', '/token')
+  t.equal((await call('GET', '/users/me', { token: renewed.body.token })).status, 200)
+})
+
+t.test('of two changes at once that know the same password, one happens', async (t) => {
+  const { login } = server
+  const fay = await login('fay', 'first words')
+  const change = (password: string) =>
+    fay.call('PUT', '/users/me/password', { password, current_password: 'first words' })
+  const replies = await Promise.all([change('second words'), change('third words')])
+  t.strictSame(replies.map(({ status }) => status).toSorted(), [204, 401])
+})
+
+t.test('a server with AUTH_MODE=password wants one of everybody', async (t) => {
+  const { call, login, rows } = await startServer(t, { AUTH_MODE: 'password' })
+  t.match(await call('POST', '/login', { body: { username: 'alice' } }), {
+    status: 401,
+    body: { code: 'PASSWORD_REQUIRED' },
+  })
+  t.strictSame(rows('select * from users'), [])
+  await login('alice', 'a long secret')
+  const wrong = await call('POST', '/login', { body: { username: 'alice', password: 'no' } })
+  t.match(wrong, { status: 401, body: { code: 'INVALID_CREDENTIALS' } })
+})
+
+t.test('an account without a password cannot be entered where one is needed', async (t) => {
+  const open = await startServer(t)
+  await open.login('alice')
+  await open.app.close()
+  const { call } = await startServer(t, { AUTH_MODE: 'password' }, open.folder)
+  const body = { username: 'alice', password: 'mine alone' }
+  t.match(await call('POST', '/login', { body }), { status: 401, body: { code: 'INVALID_CREDENTIALS' } })
+})
+
+t.test('passwords are kept as argon2id only', async (t) => {
+  const { login, rows } = server
+  await login('gus', 'a long secret')
+  await login('hal', 'a long secret')
+  const hashes = rows("select password_hash from users where username in ('gus', 'hal')").map(
+    ({ password_hash }) => String(password_hash),
+  )
+  for (const hash of hashes) t.match(hash, /^\$argon2id\$v=19\$m=19456,t=2,p=1\$[\w+/]{22}\$[\w+/]{43}$/)
+  t.not(hashes[0], hashes[1], 'each with a salt of its own')
+})
+
+t.test('a new password has at least eight code points; an old one still logs in', async (t) => {
+  const { folder, call, login, rows } = await startServer(t)
+  const short = {
+    status: 400,
+    body: {
+      code: 'VALIDATION_FAILED',
+      detail: /password must have 8 to 256 characters when it is new; use a phrase/,
+      errors: [{ path: '/password' }],
+    },
+  }
+  // Code points of the normal form: neither the units of UTF-16 nor combining marks count.
+  for (const password of ['abc', 'seven77', '\u{1f600}'.repeat(7), 'e\u0308'.repeat(7)]) {
+    t.match(await call('POST', '/login', { body: { username: 'ivy', password } }), short, password)
+  }
+  t.strictSame(rows('select * from users'), [], 'what is refused makes no account')
+  const ivy = await login('ivy', '\u{1f600}'.repeat(8))
+  const change = (password: string) =>
+    ivy.call('PUT', '/users/me/password', { password, current_password: '\u{1f600}'.repeat(8) })
+  t.match(await change('seven77'), short)
+  t.equal((await change('x'.repeat(257))).status, 400)
+  t.equal((await change('x'.repeat(256))).status, 204)
+
+  writeSql(
+    join(folder, 'messenger.db'),
+    `insert into users (username, username_key, password_hash, token_family, created_at)
+     values ('jon', 'jon', '${await hashPassword('abc')}', 'f', 0)`,
+  )
+  const jon = await login('jon', 'abc')
+  const body = { password: 'long enough', current_password: 'abc' }
+  t.equal((await jon.call('PUT', '/users/me/password', body)).status, 204)
+})
+
+t.test('the operator may ask for longer passwords', async (t) => {
+  const { call, login } = await startServer(t, { MIN_PASSWORD_LENGTH: '15' })
+  t.match(await call('POST', '/login', { body: { username: 'kai', password: 'x'.repeat(14) } }), {
+    status: 400,
+    body: { detail: /15 to 256/ },
+  })
+  t.ok(await login('kai', 'x'.repeat(15)))
+})
+
+t.test('a server with closed registration makes no account at a login', async (t) => {
+  const open = await startServer(t)
+  await open.login('alice', 'open sesame')
+  await open.login('bob')
+  await open.app.close()
+
+  const closed = await startServer(t, { REGISTRATION: 'closed' }, open.folder)
+  for (const body of [{ username: 'carol' }, { username: 'carol', password: 'open sesame' }]) {
+    t.match(await closed.call('POST', '/login', { body }), {
+      status: 403,
+      body: { code: 'FORBIDDEN', detail: /does not create accounts at login\. .*ask the operator/ },
+    })
+  }
+  t.ok(await closed.login('bob'))
+  t.ok(await closed.login('alice', 'open sesame'))
+  await closed.app.close()
+
+  const both = await startServer(t, { REGISTRATION: 'closed', AUTH_MODE: 'password' }, open.folder)
+  const answer = async (username: string, password: string) => {
+    const { status, body } = await both.call('POST', '/login', { body: { username, password } })
+    return { ...body, status, request_id: '' }
+  }
+  const wrong = await answer('alice', 'close sesame')
+  t.match(wrong, { status: 401, code: 'INVALID_CREDENTIALS' })
+  for (const username of ['carol', 'bob', 'a name', '..', '']) {
+    t.strictSame(await answer(username, 'abc'), wrong, `${username} looks like a wrong password`)
+  }
+  t.match(await both.call('POST', '/login', { body: { username: 'carol' } }), {
+    status: 401,
+    body: { code: 'PASSWORD_REQUIRED' },
+  })
+  t.ok(await both.login('alice', 'open sesame'))
+  t.strictSame(both.rows('select username from users'), [{ username: 'alice' }, { username: 'bob' }])
+})
+
+t.test('people are found by the beginning of their name', async (t) => {
+  const { login } = await startServer(t)
+  const alice = await login('Alice')
+  for (const name of ['albert', 'bob', 'Álvaro', 'ALF']) await login(name)
+  const find = async (query: string) =>
+    (await alice.call<{ users: { username: string }[] }>('GET', `/users?${query}`)).body.users.map(
+      ({ username }) => username,
+    )
+  t.strictSame(await find('prefix=aL'), ['albert', 'ALF', 'Alice'])
+  t.strictSame(await find('prefix=al&limit=1'), ['albert'])
+  t.strictSame(await find('prefix=%C3%A1'), ['Álvaro'])
+  t.strictSame(await find('prefix=zz'), [])
+  t.equal((await find('')).length, 5)
+})

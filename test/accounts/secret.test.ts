@@ -1,0 +1,166 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import t, { type Test } from 'tap'
+import { openDatabase } from '../../db/open.ts'
+import { loadConfig } from '../../src/config.ts'
+import { openSecrets } from '../../src/chat/secrets.ts'
+import { temporaryFolder } from '../support/server.ts'
+
+const moduleOf = (path: string) => JSON.stringify(new URL(`../../${path}`, import.meta.url).href)
+
+/**
+ * Opens the secrets beside a database, and rotates if asked to. It prints each step that it does to the file of the
+ * secrets, and is killed before the nth of them.
+ */
+const script = `
+import fs from 'node:fs'
+import { syncBuiltinESMExports } from 'node:module'
+const [path, nth, task] = process.argv.slice(2)
+let steps = 0
+for (const name of ['openSync', 'writeFileSync', 'fsyncSync', 'linkSync', 'renameSync']) {
+  const call = fs[name]
+  fs[name] = (...args) => {
+    const isOurs = typeof args[0] === 'number' || String(args[0]).includes('.key')
+    if (isOurs) {
+      steps += 1
+      if (steps === Number(nth)) process.kill(process.pid, 'SIGKILL')
+      fs.writeSync(1, name + ' ' + (typeof args[0] === 'number' ? kindOf(args[0]) : '') + '\\n')
+    }
+    return call(...args)
+  }
+}
+const kindOf = (file) => (fs.fstatSync(file).isDirectory() ? 'folder' : 'file')
+syncBuiltinESMExports()
+const { writeDurably } = await import(${moduleOf('db/dialects/sqlite/durable.ts')})
+const { openSecrets } = await import(${moduleOf('src/chat/secrets.ts')})
+const secrets = openSecrets({}, {
+  beside: (extension) => path + '.' + extension,
+  writeBeside: (extension, text, replace) => writeDurably(path + '.' + extension, text, { replace, own() {} }),
+})
+if (task === 'rotate') secrets.rotate(60_000)
+fs.writeSync(1, 'secret ' + secrets.current + '\\n')
+`
+
+const runScript = async (t: Test, file: string, path: string, nth: number, task: string) => {
+  const child = spawn(process.execPath, [file, path, `${nth}`, task], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  t.teardown(() => child.kill('SIGKILL'))
+  const [output, [code, signal]] = await Promise.all([text(child.stdout), once(child, 'exit')])
+  const lines = output.trim().split('\n')
+  return {
+    isKilled: signal === 'SIGKILL',
+    code,
+    steps: lines.filter((line) => !line.startsWith('secret')),
+    secret: /^secret (.*)$/m.exec(output)?.[1],
+  }
+}
+
+t.test('a secret is whole and on the disk before its file has its name', async (t) => {
+  const folder = await temporaryFolder(t)
+  const file = join(folder, 'script.mjs')
+  writeFileSync(file, script)
+  const durable = (name: string) => [
+    'openSync ',
+    'writeFileSync file',
+    'fsyncSync file',
+    name,
+    'fsyncSync folder',
+  ]
+  const first = await runScript(t, file, join(folder, 'one'), 0, 'start')
+  t.strictSame(first.steps, durable('linkSync '))
+  const rotated = await runScript(t, file, join(folder, 'one'), 0, 'rotate')
+  t.strictSame(rotated.steps, durable('renameSync '))
+  t.match(readFileSync(join(folder, 'one.key'), 'utf8'), `${rotated.secret}\n${first.secret} `)
+})
+
+t.test('a start or a rotation that is killed at any step leaves one whole secret or the other', async (t) => {
+  const folder = await temporaryFolder(t)
+  const file = join(folder, 'script.mjs')
+  writeFileSync(file, script)
+  for (const task of ['start', 'rotate']) {
+    let step = 0
+    for (let isKilled = true; isKilled; ) {
+      step += 1
+      const path = join(folder, `${task}${step}`)
+      if (task === 'rotate') writeFileSync(`${path}.key`, `${'a'.repeat(43)}\n`)
+      ;({ isKilled } = await runScript(t, file, path, step, task))
+      const kept = existsSync(`${path}.key`) ? readFileSync(`${path}.key`, 'utf8') : 'none'
+      t.match(
+        kept,
+        task === 'start' ? /^(?:none|[\w-]{43}\n)$/ : /^(?:a{43}\n|[\w-]{43}\na{43} \d+\n)$/,
+        `${step}`,
+      )
+      const again = await runScript(t, file, path, 0, 'start')
+      t.equal(again.secret?.length, 43, 'the next start has a secret')
+    }
+    t.ok(step > 4, 'it was killed')
+  }
+})
+
+t.test('starts at the same time agree on one secret', async (t) => {
+  const folder = await temporaryFolder(t)
+  const file = join(folder, 'script.mjs')
+  writeFileSync(file, script)
+  const ends = await Promise.all([1, 2, 3].map(() => runScript(t, file, join(folder, 'db'), 0, 'start')))
+  t.equal(new Set(ends.map(({ secret }) => secret)).size, 1)
+  t.equal(readFileSync(join(folder, 'db.key'), 'utf8'), `${ends[0]?.secret}\n`)
+})
+
+t.test('a file beside the database', async (t) => {
+  const folder = await temporaryFolder(t)
+  const url = `sqlite:${join(folder, 'messenger.db')}`
+  const database = await openDatabase(url, { maxQueue: 10 })
+  t.teardown(() => database.close())
+  const key = database.beside('key')
+  const config = loadConfig({ DATABASE_URL: url })
+
+  t.test('stays as it is unless it is to be replaced', async (t) => {
+    for (const [content, replace, expected] of [
+      ['first', false, 'first'],
+      ['second', false, 'first'],
+      ['third', true, 'third'],
+    ] as const) {
+      database.writeBeside('key', content, replace)
+      t.equal(readFileSync(key, 'utf8'), expected)
+      t.equal(statSync(key).mode & 0o777, 0o600)
+    }
+  })
+
+  t.test('is not written through a link', async (t) => {
+    const target = join(folder, 'target')
+    writeFileSync(target, 'of somebody else')
+    symlinkSync(target, database.beside('link'))
+    database.writeBeside('link', 'secret', false)
+    database.writeBeside('link', 'secret', true)
+    t.equal(readFileSync(target, 'utf8'), 'of somebody else')
+    t.equal(readFileSync(database.beside('link'), 'utf8'), 'secret')
+  })
+
+  t.test('that cannot be written is an error, and the last secret goes on', async (t) => {
+    const secrets = openSecrets(config, database)
+    const { current } = secrets
+    const full = openSecrets(config, {
+      ...database,
+      writeBeside() {
+        throw new Error('no space left on device')
+      },
+    })
+    t.throws(() => full.rotate(1000), /no space left/)
+    t.equal(full.current, current)
+    t.equal(full.verifying().length, 1)
+    t.throws(() => database.writeBeside('no/such/folder', 'text', false), { code: 'ENOENT' })
+    t.throws(() => database.writeBeside('no/such/folder', 'text', true), { code: 'ENOENT' })
+  })
+
+  t.test('that holds no secret is refused with the way out', async (t) => {
+    writeFileSync(key, '\n')
+    t.throws(() => openSecrets(config, database), {
+      name: 'ConfigError',
+      message: /\.key holds no secret. Delete it/,
+    })
+  })
+})

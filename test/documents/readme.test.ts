@@ -1,0 +1,36 @@
+import { execFile } from 'node:child_process'
+import { readFile, symlink, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import t from 'tap'
+import { startServer, temporaryFolder } from '../support/server.ts'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+
+/** What each TypeScript sample prints, in the order in which they stand. */
+const expected = {
+  'README.md': [/^online/m],
+  'client/README.md': [/^online/m, /^1 conversations$/m],
+}
+
+t.test('the samples of the READMEs run as they stand, against a server that has just started', async (t) => {
+  const folder = await temporaryFolder(t)
+  await symlink(join(root, 'node_modules'), join(folder, 'node_modules'), 'dir')
+  for (const [path, outputs] of Object.entries(expected)) {
+    const { url } = await startServer(t)
+    const text = await readFile(join(root, path), 'utf8')
+    const samples = [...text.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code]) => code as string)
+    t.equal(samples.length, outputs.length, path)
+    for (const [index, sample] of samples.entries()) {
+      const file = join(folder, `${path.replace('/', '-')}-${index}.mts`)
+      await writeFile(file, sample.replaceAll('http://localhost:3000', url))
+      const { stdout } = await promisify(execFile)(process.execPath, [file])
+      t.match(stdout, outputs[index], `${path}, sample ${index + 1}`)
+      if (index === 0) {
+        t.match(stdout, /^alice: Hello!$/m)
+        t.match(stdout, /^stored as \d+$/m)
+      }
+    }
+  }
+})

@@ -1,0 +1,67 @@
+import t from 'tap'
+import { clientFrames, serverFrames } from '../../schemas/frames.ts'
+import { closeCodes, errors } from '../../src/errors.ts'
+import { startServer } from '../support/server.ts'
+
+/** What a page of these loads: addresses in its markup and in its styles. */
+const loaded = (text: string) =>
+  [...text.matchAll(/(?:src|href)="([^"#]+)["#]|url\(([^)]+)\)/g)].map(
+    ([, address, inCss]) => (address ?? inCss) as string,
+  )
+
+t.test('the reference loads nothing but files of the server, under a strict policy', async (t) => {
+  const { url } = await startServer(t)
+  for (const path of ['/docs', '/docs/socket']) {
+    const reply = await fetch(url + path)
+    t.equal(reply.status, 200)
+    t.match(reply.headers.get('content-type'), /^text\/html/)
+    const policy = reply.headers.get('content-security-policy') ?? ''
+    t.match(policy, /^default-src 'none'; script-src 'self'; style-src 'self';/)
+    t.notMatch(policy, /unsafe|http|\*/)
+    const html = await reply.text()
+    t.notMatch(html, /<script>|<style|style="|onclick=/, 'nothing stands in the page that the policy forbids')
+    const addresses = new Set(loaded(html))
+    t.ok(addresses.size > 3)
+    for (const address of addresses) {
+      t.match(address, /^\/\w/, 'an address of this server')
+      const file = await fetch(url + address)
+      t.equal(file.status, 200, `${path} finds ${address}`)
+      if (!address.endsWith('.css')) continue
+      const foreign = loaded(await file.text()).filter((inCss) => !/^['"]?data:/.test(inCss))
+      t.strictSame(foreign, [], `${address} loads nothing more`)
+    }
+  }
+})
+
+t.test('the page of the socket has every frame, close code and error', async (t) => {
+  const { url } = await startServer(t)
+  const html = await (await fetch(`${url}/docs/socket`)).text()
+  for (const { $id } of [...Object.values(clientFrames), ...serverFrames]) {
+    t.ok(html.includes(`<h3 id="${$id}">`), String($id))
+  }
+  for (const name of [...Object.keys(closeCodes), ...Object.keys(errors)]) {
+    t.ok(html.includes(`<code>${name}</code>`), name)
+  }
+  const targets = [...html.matchAll(/href="#([\w-]+)"/g)].map(([, id]) => id as string)
+  t.ok(targets.length > 30)
+  for (const id of new Set(targets)) t.ok(html.includes(` id="${id}"`), `#${id} is on the page`)
+})
+
+t.test('a file that was not changed is not sent again, and an unknown one is a problem', async (t) => {
+  const { app, url } = await startServer(t)
+  const first = await fetch(`${url}/docs/reference.css`)
+  const text = await first.text()
+  const etag = first.headers.get('etag') as string
+  const again = await fetch(`${url}/docs/reference.css`, { headers: { 'if-none-match': etag } })
+  t.equal(again.status, 304)
+  t.equal(await again.text(), '')
+  // A client that says nothing of compression.
+  const plain = await app.inject('/docs/reference.css')
+  t.equal(plain.headers['content-encoding'], undefined)
+  t.equal(plain.body, text, 'it is the same, compressed or not')
+  for (const name of ['no-such-file', '..%2Fstyle.css', 'constructor', '__proto__']) {
+    const unknown = await fetch(`${url}/docs/${name}`)
+    t.equal(unknown.status, 404, name)
+    t.match(await unknown.json(), { code: 'ROUTE_NOT_FOUND' })
+  }
+})

@@ -1,0 +1,438 @@
+import t, { type Test } from 'tap'
+import { type Reply, startServer } from '../support/server.ts'
+import { refusedHandshake } from '../support/socket.ts'
+
+const server = await startServer(t, { MAX_MESSAGE_LENGTH: '50' })
+const { url, call, login, rows } = server
+const alice = await login('alice')
+const bob = await login('bob')
+await alice.send('bob', 'the only message')
+
+/** All that a refused request must leave as it was. */
+const state = () =>
+  ['users', 'conversations', 'members', 'messages', 'counter', 'blocks', 'revoked_tokens'].map((table) =>
+    rows(`select * from ${table}`),
+  )
+const before = state()
+const watchers = await Promise.all([alice.connect(), bob.connect(), bob.connect({ plain: true })])
+/** Frames that tell of something; a refusal causes none of them. */
+const told = () =>
+  watchers.flatMap(({ frames }) => frames.filter(({ type }) => type !== 'hello' && type !== 'pong'))
+const nothingHappened = async (t: Test) => {
+  await watchers[0]?.settle()
+  await watchers[1]?.settle()
+  t.strictSame(told(), [], 'nobody was told anything')
+  t.strictSame(state(), before, 'no row and no number came of it')
+}
+
+const bytes = (...parts: (string | number[])[]) =>
+  Buffer.concat(parts.map((part) => Buffer.from(part as string)))
+
+/** What is wrong with a body of `/send`, and as which code and field it is refused. */
+const badSends: [what: string, body: unknown, code: string, path?: string][] = [
+  ['text that is not JSON', 'hello', 'INVALID_JSON'],
+  ['JSON cut short', '{"receiver_username":"bob","content":"x', 'INVALID_JSON'],
+  ['two values', '{} {}', 'INVALID_JSON'],
+  ['a trailing comma', '{"receiver_username":"bob","content":"x",}', 'INVALID_JSON'],
+  ['only spaces', '   ', 'INVALID_JSON'],
+  [
+    'a key that reaches for the prototype',
+    '{"__proto__":{},"receiver_username":"bob","content":"x"}',
+    'INVALID_JSON',
+  ],
+  ['null', 'null', 'VALIDATION_FAILED', ''],
+  ['a list', '[]', 'VALIDATION_FAILED', ''],
+  ['a text', '"x"', 'VALIDATION_FAILED', ''],
+  ['a number', '7', 'VALIDATION_FAILED', ''],
+  ['no members', {}, 'VALIDATION_FAILED', '/content'],
+  ['no receiver', { content: 'x' }, 'VALIDATION_FAILED', '/receiver_username'],
+  [
+    'both receivers',
+    { receiver_username: 'bob', conversation_id: 1, content: 'x' },
+    'VALIDATION_FAILED',
+    '/receiver_username',
+  ],
+  ['no content', { receiver_username: 'bob' }, 'VALIDATION_FAILED', '/content'],
+  ['an empty content', { receiver_username: 'bob', content: '' }, 'VALIDATION_FAILED', '/content'],
+  ['a content that is a number', { receiver_username: 'bob', content: 7 }, 'VALIDATION_FAILED', '/content'],
+  ['a content that is null', { receiver_username: 'bob', content: null }, 'VALIDATION_FAILED', '/content'],
+  ['a content that is a list', { receiver_username: 'bob', content: ['x'] }, 'VALIDATION_FAILED', '/content'],
+  [
+    'a content too long',
+    { receiver_username: 'bob', content: 'x'.repeat(51) },
+    'VALIDATION_FAILED',
+    '/content',
+  ],
+  [
+    'emoji too many',
+    { receiver_username: 'bob', content: '\u{1f600}'.repeat(51) },
+    'VALIDATION_FAILED',
+    '/content',
+  ],
+  [
+    'a high surrogate alone',
+    '{"receiver_username":"bob","content":"\\ud800"}',
+    'VALIDATION_FAILED',
+    '/content',
+  ],
+  [
+    'a low surrogate alone',
+    '{"receiver_username":"bob","content":"\\udc00 x"}',
+    'VALIDATION_FAILED',
+    '/content',
+  ],
+  ['U+0000', '{"receiver_username":"bob","content":"a\\u0000b"}', 'VALIDATION_FAILED', '/content'],
+  [
+    'a receiver that is a number',
+    { receiver_username: 7, content: 'x' },
+    'VALIDATION_FAILED',
+    '/receiver_username',
+  ],
+  [
+    'a receiver that is null',
+    { receiver_username: null, content: 'x' },
+    'VALIDATION_FAILED',
+    '/receiver_username',
+  ],
+  ['an empty receiver', { receiver_username: '', content: 'x' }, 'VALIDATION_FAILED', '/receiver_username'],
+  [
+    'a receiver that cannot be',
+    { receiver_username: 'a b', content: 'x' },
+    'VALIDATION_FAILED',
+    '/receiver_username',
+  ],
+  [
+    'a receiver too long',
+    { receiver_username: 'x'.repeat(65), content: 'x' },
+    'VALIDATION_FAILED',
+    '/receiver_username',
+  ],
+  [
+    'a receiver far too long',
+    { receiver_username: 'x'.repeat(600), content: 'x' },
+    'VALIDATION_FAILED',
+    '/receiver_username',
+  ],
+  [
+    'a receiver with half a character',
+    '{"receiver_username":"\\ud800","content":"x"}',
+    'VALIDATION_FAILED',
+    '/receiver_username',
+  ],
+  [
+    'an unknown receiver',
+    { receiver_username: 'nobody', content: 'x' },
+    'USER_NOT_FOUND',
+    '/receiver_username',
+  ],
+  [
+    'an unknown conversation',
+    { conversation_id: 999, content: 'x' },
+    'CONVERSATION_NOT_FOUND',
+    '/conversation_id',
+  ],
+  ['a conversation in text', { conversation_id: '1', content: 'x' }, 'VALIDATION_FAILED', '/conversation_id'],
+  ['conversation 0', { conversation_id: 0, content: 'x' }, 'VALIDATION_FAILED', '/conversation_id'],
+  ['conversation 1.5', { conversation_id: 1.5, content: 'x' }, 'VALIDATION_FAILED', '/conversation_id'],
+  [
+    'a conversation past 2^53',
+    '{"conversation_id":9007199254740993,"content":"x"}',
+    'VALIDATION_FAILED',
+    '/conversation_id',
+  ],
+  ['an unknown member', { receiver_username: 'bob', content: 'x', extra: 1 }, 'VALIDATION_FAILED', '/extra'],
+  ['a sender', { receiver_username: 'bob', content: 'x', sender_id: 2 }, 'VALIDATION_FAILED', '/sender_id'],
+  [
+    'an empty key',
+    { receiver_username: 'bob', content: 'x', client_id: '' },
+    'VALIDATION_FAILED',
+    '/client_id',
+  ],
+  [
+    'a key too long',
+    { receiver_username: 'bob', content: 'x', client_id: 'k'.repeat(65) },
+    'VALIDATION_FAILED',
+    '/client_id',
+  ],
+  [
+    'a key past ASCII',
+    { receiver_username: 'bob', content: 'x', client_id: 'ü' },
+    'VALIDATION_FAILED',
+    '/client_id',
+  ],
+  [
+    'a key with a control character',
+    { receiver_username: 'bob', content: 'x', client_id: 'a\n' },
+    'VALIDATION_FAILED',
+    '/client_id',
+  ],
+  [
+    'a key that is a number',
+    { receiver_username: 'bob', content: 'x', client_id: 7 },
+    'VALIDATION_FAILED',
+    '/client_id',
+  ],
+  [
+    'an answer to nothing',
+    { receiver_username: 'bob', content: 'x', reply_to: 999 },
+    'MESSAGE_NOT_FOUND',
+    '/reply_to',
+  ],
+  [
+    'an answer to 0',
+    { receiver_username: 'bob', content: 'x', reply_to: 0 },
+    'VALIDATION_FAILED',
+    '/reply_to',
+  ],
+  [
+    'metadata that is text',
+    { receiver_username: 'bob', content: 'x', metadata: 'm' },
+    'VALIDATION_FAILED',
+    '/metadata',
+  ],
+  [
+    'metadata that is a list',
+    { receiver_username: 'bob', content: 'x', metadata: [] },
+    'VALIDATION_FAILED',
+    '/metadata',
+  ],
+  [
+    'metadata too large',
+    { receiver_username: 'bob', content: 'x', metadata: { m: 'x'.repeat(1017) } },
+    'VALIDATION_FAILED',
+    '/metadata',
+  ],
+  [
+    'metadata too large in bytes',
+    { receiver_username: 'bob', content: 'x', metadata: { m: 'ü'.repeat(509) } },
+    'VALIDATION_FAILED',
+    '/metadata',
+  ],
+  [
+    'metadata with half a character',
+    '{"receiver_username":"bob","content":"x","metadata":{"m":"\\ud800"}}',
+    'VALIDATION_FAILED',
+    '/metadata',
+  ],
+  [
+    'metadata with U+0000 in a key',
+    '{"receiver_username":"bob","content":"x","metadata":{"a":[{"b\\u0000":1}]}}',
+    'VALIDATION_FAILED',
+    '/metadata',
+  ],
+]
+
+const statusOf: Record<string, number> = {
+  USER_NOT_FOUND: 404,
+  CONVERSATION_NOT_FOUND: 404,
+  MESSAGE_NOT_FOUND: 404,
+}
+
+t.test('a bad send over HTTP is refused by name, and nothing comes of it', async (t) => {
+  for (const [what, body, code, path] of badSends) {
+    const reply = await alice.call('POST', '/send', body)
+    const status = statusOf[code] ?? 400
+    t.match(
+      reply.body,
+      { code, status, request_id: /./, ...(path !== undefined && { errors: [{ path }] }) },
+      what,
+    )
+    t.equal(reply.status, status, what)
+    t.match(reply.headers.get('content-type'), 'application/problem+json')
+  }
+  await nothingHappened(t)
+})
+
+t.test('the same over a socket, with the same code and field', async (t) => {
+  let socket = await alice.connect()
+  for (const [index, [what, body, code, path]] of badSends.entries()) {
+    // Ten bad frames within a minute would close it.
+    if (index % 8 === 7) socket = await alice.connect()
+    socket.send(typeof body === 'string' ? body : JSON.stringify(body))
+    const error = await socket.wait('error', () => true, socket.frames.length)
+    const status = statusOf[code] ?? 400
+    t.match(
+      error.problem,
+      { code, status, request_id: /./, ...(path !== undefined && { errors: [{ path }] }) },
+      what,
+    )
+    t.equal(error.retryable, false)
+  }
+  await nothingHappened(t)
+})
+
+t.test('a plain socket is told what it got wrong, and goes on', async (t) => {
+  const socket = await alice.connect({ plain: true })
+  for (const [frame, code] of [
+    ['hello', 'INVALID_JSON'],
+    ['[]', 'VALIDATION_FAILED'],
+    ['{"content":"x"}', 'VALIDATION_FAILED'],
+    ['{"receiver_username":"bob"}', 'VALIDATION_FAILED'],
+    ['{"receiver_username":"nobody","content":"x"}', 'USER_NOT_FOUND'],
+    ['{"type":"ping"}', 'UNKNOWN_FRAME'],
+    ['{"type":"nonsense"}', 'UNKNOWN_FRAME'],
+  ] as const) {
+    socket.send(frame)
+    t.match(await socket.next(), { type: 'error', retryable: false, problem: { code } }, frame)
+  }
+  await nothingHappened(t)
+})
+
+t.test('frames that are no frames', async (t) => {
+  const socket = await alice.connect()
+  for (const [frame, code, path] of [
+    [{ type: 'nonsense' }, 'UNKNOWN_FRAME'],
+    [{ type: 7 }, 'UNKNOWN_FRAME'],
+    [{ type: 'toString' }, 'UNKNOWN_FRAME'],
+    [{ type: 'ping', extra: 1 }, 'VALIDATION_FAILED', '/extra'],
+    [{ type: 'auth' }, 'VALIDATION_FAILED', '/token'],
+    [{ type: 'edit', message_id: 1 }, 'VALIDATION_FAILED', '/content'],
+    [{ type: 'watch', usernames: 'bob' }, 'VALIDATION_FAILED', '/usernames'],
+  ] as const) {
+    t.match(
+      await socket.ask(frame),
+      { type: 'error', problem: { code, ...(path && { errors: [{ path }] }) } },
+      JSON.stringify(frame),
+    )
+  }
+  for (const id of [7, 'x'.repeat(65), null]) {
+    socket.send({ type: 'ping', id })
+    const error = await socket.wait('error', () => true, socket.frames.length)
+    t.match(error, { problem: { code: 'VALIDATION_FAILED', errors: [{ path: '/id' }] } })
+    t.notOk('id' in error, 'an id that is not allowed is not given back')
+  }
+  await nothingHappened(t)
+})
+
+t.test('a body that is not UTF-8 is refused, not mended', async (t) => {
+  const bodies = [
+    bytes('{"receiver_username":"bob","content":"', [0xff], '"}'),
+    bytes('{"receiver_username":"bob","content":"', [0xed, 0xa0, 0x80], '"}'),
+    bytes('{"receiver_username":"bob","content":"', [0xc3], '"}'),
+    bytes([0xff, 0xfe], '{}'),
+  ]
+  for (const body of bodies) {
+    t.match(await alice.call('POST', '/send', body), { status: 400, body: { code: 'INVALID_JSON' } })
+  }
+  await nothingHappened(t)
+})
+
+t.test('an empty or missing body is told what it lacks', async (t) => {
+  for (const path of ['/send', '/login']) {
+    for (const body of [undefined, '']) {
+      const headers = { 'content-type': 'application/json' }
+      const { token } = alice
+      const reply = await call('POST', path, { token, headers, ...(body !== undefined && { body }) })
+      t.match(reply, { status: 400, body: { code: 'VALIDATION_FAILED' } })
+    }
+  }
+  await nothingHappened(t)
+})
+
+t.test('a login that is no login', async (t) => {
+  for (const [body, code, path] of [
+    ['{', 'INVALID_JSON'],
+    [[], 'VALIDATION_FAILED', ''],
+    [{}, 'VALIDATION_FAILED', '/username'],
+    [{ username: 7 }, 'VALIDATION_FAILED', '/username'],
+    [{ username: null }, 'VALIDATION_FAILED', '/username'],
+    [{ username: ['x'] }, 'VALIDATION_FAILED', '/username'],
+    [{ username: 'new', extra: true }, 'VALIDATION_FAILED', '/extra'],
+    [{ username: 'new', password: '' }, 'VALIDATION_FAILED', '/password'],
+    [{ username: 'new', password: 7 }, 'VALIDATION_FAILED', '/password'],
+    [{ username: 'new', password: 'x'.repeat(257) }, 'VALIDATION_FAILED', '/password'],
+    ['{"username":"new","password":"\\ud800"}', 'VALIDATION_FAILED', '/password'],
+    ['{"username":"new\\ud800"}', 'VALIDATION_FAILED', '/username'],
+    [{ username: '\u2460' }, 'VALIDATION_FAILED', '/username'],
+    [{ username: 'x'.repeat(513) }, 'VALIDATION_FAILED', '/username'],
+  ] as const) {
+    const reply = await call('POST', '/login', {
+      body: typeof body === 'string' ? body : JSON.stringify(body),
+    })
+    t.match(
+      reply,
+      { status: 400, body: { code, ...(path !== undefined && { errors: [{ path }] }) } },
+      JSON.stringify(body),
+    )
+  }
+  await nothingHappened(t)
+})
+
+t.test('pages that are no pages', async (t) => {
+  for (const [query, path] of [
+    ['limit=0', '/limit'],
+    ['limit=-1', '/limit'],
+    ['limit=1001', '/limit'],
+    ['limit=x', '/limit'],
+    ['limit=', '/limit'],
+    ['limit=1.5', '/limit'],
+    ['limit=1&limit=2', '/limit'],
+    ['before=0', '/before'],
+    ['before=x', '/before'],
+    ['before=-5', '/before'],
+    ['before=99999999999999999999', '/before'],
+    ['after=x', '/after'],
+    ['after=-1', '/after'],
+    ['after=NaN', '/after'],
+    ['before=2&after=1', '/after'],
+    ['offset=1', '/offset'],
+  ] as const) {
+    const reply = await alice.call('GET', `/history/bob?${query}`)
+    t.match(reply, { status: 400, body: { code: 'VALIDATION_FAILED', errors: [{ path }] } }, query)
+  }
+})
+
+t.test('a history with nobody', async (t) => {
+  for (const [name, status, code] of [
+    ['nobody', 404, 'USER_NOT_FOUND'],
+    ['a%20b', 400, 'VALIDATION_FAILED'],
+    ['%00', 400, 'VALIDATION_FAILED'],
+    ['x'.repeat(65), 400, 'VALIDATION_FAILED'],
+    ['x'.repeat(600), 400, 'VALIDATION_FAILED'],
+    ['%F0%9F%98%80', 400, 'VALIDATION_FAILED'],
+    ["'%20or%201=1--", 400, 'VALIDATION_FAILED'],
+    ['', 400, 'VALIDATION_FAILED'],
+  ] as const) {
+    const reply: Reply<unknown> = await alice.call('GET', `/history/${name}`)
+    t.match(reply, { status, body: { code, errors: [{ path: /username$/ }] } }, name)
+  }
+})
+
+t.test('a handshake with a query that is not known', async (t) => {
+  const reply = await refusedHandshake(`${url}/ws?token=x`, { authorization: `Bearer ${alice.token}` })
+  t.match(reply, {
+    status: 400,
+    body: { code: 'VALIDATION_FAILED', errors: [{ path: '/token' }] },
+  })
+})
+
+t.test('what is at the edge of the rules is taken, and comes back byte for byte', async (t) => {
+  const contents = [
+    'x'.repeat(50),
+    '\u{1f600}'.repeat(50),
+    ' ',
+    '\n\t\u0001\u007f\u2028\ufeff\uffff',
+    'e\u0301 \u00e9',
+    '"\\/</script>',
+    "'; drop table messages; --",
+    '\u202e\u200f',
+  ]
+  const socket = await alice.connect()
+  for (const content of contents) {
+    t.equal((await alice.send('BOB', content)).content, content)
+    const reply = await socket.ask({ receiver_username: 'bob', content })
+    t.match(reply, { type: 'ack', message: { content, receiver: 'bob' } })
+  }
+  const got = (await bob.history('alice')).map(({ content }) => content).slice(1)
+  t.strictSame(
+    got,
+    contents.flatMap((content) => [content, content]),
+  )
+  const metadata = { m: 'x'.repeat(1016) }
+  t.strictSame((await alice.send('bob', 'x', { metadata, client_id: ' ~'.repeat(32) })).metadata, metadata)
+  t.match(
+    await alice.send('alice', 'a note'),
+    { sender: 'alice', receiver: 'alice' },
+    'one may write to oneself',
+  )
+})

@@ -1,0 +1,33 @@
+import { once } from 'node:events'
+import t from 'tap'
+import { dial, replies } from '../support/raw.ts'
+import { startServer } from '../support/server.ts'
+
+t.test('a request that ends while the server stops is refused, and its connection closed', async (t) => {
+  const { app, url } = await startServer(t)
+  const connection = await dial(t, url)
+  const arrived = once(app.server, 'connection')
+  const other = await dial(t, url)
+  await arrived
+  connection.write('GET /health/live HTTP/1.1\r\nHost: x\r\n')
+  // What was written before is there when another connection has had its answer.
+  other.write('GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n')
+  await other.until((bytes) => bytes.length > 0)
+  const closed = app.close()
+  connection.write('\r\n')
+  t.match(replies(await connection.closed), [{ status: 503, body: { code: 'SHUTTING_DOWN', status: 503 } }])
+  await closed
+})
+
+t.test('a request that has come when the server stops, and was not read yet, is answered', async (t) => {
+  const { app, url } = await startServer(t)
+  const connection = await dial(t, url)
+  connection.write('GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n')
+  await connection.until((bytes) => bytes.length > 0)
+  const read = (await connection.until(() => true)).length
+  connection.write('GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n')
+  const closed = app.close()
+  const all = await connection.closed
+  t.match(replies(all.subarray(read)), [{ status: 503, body: { code: 'SHUTTING_DOWN' } }])
+  await closed
+})

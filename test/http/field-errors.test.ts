@@ -1,0 +1,78 @@
+import t from 'tap'
+import type { Problem } from '../../schemas/problem.ts'
+import { startServer } from '../support/server.ts'
+
+const { login, call } = await startServer(t)
+const alice = await login('alice')
+
+t.test('each error of a field names the member, and the part of the request that it is in', async (t) => {
+  const text = 'content must not be longer than 4,096 characters; it has 4,097'
+  for (const [method, path, body, at, part, message] of [
+    ['POST', '/send', { receiver_username: 'bob' }, '/content', 'body', 'content is missing'],
+    ['POST', '/send', { content: 'x', x: 1 }, '/x', 'body', 'x is not a known member'],
+    ['POST', '/send', { content: 7 }, '/content', 'body', 'content must be a string'],
+    ['POST', '/send', { content: '' }, '/content', 'body', 'content must not be empty'],
+    ['POST', '/send', { receiver_username: 'alice', content: 'x'.repeat(4097) }, '/content', 'body', text],
+    ['POST', '/send', { content: '\0' }, '/content', 'body', /^content must be well-formed/],
+    [
+      'POST',
+      '/send',
+      { content: 'x', conversation_id: 0 },
+      '/conversation_id',
+      'body',
+      /must be at least 1$/,
+    ],
+    [
+      'POST',
+      '/send',
+      { content: 'x' },
+      '/receiver_username',
+      'body',
+      /^receiver_username or conversation_id/,
+    ],
+    ['POST', '/send', [], '', 'body', 'the body must be an object'],
+    ['POST', '/groups', { title: 'x', members: [1] }, '/members/0', 'body', 'members[0] must be a string'],
+    ['PUT', '/conversations/1/receipt', {}, '', 'body', 'the body must not be empty'],
+    ['POST', '/send', { receiver_username: 'no', content: 'x' }, '/receiver_username', 'body', /\w/],
+    ['GET', '/history/alice?limit=0', undefined, '/limit', 'query', 'limit must be at least 1'],
+    ['GET', '/history/alice?x=1', undefined, '/x', 'query', 'x is not a known member'],
+    ['GET', '/history/alice?before=2&after=1', undefined, '/after', 'query', /^after and before cannot/],
+    ['GET', '/history/nobody', undefined, '/username', 'path', /\w/],
+    ['DELETE', '/messages/x', undefined, '/id', 'path', 'id must be an integer'],
+  ] as const) {
+    const { body: problem } = await alice.call<Problem>(method, path, body)
+    const name = `${method} ${path} ${JSON.stringify(body)?.slice(0, 80)}`
+    t.match(problem.errors, [{ path: at, in: part, message }], name)
+    if (problem.code === 'VALIDATION_FAILED') t.match(problem.detail, problem.errors?.[0]?.message, name)
+  }
+})
+
+t.test('an error of a header says so', async (t) => {
+  const content = { receiver_username: 'alice', content: 'x' }
+  const { body } = await alice.call('POST', '/send', content, { 'idempotency-key': 'x'.repeat(65) })
+  t.match(body.errors, [
+    {
+      path: '/headers/idempotency-key',
+      in: 'header',
+      message: 'idempotency-key must not be longer than 64 characters',
+    },
+  ])
+})
+
+t.test('an error of a frame says so', async (t) => {
+  const socket = await alice.connect()
+  const wrong = await socket.ask({ type: 'edit', message_id: 'x', content: 'y' })
+  t.match(wrong, {
+    problem: { errors: [{ path: '/message_id', in: 'frame', message: 'message_id must be an integer' }] },
+  })
+  const many = await socket.ask({ type: 'watch', usernames: Array.from({ length: 101 }, String) })
+  t.match(many, { problem: { errors: [{ message: 'usernames must not have more than 100 items' }] } })
+  const unknown = await socket.ask({ receiver_username: 'nobody', content: 'y' })
+  t.match(unknown, { problem: { errors: [{ path: '/receiver_username', in: 'frame' }] } })
+})
+
+t.test('the name of an unknown member is cut in the message', async (t) => {
+  const name = 'x'.repeat(10_000)
+  const { body } = await call<Problem>('POST', '/login', { body: { username: 'a', [name]: 1 } })
+  t.ok(body.detail.length < 200)
+})

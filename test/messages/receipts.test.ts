@@ -1,0 +1,231 @@
+import { cpSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import type { Conversation, Member, Receipt } from '../../schemas/conversation.ts'
+import type { Message } from '../../schemas/message.ts'
+import { type Person, startServer, temporaryFolder } from '../support/server.ts'
+import type { TestSocket } from '../support/socket.ts'
+import { counterOf, eventsAfter, headOf } from '../support/stream.ts'
+
+const receiptsOf = ({ frames }: TestSocket) => frames.filter(({ type }) => type === 'receipt')
+
+t.test('delivered and read marks', async (t) => {
+  const server = await startServer(t, { MAX_RECEIPT_GROUP: '2' })
+  const alice = await server.login('alice')
+  const bob = await server.login('bob')
+  const mark = (person: Person, id: number, marks: object) =>
+    person.call<Receipt>('PUT', `/conversations/${id}/receipt`, marks)
+
+  t.test('only move forward, are clamped to the newest message, and read implies delivered', async (t) => {
+    const one = await bob.send('alice', 'one')
+    const two = await bob.send('alice', 'two')
+    const id = one.conversation_id
+    const expect = async (marks: object, delivered_up_to: number, read_up_to: number) => {
+      const { status, body } = await mark(alice, id, marks)
+      t.equal(status, 200)
+      t.strictSame(body, { conversation_id: id, username: 'alice', delivered_up_to, read_up_to })
+      t.match(await alice.conversation(id), { delivered_up_to, read_up_to })
+      t.match(await bob.conversation(id), {
+        peer_delivered_up_to: delivered_up_to,
+        peer_read_up_to: read_up_to,
+      })
+    }
+    await expect({ delivered_up_to: 0 }, 0, 0)
+    await expect({ delivered_up_to: one.id }, one.id, 0)
+    await expect({ read_up_to: one.id }, one.id, one.id)
+    await expect({ delivered_up_to: 999_999 }, two.id, one.id)
+    await expect({ read_up_to: 0, delivered_up_to: 1 }, two.id, one.id)
+    await expect({ read_up_to: Number.MAX_SAFE_INTEGER }, two.id, two.id)
+    const before = await counterOf(alice)
+    await expect({ read_up_to: one.id }, two.id, two.id)
+    t.equal(await counterOf(alice), before, 'what moves nothing has no number')
+    const { body } = await bob.call<{ members: Member[] }>('GET', `/conversations/${id}/members`)
+    t.match(body.members, [
+      { username: 'alice', read_up_to: two.id },
+      { username: 'bob', read_up_to: 0 },
+    ])
+  })
+
+  t.test('of no conversation of mine, or without a mark, are refused', async (t) => {
+    const note = await bob.send('bob', 'a note')
+    t.match(await mark(alice, note.conversation_id, { read_up_to: 1 }), { status: 404 })
+    t.equal((await mark(bob, note.conversation_id, {})).status, 400)
+    const socket = await bob.connect()
+    t.match(await socket.ask({ type: 'receipt', conversation_id: note.conversation_id }), {
+      type: 'error',
+      problem: { code: 'VALIDATION_FAILED' },
+    })
+  })
+
+  t.test('are announced at most once a second, and the last state always', async (t) => {
+    const carol = await server.login('carol')
+    const socket = await carol.connect()
+    const mine = await bob.connect()
+    const sent: number[] = []
+    let id = 0
+    for (let i = 0; i < 10; i += 1) {
+      const message = await carol.send('bob', `message ${i}`)
+      sent.push(message.id)
+      id = message.conversation_id
+    }
+    for (const read_up_to of sent) await mine.ask({ type: 'receipt', conversation_id: id, read_up_to })
+    const cursor = await headOf(carol)
+    const acks = mine.frames.flatMap((frame) => (frame.type === 'ack' ? [frame] : []))
+    t.strictSame(
+      acks.map(({ receipt }) => receipt?.read_up_to),
+      sent,
+      'each is stored and answered',
+    )
+    t.ok(
+      acks.every((ack) => ack.cursor),
+      'with its cursor in its place, announced or not',
+    )
+
+    const last = await socket.wait('receipt', ({ read_up_to }) => read_up_to === sent.at(-1))
+    t.ok(receiptsOf(socket).length < 5, `${receiptsOf(socket).length} frames for ten marks`)
+    t.ok(Number(last.cursor.split('.')[1]) > Number(cursor.split('.')[1]), 'the last has a cursor of its own')
+    t.match(await eventsAfter(carol, cursor), [{ type: 'receipt', username: 'bob', read_up_to: sent.at(-1) }])
+    // The second after the last announcement passes, and there is nothing to be told any more.
+    const before = await counterOf(carol)
+    const later = await carol.send('bob', 'later')
+    await mine.wait('message', (frame) => frame.id === later.id)
+    t.equal(await counterOf(carol), before + 1)
+  })
+
+  t.test('that could not be announced are, a second later', async (t) => {
+    const dora = await server.login('dora')
+    const socket = await dora.connect()
+    const one = await dora.send('bob', 'one')
+    const two = await dora.send('bob', 'two')
+    const { writer } = server.app.database
+    const { append } = writer
+    let refused = 0
+    writer.append = ((name: 'announce', ...rest: [never]) => {
+      if (name !== 'announce' || refused > 0) return append(name, ...rest)
+      refused += 1
+      return Promise.reject(new Error('no'))
+    }) as typeof append
+    for (const { id } of [one, two]) await mark(bob, one.conversation_id, { read_up_to: id })
+    await socket.wait('receipt', ({ read_up_to }) => read_up_to === two.id)
+    t.equal(refused, 1)
+    writer.append = append
+  })
+
+  t.test('of a large group go to one’s own devices only, live and after a resume', async (t) => {
+    const { body: small } = await alice.call<Conversation>('POST', '/groups', {
+      title: 'two',
+      members: ['bob'],
+    })
+    const { body: large } = await alice.call<Conversation>('POST', '/groups', {
+      title: 'three',
+      members: ['bob', 'carol'],
+    })
+    const [cursor, bobs] = [await headOf(alice), await headOf(bob)]
+    const [socket, mine] = [await alice.connect(), await bob.connect()]
+    for (const { id } of [large, small]) {
+      const { body } = await alice.call<Message>('POST', '/send', { conversation_id: id, content: 'hi' })
+      await mark(bob, id, { read_up_to: body.id })
+    }
+    await socket.wait('receipt', ({ conversation_id }) => conversation_id === small.id)
+    t.equal(receiptsOf(socket).length, 1)
+    await mine.wait('receipt', ({ conversation_id }) => conversation_id === large.id)
+    const told = async (person: Person, after: string) =>
+      (await eventsAfter(person, after)).flatMap((event) =>
+        event.type === 'receipt' ? [event.conversation_id] : [],
+      )
+    t.strictSame(await told(alice, cursor), [small.id])
+    t.strictSame(await told(bob, bobs), [large.id, small.id])
+  })
+
+  t.test(
+    'that a group grew or shrank too late for are with its members, when its change is told',
+    async (t) => {
+      const { body: group } = await alice.call<Conversation>('POST', '/groups', {
+        title: 'x',
+        members: ['bob'],
+      })
+      const read = async () => {
+        const sent = { conversation_id: group.id, content: 'hi' }
+        const { body } = await alice.call<Message>('POST', '/send', sent)
+        await mark(bob, group.id, { read_up_to: body.id })
+        return body.id
+      }
+      const shown = async () => {
+        const { body } = await alice.call<{ members: Member[] }>('GET', `/conversations/${group.id}/members`)
+        return body.members.find(({ username }) => username === 'bob')?.read_up_to
+      }
+      const cursor = await headOf(alice)
+      const one = await read()
+      await alice.call('PUT', `/groups/${group.id}/members/carol`)
+      const missed = (await eventsAfter(alice, cursor)).map(({ type }) => type)
+      t.strictSame(
+        missed,
+        ['message', 'conversation'],
+        'who was away is not told of the mark, but of the third member',
+      )
+      t.equal(await shown(), one)
+
+      const socket = await alice.connect()
+      const two = await read()
+      await alice.call('DELETE', `/groups/${group.id}/members/carol`)
+      await socket.wait('conversation', ({ member_count }) => member_count === 2)
+      t.equal(await shown(), two, 'nor was who was here')
+    },
+  )
+
+  t.test('that wait are told before one leaves a group', async (t) => {
+    const { body: group } = await alice.call<Conversation>('POST', '/groups', {
+      title: 'brief',
+      members: ['bob'],
+    })
+    const mine = await bob.connect()
+    const say = async () =>
+      (await alice.call<Message>('POST', '/send', { conversation_id: group.id, content: 'hi' })).body.id
+    const [one, two] = [await say(), await say()]
+    for (const id of [one, two]) await mark(bob, group.id, { read_up_to: id })
+    await bob.call('DELETE', `/groups/${group.id}/members/bob`)
+    await mine.wait('conversation', ({ you }) => you === 'left')
+    t.match(receiptsOf(mine).at(-1), { read_up_to: two })
+    t.match(await bob.conversation(group.id), { read_up_to: two, unread_count: 0 })
+    t.match(await mark(bob, group.id, { read_up_to: two }), { status: 403, body: { code: 'FORBIDDEN' } })
+  })
+})
+
+t.test('a server that dies before it announced a mark announces it at its next start', async (t) => {
+  const secret = 'the same for both of the servers'
+  const first = await startServer(t, { JWT_SECRET: secret })
+  const alice = await first.login('alice')
+  const bob = await first.login('bob')
+  const one = await alice.send('bob', 'one')
+  const two = await alice.send('bob', 'two')
+  const path = `/conversations/${one.conversation_id}/receipt`
+  await bob.call('PUT', path, { read_up_to: one.id })
+  await bob.call('PUT', path, { read_up_to: two.id })
+  const cursor = await headOf(alice)
+  const folder = await temporaryFolder(t)
+  for (const suffix of ['', '-wal']) {
+    cpSync(join(first.folder, `messenger.db${suffix}`), join(folder, `messenger.db${suffix}`))
+  }
+  const second = await startServer(t, {
+    JWT_SECRET: secret,
+    DATABASE_URL: `sqlite:${join(folder, 'messenger.db')}`,
+  })
+  const again = await second.login('alice')
+  const socket = await again.connect({ cursor })
+  await socket.wait('caught_up')
+  t.match(receiptsOf(socket), [{ username: 'bob', read_up_to: two.id }])
+  t.equal(receiptsOf(socket).length, 1)
+})
+
+t.test('a mark that moves while the server stops is left to its next start', async (t) => {
+  const { app, login } = await startServer(t)
+  const alice = await login('alice')
+  const bob = await login('bob')
+  const { id, conversation_id } = await alice.send('bob', 'one')
+  app.chat.receiptPacing.stop()
+  const socket = await alice.connect()
+  await bob.call('PUT', `/conversations/${conversation_id}/receipt`, { read_up_to: id })
+  await socket.settle()
+  t.strictSame(receiptsOf(socket), [])
+  t.match(await bob.conversation(conversation_id), { read_up_to: id })
+})

@@ -1,0 +1,44 @@
+import { readFile } from 'node:fs/promises'
+import t from 'tap'
+import { attacks } from '../faults/attacks/index.ts'
+import type { Attack } from '../faults/attacks/attack.ts'
+import { attackTable, underAttack } from '../faults/under-attack.ts'
+import { temporaryFolder } from '../support/server.ts'
+
+// Two servers with their loads, in processes of their own.
+t.setTimeout(120_000)
+
+const newGroups = attacks.find(({ name }) => name === 'new-groups') as Attack
+
+t.test('an attack is measured beside the same time without it, and others lose nothing', async (t) => {
+  const plan = { folder: await temporaryFolder(t), attack: newGroups, percent: 1, isLenient: true }
+  const figures = await underAttack(t, plan)
+  const { quiet, attacked, answers, end, violations } = figures
+  t.strictSame(violations, [])
+  t.ok(answers['200'], 'groups were created')
+  const refusals = ['429 RATE_LIMITED', '503 OVERLOADED']
+  t.strictSame(
+    Object.keys(answers).filter((answer) => answer !== '200' && !refusals.includes(answer)),
+    [],
+    'the rest is refused with a hint',
+  )
+  t.match(end, { crashed: false, code: 0 })
+  for (const { live, seen } of [quiet, attacked]) {
+    t.ok(live.count > 0 && seen.sent > 0)
+    t.equal(seen.received, seen.sent)
+  }
+  t.match(attackTable([figures]), /\n\| `new-groups` \| \d+ → \d+ \|/)
+})
+
+t.test('an attack that takes more memory than it may is a violation', async (t) => {
+  const attack = { ...newGroups, mebibytes: -1 }
+  const folder = await temporaryFolder(t)
+  const { violations } = await underAttack(t, { folder, attack, percent: 1, isLenient: true })
+  t.match(violations, [/^new-groups: the memory grew by \d+ MiB$/])
+})
+
+t.test('each attack has a name of its own and a row in RELIABILITY.md', async (t) => {
+  const document = await readFile(new URL('../../docs/RELIABILITY.md', import.meta.url), 'utf8')
+  t.equal(new Set(attacks.map(({ name }) => name)).size, attacks.length)
+  for (const { name } of attacks) t.match(document, `\n| \`${name}\` |`, name)
+})

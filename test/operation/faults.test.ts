@@ -1,0 +1,313 @@
+import { closeSync, openSync, statSync, writeFileSync, writeSync } from 'node:fs'
+import { join } from 'node:path'
+import Sqlite from 'better-sqlite3'
+import t, { type Test } from 'tap'
+import type { SentMessage } from '../../schemas/message.ts'
+import { killUnderLoad } from '../faults/kill.ts'
+import { watchLive } from '../faults/live.ts'
+import { stalledReaders } from '../faults/stalled.ts'
+import { startFaulty } from '../support/fault.ts'
+import { startProcess } from '../support/process.ts'
+import { dial } from '../support/raw.ts'
+import { call, login, type Person, startServer, temporaryFolder } from '../support/server.ts'
+import { connect } from '../support/socket.ts'
+import { startProxy } from '../support/unreliable-proxy.ts'
+
+// Real processes that are killed and started again: minutes on a busy machine.
+t.setTimeout(600_000)
+
+/** Large enough to need a page of its own. */
+const content = 'x'.repeat(4000)
+
+/** @returns the number in a cursor, behind its epoch. */
+const numberOf = (cursor: string) => Number(cursor.split('.')[1])
+
+/** Sends until one is refused. @returns the refusal, and how many were answered */
+const sendUntilRefused = async (person: Person) => {
+  for (let sent = 0; ; sent += 1) {
+    const reply = await person.call('POST', '/send', { receiver_username: person.username, content })
+    if (reply.status !== 200) return { reply, sent }
+  }
+}
+
+const isUnavailable = (t: Test, reply: { status: number; headers: Headers; body: unknown }, why: RegExp) => {
+  t.match(reply, { status: 503, body: { code: 'STORAGE_UNAVAILABLE', detail: why } })
+  t.ok(Number(reply.headers.get('retry-after')) > 0, 'with a hint')
+  t.notMatch(JSON.stringify(reply.body), /messenger\.db|SQLITE/, 'and nothing of the inside')
+}
+
+/**
+ * Does something, while `/health/live` answers throughout. How fast it does is judged by the long run: here other tests
+ * have the processor too.
+ * @param end whether the server ends by it: it may then refuse, or be gone
+ */
+const staysAlive = async (t: Test, url: string, during: () => Promise<void>, end = false) => {
+  const watch = await watchLive(t, url)
+  await during()
+  const { live, bare } = await watch.stop()
+  const others = Object.keys(live.answers).filter((answer) => answer !== '200')
+  t.ok((live.answers['200'] ?? 0) > 0)
+  const gone = /^(503|ECONNREFUSED|ECONNRESET|cut)$/
+  t.ok(
+    end ? others.every((answer) => gone.test(answer)) : others.length === 0,
+    `it answered: ${others.join()}`,
+  )
+  t.comment(`of ${live.count} the slowest took ${live.slowest_ms} ms, of a bare server ${bare.slowest_ms} ms`)
+}
+
+t.test('a disk that fails for a while is said so, and what was answered before is there', async (t) => {
+  const folder = await temporaryFolder(t)
+  const server = await startFaulty(t, folder)
+  const { url } = server
+  const alice = await login(t, url, 'alice')
+  const socket = await alice.connect()
+  const ready = () => call(url, 'GET', '/health/ready')
+  let stored = 0
+
+  const recovers = async (t: Test) => {
+    server.end()
+    t.match(await ready(), { status: 200 }, 'it recovers by itself')
+    await alice.send('alice', content)
+    stored += 1
+    t.equal(
+      (await alice.history('alice', '?limit=1000')).length,
+      stored,
+      'all that was answered, and no more',
+    )
+  }
+
+  for (const [fault, why] of [
+    ['full', /disk is full/],
+    ['readonly', /can be read, and not written/],
+  ] as const) {
+    await t.test(fault, (t) =>
+      staysAlive(t, url, async () => {
+        server.begin(fault)
+        const { reply, sent } = await sendUntilRefused(alice)
+        stored += sent
+        isUnavailable(t, reply, why)
+        isUnavailable(t, await ready(), why)
+        t.match(await socket.ask({ type: 'send', receiver_username: 'alice', content }), {
+          type: 'error',
+          retryable: true,
+          problem: { code: 'STORAGE_UNAVAILABLE' },
+        })
+        t.equal((await alice.history('alice', '?limit=1000')).length, stored, 'reading goes on')
+        await recovers(t)
+      }),
+    )
+  }
+
+  await t.test('locked', (t) =>
+    staysAlive(t, url, async () => {
+      const other = new Sqlite(join(folder, 'messenger.db'))
+      other.exec('begin immediate')
+      const { reply } = await sendUntilRefused(alice)
+      isUnavailable(t, reply, /Another program/)
+      isUnavailable(t, await ready(), /Another program/)
+      other.exec('rollback')
+      other.close()
+      await recovers(t)
+    }),
+  )
+
+  await t.test('slow: reading and the probe do not wait for it', (t) =>
+    staysAlive(t, url, async () => {
+      server.begin('slow')
+      const order: string[] = []
+      const sending = alice.send('alice', content).then(() => order.push('stored'))
+      await alice.history('alice', '?limit=1')
+      order.push('read')
+      await sending
+      stored += 1
+      t.strictSame(order, ['read', 'stored'])
+      await recovers(t)
+    }),
+  )
+
+  await t.test('a clock that goes back an hour: ids and cursors keep rising', async (t) => {
+    const from = socket.frames.length
+    const before = await alice.send('alice', content)
+    server.begin('clock')
+    const after = await alice.send('alice', content)
+    stored += 2
+    t.ok(after.timestamp < before.timestamp, 'it did')
+    t.ok(after.id > before.id)
+    t.match(await alice.call('PATCH', `/messages/${before.id}`, { content: 'edited' }), { status: 200 })
+    await socket.wait('message_updated', ({ id }) => id === before.id, from)
+    const seen = socket.frames.slice(from).flatMap((frame) => {
+      if (frame.type !== 'message' && frame.type !== 'message_updated') return []
+      return [{ type: frame.type, id: frame.id, number: numberOf(frame.cursor as string) }]
+    })
+    const edit = seen.at(-1)?.number ?? 0
+    t.match(seen, [
+      { type: 'message', id: before.id, number: before.id },
+      { type: 'message', id: after.id, number: after.id },
+      { type: 'message_updated', id: before.id },
+    ])
+    t.equal(seen.length, 3)
+    t.ok(edit > after.id, 'the edit is behind both')
+    const head = (await alice.call<{ cursor: string }>('GET', '/sync')).body.cursor
+    t.equal(numberOf(head), edit)
+    await recovers(t)
+  })
+
+  await t.test('two processes on one file: the second says so, and ends', async (t) => {
+    await t.rejects(startProcess(t, folder), /in use by another server/)
+    t.match(await ready(), { status: 200 })
+  })
+
+  await t.test(
+    'an fsync that fails can not be made good: the process ends, and a new one has all',
+    async (t) => {
+      const during = async () => {
+        server.begin('fsync')
+        const reply = await alice.call('POST', '/send', { receiver_username: 'alice', content })
+        isUnavailable(t, reply, /starts anew/)
+        t.equal((await socket.closed).code, 1001)
+        t.match(await server.exited, { code: 1 })
+        server.end()
+      }
+      await staysAlive(t, url, during, true)
+      const again = await startProcess(t, folder)
+      const { body } = await call<SentMessage[]>(again.url, 'GET', '/history/alice?limit=1000', {
+        token: alice.token,
+      })
+      t.equal(body.length, stored, 'what was answered, and not what was refused')
+    },
+  )
+})
+
+t.test('a file that is no database is refused with a sentence, and left as it is', async (t) => {
+  const folder = await temporaryFolder(t)
+  writeFileSync(join(folder, 'messenger.db'), 'this is no database, '.repeat(1000))
+  await t.rejects(startProcess(t, folder), /messenger\.db can't be opened: file is not a database/)
+})
+
+t.test(
+  'a file that is damaged while it is served: no answer is made of it, and the process ends',
+  async (t) => {
+    const folder = await temporaryFolder(t)
+    const { url, exited } = await startProcess(t, folder, { RATE_LIMIT_SEND: '0' })
+    const alice = await login(t, url, 'alice')
+    for (let sent = 0; sent < 20; sent += 1) await alice.send('alice', content)
+    const path = join(folder, 'messenger.db')
+    new Sqlite(path).exec('pragma wal_checkpoint(truncate)').close()
+    // All but the first page, which says what kind of file it is.
+    const [file, damage] = [openSync(path, 'r+'), Buffer.alloc(statSync(path).size - 4096, 0xa5)]
+    writeSync(file, damage, 0, damage.length, 4096)
+    closeSync(file)
+    const during = async () => {
+      isUnavailable(t, await alice.call('GET', '/history/alice'), /starts anew/)
+      t.match(await exited, { code: 1 })
+    }
+    await staysAlive(t, url, during, true)
+    await t.rejects(
+      startProcess(t, folder),
+      /messenger\.db can't be opened: database disk image is malformed/,
+    )
+  },
+)
+
+t.test('killed under load five times: nothing answered is lost, nothing is stored twice', async (t) => {
+  const figures = await killUnderLoad(t, {
+    folder: await temporaryFolder(t),
+    sends: 5000,
+    kills: 5,
+    senders: 4,
+    window: 16,
+    deadline: 240,
+  })
+  t.comment(figures)
+  t.match(figures, { kills: 5, sends: 5000 })
+  t.strictSame(figures.violations, [])
+  for (const ms of figures.starts_ms) t.comment(`ready after ${ms} ms`)
+})
+
+t.test(
+  'stopped under load, with mute sockets and half a request: what was in flight is answered',
+  async (t) => {
+    const folder = await temporaryFolder(t)
+    const server = await startProcess(t, folder, { RATE_LIMIT_SEND: '0' })
+    const alice = await login(t, server.url, 'alice')
+    const socket = await alice.connect()
+    const mute = await alice.connect()
+    mute.socket.pause()
+    const half = await dial(t, server.url)
+    half.write('POST /send HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{"rec')
+    const count = 300
+    for (let id = 0; id < count; id += 1) {
+      socket.send({ id: `${id}`, receiver_username: 'alice', content: `${id}`, client_id: `${id}` })
+    }
+    await socket.wait('ack')
+    server.child.kill('SIGTERM')
+    t.equal((await socket.closed).code, 1001)
+    t.match(await server.exited, { code: 0 })
+    const acked = socket.frames.flatMap((frame) => (frame.type === 'ack' ? [frame.message?.client_id] : []))
+    const db = new Sqlite(join(folder, 'messenger.db'), { readonly: true })
+    const stored = db.prepare('select client_id from messages order by id').pluck().all()
+    db.close()
+    t.strictSame(acked, stored, `${acked.length} of ${count} were in time: each is answered, in order`)
+  },
+)
+
+t.test('past MAX_SOCKETS a socket is refused with a hint; when one goes there is room again', async (t) => {
+  const { url, login } = await startServer(t, { MAX_SOCKETS: '3' })
+  const alice = await login('alice')
+  const sockets = [await alice.connect(), await alice.connect(), await alice.connect()]
+  const connection = await dial(t, url)
+  connection.write(
+    `GET /ws HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${alice.token}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
+      'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n',
+  )
+  const answer = (await connection.until((bytes) => bytes.includes('}'))).toString()
+  t.match(answer, /^HTTP\/1\.1 503 .*retry-after: \d+.*"code":"OVERLOADED"/is)
+  for (const socket of sockets) t.match(await socket.ask({ type: 'ping' }), { type: 'pong' })
+  t.equal((await alice.send('alice', 'x')).content, 'x')
+  await sockets[0]?.close()
+  t.match(await (await alice.connect()).ask({ type: 'ping' }), { type: 'pong' })
+})
+
+t.test('who never reads is cut off, takes no memory, and resumes without a hole', async (t) => {
+  const { violations, ...figures } = await stalledReaders(t, {
+    folder: await temporaryFolder(t),
+    readers: 3,
+    heartbeat_ms: 15_000,
+    mebibytes: 90,
+    // SQLite's caches and V8's heap take two thirds of it; what were kept for the readers would come on top.
+    most: 210,
+  })
+  t.comment(figures)
+  t.strictSame(violations, [])
+  t.equal(figures.slow + figures.silent, 3)
+})
+
+t.test('a peer that vanished is cut off within two heartbeats, and resumes without a hole', async (t) => {
+  const heartbeat = 1000
+  const { url } = await startProcess(t, await temporaryFolder(t), { HEARTBEAT_MS: String(heartbeat) })
+  const [alice, bob] = [await login(t, url, 'alice'), await login(t, url, 'bob')]
+  const proxy = await startProxy(t, url, Math.random, 0)
+  proxy.calm()
+  const staying = await alice.connect()
+  const vanishing = await connect(t, proxy.url, bob.token)
+  const cursor = (await vanishing.wait('hello')).cursor
+  const closed = async () =>
+    /^messenger_sockets_closed_total\{code="4408"\} (\d+)/m.exec(
+      await (await fetch(`${url}/metrics`)).text(),
+    )?.[1]
+  const started = performance.now()
+  proxy.stall()
+  const missed = [(await alice.send('bob', 'one')).id, (await alice.send('bob', 'two')).id]
+  // Three seconds more, for a busy machine.
+  const most = heartbeat * 2 + 3000
+  const took = () => Math.round(performance.now() - started)
+  while ((await closed()) !== '1' && took() < most) await new Promise((resolve) => setTimeout(resolve, 20))
+  t.ok(took() < most, `cut off after ${took()} ms`)
+  t.match(await staying.ask({ type: 'ping' }), { type: 'pong' }, 'one who answers stays')
+  const back = await bob.connect({ cursor })
+  await back.wait('caught_up')
+  t.strictSame(
+    back.frames.flatMap((frame) => (frame.type === 'message' ? [frame.id] : [])),
+    missed,
+  )
+})

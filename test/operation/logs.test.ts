@@ -1,0 +1,239 @@
+import { spawn, spawnSync } from 'node:child_process'
+import { EventEmitter, once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import { Writable } from 'node:stream'
+import t from 'tap'
+import { join } from 'node:path'
+import { StorageError } from '../../db/errors.ts'
+import { AppError } from '../../src/errors.ts'
+import { buildApp } from '../../src/app.ts'
+import { loadConfig } from '../../src/config.ts'
+import { createProblemLog } from '../../src/http/problem-log.ts'
+import { startProcess } from '../support/process.ts'
+import { call, login, person, temporaryFolder } from '../support/server.ts'
+import { connect, refusedHandshake } from '../support/socket.ts'
+
+type Line = { level: number; reqId?: string; user_id?: number; [member: string]: unknown }
+
+/** A server whose log is kept as its lines. */
+const startLogged = async (t: Parameters<typeof temporaryFolder>[0], level: string) => {
+  const folder = await temporaryFolder(t)
+  const config = loadConfig({ DATABASE_URL: `sqlite:${join(folder, 'messenger.db')}`, LOG_LEVEL: level })
+  let text = ''
+  const stream = new Writable({
+    write(chunk, _encoding, done) {
+      text += chunk
+      done()
+    },
+  })
+  const app = await buildApp(config, { logger: { level, stream } })
+  t.teardown(() => app.close())
+  const url = await app.listen({ host: '127.0.0.1', port: 0 })
+  const lines = () =>
+    text
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Line)
+  return { app, url, lines, text: () => text }
+}
+
+t.test(
+  'at debug each request is a line: method, route, status, user, and nothing that people wrote',
+  async (t) => {
+    const { url, lines, text } = await startLogged(t, 'trace')
+    const { body } = await call<never>(url, 'POST', '/login', {
+      body: { username: 'alice', password: 'open-sesame' },
+    })
+    const alice = person(t, url, body)
+    await alice.send('alice', 'a private thought')
+    await alice.call('GET', '/history/alice?after=0')
+    await alice.call('GET', `/users?prefix=${alice.token}`)
+    await call(url, 'POST', '/login', { body: '{"username":"alice","password":"open-sesame' })
+    await call(url, 'GET', '/users/me', { token: `${alice.token}x` })
+    const socket = await alice.connect()
+    const browser = await connect(t, url, '', {
+      protocols: ['messenger.v1', `bearer.${alice.token}`],
+      headers: { authorization: '' },
+    })
+    await browser.ask({ type: 'auth', token: alice.token })
+    await refusedHandshake(`${url}/ws`, {}, ['messenger.v1', `bearer.${alice.token}x`])
+    await refusedHandshake(`${url}/ws?token=${alice.token}`, {}, ['messenger.v1'])
+    await socket.ask({ type: 'send', receiver_username: 'alice', content: 'another private thought' })
+    await socket.ask({ type: 'nonsense', content: 'a private thought' })
+    const requests = lines().filter(({ msg }) => msg === 'request')
+    t.match(
+      requests.map(({ method, route, status, user_id }) => ({ method, route, status, user_id })),
+      [
+        { method: 'POST', route: '/login', status: 200 },
+        { method: 'POST', route: '/send', status: 200, user_id: 1 },
+        { method: 'GET', route: '/history/:username', status: 200, user_id: 1 },
+        { method: 'GET', route: '/users', status: 400 },
+        { method: 'POST', route: '/login', status: 400 },
+        { method: 'GET', route: '/users/me', status: 401 },
+      ],
+    )
+    t.ok(requests.every(({ reqId }) => reqId))
+    for (const secret of [alice.token, 'open-sesame', 'private thought']) {
+      t.notMatch(text(), secret, 'neither tokens, nor passwords, nor contents')
+    }
+  },
+)
+
+t.test(
+  'at info requests are no lines, and a fault of ours is one, with its request and its user',
+  async (t) => {
+    const { app, url, lines } = await startLogged(t, 'info')
+    const alice = await login(t, url, 'alice')
+    await alice.send('alice', 'one')
+    const before = lines().length
+    const { reader } = app.database
+    t.intercept(reader, 'all', { value: () => Promise.reject(new Error('a secret inside')) })
+    const { status, body } = await alice.call('GET', '/blocks')
+    t.equal(status, 500)
+    t.notMatch(JSON.stringify(body), /a secret inside/)
+    const added = lines().slice(before)
+    t.match(added, [{ level: 50, reqId: body.request_id, user_id: alice.id, code: 'INTERNAL' }])
+    t.equal(added.length, 1)
+  },
+)
+
+t.test(
+  'a fault of ours over a socket is a line each time, with its user and what the client was told',
+  async (t) => {
+    const { app, url, lines } = await startLogged(t, 'info')
+    const alice = await login(t, url, 'alice')
+    const socket = await alice.connect()
+    const before = lines().length
+    t.intercept(app.database.writer, 'append', { value: () => Promise.reject(new Error('a secret inside')) })
+    for (let round = 0; round < 2; round += 1) {
+      const answer = await socket.ask({ type: 'send', receiver_username: 'alice', content: 'x' })
+      t.match(answer, { type: 'error', retryable: true, problem: { code: 'INTERNAL' } })
+      const reqId = answer.type === 'error' ? answer.problem.request_id : ''
+      t.match(lines().at(-1), {
+        level: 50,
+        reqId,
+        user_id: alice.id,
+        err: { message: 'a secret inside', stack: /at / },
+      })
+    }
+    t.equal(lines().length, before + 2)
+  },
+)
+
+t.test('a disk that fails is one line, however many it refuses at either door', async (t) => {
+  const { app, url, lines } = await startLogged(t, 'info')
+  const alice = await login(t, url, 'alice')
+  const socket = await alice.connect()
+  const send = { receiver_username: 'alice', content: 'x' }
+  const before = lines().length
+  const full = new StorageError('full', 'what SQLite says')
+  t.intercept(app.database.writer, 'append', { value: () => Promise.reject(full) })
+  const { body } = await alice.call('POST', '/send', send)
+  for (let round = 0; round < 20; round += 1) {
+    t.match(await alice.call('POST', '/send', send), { status: 503 })
+    t.match(await socket.ask({ type: 'send', ...send }), { type: 'error' })
+  }
+  t.match(lines().slice(before), [
+    {
+      level: 50,
+      code: 'STORAGE_UNAVAILABLE',
+      reqId: body.request_id,
+      user_id: alice.id,
+      err: { message: 'what SQLite says', stack: /at / },
+    },
+  ])
+  t.equal(lines().length, before + 1)
+})
+
+t.test('too much to do is no error and has no stack, and a stop is no line', async (t) => {
+  const { app, url, lines } = await startLogged(t, 'info')
+  const alice = await login(t, url, 'alice')
+  const before = lines().length
+  for (const code of ['OVERLOADED', 'SHUTTING_DOWN'] as const) {
+    t.intercept(app.database.writer, 'append', {
+      value: () => Promise.reject(new AppError(code, 'Not now.')),
+    })
+    for (let round = 0; round < 20; round += 1) {
+      t.match(await alice.call('POST', '/send', { receiver_username: 'alice', content: 'x' }), {
+        status: 503,
+      })
+    }
+  }
+  const [line, ...more] = lines().slice(before)
+  t.match(line, { level: 40, code: 'OVERLOADED', user_id: alice.id })
+  t.notOk('err' in (line as object))
+  t.strictSame(more, [])
+})
+
+t.test('what was refused for a while is said to be over, once, and begins anew', async (t) => {
+  const lines: { level: string; text: string; code?: string; refused?: number }[] = []
+  const written = new EventEmitter()
+  const write = (level: string) => (details: object, text: string) => {
+    lines.push({ level, text, ...details })
+    written.emit('line')
+  }
+  const log = createProblemLog({ error: write('error'), warn: write('warn'), info: write('info') }, 50)
+  t.teardown(() => log.stop())
+  const full = new AppError('STORAGE_UNAVAILABLE', 'The disk is full.')
+  for (let round = 0; round < 3; round += 1) log.note(full, {})
+  log.note(new AppError('STORAGE_UNAVAILABLE', 'The disk is read-only.'), {})
+  // Its timer lets a process end.
+  const alive = setInterval(() => {}, 1000)
+  t.teardown(() => clearInterval(alive))
+  while (lines.length < 4) await once(written, 'line')
+  log.note(full, {})
+  t.match(lines, [
+    { level: 'error', text: 'The disk is full.' },
+    { level: 'error', text: 'The disk is read-only.' },
+    { level: 'info', text: 'over: The disk is full.', code: 'STORAGE_UNAVAILABLE', refused: 3 },
+    { level: 'info', text: 'over: The disk is read-only.', refused: 1 },
+    { level: 'error', text: 'The disk is full.' },
+  ])
+  t.equal(log.counts.get('STORAGE_UNAVAILABLE'), 5)
+})
+
+t.test('what a process prints at its loudest tells no token, password or content', async (t) => {
+  const folder = await temporaryFolder(t)
+  const { url, child, exited, output } = await startProcess(t, folder, { LOG_LEVEL: 'trace' })
+  const { body } = await call<never>(url, 'POST', '/login', {
+    body: { username: 'alice', password: 'open-sesame' },
+  })
+  const alice = person(t, url, body)
+  await alice.send('alice', 'a private thought')
+  await call(url, 'GET', `/users?prefix=${alice.token}`, { token: alice.token })
+  const browser = await connect(t, url, '', {
+    protocols: ['messenger.v1', `bearer.${alice.token}`],
+    headers: { authorization: '' },
+  })
+  await browser.ask({ type: 'send', receiver_username: 'alice', content: 'another private thought' })
+  browser.send('{"content":"a private thought')
+  await browser.wait('error')
+  child.kill('SIGTERM')
+  await exited
+  t.match(output(), /"route":"\/send"/)
+  for (const secret of [alice.token, 'open-sesame', 'private thought']) t.notMatch(output(), secret)
+})
+
+/** util-linux's script(1) gives a command a terminal; that of other systems takes other arguments. */
+const hasScript = /util-linux/.test(String(spawnSync('script', ['--version']).stdout))
+
+t.test(
+  'on a terminal the log is for reading',
+  { skip: !hasScript && 'no script(1) of util-linux here' },
+  async (t) => {
+    const entry = fileURLToPath(new URL('../../bin/messenger.js', import.meta.url))
+    const child = spawn('script', ['-qec', `"${process.execPath}" "${entry}"`, '/dev/null'], {
+      cwd: await temporaryFolder(t),
+      env: { ...process.env, HOST: '127.0.0.1', PORT: '0' },
+    })
+    t.teardown(() => child.kill('SIGKILL'))
+    let output = ''
+    for await (const chunk of child.stdout) {
+      output += chunk
+      // As one who sits there would end it: Ctrl-C.
+      if (output.includes('listening on') && child.stdin.writable) child.stdin.end('\x03')
+    }
+    t.match(output, /^\S*\[\d\d:\d\d:\d\d\.\d{3}\].*INFO.*listening on http/m)
+    t.notMatch(output, '{"level"')
+  },
+)

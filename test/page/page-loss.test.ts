@@ -1,0 +1,75 @@
+import t from 'tap'
+import { noBrowser, openPage, pageOf, startBrowser } from '../support/browser.ts'
+import { startCable } from '../support/cable.ts'
+import { startServer } from '../support/server.ts'
+
+// A browser on a busy machine takes its time.
+t.setTimeout(300_000)
+
+t.test('nothing is lost where a connection is', { skip: noBrowser }, async (t) => {
+  const { url, login, app } = await startServer(t)
+  const cable = await startCable(t, (app.server.address() as { port: number }).port)
+  const browser = await startBrowser(t)
+  const alice = await openPage(t, browser, cable.url)
+  await alice.login('alice')
+  const bob = await openPage(t, browser, url)
+  await bob.login('bob')
+  const carol = await login('carol')
+  await alice.find('bob')
+  await alice.write('before')
+  await alice.tick('before', 'Delivered')
+  await bob.row('alice').click()
+
+  cable.pull()
+  await alice.banner.getByText('No connection').waitFor()
+  const [said, title] = [await alice.banner.boundingBox(), await alice.page.locator('#about').boundingBox()]
+  t.ok((said?.y ?? 0) + (said?.height ?? 0) <= (title?.y ?? 0), 'it covers no title')
+  await alice.write('written while away 1')
+  await alice.write('written while away 2')
+  await alice.tick('written while away 2', 'Waiting to be sent')
+  await bob.write('sent to one who is away 1')
+  await bob.write('sent to one who is away 2')
+  await bob.choose('sent to one who is away 1', 'Edit')
+  await bob.write('sent and edited')
+  await bob.bubble('sent and edited').locator('.meta', { hasText: 'edited' }).waitFor()
+  await carol.send('alice', 'from somebody new')
+  cable.plug()
+
+  await alice.bubble('sent to one who is away 2').waitFor()
+  await alice.tick('written while away 2', 'Read')
+  await alice.banner.getByText('No connection').waitFor({ state: 'detached' })
+  await bob.bubble('written while away 2').waitFor()
+  const expected = [
+    'before',
+    'sent and edited',
+    'sent to one who is away 2',
+    'written while away 1',
+    'written while away 2',
+  ]
+  t.strictSame(await alice.texts(), expected)
+  t.strictSame(await bob.texts(), expected)
+  await alice.row('carol').getByText('1 unread').waitFor()
+})
+
+t.test('what was not sent when a page is closed is sent by the next', { skip: noBrowser }, async (t) => {
+  const { url, app, login } = await startServer(t)
+  const bob = await login('bob')
+  const cable = await startCable(t, (app.server.address() as { port: number }).port)
+  const browser = await startBrowser(t)
+  const alice = await openPage(t, browser, cable.url)
+  await alice.login('alice')
+  await alice.find('bob')
+  cable.pull()
+  await alice.write('do not lose me')
+  await alice.tick('do not lose me', 'Waiting to be sent')
+  await alice.page.close()
+  cable.plug()
+  const again = pageOf(await alice.context.newPage())
+  const socket = await bob.connect()
+  await again.page.goto(cable.url)
+  await socket.wait('message', ({ content }) => content === 'do not lose me')
+  await again.row('bob').click()
+  await again.tick('do not lose me', 'Sent')
+  t.strictSame(await again.texts(), ['do not lose me'])
+  t.equal(url.startsWith('http'), true)
+})

@@ -1,0 +1,193 @@
+import t from 'tap'
+import type { Conversation } from '../../schemas/conversation.ts'
+import type { Message } from '../../schemas/message.ts'
+import { noBrowser, openPage, startBrowser } from '../support/browser.ts'
+import { call, startServer } from '../support/server.ts'
+
+// A browser on a busy machine takes its time.
+t.setTimeout(300_000)
+
+t.test(
+  'a name with a password asks for it, and a page remembers who one is',
+  { skip: noBrowser },
+  async (t) => {
+    const { url, login } = await startServer(t)
+    const owner = await login('alice')
+    await owner.call('PUT', '/users/me/password', { password: 'correct horse' })
+    const browser = await startBrowser(t)
+    const { page, context, ...alice } = await openPage(t, browser, url)
+    await page.getByLabel('Name').fill('alice')
+    await page.keyboard.press('Enter')
+    await page.getByText('A password is needed for alice.').waitFor()
+    t.equal(await page.evaluate(() => document.activeElement?.id), 'password')
+    await page.keyboard.type('wrong')
+    await page.keyboard.press('Enter')
+    await page.getByRole('alert').getByText('The name or the password is wrong.').waitFor()
+    await page.keyboard.type('correct horse')
+    await page.keyboard.press('Enter')
+    await page.locator('#me .state', { hasText: 'online' }).waitFor()
+
+    await page.reload()
+    await page.locator('#me .state', { hasText: 'online' }).waitFor()
+    await page.locator('#me').click()
+    await page.getByRole('menuitem', { name: 'Password…' }).click()
+    await page.getByLabel('Password now').fill('correct horse')
+    await page.getByLabel('New password').fill('battery staple')
+    await page.getByRole('button', { name: 'Save' }).click()
+    await page.getByText('Your password is set.').waitFor()
+    const again = { username: 'alice', password: 'battery staple' }
+    t.equal((await call(url, 'POST', '/login', { body: again })).status, 200)
+
+    // Both tabs are logged out, whichever asks for it.
+    const second = await context.newPage()
+    await second.goto(url)
+    await second.locator('#me .state', { hasText: 'online' }).waitFor()
+    await second.locator('#me').click()
+    await second.getByRole('menuitem', { name: 'Log out everywhere…' }).click()
+    await second.getByRole('button', { name: 'Log out' }).click()
+    await second.getByLabel('Name').waitFor()
+    await page.getByLabel('Name').waitFor()
+    await alice.login('somebody.else')
+  },
+)
+
+t.test('who comes back to a group sees what was edited meanwhile', { skip: noBrowser }, async (t) => {
+  const { url, login } = await startServer(t)
+  const [bob] = [await login('bob'), await login('alice')]
+  const { body: group } = await bob.call<Conversation>('POST', '/groups', {
+    title: 'Climbing',
+    members: ['alice'],
+  })
+  const say = async (content: string, more = {}) =>
+    (await bob.call<Message>('POST', '/send', { conversation_id: group.id, content, ...more })).body
+  const first = await say('at nine')
+  // The first one is not on the page that is loaded, and stands there as a quote alone.
+  for (let n = 0; n < 50; n++) await say(`filler ${n}`)
+  const last = await say('all right?', { reply_to: first.id })
+  const reader = await login('alice')
+  await reader.call('PUT', `/conversations/${group.id}/receipt`, { read_up_to: last.id })
+  const { page, row, bubble, ...alice } = await openPage(t, await startBrowser(t), url)
+  await alice.login('alice')
+  await row('Climbing').click()
+  await bubble('at nine').waitFor()
+  t.match(await bubble('at nine').innerText(), /all right\?/)
+  const place = `/groups/${group.id}/members/alice`
+  await bob.call('DELETE', place)
+  await page.getByText('You are no longer in this group.').waitFor()
+  await bob.call('PATCH', `/messages/${first.id}`, { content: 'at ten' })
+  await bob.call('PATCH', `/messages/${last.id}`, { content: 'all well?' })
+  await bob.call('PUT', place)
+  await bubble('all well?').waitFor()
+  await bubble('at ten').waitFor()
+  t.equal(await bubble('at nine').count(), 0)
+})
+
+t.test('a group is made, named, joined and left', { skip: noBrowser }, async (t) => {
+  const { url, login } = await startServer(t)
+  const bob = await login('bob')
+  await login('carol')
+  const browser = await startBrowser(t)
+  const { page, row, write, bubble, tick, ...alice } = await openPage(t, browser, url)
+  await alice.login('alice')
+  const dialog = page.getByRole('dialog')
+  await page.getByRole('button', { name: 'New group' }).click()
+  await dialog.getByLabel('Title').fill('Walks')
+  await dialog.getByLabel('People').fill('bo')
+  await dialog.getByRole('checkbox', { name: 'bob' }).check()
+  await dialog.getByRole('button', { name: 'Create' }).click()
+  await page.locator('#about', { hasText: '2 members' }).waitFor()
+  await write('Who comes?')
+  await tick('Who comes?', 'Sent')
+
+  const [group] = await bob.conversations()
+  t.match(group, { kind: 'group', title: 'Walks', unread_count: 1 })
+  await bob.call('PUT', `/conversations/${group?.id}/receipt`, { read_up_to: group?.last_message?.id })
+  await tick('Who comes?', 'Read')
+
+  const openAbout = async () => {
+    await page.locator('#about').click()
+    await dialog.getByRole('list', { name: 'Members' }).waitFor()
+  }
+  await openAbout()
+  await dialog.getByRole('button', { name: 'Rename' }).click()
+  await dialog.getByLabel('Title').fill('Long walks')
+  await dialog.getByRole('button', { name: 'Save' }).click()
+  await row('Long walks').waitFor()
+  await openAbout()
+  await dialog.getByRole('button', { name: 'Add people' }).click()
+  await dialog.getByLabel('People').fill('carol')
+  await dialog.getByRole('checkbox', { name: 'carol' }).check()
+  await dialog.getByRole('button', { name: 'Add' }).click()
+  await page.locator('#about', { hasText: '3 members' }).waitFor()
+  await openAbout()
+  // Neither removing nor leaving is done by one click.
+  const membersNow = async () => (await bob.conversation(group?.id as number)).member_count
+  await dialog.getByRole('button', { name: 'Remove bob' }).click()
+  await page.getByRole('dialog', { name: 'Remove bob?' }).getByRole('button', { name: 'Cancel' }).click()
+  t.equal(await membersNow(), 3)
+  await openAbout()
+  await dialog.getByRole('button', { name: 'Remove bob' }).click()
+  await dialog.getByRole('button', { name: 'Remove', exact: true }).click()
+  await dialog.getByText('2 members').waitFor()
+  await dialog.getByRole('button', { name: 'Leave…' }).click()
+  await page.getByRole('dialog', { name: 'Leave Long walks?' }).waitFor()
+  t.equal(await page.getByRole('textbox', { name: 'Message', includeHidden: true }).isVisible(), true)
+  await dialog.getByRole('button', { name: 'Leave', exact: true }).click()
+  await page.getByText('You are no longer in this group.').waitFor()
+  t.equal(await page.getByRole('textbox', { name: 'Message' }).isVisible(), false)
+  t.match(await bob.conversations(), [{ title: 'Long walks', member_count: Number }])
+  await bubble('Who comes?').waitFor()
+})
+
+t.test(
+  'who is blocked can not be written to, until one thinks better of it',
+  { skip: noBrowser },
+  async (t) => {
+    const { url, login } = await startServer(t)
+    const [bob, reader] = [await login('bob'), await login('alice')]
+    const browser = await startBrowser(t)
+    const { page, find, write, tick, ...alice } = await openPage(t, browser, url)
+    await alice.login('alice')
+    await find('bob')
+    await page.locator('#about').click()
+    await page.getByRole('button', { name: 'Block bob' }).click()
+    const asked = page.getByRole('dialog', { name: 'Block bob?' })
+    await asked.waitFor()
+    t.strictSame((await reader.call('GET', '/blocks')).body, { blocks: [] }, 'one click blocks nobody')
+    await asked.getByRole('button', { name: 'Block', exact: true }).click()
+    await page.getByText('You have blocked bob.').waitFor()
+    const refused = await bob.call('POST', '/send', { receiver_username: 'alice', content: 'hello' })
+    t.match(refused, { status: 403, body: { code: 'BLOCKED' } })
+    await page.locator('#me').click()
+    await page.getByRole('menuitem', { name: 'Blocked people…' }).click()
+    await page.getByRole('button', { name: 'Unblock bob' }).click()
+    await page.getByText('You block nobody.').waitFor()
+    await page.getByRole('button', { name: 'Close' }).click()
+    await write('peace')
+    await tick('peace', 'Sent')
+
+    // Who is blocked by the other is told so at the message, which is not lost.
+    await bob.call('PUT', '/blocks/alice')
+    await write('are you there?')
+    await page.getByRole('alert').filter({ hasText: /\w/ }).waitFor()
+    await page.getByText('not sent').waitFor()
+    await bob.call('DELETE', '/blocks/alice')
+    await alice.choose('are you there?', 'Try again')
+    await tick('are you there?', 'Sent')
+  },
+)
+
+t.test('who is alone is told how to talk to somebody', { skip: noBrowser }, async (t) => {
+  const { url, login } = await startServer(t)
+  const browser = await startBrowser(t)
+  const permissions = ['clipboard-read', 'clipboard-write']
+  const alice = await openPage(t, browser, url, { permissions })
+  await alice.login('alice')
+  await alice.page.getByText('in a private window').waitFor()
+  await alice.page.getByRole('button', { name: 'Copy the address' }).click()
+  await alice.page.getByText('The address is copied.').waitFor()
+  t.equal(await alice.page.evaluate(() => navigator.clipboard.readText()), url)
+  await (await login('bob')).send('alice', 'hello')
+  await alice.row('bob').waitFor()
+  t.equal(await alice.page.getByText('in a private window').isVisible(), false)
+})

@@ -1,0 +1,93 @@
+import t from 'tap'
+import { noBrowser, openPage, startBrowser } from '../support/browser.ts'
+import { startCable } from '../support/cable.ts'
+import { startServer } from '../support/server.ts'
+
+// A browser on a busy machine takes its time.
+t.setTimeout(300_000)
+
+t.test('who logs out without a connection is told that it did not work', { skip: noBrowser }, async (t) => {
+  const { app } = await startServer(t)
+  const cable = await startCable(t, (app.server.address() as { port: number }).port)
+  const { page, login } = await openPage(t, await startBrowser(t), cable.url)
+  await login('alice')
+  const choose = async (item: string) => {
+    await page.locator('#me').click()
+    await page.getByRole('menuitem', { name: item, exact: true }).click()
+  }
+  cable.pull()
+  await choose('Log out everywhere…')
+  const dialog = page.getByRole('dialog')
+  await dialog.getByRole('button', { name: 'Log out' }).click()
+  await dialog.getByText('could not be reached').waitFor()
+  await page.keyboard.press('Escape')
+  await choose('Log out')
+  await page.locator('#toast', { hasText: 'could not be reached' }).waitFor()
+  t.ok(await page.locator('#me').isVisible(), 'one is logged in still')
+  cable.plug()
+  await choose('Log out everywhere…')
+  await dialog.getByRole('button', { name: 'Log out' }).click()
+  await page.getByLabel('Name').waitFor()
+})
+
+t.test('what a page knew of another database is forgotten', { skip: noBrowser }, async (t) => {
+  const { app, login } = await startServer(t)
+  const [alice, bob] = [await login('alice'), await login('bob')]
+  const first = await bob.send('alice', 'the very first')
+  for (let number = 1; number <= 60; number += 1) await bob.send('alice', `message ${number}`)
+  await bob.send('alice', 'an answer', { reply_to: first.id })
+  await alice.call('PUT', `/conversations/${first.conversation_id}/receipt`, { read_up_to: first.id + 61 })
+  const cable = await startCable(t, (app.server.address() as { port: number }).port)
+  const page = await openPage(t, await startBrowser(t), cable.url)
+  await page.login('alice')
+  await page.row('bob').click()
+  await page.bubble('an answer').getByText('the very first').waitFor()
+
+  cable.pull()
+  await page.banner.getByText('No connection').waitFor()
+  await bob.call('PATCH', `/messages/${first.id}`, { content: 'edited meanwhile' })
+  const { cursors } = app.chat
+  const { parse } = cursors
+  cursors.parse = () => {
+    cursors.parse = parse
+    return undefined
+  }
+  cable.plug()
+  await page.bubble('an answer').getByText('edited meanwhile').waitFor()
+  t.equal(await page.page.getByText('the very first').count(), 0)
+})
+
+t.test(
+  'where a browser keeps nothing for the site, one can log in and write',
+  { skip: noBrowser },
+  async (t) => {
+    const { url } = await startServer(t)
+    const browser = await startBrowser(t)
+    const alice = await openPage(t, browser, url)
+    await alice.page.addInitScript(() => {
+      Object.defineProperty(globalThis, 'localStorage', {
+        get: () => {
+          throw new DOMException('Access is denied.', 'SecurityError')
+        },
+      })
+    })
+    await alice.page.reload()
+    await alice.login('alice')
+    await alice.find('alice')
+    await alice.write('a note')
+    await alice.tick('a note', 'Read')
+    await alice.page.reload()
+    await alice.page.getByLabel('Name').waitFor()
+
+    const bob = await openPage(t, browser, url)
+    await bob.page.addInitScript(() => {
+      Storage.prototype.setItem = () => {
+        throw new DOMException('It is full.', 'QuotaExceededError')
+      }
+    })
+    await bob.page.reload()
+    await bob.login('bob')
+    await bob.page.locator('#toast', { hasText: 'no room for your login' }).waitFor()
+    t.ok(await bob.page.locator('#me').isVisible())
+  },
+)

@@ -1,0 +1,76 @@
+import t from 'tap'
+import { noBrowser, openPage, pageOf, startBrowser } from '../support/browser.ts'
+import { startServer } from '../support/server.ts'
+
+// A browser on a busy machine takes its time.
+t.setTimeout(300_000)
+
+t.test('two people talk, and each sees how far a message has come', { skip: noBrowser }, async (t) => {
+  const { url } = await startServer(t)
+  const browser = await startBrowser(t)
+  const alice = await openPage(t, browser, url)
+  await alice.login('alice')
+  const bob = await openPage(t, browser, url)
+  await bob.login('bob')
+
+  await alice.find('bob')
+  await alice.write('Are you there?')
+  await alice.tick('Are you there?', 'Delivered')
+  await bob.row('alice').getByText('1 unread').waitFor()
+  t.equal(await bob.page.title(), '(1) Messenger')
+  await bob.row('alice').click()
+  await bob.bubble('Are you there?').waitFor()
+  await alice.tick('Are you there?', 'Read')
+  await bob.row('alice').getByText('unread').waitFor({ state: 'detached' })
+
+  await bob.draft.pressSequentially('Yes')
+  await alice.page.locator('#about', { hasText: 'typing…' }).waitFor()
+  await bob.page.keyboard.press('Enter')
+  await alice.bubble('Yes').waitFor()
+  await alice.page.locator('#about', { hasText: 'online' }).waitFor()
+  t.strictSame(await alice.texts(), ['Are you there?', 'Yes'])
+  t.strictSame(await bob.texts(), ['Are you there?', 'Yes'])
+
+  await bob.context.close()
+  await alice.page.locator('#about', { hasText: 'last seen' }).waitFor()
+})
+
+t.test('what one tab does is seen in the other', { skip: noBrowser }, async (t) => {
+  const { url, login } = await startServer(t)
+  const bob = await login('bob')
+  const browser = await startBrowser(t)
+  const first = await openPage(t, browser, url)
+  await first.login('alice')
+  await first.find('bob')
+  await first.write('one')
+  await first.tick('one', 'Sent')
+  const second = pageOf(await first.context.newPage())
+  await second.page.goto(url)
+  await second.row('bob').click()
+  await second.bubble('one').waitFor()
+
+  await second.write('two')
+  await first.bubble('two').waitFor()
+  await first.choose('two', 'Edit')
+  await first.write('deux')
+  await second.bubble('deux').locator('.meta', { hasText: 'edited' }).waitFor()
+  await second.choose('one', 'Delete')
+  await second.page.getByRole('button', { name: 'Delete' }).click()
+  await first.bubble('This message was deleted').waitFor()
+  t.match(await bob.history('alice'), [
+    { content: '', deleted_at: String },
+    { content: 'deux', edited_at: String },
+  ])
+
+  // Away from the conversation in the first; what the second reads is read in both.
+  await first.page.goto(`${url}/#`)
+  const message = await bob.send('alice', 'three')
+  await second.bubble('three').waitFor()
+  await first.row('bob').getByText('three').waitFor()
+  await second.page.bringToFront()
+  const socket = await bob.connect()
+  const { read_up_to } = (await bob.conversations())[0] as never as { read_up_to: number }
+  t.ok(read_up_to < message.id, 'bob has not read his own mark')
+  await first.row('bob').getByText('unread').waitFor({ state: 'detached' })
+  await socket.close()
+})

@@ -1,0 +1,24 @@
+import { readFileSync } from 'node:fs'
+import t from 'tap'
+import { clientFrames, serverFrames } from '../../schemas/frames.ts'
+import { closeCodes } from '../../src/errors.ts'
+
+const text = readFileSync(new URL('../../PROTOCOL.md', import.meta.url), 'utf8')
+
+t.test('PROTOCOL.md has every close code as the code has it, and no other', async (t) => {
+  const rows = [...text.matchAll(/^\| (\d{4}) \| ([^|]+) \| (\w+) \| (.+) \|$/gm)].map(
+    ([, code, name, reconnect, why]) => [code, { name, reconnect, why }],
+  )
+  t.strictSame(Object.fromEntries(rows), closeCodes)
+})
+
+t.test('PROTOCOL.md names every frame', async (t) => {
+  const section = (title: string) => text.split(`## ${title}`)[1]?.split('\n## ')[0] ?? ''
+  const namesIn = (part: string) =>
+    [...part.matchAll(/^\| ((?:`\w+`(?:, )?)+)/gm)].flatMap(([, names]) =>
+      [...(names as string).matchAll(/`(\w+)`/g)].map(([, name]) => name),
+    )
+  t.strictSame(namesIn(section('What you send')), Object.keys(clientFrames))
+  const served = serverFrames.map((frame) => (frame.properties.type as unknown as { enum: string[] }).enum[0])
+  t.strictSame(namesIn(section('What you receive')).sort(), served.sort())
+})

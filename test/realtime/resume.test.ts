@@ -1,0 +1,321 @@
+import { cpSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Socket } from 'node:net'
+import t from 'tap'
+import type { Conversation } from '../../schemas/conversation.ts'
+import type { ServerFrame, SyncPage } from '../../schemas/frames.ts'
+import { startServer, temporaryFolder } from '../support/server.ts'
+import { headOf, holdReplays, inPagesOf, loseNextBatch, nextWait } from '../support/stream.ts'
+
+const idsOf = (frames: readonly ServerFrame[]) =>
+  frames.flatMap((frame) => (frame.type === 'message' ? [frame.id] : []))
+
+const cursorsOf = (frames: readonly ServerFrame[]) =>
+  frames.flatMap((frame) =>
+    'cursor' in frame && frame.type !== 'hello' && frame.type !== 'caught_up'
+      ? [Number(frame.cursor?.split('.')[1])]
+      : [],
+  )
+
+const isRising = (numbers: readonly number[]) =>
+  numbers.every((number, index) => index === 0 || number > (numbers[index - 1] as number))
+
+const server = await startServer(t, { RATE_LIMIT_SEND: '0', SOCKET_HARD_LIMIT: '1024' })
+inPagesOf(server, 2)
+let people = 0
+/** Somebody new on the server that these tests share. */
+const somebody = (name: string) => {
+  people += 1
+  return server.login(`${name}${people}`)
+}
+
+t.test('who comes back gets each missed message once, in order, while others go on writing', async (t) => {
+  const alice = await somebody('alice')
+  const bob = await somebody('bob')
+  const cursor = await headOf(alice)
+  const sent: number[] = []
+  for (let i = 0; i < 20; i += 1) sent.push((await bob.send(alice.username, `missed ${i}`)).id)
+
+  const socket = await alice.connect({ cursor })
+  t.match(socket.frames[0], { type: 'hello', cursor }, 'the stream goes on at the cursor that was given')
+  for (let i = 0; i < 20; i += 1) sent.push((await bob.send(alice.username, `meanwhile ${i}`)).id)
+  await socket.wait('message', ({ id }) => id === sent.at(-1))
+  t.strictSame(idsOf(socket.frames), sent)
+  t.ok(isRising(cursorsOf(socket.frames)), 'cursors never go back')
+  t.equal(socket.frames.filter(({ type }) => type === 'caught_up').length, 1)
+
+  const again = await alice.connect({
+    cursor: (await socket.wait('message', ({ id }) => id === sent[29])).cursor,
+  })
+  await again.wait('caught_up')
+  t.strictSame(idsOf(again.frames), sent.slice(30), 'a cursor from the middle gives what came after it')
+  const nothing = await alice.connect({ cursor: (await again.wait('caught_up')).cursor })
+  t.strictSame((await nothing.wait('caught_up')) && idsOf(nothing.frames), [], 'and the last one nothing')
+})
+
+t.test(
+  'an answer during a replay leaves at once without a cursor, and its change comes in its place',
+  async (t) => {
+    const alice = await somebody('alice')
+    const bob = await somebody('bob')
+    const cursor = await headOf(alice)
+    for (let i = 0; i < 5; i += 1) await bob.send(alice.username, `missed ${i}`)
+    const gate = holdReplays(server)
+    const socket = await alice.connect({ cursor })
+    await gate.reached
+
+    const ack = await socket.ask({ receiver_username: bob.username, content: 'from the middle' })
+    t.match(ack, { type: 'ack', message: { content: 'from the middle' } })
+    t.notOk('cursor' in ack, 'it has no cursor')
+    t.match(await socket.ask({ type: 'ping' }), { type: 'pong' }, 'ping does not wait')
+    t.match(await socket.ask({ type: 'auth', token: alice.token }), { type: 'ack' }, 'nor does auth')
+    t.strictSame(idsOf(socket.frames), [], 'nothing that was committed meanwhile is queued')
+
+    gate.open()
+    await socket.wait('caught_up')
+    const ids = idsOf(socket.frames)
+    t.equal(ids.length, 6)
+    t.ok(isRising(ids))
+    t.match(socket.frames.at(-2), { type: 'message', content: 'from the middle' }, 'in its place')
+    const live = await socket.ask({ receiver_username: bob.username, content: 'live' })
+    t.ok('cursor' in live, 'once live, an ack has its cursor')
+  },
+)
+
+t.test('a socket that goes in the middle of a replay is let go', async (t) => {
+  const alice = await somebody('alice')
+  const cursor = await headOf(alice)
+  for (let i = 0; i < 5; i += 1) await alice.send(alice.username, `note ${i}`)
+  const gate = holdReplays(server)
+  const socket = await alice.connect({ cursor })
+  await gate.reached
+  await socket.close()
+  gate.open()
+  t.equal(server.app.sockets.hub.connectionsOf(alice.id).size, 0)
+  const again = await alice.connect({ cursor })
+  await again.wait('caught_up')
+  t.equal(idsOf(again.frames).length, 5)
+})
+
+t.test('a replay that can not be read ends the socket, which may come back', async (t) => {
+  const alice = await somebody('alice')
+  const cursor = await headOf(alice)
+  await alice.send(alice.username, 'a note')
+  const { reader } = server.app.chat
+  const { all } = reader
+  reader.all = () => Promise.reject(new Error('the disk'))
+  const socket = await alice.connect({ cursor })
+  t.equal((await socket.closed).code, 1011)
+  reader.all = all
+  const again = await alice.connect({ cursor })
+  t.match(await again.wait('message'), { content: 'a note' })
+})
+
+t.test('a slow reader’s replay goes at its own pace, and queues little', async (t) => {
+  const { app } = server
+  const alice = await somebody('alice')
+  const bob = await somebody('bob')
+  const cursor = await headOf(alice)
+  const content = '😀'.repeat(4096)
+  const headers = { authorization: `Bearer ${bob.token}` }
+  const payload = { receiver_username: alice.username, content }
+  const sends = Array.from({ length: 600 }, () =>
+    app.inject({ method: 'POST', url: '/send', headers, payload }),
+  )
+  const last = (await Promise.all(sends)).at(-1)?.json().id
+
+  const served = new Promise<Socket>((resolve) => app.server.once('connection', resolve))
+  const opening = alice.connect({ cursor })
+  const tcp = await served
+  const socket = await opening
+  socket.socket.pause()
+  let most = 0
+  const watch = () => {
+    most = Math.max(most, tcp.writableLength)
+  }
+  // As long as the reader reads nothing, its own frames come no further; everybody else goes on.
+  while (tcp.writableLength < 65_536) {
+    await bob.call('GET', '/users/me')
+    watch()
+  }
+  for (let i = 0; i < 20; i += 1) {
+    await bob.call('GET', '/users/me')
+    watch()
+  }
+  t.ok(most < 150_000, `${most} bytes were queued at most, of ten million`)
+  socket.socket.resume()
+  await socket.wait('caught_up')
+  const ids = idsOf(socket.frames)
+  t.equal(ids.length, 600, 'nothing is lost')
+  t.ok(isRising(ids) && ids.at(-1) === last)
+})
+
+t.test(
+  'a cursor that this database did not give is told so, and the stream begins at its head',
+  async (t) => {
+    const two = await startServer(t)
+    const alice = await somebody('alice')
+    const stranger = await two.login('alice')
+    await alice.send(alice.username, 'a note')
+    const head = await headOf(alice)
+    const [epoch, number] = head.split('.') as [string, string]
+    const unknown = {
+      'of another database': await headOf(stranger),
+      'of the future': `${epoch}.${Number(number) + 1}`,
+      'beyond all numbers': `${epoch}.99999999999999999`,
+      'that is none': 'nonsense',
+      'that is empty': '',
+    }
+    for (const [what, cursor] of Object.entries(unknown)) {
+      const socket = await alice.connect({ cursor })
+      const [error, hello] = socket.frames
+      t.match(
+        error,
+        { type: 'error', retryable: false, problem: { code: 'CURSOR_UNKNOWN', status: 410, cursor: head } },
+        what,
+      )
+      t.match(hello, { type: 'hello', cursor: head }, 'the stream begins at the head')
+      await socket.settle()
+      t.notOk(
+        socket.frames.some(({ type }) => type === 'caught_up' || type === 'message'),
+        'without a replay',
+      )
+      const { status, body } = await alice.call('GET', `/sync?cursor=${encodeURIComponent(cursor)}`)
+      t.equal(status, 410)
+      t.match(body, { code: 'CURSOR_UNKNOWN', cursor: head }, `${what}, by /sync`)
+    }
+  },
+)
+
+t.test('a restored copy is told from the database that went on, receipts that waited included', async (t) => {
+  const original = await startServer(t, { JWT_SECRET: 'the same for both of the servers' })
+  const alice = await original.login('alice')
+  const bob = await original.login('bob')
+  const { id, conversation_id } = await bob.send('alice', 'one')
+  const two = await bob.send('alice', 'two')
+  // The first is announced at once; the second waits, and the copy will announce it under a number of its own.
+  await alice.call('PUT', `/conversations/${conversation_id}/receipt`, { read_up_to: id })
+  await alice.call('PUT', `/conversations/${conversation_id}/receipt`, { read_up_to: two.id })
+  const before = await headOf(bob)
+
+  const folder = await temporaryFolder(t)
+  for (const suffix of ['', '-wal']) {
+    cpSync(join(original.folder, `messenger.db${suffix}`), join(folder, `messenger.db${suffix}`))
+  }
+  await alice.send('bob', 'only in the original')
+  const after = await headOf(bob)
+  const copy = await startServer(t, {
+    DATABASE_URL: `sqlite:${join(folder, 'messenger.db')}`,
+    JWT_SECRET: 'the same for both of the servers',
+  })
+  const restored = await copy.login('bob')
+  const sync = (cursor: string) => restored.call<SyncPage>('GET', `/sync?cursor=${cursor}`)
+
+  t.equal((await sync(after)).status, 410, 'a cursor of what came after the copy was made')
+  t.match(
+    (await sync(before)).body.events,
+    [{ type: 'receipt', username: 'alice', read_up_to: two.id }],
+    'one from before it holds, and brings what waited',
+  )
+  await alice.send('bob', 'again')
+  const theirs = await headOf(restored)
+  t.equal(
+    (await bob.call('GET', `/sync?cursor=${theirs}`)).status,
+    410,
+    'nor does the original know the copy’s',
+  )
+})
+
+t.test('cursors of before a restart hold after it', async (t) => {
+  const folder = await temporaryFolder(t)
+  const env = { DATABASE_URL: `sqlite:${join(folder, 'messenger.db')}` }
+  const first = await startServer(t, env)
+  const alice = await first.login('alice')
+  const cursor = await headOf(alice)
+  await alice.send('alice', 'before')
+  await first.app.close()
+  const second = await startServer(t, env)
+  const again = await second.login('alice')
+  await again.send('alice', 'after')
+  const socket = await again.connect({ cursor })
+  await socket.wait('caught_up')
+  t.match(
+    socket.frames.filter(({ type }) => type === 'message'),
+    [{ content: 'before' }, { content: 'after' }],
+  )
+})
+
+t.test('what the bus lost is read from the database', async (t) => {
+  const loseNext = () => loseNextBatch(server)
+  const alice = await somebody('alice')
+  const bob = await somebody('bob')
+  const carol = await somebody('carol')
+  await bob.send(alice.username, 'known')
+  const socket = await alice.connect()
+  const plain = await alice.connect({ plain: true })
+
+  loseNext()
+  await bob.send(alice.username, 'lost on its way')
+  t.strictSame((await socket.settle()) && idsOf(socket.frames), [], 'nobody was told')
+  await carol.send(carol.username, 'a note of no concern to alice')
+  t.match(await socket.wait('message'), { content: 'lost on its way' })
+  t.match(await plain.next(), { type: 'message', content: 'lost on its way' })
+  await bob.send(alice.username, 'later')
+  await socket.wait('message', ({ content }) => content === 'later')
+  t.equal(idsOf(socket.frames).length, 2, 'each once')
+  t.match(await plain.next(), { content: 'later' })
+
+  const cursor = await headOf(alice)
+  const isWaiting = nextWait(server)
+  const waiting = alice.call<SyncPage>('GET', `/sync?wait=30&cursor=${cursor}`)
+  await isWaiting
+  loseNext()
+  await bob.send(alice.username, 'lost again')
+  await carol.send(carol.username, 'another note')
+  t.match((await waiting).body.events, [{ content: 'lost again' }], 'who waits by /sync looks again')
+
+  loseNext()
+  const ack = await (await bob.connect()).ask({ receiver_username: alice.username, content: 'mine is lost' })
+  t.match(ack, { type: 'ack', message: { content: 'mine is lost' } }, 'an answer does not depend on the bus')
+  t.notOk('cursor' in ack)
+})
+
+t.test('stays that begin and end while one is away decide what one is told', async (t) => {
+  const owner = await somebody('owner')
+  const guest = await somebody('guest')
+  const { body: group } = await owner.call<Conversation>('POST', '/groups', {
+    title: 'one',
+    members: [guest.username],
+  })
+  const say = (content: string) =>
+    owner
+      .call<{ id: number }>('POST', '/send', { conversation_id: group.id, content })
+      .then(({ body }) => body.id)
+  const early = await say('early')
+  const cursor = await headOf(guest)
+  const edit = (id: number, content: string) => owner.call('PATCH', `/messages/${id}`, { content })
+  const path = `/groups/${group.id}/members/${guest.username}`
+
+  const inFirst = await say('in the first stay')
+  await owner.call('DELETE', path)
+  const between = await say('between the stays')
+  await edit(early, 'edited while away')
+  await owner.call('PATCH', `/groups/${group.id}`, { title: 'two' })
+  await owner.call('PUT', path)
+  const inSecond = await say('in the second stay')
+  await edit(between, 'still not for the guest')
+  await edit(inFirst, 'edited when back')
+
+  const socket = await guest.connect({ cursor })
+  await socket.wait('caught_up')
+  const [, ...frames] = socket.frames
+  t.match(frames, [
+    { type: 'message', id: inFirst, content: 'edited when back' },
+    { type: 'conversation', you: 'left', title: 'one', member_count: 1 },
+    { type: 'conversation', you: 'joined', title: 'two', member_count: 2 },
+    { type: 'message', id: inSecond },
+    { type: 'message_updated', id: inFirst, content: 'edited when back' },
+    { type: 'caught_up' },
+  ])
+  t.equal(frames.length, 6)
+})

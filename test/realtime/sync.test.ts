@@ -1,0 +1,146 @@
+import t from 'tap'
+import type { SyncPage } from '../../schemas/frames.ts'
+import { dial } from '../support/raw.ts'
+import { type Person, startServer } from '../support/server.ts'
+import { headOf, nextWait } from '../support/stream.ts'
+
+t.test('the stream without a socket', async (t) => {
+  const server = await startServer(t)
+  const alice = await server.login('alice')
+  const bob = await server.login('bob')
+  const carol = await server.login('carol')
+  const sync = (query: string) => alice.call<SyncPage>('GET', `/sync?${query}`)
+
+  t.test('without a cursor it gives the head, and no events', async (t) => {
+    await bob.send('alice', 'before')
+    const { body } = await sync('')
+    t.strictSame([body.events, body.more], [[], false])
+    t.strictSame((await sync(`cursor=${body.cursor}`)).body, body)
+    t.strictSame((await sync('wait=30')).body, body, 'at once')
+  })
+
+  t.test('it gives the frames of the socket, in pages that end', async (t) => {
+    const cursor = await headOf(alice)
+    const socket = await alice.connect()
+    for (let i = 0; i < 5; i += 1) await bob.send('alice', `message ${i}`)
+    await carol.send('carol', 'a note')
+    await socket.wait('message', ({ content }) => content === 'message 4')
+    const events: unknown[] = []
+    let page = { cursor, more: true, events: [] } as SyncPage
+    while (page.more) {
+      page = (await sync(`limit=2&cursor=${page.cursor}`)).body
+      t.ok(page.events.length <= 2)
+      events.push(...page.events)
+    }
+    t.strictSame(events, socket.frames.slice(1))
+    t.strictSame((await sync(`cursor=${page.cursor}`)).body.events, [])
+  })
+
+  t.test('a long poll ends at once when something comes, and not for what is none of mine', async (t) => {
+    const cursor = await headOf(alice)
+    const isWaiting = nextWait(server)
+    const waiting = sync(`wait=30&cursor=${cursor}`)
+    await isWaiting
+    await carol.send('bob', 'none of hers')
+    await bob.send('alice', 'there')
+    const { body } = await waiting
+    t.match(body, { events: [{ type: 'message', content: 'there' }], more: false })
+    t.equal(body.events.length, 1)
+  })
+
+  t.test('a long poll ends empty when its time is over', async (t) => {
+    const cursor = await headOf(alice)
+    const isWaiting = nextWait(server)
+    const waiting = sync(`wait=1&cursor=${cursor}`)
+    await isWaiting
+    await carol.send('bob', 'none of hers')
+    const { status, body } = await waiting
+    t.match([status, body.events, body.more], [200, [], false])
+    t.not(body.cursor, cursor, 'the cursor has gone on past what was of no concern')
+  })
+
+  t.test('a long poll ends with its token, and only then', async (t) => {
+    const other = await server.login('alice')
+    const cursor = await headOf(alice)
+    const isWaiting = nextWait(server)
+    const waiting = alice.call('GET', `/sync?wait=30&cursor=${cursor}`)
+    await isWaiting
+    const alsoWaiting = nextWait(server)
+    const ended = other.call('GET', `/sync?wait=30&cursor=${cursor}`)
+    await alsoWaiting
+    await other.call('POST', '/logout')
+    t.match(await ended, { status: 401, body: { code: 'UNAUTHORIZED' } })
+    await bob.send('alice', 'still there')
+    t.match(await waiting, { status: 200, body: { events: [{ content: 'still there' }] } })
+  })
+
+  t.test('nobody waits longer than the token lives', async (t) => {
+    const brief = await startServer(t, { TOKEN_TTL: '1' })
+    const dora = await brief.login('dora')
+    const { body } = await dora.call<SyncPage>('GET', '/sync')
+    const { status } = await dora.call('GET', `/sync?wait=30&cursor=${body.cursor}`)
+    t.ok(status === 200 || status === 401, 'it ended within the second')
+  })
+
+  t.test('a server that stops answers who waits', async (t) => {
+    const cursor = await headOf(alice)
+    const isWaiting = nextWait(server)
+    const waiting = sync(`wait=30&cursor=${cursor}`)
+    await isWaiting
+    const closed = server.app.close()
+    t.match(await waiting, { status: 200, body: { events: [], cursor } })
+    await closed
+  })
+})
+
+t.test('calls that wait count as sockets do: past the limit 503, past that of one user 429', async (t) => {
+  const server = await startServer(t, { MAX_SOCKETS: '3', MAX_SOCKETS_PER_USER: '2' })
+  const [alice, bob, carol] = [
+    await server.login('alice'),
+    await server.login('bob'),
+    await server.login('carol'),
+  ]
+  const cursor = await headOf(alice)
+  const wait = async (person: Person) => {
+    const isWaiting = nextWait(server)
+    const answer = person.call<SyncPage>('GET', `/sync?wait=30&cursor=${cursor}`)
+    await isWaiting
+    return { answer }
+  }
+  const refused = async (person: Person, status: number, code: string) => {
+    const reply = await person.call('GET', `/sync?wait=30&cursor=${cursor}`)
+    t.match(reply, { status, body: { code } })
+    t.ok(Number(reply.headers.get('retry-after')) > 0, 'with a hint')
+  }
+  const waiting = [await wait(alice), await wait(alice)]
+  await refused(alice, 429, 'RATE_LIMITED')
+  waiting.push(await wait(bob))
+  await refused(carol, 503, 'OVERLOADED')
+  await t.rejects(carol.connect(), /refused/, 'no more sockets')
+  t.match(await carol.call('GET', `/sync?cursor=${cursor}`), { status: 200 }, 'a look waits for nothing')
+  await alice.send('bob', 'there')
+  for (const { answer } of waiting) t.match(await answer, { status: 200, body: { events: [{}, {}] } })
+  const socket = await carol.connect()
+  t.match(await socket.ask({ type: 'ping' }), { type: 'pong' }, 'and there is room again')
+})
+
+t.test('who has gone takes no place among those who wait', async (t) => {
+  const server = await startServer(t, { MAX_SOCKETS_PER_USER: '1' })
+  const alice = await server.login('alice')
+  const path = `/sync?wait=30&cursor=${await headOf(alice)}`
+  const isWaiting = nextWait(server)
+  const connection = await dial(t, server.url)
+  connection.write(`GET ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${alice.token}\r\n\r\n`)
+  await isWaiting
+  t.match(await alice.call('GET', path), { status: 429 }, 'there is one place')
+  connection.socket.destroy()
+  const isWaitingNow = nextWait(server)
+  const again = async (): Promise<unknown> => {
+    const reply = await alice.call('GET', path)
+    return reply.status === 429 ? again() : reply
+  }
+  const answer = again()
+  await isWaitingNow
+  await alice.send('alice', 'a note')
+  t.match(await answer, { status: 200, body: { events: [{}, {}] } })
+})

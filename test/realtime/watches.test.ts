@@ -1,0 +1,181 @@
+import t from 'tap'
+import * as members from '../../db/queries/members.ts'
+import * as users from '../../db/queries/users.ts'
+import type { Query } from '../../db/query.ts'
+import type { Conversation } from '../../schemas/conversation.ts'
+import { rawFrame, rawSocket } from '../support/frames.ts'
+import { type Server, startServer } from '../support/server.ts'
+import { loseNextBatch } from '../support/stream.ts'
+
+/** Counts what looks read from the database, and how much of that in one turn of the event loop. */
+const countReads = ({ app }: Server) => {
+  const { reader } = app.chat
+  const { get, all } = reader
+  const counts = { names: 0, pages: 0, mostInATurn: 0 }
+  let inTurn = 0
+  const count = (query: Query<never, unknown>) => {
+    // Names come from a cache, and are read once.
+    if (query === users.userById) return
+    if (query === users.userByKey) counts.names += 1
+    if (query === members.sharedStays) counts.pages += 1
+    if (inTurn === 0) {
+      setImmediate(() => {
+        inTurn = 0
+      })
+    }
+    inTurn += 1
+    counts.mostInATurn = Math.max(counts.mostInATurn, inTurn)
+  }
+  reader.get = (query, args) => {
+    count(query)
+    return get(query, args)
+  }
+  reader.all = (query, args) => {
+    count(query)
+    return all(query, args)
+  }
+  return counts
+}
+
+const names = Array.from({ length: 100 }, (_, index) => `user-${index}`)
+
+t.test('many sockets that watch many people leave the others their turn', async (t) => {
+  const server = await startServer(t)
+  const alice = await server.login('alice')
+  for (const username of names) {
+    await server.app.chat.writer.append('createUser', {
+      username,
+      key: username,
+      password_hash: null,
+      family: username,
+    })
+  }
+  await alice.send(names[0] as string, 'hello')
+  await alice.call('POST', '/groups', { title: 'g', members: names.slice(50, 60) })
+  const sockets = await Promise.all(Array.from({ length: 10 }, () => alice.connect()))
+  const counts = countReads(server)
+  await Promise.all(sockets.map((socket) => socket.ask({ type: 'watch', usernames: names })))
+  t.equal(counts.names, 1000)
+  t.ok(counts.mostInATurn <= 10, `${counts.mostInATurn} reads in one turn`)
+  for (const { frames } of sockets) t.equal(frames.filter(({ type }) => type === 'presence').length, 11)
+})
+
+t.test('those are looked at whom a change concerns, once a second at most', async (t) => {
+  const server = await startServer(t)
+  const alice = await server.login('alice')
+  for (const name of ['bob', 'carol', 'dora']) await server.login(name)
+  const { body: group } = await alice.call<Conversation>('POST', '/groups', { title: 'g', members: ['bob'] })
+  const bob = await server.login('bob')
+  const socket = await bob.connect()
+  await socket.ask({ type: 'watch', usernames: ['alice', 'carol', 'dora'] })
+  const counts = countReads(server)
+  const shown = () => socket.frames.flatMap((frame) => (frame.type === 'presence' ? [frame.username] : []))
+
+  for (const title of ['h', 'i', 'j']) await alice.call('PATCH', `/groups/${group.id}`, { title })
+  await alice.send('bob', 'hello')
+  await alice.send('bob', 'hello again')
+  await socket.wait('message', ({ content }) => content === 'hello again')
+  const member = `/groups/${group.id}/members/dora`
+  for (let round = 0; round < 5; round += 1) {
+    await alice.call('PUT', member)
+    await alice.call('DELETE', member)
+  }
+  await alice.call('PUT', member)
+  await socket.wait('presence', ({ username }) => username === 'dora')
+  t.strictSame(shown(), ['alice', 'dora'], 'as it was at the end')
+  // alice, with whom bob has a direct conversation now, and dora.
+  t.ok(counts.names <= 3, `${counts.names} looks: a title concerns nobody, and carol is not looked at`)
+})
+
+t.test('who has very many conversations is looked at in small steps', async (t) => {
+  const server = await startServer(t)
+  const [alice, bob] = [await server.login('alice'), await server.login('bob')]
+  const { writer } = server.app.chat
+  const make = (user_id: number, member_keys: string[]) =>
+    writer.append('createGroup', { user_id, title: 'g', member_keys }).then(({ id }) => id)
+  await Promise.all(Array.from({ length: 150 }, () => make(bob.id, [])))
+  const socket = await alice.connect()
+  const watch = () => socket.ask({ type: 'watch', usernames: ['bob'] })
+  const shown = () => socket.frames.filter(({ type }) => type === 'presence').length
+  const counts = countReads(server)
+  await watch()
+  t.equal(shown(), 0)
+  t.equal(counts.pages, 1, 'the few of one suffice')
+  await Promise.all(Array.from({ length: 150 }, () => make(alice.id, [])))
+  await watch()
+  t.equal(shown(), 0)
+  t.ok(counts.pages > 3)
+  const shared = await make(alice.id, ['bob'])
+  await socket.wait('presence')
+  t.ok(counts.mostInATurn <= 7, `${counts.mostInATurn} reads in one turn`)
+  await alice.call('DELETE', `/groups/${shared}/members/bob`)
+  await socket.wait('presence', ({ online }) => !online, socket.frames.length)
+  const block = await bob.call('PUT', '/blocks/alice')
+  t.equal(block.status, 200)
+  await make(alice.id, []).then(() => watch())
+  t.equal(shown(), 2, 'nor across a block')
+})
+
+t.test('a list that is replaced while it is looked at tells nothing more', async (t) => {
+  const { url, login } = await startServer(t)
+  const [alice] = [await login('alice'), await login('bob')]
+  await alice.send('bob', 'hello')
+  const socket = await rawSocket(t, url, alice.token)
+  const frames = [['bob', 'nobody'], []].map((usernames) =>
+    rawFrame(JSON.stringify({ type: 'watch', id: `of ${usernames.length}`, usernames })),
+  )
+  // In one packet: the second is handled before the first has its answer.
+  socket.write(Buffer.concat(frames))
+  const isPresence = ({ payload }: { payload: Buffer }) => payload.includes('"presence"')
+  for (const id of ['of 2', 'of 0']) {
+    const told = await socket.until((frame) => isPresence(frame) || frame.payload.includes(id))
+    t.notOk(isPresence(told), 'answered, and that is all')
+  }
+})
+
+t.test('what a lost batch has changed is seen with the next one', async (t) => {
+  const server = await startServer(t)
+  const [alice, carol] = [await server.login('alice'), await server.login('carol')]
+  const socket = await alice.connect()
+  await socket.ask({ type: 'watch', usernames: ['carol'] })
+  loseNextBatch(server)
+  await carol.send('alice', 'lost on the way')
+  await alice.send('alice', 'the next one')
+  t.match(await socket.wait('presence'), { username: 'carol' })
+})
+
+t.test('a read that fails is tried again, and nobody behind it is forgotten', async (t) => {
+  const server = await startServer(t)
+  const { chat } = server.app
+  const { get } = chat.reader
+  const failOnce = () => {
+    chat.reader.get = (query, args) => {
+      if ((query as object) !== users.userByKey) return get(query, args)
+      chat.reader.get = get
+      return Promise.reject(new Error('a disk that fails'))
+    }
+  }
+  const [alice, bob] = [await server.login('alice'), await server.login('bob')]
+  await server.login('carol')
+  for (const name of ['bob', 'carol']) await alice.send(name, 'hello')
+  await bob.connect()
+  await (await server.login('carol')).connect()
+  const socket = await alice.connect()
+  failOnce()
+  t.match(await socket.ask({ type: 'watch', usernames: ['bob', 'carol'] }), { type: 'error' })
+  const shown = await socket.wait('presence', ({ username }) => username === 'carol')
+  t.match(shown, { online: true })
+  t.match(await socket.wait('presence', ({ username }) => username === 'bob'), { online: true })
+
+  failOnce()
+  await bob.call('PUT', '/blocks/alice')
+  await socket.wait('presence', ({ username, online }) => username === 'bob' && !online)
+  const count = socket.frames.length
+  const { names } = chat
+  chat.names = () => {
+    chat.names = names
+    return Promise.reject(new Error('a disk that fails'))
+  }
+  await bob.call('DELETE', '/blocks/alice')
+  t.match(await socket.wait('presence', ({ username }) => username === 'bob', count), { online: true })
+})

@@ -1,0 +1,39 @@
+import t from 'tap'
+import { createCaches, type Room } from '../../db/transaction.ts'
+import { createCache } from '../../src/cache.ts'
+
+t.test('a cache keeps what was used last, as far as the sizes sum up to its limit', (t) => {
+  const cache = createCache<string, { size: number }>(10, { sizeOf: ({ size }) => size })
+  cache.set('a', { size: 4 })
+  cache.set('b', { size: 4 })
+  cache.get('a')
+  cache.set('c', { size: 5 })
+  t.strictSame([...cache.keys()].toSorted(), ['a', 'c'])
+  cache.set('d', { size: 11 })
+  t.notOk(cache.has('d'), 'what is larger than all of it is not kept')
+  t.end()
+})
+
+t.test('the rooms that the writer remembers are bounded by their members', (t) => {
+  const { rooms } = createCaches()
+  const members = Array.from({ length: 1000 }, (_, id) => ({
+    user_id: id,
+    username: 'x',
+    role: 'member' as const,
+    from_number: 1,
+  }))
+  const room: Room = {
+    id: 1,
+    kind: 'group',
+    title: 'g',
+    low_id: null,
+    high_id: null,
+    blocked: false,
+    members,
+    audience: [],
+  }
+  for (let id = 1; id <= 1000; id++) rooms.set(id, { ...room, id })
+  t.ok(rooms.size >= 100 && rooms.size < 200, `${rooms.size} rooms of 1,000 members`)
+  t.ok(rooms.has(1000), 'the newest are kept')
+  t.end()
+})

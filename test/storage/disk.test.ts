@@ -1,0 +1,233 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import Sqlite from 'better-sqlite3'
+import t, { type Test } from 'tap'
+import { readRows } from '../support/database.ts'
+import { startFaulty } from '../support/fault.ts'
+import { startProcess } from '../support/process.ts'
+import { call, login, type Person, startServer, temporaryFolder } from '../support/server.ts'
+
+const preload = `--import=${new URL('../support/bad-disk.ts', import.meta.url)}`
+
+/** Starts the real process on a disk that can be told to go bad. */
+const startBad = async (t: Test) => {
+  const folder = await temporaryFolder(t)
+  const file = join(folder, 'fault')
+  const server = await startProcess(t, folder, { NODE_OPTIONS: preload, FAULT_FILE: file })
+  return {
+    ...server,
+    folder,
+    stored: () => readRows(join(folder, 'messenger.db'), 'select content from messages order by id'),
+    begin: (how: 'hung' | 'stuck' | 'unsynced') => writeFileSync(file, how),
+    end: () => rmSync(file),
+  }
+}
+
+const send = (person: Person, content: string) =>
+  person.call('POST', '/send', { receiver_username: person.username, content })
+
+t.test('while the disk does not answer the server says so, and it is ready when the disk is', async (t) => {
+  const { url, begin, end } = await startBad(t)
+  const alice = await login(t, url, 'alice')
+  await alice.send('alice', 'before')
+  const ready = () => call(url, 'GET', '/health/ready')
+  begin('hung')
+  const order: string[] = []
+  const sending = send(alice, 'meanwhile').then(({ status }) => order.push(`stored ${status}`))
+  for (const attempt of ['first', 'second']) {
+    const reply = await ready()
+    t.match(
+      reply,
+      { status: 503, body: { code: 'STORAGE_UNAVAILABLE', detail: /disk has not answered/ } },
+      attempt,
+    )
+    t.ok(Number(reply.headers.get('retry-after')) > 0, 'with a hint')
+    t.match(await call(url, 'GET', '/health/live'), { status: 200 })
+    t.match(await alice.history('alice'), [{ content: 'before' }], 'reading goes on')
+    order.push(attempt)
+  }
+  end()
+  await sending
+  t.strictSame(order, ['first', 'second', 'stored 200'])
+  while ((await ready()).status !== 200);
+  t.equal((await alice.history('alice')).length, 2)
+})
+
+t.test('many who ask whether it is ready share one write', async (t) => {
+  const { app, url, folder, login } = await startServer(t, { MAX_QUEUE: '3' })
+  const alice = await login('alice')
+  const ready = () => call(url, 'GET', '/health/ready')
+  const other = new Sqlite(join(folder, 'messenger.db'))
+  t.teardown(() => other.close())
+  other.exec('begin immediate')
+  const replies = await Promise.all(Array.from({ length: 50 }, ready))
+  for (const reply of replies) t.match(reply, { status: 503, body: { code: 'STORAGE_UNAVAILABLE' } })
+  t.equal(app.database.writer.pending, 1, 'in the queue it is one')
+  other.exec('rollback')
+  t.match(await send(alice, 'x'), { status: 200 }, 'and leaves room for messages')
+
+  const written = async () => {
+    const text = await (await fetch(`${url}/metrics`)).text()
+    return Number(/^messenger_batch_size_sum (\d+)/m.exec(text)?.[1])
+  }
+  const before = await written()
+  const started = performance.now()
+  for (let asked = 0; asked < 50; asked += 1) t.match(await ready(), { status: 200 })
+  const most = 1 + Math.ceil((performance.now() - started) / 1000)
+  const probes = (await written()) - before
+  t.ok(probes <= most, `${probes} for 50, one after the other: at most one a second`)
+})
+
+/** Ends a server as a service manager does. */
+const stop = async ({ child, exited }: Awaited<ReturnType<typeof startProcess>>) => {
+  const before = performance.now()
+  child.kill('SIGTERM')
+  const end = await exited
+  return { ...end, seconds: (performance.now() - before) / 1000 }
+}
+
+for (const [how, end] of [
+  ['hung', { code: 0, signal: null }],
+  // A thread that does not come back from the system is ended with its process, or not at all.
+  ['stuck', { code: null, signal: 'SIGKILL' }],
+] as const) {
+  t.test(
+    `stopped while the disk is ${how}, it ends within 5 s, and what it answered is stored`,
+    async (t) => {
+      const server = await startBad(t)
+      const alice = await login(t, server.url, 'alice')
+      const socket = await alice.connect()
+      const answered: string[] = []
+      for (const content of ['one', 'two']) answered.push((await alice.send('alice', content)).content)
+      server.begin(how)
+      const waiting = Promise.allSettled(
+        ['three', 'four', 'five'].map(async (content) => {
+          const { status } = await send(alice, content)
+          if (status === 200) answered.push(content)
+        }),
+      )
+      socket.send({ type: 'send', receiver_username: 'alice', content: 'six', id: '6' })
+      await call(server.url, 'GET', '/health/ready')
+      const { seconds, ...ended } = await stop(server)
+      t.strictSame(ended, end)
+      t.ok(seconds < 5, 'the promise that is a time')
+      t.match(server.output(), /the stop took too long/)
+      await waiting
+      t.strictSame(answered, ['one', 'two'])
+      t.notOk(socket.frames.some(({ type }) => type === 'ack'))
+      t.strictSame(
+        server.stored().map(({ content }) => content),
+        answered,
+      )
+    },
+  )
+}
+
+t.test('stopped while the disk is slow, it answers what waits, and ends within 5 s', async (t) => {
+  const folder = await temporaryFolder(t)
+  const server = await startFaulty(t, folder)
+  const alice = await login(t, server.url, 'alice')
+  await alice.send('alice', 'before')
+  server.begin('slow')
+  const first = send(alice, '0')
+  await call(server.url, 'GET', '/health/live')
+  const waiting = ['1', '2', '3'].map((content) => send(alice, content))
+  await call(server.url, 'GET', '/health/live')
+  const { seconds, ...ended } = await stop(server)
+  t.strictSame(ended, { code: 0, signal: null })
+  t.ok(seconds < 5, 'the promise that is a time')
+  const answers = await Promise.all([first, ...waiting])
+  const stored = readRows(join(folder, 'messenger.db'), 'select content from messages order by id')
+  t.match(answers[0], { status: 200 })
+  t.strictSame(stored.length, 1 + answers.filter(({ status }) => status === 200).length)
+  for (const { status } of answers) t.ok(status === 200 || status === 503, 'whoever came in time or too late')
+})
+
+t.test('after an fsync that failed it leaves the file as it is, for a new process to read', async (t) => {
+  const folder = await temporaryFolder(t)
+  const server = await startFaulty(t, folder)
+  const alice = await login(t, server.url, 'alice')
+  for (const content of ['one', 'two']) await alice.send('alice', content)
+  const files = () => ['', '-wal'].map((end) => readFileSync(join(folder, `messenger.db${end}`)))
+  const before = files()
+  server.begin('fsync')
+  t.match(await send(alice, 'three'), { status: 503, body: { code: 'STORAGE_UNAVAILABLE' } })
+  t.strictSame(await server.exited, { code: 1, signal: null })
+  for (const [index, bytes] of files().entries()) t.ok(bytes.equals(before[index] as Buffer))
+  server.end()
+  const again = await startProcess(t, folder)
+  t.match(await (await login(t, again.url, 'alice')).history('alice'), [
+    { content: 'one' },
+    { content: 'two' },
+  ])
+})
+
+t.test('a checkpoint whose fsync fails ends the process, and what was answered is stored', async (t) => {
+  const folder = await temporaryFolder(t)
+  const env = { MAX_MESSAGE_LENGTH: '65536' }
+  const server = await startFaulty(t, folder, env)
+  const alice = await login(t, server.url, 'alice')
+  server.begin('checkpoint')
+  const answered: string[] = []
+  // More than the log holds until it is copied into the file.
+  for (let n = 0; n < 400; n++) {
+    const content = `${n} ${'x'.repeat(65_000)}`
+    const reply = await send(alice, content).catch(() => undefined)
+    if (reply?.status !== 200) break
+    answered.push(content)
+  }
+  t.strictSame(await server.exited, { code: 1, signal: null })
+  t.ok(answered.length > 200 && answered.length < 400, 'between two commits, once the log is long')
+  t.match(server.output(), /storage failed; stopping/)
+  server.end()
+  const stored = readRows(join(folder, 'messenger.db'), 'select content from messages order by id')
+  t.strictSame(
+    stored.slice(0, answered.length).map(({ content }) => content),
+    answered,
+  )
+})
+
+t.test('storage that fails while the server stops makes the exit code 1', async (t) => {
+  const folder = await temporaryFolder(t)
+  const server = await startFaulty(t, folder)
+  await (await login(t, server.url, 'alice')).send('alice', 'one')
+  server.begin('checkpoint')
+  const { code, signal } = await stop(server)
+  t.strictSame({ code, signal }, { code: 1, signal: null })
+  t.match(server.output(), /storage failed/)
+})
+
+t.test('what an fsync that failed had in the file may stay: a repeat under its key settles it', async (t) => {
+  const server = await startBad(t)
+  const alice = await login(t, server.url, 'alice')
+  const message = { receiver_username: 'alice', content: 'x', client_id: 'k' }
+  server.begin('unsynced')
+  t.match(await alice.call('POST', '/send', message), {
+    status: 503,
+    body: { code: 'STORAGE_UNAVAILABLE', detail: /may be stored or not/ },
+  })
+  t.strictSame(await server.exited, { code: 1, signal: null })
+  server.end()
+  const again = await login(t, (await startProcess(t, server.folder)).url, 'alice')
+  t.match(await again.call('POST', '/send', message), { status: 200, body: { content: 'x' } })
+  t.equal((await again.history('alice')).length, 1)
+})
+
+t.test('a signal that comes while it starts ends it at once', async (t) => {
+  const entry = fileURLToPath(new URL('../../bin/messenger.js', import.meta.url))
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    const child = spawn(process.execPath, [entry], {
+      cwd: await temporaryFolder(t),
+      env: { ...process.env, NODE_OPTIONS: preload, HANG_START: 'yes', PORT: '0', HOST: '127.0.0.1' },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    t.teardown(() => child.kill('SIGKILL'))
+    const exited = once(child, 'exit')
+    await once(child.stdout, 'data')
+    child.kill(signal)
+    t.strictSame(await exited, [0, null], signal)
+  }
+})

@@ -1,0 +1,13 @@
+import { join } from 'node:path'
+import Sqlite from 'better-sqlite3'
+import t from 'tap'
+import { openOurs } from '../../db/dialects/sqlite/inspect.ts'
+import { temporaryFolder } from '../support/server.ts'
+
+t.test('what is not there, or not of this server, is told so and not opened', async (t) => {
+  const folder = await temporaryFolder(t)
+  t.throws(() => openOurs(join(folder, 'none')), { kind: 'unusable', message: /There is no database/ })
+  const path = join(folder, 'other')
+  new Sqlite(path).exec('create table other (id)').close()
+  t.throws(() => openOurs(path), { kind: 'unusable', message: /not a database that this server has served/ })
+})

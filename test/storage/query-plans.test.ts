@@ -1,0 +1,70 @@
+import { join } from 'node:path'
+import Sqlite from 'better-sqlite3'
+import t from 'tap'
+import { createStatements } from '../../db/dialects/sqlite/statements.ts'
+import { migrate } from '../../db/dialects/sqlite/migrations/index.ts'
+import type { Query } from '../../db/query.ts'
+import * as blocks from '../../db/queries/blocks.ts'
+import * as conversationList from '../../db/queries/conversation-list.ts'
+import * as conversations from '../../db/queries/conversations.ts'
+import * as events from '../../db/queries/events.ts'
+import * as members from '../../db/queries/members.ts'
+import * as messages from '../../db/queries/messages.ts'
+import * as users from '../../db/queries/users.ts'
+import { temporaryFolder } from '../support/server.ts'
+
+/** What goes through all rows does so because it concerns them all, or because there are few. */
+const wholeTables = /\bSCAN (unread|looked|found|mine|listed|json_each)\b/
+const concernsAll = new Set(['users.setEveryFamily', 'users.revokedTokens'])
+
+t.test('every query finds its rows by an index, however many others there are', async (t) => {
+  const db = new Sqlite(join(await temporaryFolder(t), 'messenger.db'))
+  t.teardown(() => db.close())
+  await migrate(db)
+  const modules = { blocks, conversationList, conversations, events, members, messages, users }
+  for (const [file, queries] of Object.entries(modules)) {
+    for (const [name, query] of Object.entries(queries)) {
+      if (!('compile' in query) || concernsAll.has(`${file}.${name}`)) continue
+      for (const step of planOf(db, query as Query<never, unknown>)) {
+        if (step.startsWith('SCAN')) t.match(step, wholeTables, `${file}.${name}: ${step}`)
+      }
+    }
+  }
+  t.match(planOf(db, members.dueReceipts), [/USING COVERING INDEX members_due/])
+  t.ok(planOf(db, members.membersOf).some((step) => /USING INDEX members_open/.test(step)))
+  t.ok(planOf(db, users.leavingUsers).some((step) => /INDEX users_leaving/.test(step)))
+  t.match(planOf(db, messages.messagesDown), [/USING INDEX messages_history/])
+  // Ended periods and removed accounts are not gone through.
+  t.match(planOf(db, members.membersOf)[0], /USING INDEX members_open \(conversation_id=\?\)/)
+  t.match(planOf(db, members.unblockedMembers)[0], /USING COVERING INDEX members_open \(conversation_id=\?\)/)
+  t.match(planOf(db, users.usersByPrefix), [
+    /USING INDEX users_present \(username_key>\? AND username_key<\?\)/,
+  ])
+  t.match(planOf(db, blocks.blocksBy)[1], /USING COVERING INDEX blocks_latest/)
+})
+
+t.test('a statement is planned once, whatever is bound to it', async (t) => {
+  const texts: string[] = []
+  const statements = createStatements({ prepare: (text: string) => fakeStatement(texts, text) } as never)
+  statements.all(messages.messagesDown, { conversation_id: 1, from: 1, to: 2, limit: 3 })
+  t.notMatch(texts[0], /[^+]\?/, 'each parameter stands behind a plus, where the planner does not look')
+})
+
+const fakeStatement = (texts: string[], text: string) => {
+  texts.push(text)
+  return { all: () => [] }
+}
+
+/** The text is taken from what would be run, so that it is planned as it is run. */
+const planOf = (db: Sqlite.Database, query: Query<never, unknown>): string[] => {
+  let steps: { detail: string }[] = []
+  const explain = (text: string) => ({
+    all(...values: unknown[]) {
+      steps = db.prepare(`explain query plan ${text}`).all(...values) as typeof steps
+      return []
+    },
+  })
+  const anything = new Proxy({}, { get: () => 1 })
+  createStatements({ prepare: explain } as never).all(query, anything as never)
+  return steps.map(({ detail }) => detail)
+}
