@@ -1,5 +1,3 @@
-import type { ErrorCode } from '../src/errors.ts'
-
 /**
  * What storage fails with, whatever the database:
  * `full`, `busy`, `readonly`: this attempt wrote nothing, a later one may work.
@@ -39,17 +37,3 @@ const kinds: [string, StorageErrorKind][] = [
   ['SQLITE_NOTADB', 'broken'],
   ['SQLITE_NOMEM', 'broken'],
 ]
-
-/** An operation that may not be done, found before anything was written. It crosses threads as plain data. */
-export class Refusal extends Error {
-  readonly code: ErrorCode
-  readonly path: string | undefined
-
-  /** @param path JSON pointer to what is refused, where one member of the request is. */
-  constructor(code: ErrorCode, message: string, path?: string) {
-    super(message)
-    this.name = 'Refusal'
-    this.code = code
-    this.path = path
-  }
-}

@@ -34,7 +34,7 @@ export type AppendOptions = {
 export type Writer = {
   /**
    * Queues an operation before it returns.
-   * @throws (rejects) Refusal; StorageError; AppError `OVERLOADED` past the queue's limit, `SHUTTING_DOWN` once closed.
+   * @throws (rejects) AppError of the operation, or StorageError; AppError `OVERLOADED` past the queue's limit, `SHUTTING_DOWN` once closed.
    */
   append<K extends OperationName>(name: K, input: Input<K>, options?: AppendOptions): Promise<Output<K>>
   /** Called in commit order, once for each commit. */

@@ -166,7 +166,9 @@ export const examples = {
       retryable: false,
       problem: {
         ...nobody,
-        errors: [{ path: '/receiver_username', message: 'Nobody has this name.', in: 'frame' }],
+        errors: [
+          { path: '/receiver_username', message: 'receiver_username is the name of no user', in: 'frame' },
+        ],
         request_id: '5f1c9a20-1-1',
       },
     },

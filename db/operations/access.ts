@@ -1,27 +1,32 @@
-import { Refusal } from '../errors.ts'
+import { AppError, fieldError } from '../../src/errors.ts'
 import * as blocks from '../queries/blocks.ts'
 import * as members from '../queries/members.ts'
 import type { Room, RoomMember, StoredUser, Transaction } from '../transaction.ts'
 
-/** @returns the user that acts. @throws Refusal `UNAUTHORIZED` when the account is no more. */
+/** @returns the user that acts. @throws AppError `UNAUTHORIZED` when the account is no more. */
 export const actor = (tx: Transaction, id: number): StoredUser => {
   const user = tx.user(id)
   /* c8 ignore next -- removed between the check of its token and its turn here: a race */
-  if (user?.removed_at !== null) throw new Refusal('UNAUTHORIZED', 'This account is no more.')
+  if (user?.removed_at !== null) throw new AppError('UNAUTHORIZED', 'This account is no more.')
   return user
 }
 
-/** @throws Refusal `USER_NOT_FOUND` at `path` when nobody who lives has this folded name. */
+/** @throws AppError `USER_NOT_FOUND` at `path` when nobody who lives has this folded name. */
 export const namedUser = (tx: Transaction, key: string, path: string): StoredUser => {
   const user = tx.userByKey(key)
-  if (!user || user.removed_at !== null) throw new Refusal('USER_NOT_FOUND', 'Nobody has this name.', path)
+  if (!user || user.removed_at !== null) throw userNotFound(path)
   return user
 }
+
+export const userNotFound = (path: string) =>
+  new AppError('USER_NOT_FOUND', 'Nobody has this name.', {
+    errors: [fieldError(path, 'is the name of no user')],
+  })
 
 /**
  * @param path where the request names the conversation, if it does.
  * @returns the conversation, and the actor's place in it.
- * @throws Refusal `CONVERSATION_NOT_FOUND` when the actor never was in it, `FORBIDDEN` when it was left.
+ * @throws AppError `CONVERSATION_NOT_FOUND` when the actor never was in it, `FORBIDDEN` when it was left.
  */
 export const membership = (
   tx: Transaction,
@@ -33,15 +38,18 @@ export const membership = (
   const me = room && memberOf(room, user_id)
   if (room && me) return { room, me }
   if (tx.get(members.staysIn, { user_id, conversation_id })) {
-    throw new Refusal('FORBIDDEN', 'You are no longer in this conversation.', path)
+    throw new AppError('FORBIDDEN', 'You are no longer in this conversation.', at(path))
   }
-  throw new Refusal('CONVERSATION_NOT_FOUND', 'You are in no conversation with this id.', path)
+  throw new AppError('CONVERSATION_NOT_FOUND', 'You are in no conversation with this id.', at(path))
 }
+
+const at = (path: string | undefined) =>
+  path === undefined ? {} : { errors: [fieldError(path, 'must be the id of a conversation that you are in')] }
 
 export const memberOf = (room: Room, user_id: number) =>
   room.members.find((member) => member.user_id === user_id)
 
-/** @throws Refusal `BLOCKED` when one of the two of a direct conversation blocks the other. */
+/** @throws AppError `BLOCKED` when one of the two of a direct conversation blocks the other. */
 export const refuseBlocked = (room: Room) => {
   if (room.blocked) throw blocked()
 }
@@ -55,4 +63,4 @@ export const isBlocking = (tx: Transaction, blocker_id: number, blocked_id: numb
   tx.get(blocks.blockOf, { blocker_id, blocked_id }) !== undefined
 
 /** The same sentence for whichever of the two it is. */
-export const blocked = () => new Refusal('BLOCKED', 'One of the two has blocked the other.')
+export const blocked = () => new AppError('BLOCKED', 'One of the two has blocked the other.')

@@ -1,4 +1,4 @@
-import { Refusal } from '../errors.ts'
+import { AppError, fieldError } from '../../src/errors.ts'
 import * as members from '../queries/members.ts'
 import * as users from '../queries/users.ts'
 import type { Room, RoomMember, StoredUser, Transaction } from '../transaction.ts'
@@ -49,12 +49,14 @@ export const createUser = (tx: Transaction, input: CreateUser): { user: StoredUs
 
 /**
  * Sets a password; every token but the one that asked for it ends.
- * @throws Refusal `INVALID_CREDENTIALS` when the password was changed since it was checked
+ * @throws AppError `INVALID_CREDENTIALS` when the password was changed since it was checked
  */
 export const setPassword = (tx: Transaction, input: SetPassword): void => {
   const user = actor(tx, input.user_id)
   if (user.password_hash !== input.checked_hash) {
-    throw new Refusal('INVALID_CREDENTIALS', 'The password was changed just now.', '/current_password')
+    throw new AppError('INVALID_CREDENTIALS', 'The password was changed just now.', {
+      errors: [fieldError('/current_password', 'must be the password as it is now')],
+    })
   }
   setCredentials(tx, user.id, input)
 }

@@ -1,5 +1,5 @@
 import type { StoredMessage } from '../changes.ts'
-import { Refusal } from '../errors.ts'
+import { AppError } from '../../src/errors.ts'
 import * as members from '../queries/members.ts'
 import * as messages from '../queries/messages.ts'
 import type { Room, RoomMember, Transaction } from '../transaction.ts'
@@ -11,13 +11,13 @@ export type Delete = { user_id: number; message_id: number }
 
 /**
  * Replaces the content of one's own message. The same content again changes nothing.
- * @throws Refusal `MESSAGE_NOT_FOUND`, `FORBIDDEN`, `BLOCKED`, `MESSAGE_DELETED`
+ * @throws AppError `MESSAGE_NOT_FOUND`, `FORBIDDEN`, `BLOCKED`, `MESSAGE_DELETED`
  */
 export const edit = (tx: Transaction, { user_id, message_id, content }: Edit): StoredMessage => {
   const { room, sender, original_hash, message } = ownMessage(tx, user_id, message_id)
   refuseBlocked(room)
   if (message.deleted_at !== null)
-    throw new Refusal('MESSAGE_DELETED', 'A deleted message can not be edited.')
+    throw new AppError('MESSAGE_DELETED', 'A deleted message can not be edited.')
   if (message.content === content) return withNames(message, room, sender)
   const number = tx.next()
   const change = { content, edited_at: tx.now }
@@ -34,7 +34,7 @@ export const edit = (tx: Transaction, { user_id, message_id, content }: Edit): S
 
 /**
  * Empties one's own message, which keeps its place. To delete it again changes nothing.
- * @throws Refusal `MESSAGE_NOT_FOUND`, `FORBIDDEN`
+ * @throws AppError `MESSAGE_NOT_FOUND`, `FORBIDDEN`
  */
 export const remove = (tx: Transaction, { user_id, message_id }: Delete): StoredMessage => {
   const { room, sender, original_hash, message } = ownMessage(tx, user_id, message_id)
@@ -54,9 +54,9 @@ export const remove = (tx: Transaction, { user_id, message_id }: Delete): Stored
 const ownMessage = (tx: Transaction, user_id: number, id: number) => {
   const { username } = actor(tx, user_id)
   const row = tx.get(messages.visibleMessage, { id, user_id })
-  if (!row) throw new Refusal('MESSAGE_NOT_FOUND', 'There is no message with this id that you may see.')
+  if (!row) throw new AppError('MESSAGE_NOT_FOUND', 'There is no message with this id that you may see.')
   const { original_hash, ...message } = row
-  if (message.sender_id !== user_id) throw new Refusal('FORBIDDEN', 'Only its sender may change a message.')
+  if (message.sender_id !== user_id) throw new AppError('FORBIDDEN', 'Only its sender may change a message.')
   const { room } = membership(tx, user_id, message.conversation_id)
   return { room, sender: username, original_hash, message }
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Marks } from '../changes.ts'
-import { Refusal } from '../errors.ts'
+import { AppError, fieldError } from '../../src/errors.ts'
 import * as conversations from '../queries/conversations.ts'
 import * as members from '../queries/members.ts'
 import type { Room, RoomMember, StoredUser, Transaction } from '../transaction.ts'
@@ -27,7 +27,7 @@ export type RemoveMember = {
 /**
  * Creates a group of the actor, who owns it, and the named members, or finds the group that the request repeats. A repeat is
  * recognised before names and blocks are looked up.
- * @throws Refusal `IDEMPOTENCY_KEY_REUSED` for another title or other members under a used key; `USER_NOT_FOUND`, `BLOCKED`
+ * @throws AppError `IDEMPOTENCY_KEY_REUSED` for another title or other members under a used key; `USER_NOT_FOUND`, `BLOCKED`
  */
 export const createGroup = (tx: Transaction, input: CreateGroup): { id: number; duplicate: boolean } => {
   const owner = actor(tx, input.user_id)
@@ -36,10 +36,10 @@ export const createGroup = (tx: Transaction, input: CreateGroup): { id: number; 
   if (original) {
     if (key.request_hash.equals(original.request_hash as Uint8Array))
       return { id: original.id, duplicate: true }
-    throw new Refusal(
+    throw new AppError(
       'IDEMPOTENCY_KEY_REUSED',
       'Another group was requested under this key. Use a new key for each group.',
-      '/headers/idempotency-key',
+      { errors: [fieldError('/headers/idempotency-key', 'was used for another group')] },
     )
   }
   const joining = new Map([[owner.id, owner]])
@@ -82,7 +82,7 @@ const requestKey = (owner: StoredUser, client_id: string, { title, member_keys }
   return { creator_id: owner.id, client_id, request_hash }
 }
 
-/** @throws Refusal what `ownGroup` refuses */
+/** @throws AppError what `ownGroup` refuses */
 export const renameGroup = (tx: Transaction, { user_id, conversation_id, title }: RenameGroup): void => {
   const room = ownGroup(tx, user_id, conversation_id)
   if (room.title === title) return
@@ -93,7 +93,7 @@ export const renameGroup = (tx: Transaction, { user_id, conversation_id, title }
 
 /**
  * Adds somebody. To add a member again changes nothing.
- * @throws Refusal what `ownGroup` refuses, `USER_NOT_FOUND`, `BLOCKED`, `GROUP_FULL`
+ * @throws AppError what `ownGroup` refuses, `USER_NOT_FOUND`, `BLOCKED`, `GROUP_FULL`
  */
 export const addMember = (tx: Transaction, input: AddMember): void => {
   const room = ownGroup(tx, input.user_id, input.conversation_id)
@@ -101,7 +101,7 @@ export const addMember = (tx: Transaction, input: AddMember): void => {
   if (memberOf(room, user.id)) return
   if (isBlocking(tx, user.id, input.user_id)) throw blocked()
   if (room.members.length >= input.max_members) {
-    throw new Refusal('GROUP_FULL', `A group has at most ${input.max_members} members.`)
+    throw new AppError('GROUP_FULL', `A group has at most ${input.max_members} members.`)
   }
   const number = tx.next()
   const earlier = tx.get(members.staysIn, { user_id: user.id, conversation_id: room.id })
@@ -113,7 +113,7 @@ export const addMember = (tx: Transaction, input: AddMember): void => {
 
 /**
  * Takes a member out, or lets the actor leave.
- * @throws Refusal what `ownGroup` refuses, unless it is oneself; `USER_NOT_FOUND` for one who is not a member
+ * @throws AppError what `ownGroup` refuses, unless it is oneself; `USER_NOT_FOUND` for one who is not a member
  */
 export const removeMember = (
   tx: Transaction,
@@ -122,9 +122,14 @@ export const removeMember = (
   const isMe = actor(tx, user_id).username_key === member_key
   const room = isMe ? group(tx, user_id, conversation_id).room : ownGroup(tx, user_id, conversation_id)
   const member = memberOf(room, tx.userByKey(member_key)?.id ?? 0)
-  if (!member) throw new Refusal('USER_NOT_FOUND', 'Nobody of this name is a member.', '/username')
+  if (!member) throw notMember()
   leave(tx, room, member, max_group)
 }
+
+const notMember = () =>
+  new AppError('USER_NOT_FOUND', 'Nobody of this name is a member.', {
+    errors: [fieldError('/username', 'is the name of no member')],
+  })
 
 /** Ends a member's stay; the oldest of the others inherits a group that loses its owner. */
 export const leave = (tx: Transaction, room: Room, member: RoomMember, max_group: number) => {
@@ -176,13 +181,13 @@ const group = (tx: Transaction, user_id: number, conversation_id: number) => {
   actor(tx, user_id)
   const place = membership(tx, user_id, conversation_id)
   if (place.room.kind !== 'group')
-    throw new Refusal('CONVERSATION_NOT_FOUND', 'This conversation is not a group.')
+    throw new AppError('CONVERSATION_NOT_FOUND', 'This conversation is not a group.')
   return place
 }
 
-/** @throws Refusal what `membership` refuses, `CONVERSATION_NOT_FOUND` for no group, `FORBIDDEN` for all but its owner */
+/** @throws AppError what `membership` refuses, `CONVERSATION_NOT_FOUND` for no group, `FORBIDDEN` for all but its owner */
 const ownGroup = (tx: Transaction, user_id: number, conversation_id: number): Room => {
   const { room, me } = group(tx, user_id, conversation_id)
-  if (me.role !== 'owner') throw new Refusal('FORBIDDEN', 'Only the owner of the group may do this.')
+  if (me.role !== 'owner') throw new AppError('FORBIDDEN', 'Only the owner of the group may do this.')
   return room
 }

@@ -18,7 +18,7 @@ import { send } from './send.ts'
 
 /**
  * Everything that can be written. An operation runs inside a transaction that it shares with others: it checks all it
- * needs before its first write, and refuses by throwing a Refusal.
+ * needs before its first write, and refuses by throwing an AppError.
  */
 export const operations = {
   send,

@@ -21,7 +21,7 @@ export type Marked = Marks & { conversation_id: number; username: string }
 
 /**
  * Moves one's marks: forward only, not past the newest message, and what is read is delivered.
- * @throws Refusal what `membership` refuses
+ * @throws AppError what `membership` refuses
  */
 export const mark = (tx: Transaction, input: Mark): Marked => {
   const { username } = actor(tx, input.user_id)

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { nameMessage, type StoredMessage } from '../changes.ts'
-import { Refusal } from '../errors.ts'
+import { AppError, fieldError } from '../../src/errors.ts'
 import * as conversations from '../queries/conversations.ts'
 import * as members from '../queries/members.ts'
 import * as messages from '../queries/messages.ts'
@@ -23,7 +23,7 @@ export type Sent = { message: StoredMessage; duplicate: boolean }
 
 /**
  * Stores a message, or finds the one that it repeats: a repeat is recognised before membership and blocks are looked at.
- * @throws Refusal `IDEMPOTENCY_KEY_REUSED` for another message under a used key; what `access` refuses;
+ * @throws AppError `IDEMPOTENCY_KEY_REUSED` for another message under a used key; what `access` refuses;
  *   `MESSAGE_NOT_FOUND` for a `reply_to` of another conversation.
  */
 export const send = (tx: Transaction, input: Send): Sent => {
@@ -81,14 +81,16 @@ const findPlace = (tx: Transaction, sender: StoredUser, input: Send): Place => {
 
 const refuseRemoved = (tx: Transaction, room: Room, sender: StoredUser) => {
   const peer = tx.user(room.low_id === sender.id ? (room.high_id as number) : (room.low_id as number))
-  if (peer?.removed_at !== null) throw new Refusal('FORBIDDEN', 'The account of the other is no more.')
+  if (peer?.removed_at !== null) throw new AppError('FORBIDDEN', 'The account of the other is no more.')
 }
 
 const checkReplyTo = (tx: Transaction, room: Room | undefined, { reply_to, sender_id }: Send) => {
   if (reply_to === undefined) return
   const original = tx.get(messages.visibleMessage, { id: reply_to, user_id: sender_id })
   if (!room || original?.conversation_id !== room.id) {
-    throw new Refusal('MESSAGE_NOT_FOUND', 'reply_to names no message of this conversation.', '/reply_to')
+    throw new AppError('MESSAGE_NOT_FOUND', 'reply_to names no message of this conversation.', {
+      errors: [fieldError('/reply_to', 'must be the id of a message of this conversation')],
+    })
   }
 }
 
@@ -108,7 +110,9 @@ const findOriginal = (tx: Transaction, sender: StoredUser, input: Send): Sent | 
     !isSameContent ||
     (input.reply_to ?? null) !== message.reply_to
   ) {
-    throw new Refusal('IDEMPOTENCY_KEY_REUSED', 'Another message was sent under this key.', '/client_id')
+    throw new AppError('IDEMPOTENCY_KEY_REUSED', 'Another message was sent under this key.', {
+      errors: [fieldError('/client_id', 'was used for another message')],
+    })
   }
   return {
     message: withNames(message, tx.room(message.conversation_id) as Room, sender.username),

@@ -66,7 +66,7 @@ export const createAccount = async (
 
 /**
  * Gives an account a password without asking for the last one; its tokens end.
- * @throws AppError `VALIDATION_FAILED`; Refusal `UNAUTHORIZED` when it is no more
+ * @throws AppError `VALIDATION_FAILED`; AppError `UNAUTHORIZED` when it is no more
  */
 export const resetPassword = async (chat: Chat, user_id: number, password: string): Promise<void> => {
   checkNewPassword(password, chat.config.MIN_PASSWORD_LENGTH)
@@ -78,7 +78,7 @@ export const resetPassword = async (chat: Chat, user_id: number, password: strin
   chat.bus.signal({ type: 'tokens_ended', user_id })
 }
 
-/** Ends every token of an account. @throws Refusal `UNAUTHORIZED` when it is no more */
+/** Ends every token of an account. @throws AppError `UNAUTHORIZED` when it is no more */
 export const revokeTokens = async (chat: Chat, user_id: number): Promise<void> => {
   await chat.writer.append('revokeAll', { user_id, family: newTokenFamily() })
   chat.bus.signal({ type: 'tokens_ended', user_id })

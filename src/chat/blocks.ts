@@ -5,7 +5,7 @@ import type { Chat, Identity } from './context.ts'
 import { timestamp } from './messages.ts'
 import { explainNames, foldName } from './usernames.ts'
 
-/** Blocks somebody in our direct conversation. @throws Refusal as `operations.block` has it */
+/** Blocks somebody in our direct conversation. @throws AppError as `operations.block` has it */
 export const blockUser = async (chat: Chat, me: Identity, name: string): Promise<Block> => {
   const { user_id, username, blocked_at } = await chat.writer
     .append('block', { user_id: me.user_id, blocked_key: foldName(name) })
@@ -14,7 +14,7 @@ export const blockUser = async (chat: Chat, me: Identity, name: string): Promise
   return { username, blocked_at: timestamp(blocked_at) }
 }
 
-/** Ends a block; where there was none, nothing. @throws Refusal as `operations.unblock` has it */
+/** Ends a block; where there was none, nothing. @throws AppError as `operations.unblock` has it */
 export const unblockUser = async (chat: Chat, me: Identity, name: string): Promise<void> => {
   const { user_id } = await chat.writer
     .append('unblock', { user_id: me.user_id, blocked_key: foldName(name) })

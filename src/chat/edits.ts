@@ -4,7 +4,7 @@ import { checkContent } from './content.ts'
 import type { Chat, Identity } from './context.ts'
 import { toMessage } from './messages.ts'
 
-/** Replaces the content of one's own message. @throws AppError; Refusal as `operations.edit` has it */
+/** Replaces the content of one's own message. @throws AppError, and as `operations.edit` has it */
 export const editMessage = async (
   chat: Chat,
   me: Identity,
@@ -17,7 +17,7 @@ export const editMessage = async (
   return toMessage(message, me.user_id)
 }
 
-/** Empties one's own message. @throws AppError `RATE_LIMITED`; Refusal as `operations.remove` has it */
+/** Empties one's own message. @throws AppError `RATE_LIMITED`, and as `operations.remove` has it */
 export const deleteMessage = async (
   chat: Chat,
   me: Identity,

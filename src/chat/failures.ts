@@ -1,4 +1,4 @@
-import { Refusal, StorageError, type StorageErrorKind } from '../../db/errors.ts'
+import { StorageError, type StorageErrorKind } from '../../db/errors.ts'
 import { AppError } from '../errors.ts'
 
 const whyUnavailable = {
@@ -13,10 +13,6 @@ const whyUnavailable = {
 /** @returns what a client is told of any error; undefined for one that is a fault of ours. */
 export const asAppError = (error: unknown): AppError | undefined => {
   if (error instanceof AppError) return error
-  if (error instanceof Refusal) {
-    const { code, message, path } = error
-    return new AppError(code, message, path ? { errors: [{ path, message }] } : {})
-  }
   // What SQLite says of its files is the operator's business.
   if (error instanceof StorageError && error.kind !== 'operation') {
     return new AppError('STORAGE_UNAVAILABLE', whyUnavailable[error.kind], { cause: error })

@@ -1,8 +1,8 @@
-import { Refusal } from '../../db/errors.ts'
 import * as memberRows from '../../db/queries/members.ts'
 import { OPEN } from '../../db/tables.ts'
 import type { Conversation } from '../../schemas/conversation.ts'
 import type { Chat, Identity } from './context.ts'
+import { AppError, fieldError } from '../errors.ts'
 import { getConversation } from './conversations.ts'
 import { badUsername, explainNames, foldName, isUsername } from './usernames.ts'
 
@@ -10,7 +10,7 @@ import { badUsername, explainNames, foldName, isUsername } from './usernames.ts'
  * Makes a group of me, its owner, and the named.
  * @param request its `client_id` is my own key: the same key again is the same group
  * @returns the group, or for a repeat of (creator, client_id) the original one as it is now
- * @throws AppError `RATE_LIMITED`, `VALIDATION_FAILED` for a name that nobody can have; Refusal `VALIDATION_FAILED` for too
+ * @throws AppError `RATE_LIMITED`, `VALIDATION_FAILED` for a name that nobody can have; AppError `VALIDATION_FAILED` for too
  *   many, and as `operations.createGroup` has it
  */
 export const createGroup = async (
@@ -36,7 +36,10 @@ export const createGroup = async (
 }
 
 const refuseTooMany = (count: number, max: number) => {
-  if (count > max) throw new Refusal('VALIDATION_FAILED', `A group has at most ${max} members.`, '/members')
+  if (count <= max) return
+  throw new AppError('VALIDATION_FAILED', `A group has at most ${max} members.`, {
+    errors: [fieldError('/members', `must not make the group larger than ${max}`)],
+  })
 }
 
 /** Before anything is queued. Names of a taken-over database may break the rule. */
@@ -47,7 +50,7 @@ const refuseImpossibleNames = async (chat: Chat, named: Record<string, string>) 
   }
 }
 
-/** Gives my group another title. @throws AppError `RATE_LIMITED`; Refusal as `operations.renameGroup` has it */
+/** Gives my group another title. @throws AppError `RATE_LIMITED`, and as `operations.renameGroup` has it */
 export const renameGroup = async (
   chat: Chat,
   me: Identity,
@@ -58,7 +61,7 @@ export const renameGroup = async (
   return getConversation(chat, me, conversation_id)
 }
 
-/** Adds somebody to my group. @throws AppError `RATE_LIMITED`; Refusal as `operations.addMember` has it */
+/** Adds somebody to my group. @throws AppError `RATE_LIMITED`, and as `operations.addMember` has it */
 export const addMember = async (
   chat: Chat,
   me: Identity,
@@ -75,7 +78,7 @@ export const addMember = async (
   return getConversation(chat, me, conversation_id)
 }
 
-/** Takes a member out of my group, or me out of anyone's. @throws AppError `RATE_LIMITED`; Refusal as `operations.removeMember` has it */
+/** Takes a member out of my group, or me out of anyone's. @throws AppError `RATE_LIMITED`, and as `operations.removeMember` has it */
 export const removeMember = async (
   chat: Chat,
   me: Identity,

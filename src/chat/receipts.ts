@@ -6,7 +6,7 @@ import type { Chat, Identity } from './context.ts'
 /**
  * Moves one's marks forward.
  * @returns them as they are now
- * @throws AppError `VALIDATION_FAILED` without a mark, `RATE_LIMITED`; Refusal as `operations.mark` has it
+ * @throws AppError `VALIDATION_FAILED` without a mark, `RATE_LIMITED`, and as `operations.mark` has it
  */
 export const markReceipt = async (
   chat: Chat,

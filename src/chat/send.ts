@@ -11,7 +11,7 @@ export type SendResult = { message: Message; duplicate: boolean }
 /**
  * Sends a message: when this resolves it is on disk, and on its way to every device of every member.
  * @returns the message, or for a repeat of (sender, client_id) the original one as it is now
- * @throws AppError `VALIDATION_FAILED`, `RATE_LIMITED`, `OVERLOADED`; Refusal as `operations.send` has it
+ * @throws AppError `VALIDATION_FAILED`, `RATE_LIMITED`, `OVERLOADED`, and as `operations.send` has it
  */
 export const send = async (
   chat: Chat,

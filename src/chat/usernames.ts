@@ -1,4 +1,3 @@
-import { Refusal } from '../../db/errors.ts'
 import { foldName } from '../../db/names.ts'
 import { AppError, fieldError, invalid } from '../errors.ts'
 
@@ -29,7 +28,8 @@ export const unknownUser = (name: string, path: string) =>
 export const explainNames =
   (named: Record<string, string>) =>
   (error: unknown): never => {
-    const path = error instanceof Refusal && error.code === 'USER_NOT_FOUND' ? error.path : undefined
+    const path =
+      error instanceof AppError && error.code === 'USER_NOT_FOUND' ? error.errors?.[0]?.path : undefined
     const name = path === undefined ? undefined : named[path]
     throw path !== undefined && name !== undefined && !isUsername(name.normalize('NFC'))
       ? badUsername(path)

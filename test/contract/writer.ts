@@ -1,5 +1,5 @@
 import type { Test } from 'tap'
-import { Refusal, StorageError } from '../../db/errors.ts'
+import { StorageError } from '../../db/errors.ts'
 import type { Reader } from '../../db/query.ts'
 import * as counter from '../../db/queries/counter.ts'
 import * as messages from '../../db/queries/messages.ts'
@@ -127,8 +127,10 @@ export const writerContract = (outer: Test, open: OpenWriter) => {
       ['fulfilled', 'rejected', 'fulfilled', 'rejected', 'fulfilled'],
     )
     const [one, nobody] = results
-    t.ok(nobody?.status === 'rejected' && nobody.reason instanceof Refusal)
-    t.match(nobody, { reason: { code: 'USER_NOT_FOUND', path: '/receiver_username', message: String } })
+    t.ok(nobody?.status === 'rejected' && nobody.reason instanceof AppError)
+    t.match(nobody, {
+      reason: { code: 'USER_NOT_FOUND', errors: [{ path: '/receiver_username' }], message: String },
+    })
     t.equal(batches.length, 1)
     t.equal(await head(), base + 4, 'the conversation and three messages')
     if (one?.status !== 'fulfilled') return

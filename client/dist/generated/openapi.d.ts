@@ -1079,7 +1079,7 @@ export interface components {
          *         "errors": [
          *           {
          *             "path": "/receiver_username",
-         *             "message": "Nobody has this name.",
+         *             "message": "receiver_username is the name of no user",
          *             "in": "frame"
          *           }
          *         ],

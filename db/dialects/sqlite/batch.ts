@@ -1,12 +1,13 @@
 import type { Database } from 'better-sqlite3'
 import type { Change } from '../../changes.ts'
-import { Refusal, StorageError } from '../../errors.ts'
+import { AppError } from '../../../src/errors.ts'
+import { StorageError } from '../../errors.ts'
 import { type Operation, operations } from '../../operations/index.ts'
 import * as counter from '../../queries/counter.ts'
 import { createCaches, Transaction } from '../../transaction.ts'
 import { createStatements } from './statements.ts'
 
-export type Outcome = { ok: true; value: unknown } | { ok: false; error: Refusal | StorageError }
+export type Outcome = { ok: true; value: unknown } | { ok: false; error: AppError | StorageError }
 
 /** `outcomes` are of the first operations of the batch: as many as the transaction took. */
 export type BatchResult = { first: number; last: number; changes: Change[]; outcomes: Outcome[] }
@@ -32,7 +33,7 @@ export const createBatchRunner = (db: Database, now: () => number = Date.now) =>
     try {
       return { ok: true, value: operations[operation.name](tx, operation.input as never) }
     } catch (error) {
-      if (error instanceof Refusal && tx.last === numbered) return { ok: false, error }
+      if (error instanceof AppError && tx.last === numbered) return { ok: false, error }
       throw error
     }
   }

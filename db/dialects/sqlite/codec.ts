@@ -1,6 +1,6 @@
 import type { Change } from '../../changes.ts'
-import { Refusal, StorageError, type StorageErrorKind } from '../../errors.ts'
-import type { ErrorCode } from '../../../src/errors.ts'
+import { AppError, type ErrorCode, type ErrorDetails } from '../../../src/errors.ts'
+import { StorageError, type StorageErrorKind } from '../../errors.ts'
 import type { Operation } from '../../operations/index.ts'
 import type { BatchResult, Outcome } from './batch.ts'
 
@@ -33,7 +33,7 @@ type Packed =
   | { value: unknown }
   /** The value's `message` is that of this change. */
   | { value: object; told: number }
-  | { refusal: { code: ErrorCode; message: string; path: string | undefined } }
+  | { refusal: { code: ErrorCode; message: string; details: ErrorDetails } }
   | { storage: { kind: StorageErrorKind; message: string } }
 
 export const packResult = ({ outcomes, ...result }: TimedResult): string => {
@@ -50,8 +50,10 @@ const pack = (outcome: Outcome, told: ReadonlyMap<unknown, number>): Packed => {
     return change === undefined ? { value } : { value: { ...(value as object), message: 0 }, told: change }
   }
   const { error } = outcome
-  if (error instanceof Refusal)
-    return { refusal: { code: error.code, message: error.message, path: error.path } }
+  if (error instanceof AppError) {
+    const { code, message, errors, retryAfter, overload, extra } = error
+    return { refusal: { code, message, details: { errors, retryAfter, overload, extra } } }
+  }
   return { storage: { kind: error.kind, message: error.message } }
 }
 
@@ -66,8 +68,8 @@ const unpack = (packed: Packed, changes: readonly Change[]): Outcome => {
     return { ok: true, value: Object.assign(packed.value, { message: event.message }) }
   }
   if ('refusal' in packed) {
-    const { code, message, path } = packed.refusal
-    return { ok: false, error: new Refusal(code, message, path) }
+    const { code, message, details } = packed.refusal
+    return { ok: false, error: new AppError(code, message, details) }
   }
   if ('storage' in packed) {
     return { ok: false, error: new StorageError(packed.storage.kind, packed.storage.message) }
