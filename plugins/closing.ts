@@ -22,5 +22,5 @@ export const closing = plugin(
       done(new AppError('SHUTTING_DOWN', 'The server is stopping; connect again.'))
     })
   },
-  { name: 'closing', dependencies: ['errors'] },
+  { name: 'closing', dependencies: ['problems'] },
 )

@@ -18,7 +18,7 @@ export const crossOrigin = plugin(
       delegator: async (request: FastifyRequest) => ({ ...options, preflight: isPreflight(request) }),
     })
   },
-  { name: 'cors', dependencies: ['errors', 'validation'] },
+  { name: 'cors', dependencies: ['problems', 'validation'] },
 )
 
 const isPreflight = ({ headers }: FastifyRequest) =>

@@ -42,5 +42,5 @@ export const docs = plugin(
       return sendFile(file, request, reply)
     })
   },
-  { name: 'docs', dependencies: ['errors', 'validation'] },
+  { name: 'docs', dependencies: ['problems', 'validation'] },
 )

@@ -22,5 +22,5 @@ export const host = plugin(
       done(new AppError('BAD_REQUEST', 'A request must have one Host header.'))
     })
   },
-  { name: 'host', dependencies: ['errors'] },
+  { name: 'host', dependencies: ['problems'] },
 )

@@ -3,9 +3,10 @@ import type { Socket } from 'node:net'
 import plugin from 'fastify-plugin'
 import { PROTOCOL } from '../schemas/frames.ts'
 import { readHead } from '../src/chat/conversations.ts'
-import { AppError, closeCodes, errors } from '../src/errors.ts'
+import { closeCodes } from '../src/close-codes.ts'
+import { AppError, errors } from '../src/errors.ts'
+import { refuseConnection } from '../src/http/refuse-connection.ts'
 import { maxFrameBytes, SocketServer } from '../src/realtime/socket-server.ts'
-import { refuse } from './errors.ts'
 
 /** Milliseconds that a peer has to answer a close. */
 const CLOSE_TIMEOUT = 1000
@@ -33,8 +34,8 @@ export const websocket = plugin(
       },
     })
     app.websocketServer.on('wsClientError', (error, socket) => {
-      refuse(
-        app,
+      refuseConnection(
+        app.problems,
         socket as Socket,
         new AppError('BAD_REQUEST', `The handshake is not right: ${error.message}.`),
       )
@@ -48,7 +49,7 @@ export const websocket = plugin(
     app.decorate('sockets', sockets)
     app.addHook('preClose', async () => sockets.stop())
   },
-  { name: 'websocket', dependencies: ['errors', 'realtime', 'auth'] },
+  { name: 'websocket', dependencies: ['problems', 'realtime', 'auth'] },
 )
 
 declare module 'fastify' {

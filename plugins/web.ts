@@ -32,5 +32,5 @@ export const web = plugin(
       },
     )
   },
-  { name: 'web', dependencies: ['errors', 'validation'] },
+  { name: 'web', dependencies: ['problems', 'validation'] },
 )

@@ -1,16 +1,19 @@
 import fastify, { type FastifyInstance, type FastifyServerOptions, LogController } from 'fastify'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import { auth } from '../plugins/auth.ts'
+import { clientErrors, onClientError } from '../plugins/client-errors.ts'
 import { closing } from '../plugins/closing.ts'
 import { control } from '../plugins/control.ts'
 import { crossOrigin } from '../plugins/cors.ts'
 import { database } from '../plugins/database.ts'
 import { docs } from '../plugins/docs.ts'
-import { errors, onClientError, onFrameworkError } from '../plugins/errors.ts'
 import { host } from '../plugins/host.ts'
 import { metrics } from '../plugins/metrics.ts'
+import { notFound } from '../plugins/not-found.ts'
+import { otherMethods } from '../plugins/other-methods.ts'
 import { overload } from '../plugins/overload.ts'
 import { openapi } from '../plugins/openapi.ts'
+import { problems } from '../plugins/problems.ts'
 import { realtime } from '../plugins/chat.ts'
 import { requestLog } from '../plugins/request-log.ts'
 import { validation } from '../plugins/validation.ts'
@@ -19,6 +22,7 @@ import { websocket } from '../plugins/sockets.ts'
 import { type Config, listOf } from './config.ts'
 import { NO_BODY_LIMIT } from './http/body-limit.ts'
 import { isHandshake } from './http/handshake.ts'
+import { replyWithProblem } from './http/problem-replies.ts'
 import { Response } from './http/response.ts'
 import { accountRoutes } from './routes/accounts.ts'
 import { blockRoutes } from './routes/blocks.ts'
@@ -62,7 +66,7 @@ export const buildApp = async (config: Config, options: Pick<FastifyServerOption
     // A database that is taken over or migrated takes as long as it takes.
     pluginTimeout: 0,
     routerOptions: { maxParamLength: 2048 },
-    frameworkErrors: onFrameworkError,
+    frameworkErrors: replyWithProblem,
     clientErrorHandler(this: FastifyInstance, error, socket) {
       onClientError(this, error, socket)
     },
@@ -71,7 +75,10 @@ export const buildApp = async (config: Config, options: Pick<FastifyServerOption
   app.server.maxConnections = config.MAX_SOCKETS + config.MAX_CONNECTIONS
 
   // The order is that of their needs; each says what it needs, and a wrong order fails here.
-  await app.register(errors)
+  await app.register(problems)
+  await app.register(clientErrors)
+  await app.register(notFound)
+  await app.register(otherMethods)
   await app.register(host)
   await app.register(closing)
   await app.register(validation)

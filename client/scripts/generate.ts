@@ -3,7 +3,8 @@ import { readFile, rm, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import openapi, { astToString, type OpenAPI3 } from 'openapi-typescript'
-import { closeCodes, errors } from '../../src/errors.ts'
+import { closeCodes } from '../../src/close-codes.ts'
+import { errors } from '../../src/errors.ts'
 
 const root = new URL('../..', import.meta.url)
 const client = fileURLToPath(new URL('client', root))

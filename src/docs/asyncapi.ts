@@ -2,7 +2,7 @@ import { addExamples, apiInfo, apiTags, bearerScheme, subprotocolScheme } from '
 import { examples } from '../../schemas/examples.ts'
 import { clientFrames, SocketQuery, serverFrames } from '../../schemas/frames.ts'
 import { namedSchemas } from '../../schemas/index.ts'
-import { closeCodes } from '../errors.ts'
+import { closeCodes } from '../close-codes.ts'
 
 type Frame = { $id?: string; description?: string; properties: object }
 

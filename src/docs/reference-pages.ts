@@ -1,5 +1,6 @@
 import { asyncApi } from './asyncapi.ts'
-import { closeCodes, errors } from '../errors.ts'
+import { closeCodes } from '../close-codes.ts'
+import { errors } from '../errors.ts'
 
 type Schema = {
   $ref?: string

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { clientFrames, serverFrames } from '../../schemas/frames.ts'
-import { closeCodes, errors } from '../../src/errors.ts'
+import { closeCodes } from '../../src/close-codes.ts'
+import { errors } from '../../src/errors.ts'
 import { startServer } from '../support/server.ts'
 
 /** What a page of these loads: addresses in its markup and in its styles. */

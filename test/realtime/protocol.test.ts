@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { clientFrames, serverFrames } from '../../schemas/frames.ts'
-import { closeCodes } from '../../src/errors.ts'
+import { closeCodes } from '../../src/close-codes.ts'
 
 const text = readFileSync(new URL('../../PROTOCOL.md', import.meta.url), 'utf8')
 
