@@ -2,7 +2,7 @@ import swagger from '@fastify/swagger'
 import type { FastifySchema } from 'fastify'
 import plugin from 'fastify-plugin'
 import { codesAnywhere, problemRefs, problemResponses } from '../schemas/problem-responses.ts'
-import type { ErrorCode } from '../src/errors.ts'
+import { type ErrorCode, errors } from '../src/errors.ts'
 import { addExamples, apiInfo, apiServers, apiTags, bearerScheme } from '../schemas/document.ts'
 
 /** Collects the routes that come after it into an OpenAPI document, which is made when it is first asked for. */
@@ -17,7 +17,12 @@ export const openapi = plugin(
         components: { securitySchemes: { bearerToken: bearerScheme } },
       },
       transform: ({ schema, url, route }) => ({
-        schema: { ...withOptionalDefaults(schema), hide: schema?.hide ?? route.config?.isInternal },
+        schema: {
+          // Only the authenticated scope sets it.
+          security: [],
+          ...withOptionalDefaults(schema),
+          hide: schema?.hide ?? route.config?.isInternal,
+        },
         url,
       }),
       transformObject: (made) => {
@@ -34,7 +39,7 @@ export const openapi = plugin(
 )
 
 type Reply = { content?: Record<string, { 'x-codes'?: ErrorCode[] }> }
-type Operation = { responses: Record<string, Reply>; 'x-codes'?: ErrorCode[] }
+type Operation = { responses: Record<string, Reply>; security: object[]; 'x-codes'?: ErrorCode[] }
 type OpenApi = {
   paths: Record<string, Record<string, Operation>>
   components: { schemas: Record<string, object>; responses?: object }
@@ -47,10 +52,14 @@ const shareProblems = ({ paths, components }: OpenApi) => {
     const codes = Object.values(operation.responses).flatMap(
       ({ content }) => content?.['application/problem+json']?.['x-codes'] ?? [],
     )
-    operation['x-codes'] = codes
+    if (operation.security.length > 0) codes.push('UNAUTHORIZED')
+    operation['x-codes'] = codes.toSorted(byTable)
     Object.assign(operation.responses, problemRefs([...codesAnywhere, ...codes]))
   }
 }
+
+const order = Object.keys(errors)
+const byTable = (one: ErrorCode, other: ErrorCode) => order.indexOf(one) - order.indexOf(other)
 
 type Query = { properties: Record<string, object>; required: string[] }
 

@@ -60,6 +60,3 @@ export const bodyCodes: ErrorCode[] = ['INVALID_JSON', 'PAYLOAD_TOO_LARGE', 'UNS
 
 export const readProblems = (...codes: ErrorCode[]) => problems(...codes, ...reading)
 export const writeProblems = (...codes: ErrorCode[]) => problems(...codes, ...bodyCodes, ...reading)
-
-/** For `security`: the call needs a token. */
-export const bearerToken = [{ bearerToken: [] }]

@@ -1,6 +1,7 @@
 import fastify, { type FastifyInstance, type FastifyServerOptions, LogController } from 'fastify'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import { auth } from '../plugins/auth.ts'
+import { authenticatedScope } from '../plugins/authenticated-scope.ts'
 import { clientErrors, onClientError } from '../plugins/client-errors.ts'
 import { closing } from '../plugins/closing.ts'
 import { control } from '../plugins/control.ts'
@@ -30,6 +31,7 @@ import { conversationRoutes } from './routes/conversations.ts'
 import { documentRoutes } from './routes/documents.ts'
 import { groupRoutes } from './routes/groups.ts'
 import { healthRoutes } from './routes/health.ts'
+import { loginRoutes } from './routes/login.ts'
 import { messageRoutes } from './routes/messages.ts'
 import { metricsRoutes } from './routes/metrics.ts'
 import { socketRoutes } from './routes/socket.ts'
@@ -93,13 +95,17 @@ export const buildApp = async (config: Config, options: Pick<FastifyServerOption
   await app.register(control)
   await app.register(requestLog)
 
-  await app.register(accountRoutes)
-  await app.register(messageRoutes)
-  await app.register(conversationRoutes)
-  await app.register(groupRoutes)
-  await app.register(blockRoutes)
-  await app.register(syncRoutes)
-  await app.register(socketRoutes)
+  await app.register(loginRoutes)
+  await app.register(async (scope) => {
+    await scope.register(authenticatedScope)
+    await scope.register(accountRoutes)
+    await scope.register(messageRoutes)
+    await scope.register(conversationRoutes)
+    await scope.register(groupRoutes)
+    await scope.register(blockRoutes)
+    await scope.register(syncRoutes)
+    await scope.register(socketRoutes)
+  })
   await app.register(healthRoutes)
   await app.register(metricsRoutes)
   await app.register(documentRoutes)

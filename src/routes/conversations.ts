@@ -9,7 +9,7 @@ import {
   ReceiptRequest,
 } from '../../schemas/conversation.ts'
 import { MessageList, PageQuery, pageHeaders } from '../../schemas/message.ts'
-import { bearerToken, readProblems, writeProblems } from '../../schemas/problem.ts'
+import { readProblems, writeProblems } from '../../schemas/problem.ts'
 import { getConversation, listConversations, listMembers } from '../chat/conversations.ts'
 import { historyOf } from '../chat/history.ts'
 import { markReceipt } from '../chat/receipts.ts'
@@ -18,21 +18,17 @@ import { linkPages } from '../http/paging.ts'
 const tags = ['Conversations']
 
 export const conversationRoutes: FastifyPluginAsyncTypebox = async (app) => {
-  const protectedCall = { preHandler: app.authenticate }
-
   app.get(
     '/conversations',
     {
-      ...protectedCall,
       schema: {
         operationId: 'listConversations',
         summary: 'My conversations, by newest message',
         description:
           'With the events after the `cursor` of its first page the list is complete. A page has at most 100 conversations or about 1 MiB, whatever `limit` says: `before` is where to go on. A group that one has left stays, without `role`.',
         tags,
-        security: bearerToken,
         querystring: ConversationsQuery,
-        response: { 200: ref(ConversationList), ...readProblems('VALIDATION_FAILED', 'UNAUTHORIZED') },
+        response: { 200: ref(ConversationList), ...readProblems('VALIDATION_FAILED') },
       },
     },
     ({ me, query }) => listConversations(app.chat, me, query),
@@ -41,17 +37,15 @@ export const conversationRoutes: FastifyPluginAsyncTypebox = async (app) => {
   app.get(
     '/conversations/:id',
     {
-      ...protectedCall,
       schema: {
         operationId: 'getConversation',
         summary: 'One of my conversations',
         description: 'One that I left is shown as I left it.',
         tags,
-        security: bearerToken,
         params: ConversationParams,
         response: {
           200: ref(Conversation),
-          ...readProblems('VALIDATION_FAILED', 'UNAUTHORIZED', 'CONVERSATION_NOT_FOUND'),
+          ...readProblems('VALIDATION_FAILED', 'CONVERSATION_NOT_FOUND'),
         },
       },
     },
@@ -61,19 +55,17 @@ export const conversationRoutes: FastifyPluginAsyncTypebox = async (app) => {
   app.get(
     '/conversations/:id/messages',
     {
-      ...protectedCall,
       schema: {
         operationId: 'listMessages',
         summary: 'The messages of a conversation that I may read, oldest first',
         description:
           'The newest page unless told otherwise; `Has-Older` and `Has-Newer` say whether there are pages beside it, and `Link` names them. Of long messages a page has fewer than `limit`, about 1 MiB.',
         tags,
-        security: bearerToken,
         params: ConversationParams,
         querystring: PageQuery,
         response: {
           200: withHeaders(MessageList, pageHeaders),
-          ...readProblems('VALIDATION_FAILED', 'UNAUTHORIZED', 'CONVERSATION_NOT_FOUND'),
+          ...readProblems('VALIDATION_FAILED', 'CONVERSATION_NOT_FOUND'),
         },
       },
     },
@@ -84,17 +76,15 @@ export const conversationRoutes: FastifyPluginAsyncTypebox = async (app) => {
   app.get(
     '/conversations/:id/members',
     {
-      ...protectedCall,
       schema: {
         operationId: 'listMembers',
         summary: 'Who is in a conversation, with role and marks',
         description: 'The oldest member first. For a conversation that I left: nobody.',
         tags,
-        security: bearerToken,
         params: ConversationParams,
         response: {
           200: ref(MemberList),
-          ...readProblems('VALIDATION_FAILED', 'UNAUTHORIZED', 'CONVERSATION_NOT_FOUND'),
+          ...readProblems('VALIDATION_FAILED', 'CONVERSATION_NOT_FOUND'),
         },
       },
     },
@@ -104,25 +94,17 @@ export const conversationRoutes: FastifyPluginAsyncTypebox = async (app) => {
   app.put(
     '/conversations/:id/receipt',
     {
-      ...protectedCall,
       schema: {
         operationId: 'putReceipt',
         summary: 'Move my marks forward',
         description:
           'They are clamped to the newest message, and what is read is delivered. The answer is where they are.',
         tags,
-        security: bearerToken,
         params: ConversationParams,
         body: ref(ReceiptRequest),
         response: {
           200: ref(Receipt),
-          ...writeProblems(
-            'VALIDATION_FAILED',
-            'UNAUTHORIZED',
-            'FORBIDDEN',
-            'CONVERSATION_NOT_FOUND',
-            'RATE_LIMITED',
-          ),
+          ...writeProblems('VALIDATION_FAILED', 'FORBIDDEN', 'CONVERSATION_NOT_FOUND', 'RATE_LIMITED'),
         },
       },
     },

@@ -9,32 +9,27 @@ import {
   GroupRequest,
   RenameRequest,
 } from '../../schemas/conversation.ts'
-import { bearerToken, writeProblems } from '../../schemas/problem.ts'
+import { writeProblems } from '../../schemas/problem.ts'
 import { addMember, createGroup, removeMember, renameGroup } from '../chat/groups.ts'
 
 const tags = ['Groups']
 
 export const groupRoutes: FastifyPluginAsyncTypebox = async (app) => {
-  const protectedCall = { preHandler: app.authenticate }
-
   app.post(
     '/groups',
     {
-      ...protectedCall,
       schema: {
         operationId: 'createGroup',
         summary: 'Make a group, which I own',
         description:
           'The group has me, its owner, and the named: 256 members at most. The same `Idempotency-Key` again is the same group: the answer is that group, as it is now, with `Idempotent-Replayed: true`. It is kept for ever, and can be repeated after I left the group.',
         tags,
-        security: bearerToken,
         headers: GroupHeaders,
         body: ref(GroupRequest),
         response: {
           200: withHeaders(Conversation, groupHeaders),
           ...writeProblems(
             'VALIDATION_FAILED',
-            'UNAUTHORIZED',
             'BLOCKED',
             'USER_NOT_FOUND',
             'IDEMPOTENCY_KEY_REUSED',
@@ -56,24 +51,16 @@ export const groupRoutes: FastifyPluginAsyncTypebox = async (app) => {
   app.patch(
     '/groups/:id',
     {
-      ...protectedCall,
       schema: {
         operationId: 'renameGroup',
         summary: 'Give my group another title',
         description: 'Only its owner may. The same title again changes nothing.',
         tags,
-        security: bearerToken,
         params: GroupParams,
         body: ref(RenameRequest),
         response: {
           200: ref(Conversation),
-          ...writeProblems(
-            'VALIDATION_FAILED',
-            'UNAUTHORIZED',
-            'FORBIDDEN',
-            'CONVERSATION_NOT_FOUND',
-            'RATE_LIMITED',
-          ),
+          ...writeProblems('VALIDATION_FAILED', 'FORBIDDEN', 'CONVERSATION_NOT_FOUND', 'RATE_LIMITED'),
         },
       },
     },
@@ -83,19 +70,16 @@ export const groupRoutes: FastifyPluginAsyncTypebox = async (app) => {
   app.put(
     '/groups/:id/members/:username',
     {
-      ...protectedCall,
       schema: {
         operationId: 'addMember',
         summary: 'Add somebody to my group',
         description: 'Only its owner may. To add a member again changes nothing.',
         tags,
-        security: bearerToken,
         params: GroupMemberParams,
         response: {
           200: ref(Conversation),
           ...writeProblems(
             'VALIDATION_FAILED',
-            'UNAUTHORIZED',
             'FORBIDDEN',
             'BLOCKED',
             'CONVERSATION_NOT_FOUND',
@@ -112,20 +96,17 @@ export const groupRoutes: FastifyPluginAsyncTypebox = async (app) => {
   app.delete(
     '/groups/:id/members/:username',
     {
-      ...protectedCall,
       schema: {
         operationId: 'removeMember',
         summary: 'Take somebody out of my group, or leave one by my own name',
         description:
           'Only its owner may take out others; anybody may leave. When the owner leaves, the oldest member inherits.',
         tags,
-        security: bearerToken,
         params: GroupMemberParams,
         response: {
           204: NoContent,
           ...writeProblems(
             'VALIDATION_FAILED',
-            'UNAUTHORIZED',
             'FORBIDDEN',
             'CONVERSATION_NOT_FOUND',
             'USER_NOT_FOUND',

@@ -12,7 +12,7 @@ import {
   SentMessage,
   sentHeaders,
 } from '../../schemas/message.ts'
-import { bearerToken, readProblems, writeProblems } from '../../schemas/problem.ts'
+import { readProblems, writeProblems } from '../../schemas/problem.ts'
 import { historyWith } from '../chat/history.ts'
 import { deleteMessage, editMessage } from '../chat/edits.ts'
 import { send } from '../chat/send.ts'
@@ -22,26 +22,21 @@ import { linkPages } from '../http/paging.ts'
 const tags = ['Messages']
 
 export const messageRoutes: FastifyPluginAsyncTypebox = async (app) => {
-  const protectedCall = { preHandler: app.authenticate }
-
   app.post(
     '/send',
     {
-      ...protectedCall,
       schema: {
         operationId: 'sendMessage',
         summary: 'Send a message; the answer means that it is on disk',
         description:
           'The same `client_id` again is the same message: the answer is the original, as it is now, with `Idempotent-Replayed: true`. The header `Idempotency-Key` is another way to give it.',
         tags,
-        security: bearerToken,
         headers: SendHeaders,
         body: ref(SendRequest),
         response: {
           200: withHeaders(SentMessage, sentHeaders),
           ...writeProblems(
             'VALIDATION_FAILED',
-            'UNAUTHORIZED',
             'FORBIDDEN',
             'BLOCKED',
             'USER_NOT_FOUND',
@@ -71,19 +66,17 @@ export const messageRoutes: FastifyPluginAsyncTypebox = async (app) => {
   app.get(
     '/history/:username',
     {
-      ...protectedCall,
       schema: {
         operationId: 'getHistory',
         summary: 'My messages with somebody, oldest first',
         description:
           'The newest page unless told otherwise; `Has-Older` and `Has-Newer` say whether there are pages beside it, and `Link` names them. Of long messages a page has fewer than `limit`, about 1 MiB.',
         tags,
-        security: bearerToken,
         params: UsernameParams,
         querystring: PageQuery,
         response: {
           200: withHeaders(MessageList, pageHeaders),
-          ...readProblems('VALIDATION_FAILED', 'UNAUTHORIZED', 'USER_NOT_FOUND'),
+          ...readProblems('VALIDATION_FAILED', 'USER_NOT_FOUND'),
         },
       },
     },
@@ -98,21 +91,18 @@ export const messageRoutes: FastifyPluginAsyncTypebox = async (app) => {
   app.patch(
     '/messages/:id',
     {
-      ...protectedCall,
       schema: {
         operationId: 'editMessage',
         summary: 'Replace the content of my message',
         description:
           'Everybody who has the message gets it anew, with `edited_at`. The same content again changes nothing.',
         tags,
-        security: bearerToken,
         params: MessageParams,
         body: ref(EditRequest),
         response: {
           200: ref(Message),
           ...writeProblems(
             'VALIDATION_FAILED',
-            'UNAUTHORIZED',
             'FORBIDDEN',
             'BLOCKED',
             'MESSAGE_NOT_FOUND',
@@ -128,24 +118,16 @@ export const messageRoutes: FastifyPluginAsyncTypebox = async (app) => {
   app.delete(
     '/messages/:id',
     {
-      ...protectedCall,
       schema: {
         operationId: 'deleteMessage',
         summary: 'Empty my message; it keeps its place',
         description:
           'Everybody who has the message gets it anew, with empty content and `deleted_at`. To delete it again changes nothing.',
         tags,
-        security: bearerToken,
         params: MessageParams,
         response: {
           200: ref(Message),
-          ...writeProblems(
-            'VALIDATION_FAILED',
-            'UNAUTHORIZED',
-            'FORBIDDEN',
-            'MESSAGE_NOT_FOUND',
-            'RATE_LIMITED',
-          ),
+          ...writeProblems('VALIDATION_FAILED', 'FORBIDDEN', 'MESSAGE_NOT_FOUND', 'RATE_LIMITED'),
         },
       },
     },

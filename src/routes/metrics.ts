@@ -12,7 +12,6 @@ export const metricsRoutes: FastifyPluginAsyncTypebox = async (app) => {
         summary: 'Counters of this process, as Prometheus reads them',
         description: 'Counters, gauges and histograms, each with a sentence on what it counts.',
         tags: ['Operation'],
-        security: [],
         response: {
           200: { description: 'Text.', content: { 'text/plain': { schema: MetricsText } } },
           ...problems('SHUTTING_DOWN'),

@@ -1,8 +1,8 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyRequest } from 'fastify'
 import { PROTOCOL, socketFrames, SocketQuery } from '../../schemas/frames.ts'
 import { Upgraded } from '../../schemas/common.ts'
-import { bearerToken, readProblems } from '../../schemas/problem.ts'
+import { readProblems } from '../../schemas/problem.ts'
 import { readHead } from '../chat/conversations.ts'
 import { listOf } from '../config.ts'
 import { AppError, invalid } from '../errors.ts'
@@ -22,39 +22,29 @@ export const socketRoutes: FastifyPluginAsyncTypebox = async (app) => {
       reply.header('Upgrade', 'websocket')
       throw new AppError('UPGRADE_REQUIRED', 'Connect to this address with a WebSocket.')
     },
-    preHandler: [
-      app.authenticate,
-      async (request: FastifyRequest, reply: FastifyReply) => {
-        checkOrigin(request, allowed)
-        const { cursor } = request.query as { cursor?: string }
-        checkProtocol(request, cursor)
-        app.sockets.checkRoom()
-        if (cursor !== undefined) {
-          const after = app.chat.cursors.parse(cursor, await readHead(app.chat))
-          request.streamStart = after === undefined ? 'unknown' : { cursor, after }
-        }
-        // Nothing refuses from here on. An open socket would keep its reply, and with it the request: 3.6 of 8.4 KB each.
-        reply.raw.detachSocket(request.raw.socket)
-      },
-    ],
+    preHandler: async (request, reply) => {
+      checkOrigin(request, allowed)
+      const { cursor } = request.query as { cursor?: string }
+      checkProtocol(request, cursor)
+      app.sockets.checkRoom()
+      if (cursor !== undefined) {
+        const after = app.chat.cursors.parse(cursor, await readHead(app.chat))
+        request.streamStart = after === undefined ? 'unknown' : { cursor, after }
+      }
+      // Nothing refuses from here on. An open socket would keep its reply, and with it the request: 3.6 of 8.4 KB each.
+      reply.raw.detachSocket(request.raw.socket)
+    },
     schema: {
       operationId: 'connect',
       summary: 'The WebSocket; `/asyncapi.json` describes its frames',
       description:
         'Offer the subprotocol `messenger.v1`. A browser, which can’t set a header, offers its token beside it as `bearer.` and the token. Without a subprotocol the socket only sends and receives direct messages.',
       tags: ['Stream'],
-      security: bearerToken,
       querystring: SocketQuery,
       ...socketFrames,
       response: {
         101: Upgraded,
-        ...readProblems(
-          'VALIDATION_FAILED',
-          'UNAUTHORIZED',
-          'ORIGIN_NOT_ALLOWED',
-          'UPGRADE_REQUIRED',
-          'OVERLOADED',
-        ),
+        ...readProblems('VALIDATION_FAILED', 'ORIGIN_NOT_ALLOWED', 'UPGRADE_REQUIRED', 'OVERLOADED'),
       },
     },
     wsHandler: (socket, request) => {
