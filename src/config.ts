@@ -2,18 +2,19 @@ import { existsSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { loadEnvFile } from 'node:process'
 import { Ajv, type ErrorObject } from 'ajv'
+import ipaddr from 'ipaddr.js'
 import { Environment } from '../schemas/environment.ts'
 
 export type Config = Readonly<Environment>
 
-/** What one who starts the server did wrong, in a sentence for them. */
+/** A mistake in the environment. The message is a sentence for the operator. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError'
 }
 
 /**
- * Reads the environment: what is absent or empty takes its default.
- * @throws ConfigError naming each variable that is wrong, or what production needs
+ * Reads the configuration from environment variables. A variable that is absent or empty has its default.
+ * @throws ConfigError that names each invalid variable, or the first one that production requires
  */
 export const loadConfig = (env: Record<string, string | undefined>): Config => {
   const ajv = new Ajv({
@@ -21,7 +22,7 @@ export const loadConfig = (env: Record<string, string | undefined>): Config => {
     useDefaults: true,
     allErrors: true,
     removeAdditional: 'all',
-    // To compile the schema of schemas for our own takes longer than all else here: 60 ms of a start.
+    // Checking our own schema against the meta-schema takes 60 ms of each start.
     meta: false,
     validateSchema: false,
   })
@@ -33,19 +34,19 @@ export const loadConfig = (env: Record<string, string | undefined>): Config => {
       const allowed = 'allowedValues' in params ? ` (${params.allowedValues.join(', ')})` : ''
       return `${instancePath.slice(1)} ${message}${allowed}`
     })
-    throw new ConfigError(`The environment is not right: ${sentences.join('; ')}. See .env.example.`)
+    throw new ConfigError(`The environment is not valid: ${sentences.join('; ')}. See .env.example.`)
   }
   return Object.freeze(checkProduction(checkLists(config as unknown as Environment)))
 }
 
-/** Loads `.env` of this folder, where there is one; what the environment has already said stays. */
+/** Loads `.env` of the working directory if it exists. Variables that are already set keep their values. */
 export const loadDotEnv = () => {
   if (existsSync('.env')) loadEnvFile('.env')
 }
 
 export const MIN_SECRET_BYTES = 32
 
-/** @returns the entries of a list that is separated by commas. */
+/** @returns the entries of a comma-separated list, trimmed, without empty ones */
 export const listOf = (text: string): string[] =>
   text
     .split(',')
@@ -54,10 +55,7 @@ export const listOf = (text: string): string[] =>
 
 const checkLists = (config: Environment) => {
   for (const proxy of listOf(config.TRUST_PROXY)) {
-    const [address = '', bits] = proxy.split('/')
-    const most = { 0: 0, 4: 32, 6: 128 }[isIP(address)] as number
-    const isNetwork = most > 0 && (bits === undefined || (/^[1-9]\d*$/.test(bits) && Number(bits) <= most))
-    if (!isNetwork && !['loopback', 'linklocal', 'uniquelocal'].includes(proxy)) {
+    if (!isNetwork(proxy) && !['loopback', 'linklocal', 'uniquelocal'].includes(proxy)) {
       throw new ConfigError(
         `TRUST_PROXY has "${proxy}", which is not an address or a network such as 10.0.0.0/8.`,
       )
@@ -73,17 +71,25 @@ const checkLists = (config: Environment) => {
   return config
 }
 
+/** ipaddr.js also accepts 1, 10/8 and 10.0.0.0/0, which are more likely to be mistakes. */
+const isNetwork = (text: string) => {
+  const [address = '', bits] = text.split('/')
+  return isIP(address) !== 0 && (bits === undefined || (/^[1-9]/.test(bits) && ipaddr.isValidCIDR(text)))
+}
+
 const checkProduction = (config: Environment) => {
   if (config.NODE_ENV !== 'production') return config
-  // The one before verifies as well: who guesses it can sign.
+  // The previous secret still verifies tokens, so an attacker who guesses it can sign them.
   for (const name of ['JWT_SECRET', 'JWT_SECRET_PREVIOUS'] as const) {
     if (config[name] && Buffer.byteLength(config[name]) < MIN_SECRET_BYTES) {
-      throw new ConfigError(`${name} is shorter than ${MIN_SECRET_BYTES} bytes: too short for production.`)
+      throw new ConfigError(
+        `${name} is shorter than ${MIN_SECRET_BYTES} bytes, which is too short for production. Use a longer secret.`,
+      )
     }
   }
   if (!config.AUTH_MODE) {
     throw new ConfigError(
-      'AUTH_MODE is not set: production wants it said, "password", or "open" for names without one.',
+      'AUTH_MODE is not set. In production set it to "password", or to "open" to allow logins without a password.',
     )
   }
   return config

@@ -1,3 +1,4 @@
+import ipaddr from 'ipaddr.js'
 import { createCache } from '../cache.ts'
 import { AppError } from '../errors.ts'
 
@@ -34,19 +35,15 @@ export const createRateLimit = (perMinute: number, now: () => number = () => per
 }
 
 /**
- * @returns what counts as one address: of IPv6 the network of 64 bits, since who has one address there has all of it.
+ * @returns the key by which an address is limited: an IPv4 address itself, the /64 network of an IPv6 address, because one
+ *   customer usually has all of it. A text that is not an address, as an untrusted header may hold, is its own key.
  */
 export const networkOf = (address: string): string => {
-  if (!address.includes(':')) return address
-  const [, mapped] = /^::ffff:([\d.]+)$/i.exec(address) ?? []
-  if (mapped) return mapped
-  const [head = '', tail] = address.split('::')
-  const [first, last] = [head, tail ?? ''].map((part) => part.split(':').filter((group) => group !== ''))
-  const [before, behind] = [first as string[], last as string[]]
-  const zeros = Array.from({ length: Math.max(0, 8 - before.length - behind.length) }, () => '0')
-  const groups = tail === undefined ? before : [...before, ...zeros, ...behind]
-  return groups
+  if (!ipaddr.isValid(address)) return address
+  const parsed = ipaddr.process(address)
+  if (parsed instanceof ipaddr.IPv4) return parsed.toString()
+  return parsed.parts
     .slice(0, 4)
-    .map((group) => group.toLowerCase().replace(/^0+(?=.)/, ''))
+    .map((part) => part.toString(16))
     .join(':')
 }

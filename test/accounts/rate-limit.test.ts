@@ -78,6 +78,7 @@ t.test('who has one address of IPv6 has a network of them: it counts as one', as
     ['2001:0db8::', '2001:db8:0:0'],
     ['2001:db8:0:a:b:c:d:e', '2001:db8:0:a'],
     ['1::2:3:4:5:6:7', '1:0:2:3'],
+    ['unknown', 'unknown'],
   ] as const) {
     t.equal(networkOf(address), network, address)
   }
