@@ -41,7 +41,7 @@ export const auth = plugin(
       else goOn(found)
     })
   },
-  { name: 'auth', dependencies: ['database', 'realtime'] },
+  { name: 'auth', dependencies: ['database', 'chat'] },
 )
 
 /** What a token holds; its header is signed, and says nothing but how. */

@@ -130,7 +130,7 @@ export const metrics = plugin(
 
     app.decorate('metrics', registry)
   },
-  { name: 'metrics', dependencies: ['problems', 'realtime', 'websocket'] },
+  { name: 'metrics', dependencies: ['problems', 'chat', 'sockets'] },
 )
 
 declare module 'fastify' {

@@ -27,7 +27,7 @@ export const overload = plugin(
       route.onRequest = [hook, route.onRequest ?? []].flat()
     })
   },
-  { name: 'overload', dependencies: ['realtime'] },
+  { name: 'overload', dependencies: ['chat'] },
 )
 
 const hasBody = ({ headers }: FastifyRequest) =>

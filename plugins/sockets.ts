@@ -11,7 +11,7 @@ import { maxFrameBytes, SocketServer } from '../src/realtime/socket-server.ts'
 /** Milliseconds that a peer has to answer a close. */
 const CLOSE_TIMEOUT = 1000
 
-export const websocket = plugin(
+export const sockets = plugin(
   async (app) => {
     await app.register(websocketPlugin, {
       options: {
@@ -45,11 +45,11 @@ export const websocket = plugin(
       const isElsewhere = ws && !is404 && !routeOptions.config.isSocket
       done(isElsewhere ? new AppError('BAD_REQUEST', 'There is no WebSocket here, only at /ws.') : undefined)
     })
-    const sockets = new SocketServer(app.chat, app.tokens, app.log, app.problems, await readHead(app.chat))
-    app.decorate('sockets', sockets)
-    app.addHook('preClose', async () => sockets.stop())
+    const server = new SocketServer(app.chat, app.tokens, app.log, app.problems, await readHead(app.chat))
+    app.decorate('sockets', server)
+    app.addHook('preClose', async () => server.stop())
   },
-  { name: 'websocket', dependencies: ['problems', 'realtime', 'auth'] },
+  { name: 'sockets', dependencies: ['problems', 'chat', 'auth'] },
 )
 
 declare module 'fastify' {

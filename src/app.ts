@@ -15,11 +15,11 @@ import { otherMethods } from '../plugins/other-methods.ts'
 import { overload } from '../plugins/overload.ts'
 import { openapi } from '../plugins/openapi.ts'
 import { problems } from '../plugins/problems.ts'
-import { realtime } from '../plugins/chat.ts'
+import { chat } from '../plugins/chat.ts'
 import { requestLog } from '../plugins/request-log.ts'
 import { validation } from '../plugins/validation.ts'
 import { web } from '../plugins/web.ts'
-import { websocket } from '../plugins/sockets.ts'
+import { sockets } from '../plugins/sockets.ts'
 import { type Config, listOf } from './config.ts'
 import { NO_BODY_LIMIT } from './http/body-limit.ts'
 import { isHandshake } from './http/handshake.ts'
@@ -87,9 +87,9 @@ export const buildApp = async (config: Config, options: Pick<FastifyServerOption
   await app.register(openapi)
   await app.register(crossOrigin)
   await app.register(database)
-  await app.register(realtime)
+  await app.register(chat)
   await app.register(auth)
-  await app.register(websocket)
+  await app.register(sockets)
   await app.register(metrics)
   await app.register(overload)
   await app.register(control)
