@@ -1,7 +1,7 @@
 import websocketPlugin from '@fastify/websocket'
 import type { Socket } from 'node:net'
 import plugin from 'fastify-plugin'
-import { PROTOCOL } from '../schemas/frames.ts'
+import { PROTOCOL } from '../schemas/socket.ts'
 import { readHead } from '../src/chat/conversations.ts'
 import { closeCodes } from '../src/close-codes.ts'
 import { AppError, errors } from '../src/errors.ts'

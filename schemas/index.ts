@@ -1,18 +1,23 @@
 import { Kind, type TSchema } from '@sinclair/typebox'
 import * as account from './account.ts'
+import * as clientFrames from './client-frames.ts'
 import * as common from './common.ts'
 import * as conversation from './conversation.ts'
 import * as document from './document.ts'
-import * as frames from './frames.ts'
+import * as events from './events.ts'
 import * as health from './health.ts'
 import * as message from './message.ts'
 import * as problem from './problem.ts'
+import * as serverFrames from './server-frames.ts'
+import * as sync from './sync.ts'
 
 const isNamed = (value: unknown): value is TSchema & { $id: string } =>
   typeof value === 'object' && value !== null && Kind in value && '$id' in value
 
-/** Every named schema: what validators and documents look up by `$ref`. */
-export const namedSchemas = [account, common, conversation, document, frames, health, message, problem]
-  .flatMap((module) => Object.values(module))
-  .concat(Object.values(frames.clientFrames))
+/** Every schema that has an `$id`. Validators and documents resolve `$ref` in this list. */
+export const namedSchemas = [
+  ...[account, common, conversation, document, events, health, message, problem, serverFrames, sync],
+  ...[clientFrames, clientFrames.clientFrames],
+]
+  .flatMap((module) => Object.values<unknown>(module))
   .filter(isNamed)

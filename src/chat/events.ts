@@ -1,39 +1,10 @@
-import { type Event as Happening, nameMessage } from '../../db/changes.ts'
+import { type Event, nameMessage } from '../../db/changes.ts'
 import { packIds, packPeriods } from '../../db/lists.ts'
 import * as events from '../../db/queries/events.ts'
-import type { Event } from '../../schemas/frames.ts'
 import type { Chat } from './context.ts'
-import { toMessage } from './messages.ts'
 import { countFitting, readable } from './page-bytes.ts'
 
-export type Numbered = { number: number; event: Happening }
-
-/** @returns the frame that tells `viewer_id` of a change. */
-export const toFrame = (event: Happening, viewer_id: number, cursor: string): Event => {
-  switch (event.type) {
-    case 'message':
-    case 'message_updated':
-      return { type: event.type, cursor, ...toMessage(event.message, viewer_id) }
-    case 'receipt': {
-      const { type, conversation_id, username, delivered_up_to, read_up_to } = event
-      return { type, cursor, conversation_id, username, delivered_up_to, read_up_to }
-    }
-    case 'conversation': {
-      const { type, conversation_id, kind, member_count } = event
-      const peer = event.pair.find(({ user_id }) => user_id !== viewer_id) ?? event.pair[0]
-      return {
-        type,
-        cursor,
-        conversation_id,
-        kind,
-        ...(event.title !== null && { title: event.title }),
-        ...(peer && { peer: peer.username }),
-        member_count,
-        you: event.joined.includes(viewer_id) ? 'joined' : event.left.includes(viewer_id) ? 'left' : 'member',
-      }
-    }
-  }
-}
+export type Numbered = { number: number; event: Event }
 
 /** Numbers that a first look covers; it grows where nothing is found and shrinks where there is too much. */
 const FIRST_WINDOW = 4096

@@ -1,8 +1,10 @@
-import type { Event, SyncPage, SyncQuery } from '../../schemas/frames.ts'
+import type { EventFrame } from '../../schemas/events.ts'
+import type { SyncPage, SyncQuery } from '../../schemas/sync.ts'
 import { AppError } from '../errors.ts'
 import type { Chat, Identity } from './context.ts'
 import { readHead } from './conversations.ts'
-import { createReplay, toFrame } from './events.ts'
+import { toEventFrame } from './event-frames.ts'
+import { createReplay } from './events.ts'
 import { unauthorized } from './tokens.ts'
 
 /** Waits until something may have happened to a user; to be made before the look that finds nothing. */
@@ -17,7 +19,7 @@ export type Waiter = {
 export type Woken = 'again' | 'stop' | 'token_ended'
 
 /** A page of events, and the number up to which there are no others. */
-export type Look = { events: Event[]; position: number }
+export type Look = { events: EventFrame[]; position: number }
 
 /**
  * What happened to me after a cursor; where that is nothing, waits up to `wait` seconds for it.
@@ -75,7 +77,7 @@ const lookAfter = async (
   const replay = createReplay(chat, user_id, after)
   const found = await replay.next(limit, head)
   return {
-    events: found.map(({ number, event }) => toFrame(event, user_id, chat.cursors.format(number))),
+    events: found.map(({ number, event }) => toEventFrame(event, user_id, chat.cursors.format(number))),
     position: replay.position,
   }
 }

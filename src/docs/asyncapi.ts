@@ -1,6 +1,8 @@
 import { addExamples, apiInfo, apiTags, bearerScheme, subprotocolScheme } from '../../schemas/document.ts'
 import { examples } from '../../schemas/examples.ts'
-import { clientFrames, SocketQuery, serverFrames } from '../../schemas/frames.ts'
+import { clientFrames } from '../../schemas/client-frames.ts'
+import { serverFrames } from '../../schemas/server-frames.ts'
+import { SocketQuery } from '../../schemas/socket.ts'
 import { namedSchemas } from '../../schemas/index.ts'
 import { closeCodes } from '../close-codes.ts'
 
@@ -24,7 +26,7 @@ const plain = { sends: ['SendFrame'], receives: ['MessageFrame', 'AckFrame', 'Er
 /** Made from the schemas that validate the frames. */
 const createAsyncApi = () => {
   const sends = Object.values(clientFrames).map(nameOf)
-  const receives = serverFrames.map(nameOf)
+  const receives = Object.values(serverFrames).map(nameOf)
   return {
     asyncapi: '3.0.0',
     info: {
@@ -82,7 +84,10 @@ const createAsyncApi = () => {
         ]),
       ),
       ...Object.fromEntries(
-        serverFrames.map((frame) => [`send${nameOf(frame)}`, operation('send', 'stream', frame)]),
+        Object.values(serverFrames).map((frame) => [
+          `send${nameOf(frame)}`,
+          operation('send', 'stream', frame),
+        ]),
       ),
       receivePlain: {
         action: 'receive',
@@ -101,7 +106,10 @@ const createAsyncApi = () => {
     },
     components: {
       messages: Object.fromEntries(
-        [...Object.values(clientFrames), ...serverFrames].map((frame) => [nameOf(frame), message(frame)]),
+        [...Object.values(clientFrames), ...Object.values(serverFrames)].map((frame) => [
+          nameOf(frame),
+          message(frame),
+        ]),
       ),
       schemas: usedSchemas([...sends, ...receives]),
       correlationIds: {

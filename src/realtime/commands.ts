@@ -1,5 +1,5 @@
 import { parse } from 'secure-json-parse'
-import type { ClientFrames } from '../../schemas/frames.ts'
+import type { ClientFrames } from '../../schemas/client-frames.ts'
 import { asAppError } from '../chat/failures.ts'
 import { markReceipt } from '../chat/receipts.ts'
 import { deleteMessage, editMessage } from '../chat/edits.ts'

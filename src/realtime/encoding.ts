@@ -1,5 +1,5 @@
 import type { Change, StoredMessage } from '../../db/changes.ts'
-import { toFrame } from '../chat/events.ts'
+import { isPersonal, toEventFrame } from '../chat/event-frames.ts'
 import { toMessage } from '../chat/messages.ts'
 import type { Origin } from '../bus/bus.ts'
 import { textFrame } from './framing.ts'
@@ -28,11 +28,11 @@ export class Encoded {
   /** @returns the frame of `messenger.v1` that tells `viewer_id` of the change. */
   frame(viewer_id: number): Buffer {
     const { event } = this.change
-    const viewer = this.#isSpecial(viewer_id) ? viewer_id : ANYBODY
+    const viewer = isPersonal(event, viewer_id) ? viewer_id : ANYBODY
     return this.#once(viewer, () =>
       isMessage(event)
         ? `{"type":"${event.type}","cursor":"${this.cursor}",${this.#messageText(event.message, viewer).slice(1)}`
-        : JSON.stringify(toFrame(event, viewer, this.cursor)),
+        : JSON.stringify(toEventFrame(event, viewer, this.cursor)),
     )
   }
 
@@ -71,19 +71,6 @@ export class Encoded {
     return message.client_id !== null && message.sender_id === viewer_id
       ? `${this.#message.slice(0, -1)},"client_id":${JSON.stringify(message.client_id)}}`
       : this.#message
-  }
-
-  #isSpecial(viewer_id: number): boolean {
-    const { event } = this.change
-    switch (event.type) {
-      case 'message':
-      case 'message_updated':
-        return event.message.sender_id === viewer_id && event.message.client_id !== null
-      case 'receipt':
-        return false
-      case 'conversation':
-        return event.pair.length > 0 || event.joined.includes(viewer_id) || event.left.includes(viewer_id)
-    }
   }
 }
 

@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto'
 import type { Socket } from 'node:net'
 import type { ValidateFunction } from 'ajv'
 import type { WebSocket } from 'ws'
-import { type ClientFrames, clientFrames, type Hello } from '../../schemas/frames.ts'
+import { type ClientFrames, clientFrames } from '../../schemas/client-frames.ts'
+import type { ServerFrames } from '../../schemas/server-frames.ts'
 import { MAX_METADATA_BYTES } from '../chat/content.ts'
 import type { Chat, Identity } from '../chat/context.ts'
 import { cursorUnknown } from '../chat/sync.ts'
@@ -158,7 +159,7 @@ export class SocketServer {
     this.presence.stop()
   }
 
-  #hello({ user_id, username }: Identity, cursor: string): Hello {
+  #hello({ user_id, username }: Identity, cursor: string): ServerFrames['hello'] {
     const { config } = this
     return {
       type: 'hello',

@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyRequest } from 'fastify'
-import { PROTOCOL, socketFrames, SocketQuery } from '../../schemas/frames.ts'
+import { PROTOCOL, socketFrames, SocketQuery } from '../../schemas/socket.ts'
 import { Upgraded } from '../../schemas/common.ts'
 import { readProblems } from '../../schemas/problem.ts'
 import { readHead } from '../chat/conversations.ts'

@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { ref } from '../../schemas/common.ts'
-import { SyncPage, SyncQuery } from '../../schemas/frames.ts'
+import { SyncPage, SyncQuery } from '../../schemas/sync.ts'
 import { readProblems } from '../../schemas/problem.ts'
 import { sync, type Waiter } from '../chat/sync.ts'
 

@@ -1,5 +1,6 @@
 import t from 'tap'
-import { clientFrames, serverFrames } from '../../schemas/frames.ts'
+import { clientFrames } from '../../schemas/client-frames.ts'
+import { serverFrames } from '../../schemas/server-frames.ts'
 import { closeCodes } from '../../src/close-codes.ts'
 import { errors } from '../../src/errors.ts'
 import { startServer } from '../support/server.ts'
@@ -37,7 +38,7 @@ t.test('the reference loads nothing but files of the server, under a strict poli
 t.test('the page of the socket has every frame, close code and error', async (t) => {
   const { url } = await startServer(t)
   const html = await (await fetch(`${url}/docs/socket`)).text()
-  for (const { $id } of [...Object.values(clientFrames), ...serverFrames]) {
+  for (const { $id } of [...Object.values(clientFrames), ...Object.values(serverFrames)]) {
     t.ok(html.includes(`<h3 id="${$id}">`), String($id))
   }
   for (const name of [...Object.keys(closeCodes), ...Object.keys(errors)]) {

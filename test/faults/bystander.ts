@@ -1,5 +1,5 @@
 import { WebSocket } from 'ws'
-import type { ServerFrame } from '../../schemas/frames.ts'
+import type { ServerFrame } from '../../schemas/server-frames.ts'
 import { begin, job } from './fork.ts'
 
 /**

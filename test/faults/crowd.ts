@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { WebSocket } from 'ws'
 import type { Session } from '../../schemas/account.ts'
-import type { ServerFrame } from '../../schemas/frames.ts'
+import type { ServerFrame } from '../../schemas/server-frames.ts'
 import { type Owner, startProcess } from '../support/process.ts'
 import { call } from '../support/server.ts'
 import type { Seen } from './bystander.ts'

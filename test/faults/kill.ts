@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import Sqlite from 'better-sqlite3'
 import { WebSocket } from 'ws'
 import type { Session } from '../../schemas/account.ts'
-import type { ServerFrame } from '../../schemas/frames.ts'
+import type { ServerFrame } from '../../schemas/server-frames.ts'
 import { freePort, type Owner, startProcess } from '../support/process.ts'
 import { call } from '../support/server.ts'
 

@@ -1,6 +1,7 @@
 import t from 'tap'
 import type { Conversation, ConversationList } from '../../schemas/conversation.ts'
-import type { Event, SyncPage } from '../../schemas/frames.ts'
+import type { EventFrame } from '../../schemas/events.ts'
+import type { SyncPage } from '../../schemas/sync.ts'
 import type { Message } from '../../schemas/message.ts'
 import { createActivity } from '../../src/chat/activity.ts'
 import { type Person, type Server, startServer } from '../support/server.ts'
@@ -24,7 +25,7 @@ const pagesOf = async (person: Person) => {
 
 /** All events after a cursor, page by page. */
 const streamOf = async (person: Person, cursor: string, limit = 1000) => {
-  const events: Event[] = []
+  const events: EventFrame[] = []
   for (let at = cursor; ; ) {
     const { body } = await person.call<SyncPage>('GET', `/sync?limit=${limit}&cursor=${at}`)
     events.push(...body.events)

@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { SyncPage } from '../../schemas/frames.ts'
+import type { SyncPage } from '../../schemas/sync.ts'
 import type { Message } from '../../schemas/message.ts'
 import { startServer } from '../support/server.ts'
 import { headOf } from '../support/stream.ts'

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { WebSocket } from 'ws'
 import type { ConversationList, Member } from '../../schemas/conversation.ts'
-import type { Event, ServerFrame, SyncPage } from '../../schemas/frames.ts'
+import type { EventFrame } from '../../schemas/events.ts'
+import type { ServerFrame } from '../../schemas/server-frames.ts'
+import type { SyncPage } from '../../schemas/sync.ts'
 import type { Message } from '../../schemas/message.ts'
 import type { Host } from './host.ts'
 import type { Marks } from './model.ts'
@@ -32,7 +34,7 @@ export class View {
   }
 
   /** A change at its cursor: later than all before it. */
-  apply(event: Event) {
+  apply(event: EventFrame) {
     this.#advance(event.cursor as string)
     switch (event.type) {
       case 'message':

@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { ServerFrame } from '../../schemas/frames.ts'
+import type { ServerFrame } from '../../schemas/server-frames.ts'
 import { startServer } from '../support/server.ts'
 import { headOf } from '../support/stream.ts'
 

@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { Conversation } from '../../schemas/conversation.ts'
-import type { SyncPage } from '../../schemas/frames.ts'
+import type { SyncPage } from '../../schemas/sync.ts'
 import { startServer } from '../support/server.ts'
 import { headOf, nextWait } from '../support/stream.ts'
 

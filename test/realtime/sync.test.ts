@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { SyncPage } from '../../schemas/frames.ts'
+import type { SyncPage } from '../../schemas/sync.ts'
 import { dial } from '../support/raw.ts'
 import { type Person, startServer } from '../support/server.ts'
 import { headOf, nextWait } from '../support/stream.ts'

@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Test } from 'tap'
 import { WebSocket } from 'ws'
 import type { Problem } from '../../schemas/problem.ts'
-import type { ServerFrame } from '../../schemas/frames.ts'
+import type { ServerFrame } from '../../schemas/server-frames.ts'
 import { checkFrame, isKnownClose } from './documents.ts'
 
 export type SocketOptions = {

@@ -1,5 +1,5 @@
 import * as events from '../../db/queries/events.ts'
-import type { SyncPage } from '../../schemas/frames.ts'
+import type { SyncPage } from '../../schemas/sync.ts'
 import type { Person, Server } from './server.ts'
 
 /** @returns the cursor at which somebody's stream is now. */

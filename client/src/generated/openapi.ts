@@ -961,79 +961,7 @@ export interface components {
             [key: string]: unknown;
         };
         /**
-         * @description Answers a frame. That of a change carries its cursor and stands in order among the other frames.
-         * @example {
-         *       "type": "ack",
-         *       "id": "a1",
-         *       "cursor": "h2TqYw9k.2",
-         *       "message": {
-         *         "id": 2,
-         *         "conversation_id": 1,
-         *         "sender": "alice",
-         *         "sender_id": 1,
-         *         "content": "Lunch on Friday?",
-         *         "timestamp": "2026-11-20T09:00:00.000Z",
-         *         "receiver": "bob",
-         *         "receiver_id": 2,
-         *         "client_id": "0199f3c2-7a41-7c10-9f2e-51c0a4e3b7d8"
-         *       }
-         *     }
-         * @example {
-         *       "type": "ack",
-         *       "id": "b1",
-         *       "cursor": "h2TqYw9k.3",
-         *       "receipt": {
-         *         "conversation_id": 1,
-         *         "username": "bob",
-         *         "delivered_up_to": 2,
-         *         "read_up_to": 2
-         *       }
-         *     }
-         * @example {
-         *       "type": "ack",
-         *       "id": "a4"
-         *     }
-         */
-        AckFrame: {
-            /**
-             * @description The type of the frame: `ack`. (enum property replaced by openapi-typescript)
-             * @enum {string}
-             */
-            type: "ack";
-            /**
-             * Format: text
-             * @description Returned by the `ack` or `error` that answers this frame.
-             */
-            id?: string;
-            /** @description Opaque. A position in the stream of events: pass it back to resume after it. */
-            cursor?: string;
-            message?: components["schemas"]["Message"];
-            receipt?: components["schemas"]["Receipt"];
-            /** @description A repeat: the original message, as it is now. */
-            duplicate?: boolean;
-        };
-        /** @description What a client sends; a frame without `type` is a `send`. */
-        ClientFrame: components["schemas"]["SendFrame"] | components["schemas"]["EditFrame"] | components["schemas"]["DeleteFrame"] | components["schemas"]["ReceiptFrame"] | components["schemas"]["TypingFrame"] | components["schemas"]["WatchFrame"] | components["schemas"]["AuthFrame"] | components["schemas"]["PingFrame"];
-        /** @description What the server sends. */
-        ServerFrame: components["schemas"]["HelloFrame"] | components["schemas"]["MessageFrame"] | components["schemas"]["MessageUpdatedFrame"] | components["schemas"]["ReceiptUpdateFrame"] | components["schemas"]["ConversationFrame"] | components["schemas"]["TypingUpdateFrame"] | components["schemas"]["PresenceFrame"] | components["schemas"]["CaughtUpFrame"] | components["schemas"]["AckFrame"] | components["schemas"]["ErrorFrame"] | components["schemas"]["PongFrame"];
-        /**
-         * @description Ends a replay.
-         * @example {
-         *       "type": "caught_up",
-         *       "cursor": "h2TqYw9k.5"
-         *     }
-         */
-        CaughtUpFrame: {
-            /**
-             * @description The type of the frame: `caught_up`. (enum property replaced by openapi-typescript)
-             * @enum {string}
-             */
-            type: "caught_up";
-            /** @description Opaque. A position in the stream of events: pass it back to resume after it. */
-            cursor: string;
-        };
-        /**
-         * @description A conversation was made or renamed, or somebody came or left.
+         * @description A conversation was created or renamed, or a member joined or left.
          * @example {
          *       "type": "conversation",
          *       "cursor": "h2TqYw9k.1",
@@ -1058,55 +986,15 @@ export interface components {
              */
             conversation_id: number;
             kind: components["schemas"]["ConversationKind"];
-            /** @description The title of a group; absent in a direct one. */
+            /** @description The title of a group; absent in a direct conversation. */
             title?: string;
             /** @description The name of the other user; absent in a group. */
             peer?: string;
-            /** @description How many members it has now. */
+            /** @description The current number of members. */
             member_count: number;
             you: components["schemas"]["MembershipChange"];
         };
-        /**
-         * @description What was wrong with a frame, as a problem of HTTP.
-         * @example {
-         *       "type": "error",
-         *       "id": "a7",
-         *       "retryable": false,
-         *       "problem": {
-         *         "type": "urn:messenger:problem:user-not-found",
-         *         "title": "No such user",
-         *         "status": 404,
-         *         "detail": "Nobody has this name.",
-         *         "code": "USER_NOT_FOUND",
-         *         "errors": [
-         *           {
-         *             "path": "/receiver_username",
-         *             "message": "receiver_username is the name of no user",
-         *             "in": "frame"
-         *           }
-         *         ],
-         *         "request_id": "5f1c9a20-1-1"
-         *       }
-         *     }
-         */
-        ErrorFrame: {
-            /**
-             * @description The type of the frame: `error`. (enum property replaced by openapi-typescript)
-             * @enum {string}
-             */
-            type: "error";
-            /**
-             * Format: text
-             * @description Returned by the `ack` or `error` that answers this frame.
-             */
-            id?: string;
-            /** @description Whether the same frame may succeed later. */
-            retryable: boolean;
-            /** @description Seconds to wait before the next attempt; absent if any time will do. */
-            retry_after?: number;
-            problem: components["schemas"]["Problem"];
-        };
-        /** @description A frame of the stream, as `GET /ws` sends it. `type` says which of the members it has: `x-frames` names the schema for each type. Events of other types may come: skip them, and keep their cursor. */
+        /** @description An event, as `GET /ws` sends it. `type` decides which members it has: `x-frames` names the schema of each type. New types may be added: skip events of an unknown type, and keep their cursor. */
         Event: {
             type: components["schemas"]["EventType"];
             /** @description Opaque. A position in the stream of events: pass it back to resume after it. */
@@ -1160,7 +1048,7 @@ export interface components {
              * @description When it was deleted; absent if it was not.
              */
             deleted_at?: string;
-            /** @description Whose marks these are. */
+            /** @description The member who moved the marks. */
             username?: string;
             /**
              * Format: int64
@@ -1173,71 +1061,26 @@ export interface components {
              */
             read_up_to?: number;
             kind?: components["schemas"]["ConversationKind"];
-            /** @description The title of a group; absent in a direct one. */
+            /** @description The title of a group; absent in a direct conversation. */
             title?: string;
             /** @description The name of the other user; absent in a group. */
             peer?: string;
-            /** @description How many members it has now. */
+            /** @description The current number of members. */
             member_count?: number;
             you?: components["schemas"]["MembershipChange"];
         };
         /**
-         * @description The type of an event. There may be more: skip an event of an unknown type, and keep its cursor.
+         * @description The type of an event. New types may be added: skip an event of an unknown type, and keep its cursor.
          * @enum {string}
          */
         EventType: "message" | "message_updated" | "receipt" | "conversation";
         /**
-         * @description The first frame, unless an `error` before it says that the cursor is unknown; its cursor is where this stream goes on.
-         * @example {
-         *       "type": "hello",
-         *       "user": {
-         *         "id": 2,
-         *         "username": "bob"
-         *       },
-         *       "cursor": "h2TqYw9k.0",
-         *       "heartbeat_ms": 30000,
-         *       "limits": {
-         *         "max_message_length": 4096,
-         *         "max_frame_bytes": 65536,
-         *         "max_metadata_bytes": 1024,
-         *         "frames_per_second": 200,
-         *         "sends_per_minute": 6000
-         *       }
-         *     }
-         */
-        HelloFrame: {
-            /**
-             * @description The type of the frame: `hello`. (enum property replaced by openapi-typescript)
-             * @enum {string}
-             */
-            type: "hello";
-            user: components["schemas"]["User"];
-            /** @description Opaque. A position in the stream of events: pass it back to resume after it. */
-            cursor: string;
-            /** @description Milliseconds; who is silent for two of them is closed. */
-            heartbeat_ms: number;
-            limits: components["schemas"]["Limits"];
-        };
-        /** @description What a client must keep to. */
-        Limits: {
-            /** @description Code points of the longest `content`. */
-            max_message_length: number;
-            /** @description Bytes of the longest frame that a client may send. */
-            max_frame_bytes: number;
-            /** @description Bytes of the longest `metadata`, as JSON. */
-            max_metadata_bytes: number;
-            /** @description Frames that a socket may send in a second. */
-            frames_per_second: number;
-            /** @description Messages that a user may send in a minute; 0: no limit. */
-            sends_per_minute: number;
-        };
-        /**
-         * @description What the reader is after this event: `joined`: a member since this event; `member`: a member as before; `left`: no member any more. There may be more: treat an unknown one as `member`.
+         * @description Your membership after this event. `joined`: you became a member with this event. `member`: you were a member before and still are. `left`: you are no longer a member. New values may be added: treat an unknown one as `member`.
          * @enum {string}
          */
         MembershipChange: "joined" | "member" | "left";
         /**
-         * @description A new message; without a cursor on a plain socket.
+         * @description A new message. A plain socket receives it without a cursor.
          * @example {
          *       "type": "message",
          *       "cursor": "h2TqYw9k.2",
@@ -1310,7 +1153,7 @@ export interface components {
             deleted_at?: string;
         };
         /**
-         * @description An edited or deleted message, as it is now.
+         * @description A message that was edited or deleted, in its current state.
          * @example {
          *       "type": "message_updated",
          *       "cursor": "h2TqYw9k.4",
@@ -1384,50 +1227,7 @@ export interface components {
             deleted_at?: string;
         };
         /**
-         * @description Answers a `ping`.
-         * @example {
-         *       "type": "pong",
-         *       "id": "a6"
-         *     }
-         */
-        PongFrame: {
-            /**
-             * @description The type of the frame: `pong`. (enum property replaced by openapi-typescript)
-             * @enum {string}
-             */
-            type: "pong";
-            /**
-             * Format: text
-             * @description Returned by the `ack` or `error` that answers this frame.
-             */
-            id?: string;
-        };
-        /**
-         * @description Whether somebody whom I watch is online; without a cursor.
-         * @example {
-         *       "type": "presence",
-         *       "username": "bob",
-         *       "online": true
-         *     }
-         */
-        PresenceFrame: {
-            /**
-             * @description The type of the frame: `presence`. (enum property replaced by openapi-typescript)
-             * @enum {string}
-             */
-            type: "presence";
-            /** @description Whose presence this is. */
-            username: string;
-            /** @description Whether the user has an open socket. */
-            online: boolean;
-            /**
-             * Format: date-time
-             * @description When the last socket closed; absent while online, and if unknown.
-             */
-            last_seen?: string;
-        };
-        /**
-         * @description Somebody’s marks, mine on other devices too, as they are now.
+         * @description The current marks of a member. You receive your own too, for your other devices.
          * @example {
          *       "type": "receipt",
          *       "cursor": "h2TqYw9k.3",
@@ -1450,7 +1250,7 @@ export interface components {
              * @description The id of the conversation.
              */
             conversation_id: number;
-            /** @description Whose marks these are. */
+            /** @description The member who moved the marks. */
             username: string;
             /**
              * Format: int64
@@ -1462,66 +1262,6 @@ export interface components {
              * @description The newest message id up to which everything was read; 0 for none.
              */
             read_up_to: number;
-        };
-        /**
-         * @description Events in order; the next page begins at `cursor`, and `more` says whether it has any.
-         * @example {
-         *       "events": [
-         *         {
-         *           "type": "conversation",
-         *           "cursor": "h2TqYw9k.1",
-         *           "conversation_id": 1,
-         *           "kind": "direct",
-         *           "peer": "alice",
-         *           "member_count": 2,
-         *           "you": "joined"
-         *         },
-         *         {
-         *           "type": "message",
-         *           "cursor": "h2TqYw9k.2",
-         *           "id": 2,
-         *           "conversation_id": 1,
-         *           "sender": "alice",
-         *           "sender_id": 1,
-         *           "content": "Lunch on Friday?",
-         *           "timestamp": "2026-11-20T09:00:00.000Z",
-         *           "receiver": "bob",
-         *           "receiver_id": 2
-         *         }
-         *       ],
-         *       "cursor": "h2TqYw9k.2",
-         *       "more": false
-         *     }
-         */
-        SyncPage: {
-            /** @description Oldest first. */
-            events: components["schemas"]["Event"][];
-            /** @description Where the next page begins. */
-            cursor: string;
-            /** @description Whether there are more events now: ask again at once. */
-            more: boolean;
-        };
-        /**
-         * @description Somebody is typing; without a cursor.
-         * @example {
-         *       "type": "typing",
-         *       "conversation_id": 1,
-         *       "username": "bob"
-         *     }
-         */
-        TypingUpdateFrame: {
-            /**
-             * @description The type of the frame: `typing`. (enum property replaced by openapi-typescript)
-             * @enum {string}
-             */
-            type: "typing";
-            /**
-             * Format: int64
-             * @description The id of the conversation.
-             */
-            conversation_id: number;
-            /** @description Who is typing. */
-            username: string;
         };
         /**
          * @description All is well.
@@ -1797,7 +1537,267 @@ export interface components {
          */
         RequestPart: "body" | "query" | "path" | "header" | "frame";
         /**
-         * @description Either `receiver_username` or `conversation_id`.
+         * @description Answers a frame. The `ack` of a change has the cursor of its event and replaces that event in the stream.
+         * @example {
+         *       "type": "ack",
+         *       "id": "a1",
+         *       "cursor": "h2TqYw9k.2",
+         *       "message": {
+         *         "id": 2,
+         *         "conversation_id": 1,
+         *         "sender": "alice",
+         *         "sender_id": 1,
+         *         "content": "Lunch on Friday?",
+         *         "timestamp": "2026-11-20T09:00:00.000Z",
+         *         "receiver": "bob",
+         *         "receiver_id": 2,
+         *         "client_id": "0199f3c2-7a41-7c10-9f2e-51c0a4e3b7d8"
+         *       }
+         *     }
+         * @example {
+         *       "type": "ack",
+         *       "id": "b1",
+         *       "cursor": "h2TqYw9k.3",
+         *       "receipt": {
+         *         "conversation_id": 1,
+         *         "username": "bob",
+         *         "delivered_up_to": 2,
+         *         "read_up_to": 2
+         *       }
+         *     }
+         * @example {
+         *       "type": "ack",
+         *       "id": "a4"
+         *     }
+         */
+        AckFrame: {
+            /**
+             * @description The type of the frame: `ack`. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            type: "ack";
+            /**
+             * Format: text
+             * @description An id that the client chooses. The `ack`, `pong` or `error` that answers the frame repeats it.
+             */
+            id?: string;
+            /** @description Opaque. A position in the stream of events: pass it back to resume after it. */
+            cursor?: string;
+            message?: components["schemas"]["Message"];
+            receipt?: components["schemas"]["Receipt"];
+            /** @description True for a repeated send. `message` is the original, in its current state. */
+            duplicate?: boolean;
+        };
+        /**
+         * @description Ends the replay of missed events. Live events follow.
+         * @example {
+         *       "type": "caught_up",
+         *       "cursor": "h2TqYw9k.5"
+         *     }
+         */
+        CaughtUpFrame: {
+            /**
+             * @description The type of the frame: `caught_up`. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            type: "caught_up";
+            /** @description Opaque. A position in the stream of events: pass it back to resume after it. */
+            cursor: string;
+        };
+        /**
+         * @description Refuses a frame. `problem` is the same object as the body of a refused HTTP request.
+         * @example {
+         *       "type": "error",
+         *       "id": "a7",
+         *       "retryable": false,
+         *       "problem": {
+         *         "type": "urn:messenger:problem:user-not-found",
+         *         "title": "No such user",
+         *         "status": 404,
+         *         "detail": "Nobody has this name.",
+         *         "code": "USER_NOT_FOUND",
+         *         "errors": [
+         *           {
+         *             "path": "/receiver_username",
+         *             "message": "receiver_username is the name of no user",
+         *             "in": "frame"
+         *           }
+         *         ],
+         *         "request_id": "5f1c9a20-1-1"
+         *       }
+         *     }
+         */
+        ErrorFrame: {
+            /**
+             * @description The type of the frame: `error`. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            type: "error";
+            /**
+             * Format: text
+             * @description An id that the client chooses. The `ack`, `pong` or `error` that answers the frame repeats it.
+             */
+            id?: string;
+            /** @description Whether the same frame may succeed later. */
+            retryable: boolean;
+            /** @description Seconds to wait before the next attempt; absent if you may retry at any time. */
+            retry_after?: number;
+            problem: components["schemas"]["Problem"];
+        };
+        /**
+         * @description The first frame, except that an `error` precedes it when the cursor is unknown. The stream continues from its cursor.
+         * @example {
+         *       "type": "hello",
+         *       "user": {
+         *         "id": 2,
+         *         "username": "bob"
+         *       },
+         *       "cursor": "h2TqYw9k.0",
+         *       "heartbeat_ms": 30000,
+         *       "limits": {
+         *         "max_message_length": 4096,
+         *         "max_frame_bytes": 65536,
+         *         "max_metadata_bytes": 1024,
+         *         "frames_per_second": 200,
+         *         "sends_per_minute": 6000
+         *       }
+         *     }
+         */
+        HelloFrame: {
+            /**
+             * @description The type of the frame: `hello`. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            type: "hello";
+            user: components["schemas"]["User"];
+            /** @description Opaque. A position in the stream of events: pass it back to resume after it. */
+            cursor: string;
+            /** @description The heartbeat interval in milliseconds. The server closes a socket that is silent for two. */
+            heartbeat_ms: number;
+            limits: components["schemas"]["Limits"];
+        };
+        /** @description The limits that the server enforces. */
+        Limits: {
+            /** @description Code points of the longest `content`. */
+            max_message_length: number;
+            /** @description Bytes of the longest frame that a client may send. */
+            max_frame_bytes: number;
+            /** @description Bytes of the longest `metadata`, as JSON. */
+            max_metadata_bytes: number;
+            /** @description Frames that a socket may send per second. */
+            frames_per_second: number;
+            /** @description Messages that a user may send per minute; 0 means no limit. */
+            sends_per_minute: number;
+        };
+        /**
+         * @description Answers a `ping`.
+         * @example {
+         *       "type": "pong",
+         *       "id": "a6"
+         *     }
+         */
+        PongFrame: {
+            /**
+             * @description The type of the frame: `pong`. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            type: "pong";
+            /**
+             * Format: text
+             * @description An id that the client chooses. The `ack`, `pong` or `error` that answers the frame repeats it.
+             */
+            id?: string;
+        };
+        /**
+         * @description The presence of a user whom you watch. The frame has no cursor.
+         * @example {
+         *       "type": "presence",
+         *       "username": "bob",
+         *       "online": true
+         *     }
+         */
+        PresenceFrame: {
+            /**
+             * @description The type of the frame: `presence`. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            type: "presence";
+            /** @description The watched user. */
+            username: string;
+            /** @description Whether the user has an open socket. */
+            online: boolean;
+            /**
+             * Format: date-time
+             * @description When the user’s last socket closed; absent while the user is online, or if unknown.
+             */
+            last_seen?: string;
+        };
+        /** @description A frame that the server sends. */
+        ServerFrame: components["schemas"]["HelloFrame"] | components["schemas"]["MessageFrame"] | components["schemas"]["MessageUpdatedFrame"] | components["schemas"]["ReceiptUpdateFrame"] | components["schemas"]["ConversationFrame"] | components["schemas"]["TypingUpdateFrame"] | components["schemas"]["PresenceFrame"] | components["schemas"]["CaughtUpFrame"] | components["schemas"]["AckFrame"] | components["schemas"]["ErrorFrame"] | components["schemas"]["PongFrame"];
+        /**
+         * @description A member is typing. The frame has no cursor.
+         * @example {
+         *       "type": "typing",
+         *       "conversation_id": 1,
+         *       "username": "bob"
+         *     }
+         */
+        TypingUpdateFrame: {
+            /**
+             * @description The type of the frame: `typing`. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            type: "typing";
+            /**
+             * Format: int64
+             * @description The id of the conversation.
+             */
+            conversation_id: number;
+            /** @description The member who is typing. */
+            username: string;
+        };
+        /**
+         * @description A page of events, in order. The next page begins at `cursor`.
+         * @example {
+         *       "events": [
+         *         {
+         *           "type": "conversation",
+         *           "cursor": "h2TqYw9k.1",
+         *           "conversation_id": 1,
+         *           "kind": "direct",
+         *           "peer": "alice",
+         *           "member_count": 2,
+         *           "you": "joined"
+         *         },
+         *         {
+         *           "type": "message",
+         *           "cursor": "h2TqYw9k.2",
+         *           "id": 2,
+         *           "conversation_id": 1,
+         *           "sender": "alice",
+         *           "sender_id": 1,
+         *           "content": "Lunch on Friday?",
+         *           "timestamp": "2026-11-20T09:00:00.000Z",
+         *           "receiver": "bob",
+         *           "receiver_id": 2
+         *         }
+         *       ],
+         *       "cursor": "h2TqYw9k.2",
+         *       "more": false
+         *     }
+         */
+        SyncPage: {
+            /** @description Oldest first. */
+            events: components["schemas"]["Event"][];
+            /** @description The cursor of the next page. */
+            cursor: string;
+            /** @description Whether more events exist now: request the next page at once. */
+            more: boolean;
+        };
+        /** @description A frame that a client sends. A frame without `type` is a `send`. */
+        ClientFrame: components["schemas"]["SendFrame"] | components["schemas"]["EditFrame"] | components["schemas"]["DeleteFrame"] | components["schemas"]["ReceiptFrame"] | components["schemas"]["TypingFrame"] | components["schemas"]["WatchFrame"] | components["schemas"]["AuthFrame"] | components["schemas"]["PingFrame"];
+        /**
+         * @description Sends a message. Give either `receiver_username` or `conversation_id`.
          * @example {
          *       "type": "send",
          *       "id": "a1",
@@ -1814,7 +1814,7 @@ export interface components {
             type?: "send";
             /**
              * Format: text
-             * @description Returned by the `ack` or `error` that answers this frame.
+             * @description An id that the client chooses. The `ack`, `pong` or `error` that answers the frame repeats it.
              */
             id?: string;
             /** @description The receiver of a direct message. Not together with `conversation_id`. */
@@ -1839,7 +1839,7 @@ export interface components {
             metadata?: components["schemas"]["Metadata"];
         };
         /**
-         * @description Replaces the content of my message.
+         * @description Replaces the content of a message that you sent.
          * @example {
          *       "type": "edit",
          *       "id": "a2",
@@ -1855,12 +1855,12 @@ export interface components {
             type: "edit";
             /**
              * Format: text
-             * @description Returned by the `ack` or `error` that answers this frame.
+             * @description An id that the client chooses. The `ack`, `pong` or `error` that answers the frame repeats it.
              */
             id?: string;
             /**
              * Format: int64
-             * @description The id of a message of the sender.
+             * @description The id of a message that you sent.
              */
             message_id: number;
             /**
@@ -1870,7 +1870,7 @@ export interface components {
             content: string;
         };
         /**
-         * @description Empties my message; it keeps its place.
+         * @description Empties a message that you sent. The message keeps its position in the conversation.
          * @example {
          *       "type": "delete",
          *       "id": "a3",
@@ -1885,17 +1885,17 @@ export interface components {
             type: "delete";
             /**
              * Format: text
-             * @description Returned by the `ack` or `error` that answers this frame.
+             * @description An id that the client chooses. The `ack`, `pong` or `error` that answers the frame repeats it.
              */
             id?: string;
             /**
              * Format: int64
-             * @description The id of a message of the sender.
+             * @description The id of a message that you sent.
              */
             message_id: number;
         };
         /**
-         * @description Moves my marks forward.
+         * @description Moves your marks forward.
          * @example {
          *       "type": "receipt",
          *       "id": "b1",
@@ -1911,7 +1911,7 @@ export interface components {
             type: "receipt";
             /**
              * Format: text
-             * @description Returned by the `ack` or `error` that answers this frame.
+             * @description An id that the client chooses. The `ack`, `pong` or `error` that answers the frame repeats it.
              */
             id?: string;
             /**
@@ -1931,7 +1931,7 @@ export interface components {
             read_up_to?: number;
         };
         /**
-         * @description I am typing; never stored nor answered, and passed on at most once in 3 s.
+         * @description Tells the other members that you are typing. It is never stored or answered, and is passed on at most once in 3 s.
          * @example {
          *       "type": "typing",
          *       "conversation_id": 1
@@ -1945,7 +1945,7 @@ export interface components {
             type: "typing";
             /**
              * Format: text
-             * @description Returned by the `ack` or `error` that answers this frame.
+             * @description An id that the client chooses. The `ack`, `pong` or `error` that answers the frame repeats it.
              */
             id?: string;
             /**
@@ -1955,7 +1955,7 @@ export interface components {
             conversation_id: number;
         };
         /**
-         * @description Whose presence I want to see, in place of the last list: people I am in a conversation with.
+         * @description Subscribes to the presence of these users and replaces the previous list. You see users with whom you share a conversation.
          * @example {
          *       "type": "watch",
          *       "id": "a4",
@@ -1972,14 +1972,14 @@ export interface components {
             type: "watch";
             /**
              * Format: text
-             * @description Returned by the `ack` or `error` that answers this frame.
+             * @description An id that the client chooses. The `ack`, `pong` or `error` that answers the frame repeats it.
              */
             id?: string;
-            /** @description The names to watch, 100 at most; an empty list ends watching. */
+            /** @description The users to watch, at most 100. An empty list unsubscribes. */
             usernames: string[];
         };
         /**
-         * @description A fresh token of the same user, before the one that the socket has ends.
+         * @description Replaces the token of the socket. Send a fresh token of the same user before the current one expires.
          * @example {
          *       "type": "auth",
          *       "id": "a5",
@@ -1994,14 +1994,14 @@ export interface components {
             type: "auth";
             /**
              * Format: text
-             * @description Returned by the `ack` or `error` that answers this frame.
+             * @description An id that the client chooses. The `ack`, `pong` or `error` that answers the frame repeats it.
              */
             id?: string;
             /** @description The `token` of `POST /token` or `POST /login`. */
             token: string;
         };
         /**
-         * @description Asks for a `pong`: browsers can’t see the pings of the protocol.
+         * @description Asks for a `pong`. Browsers do not show the pings of the WebSocket protocol.
          * @example {
          *       "type": "ping",
          *       "id": "a6"
@@ -2015,7 +2015,7 @@ export interface components {
             type: "ping";
             /**
              * Format: text
-             * @description Returned by the `ack` or `error` that answers this frame.
+             * @description An id that the client chooses. The `ack`, `pong` or `error` that answers the frame repeats it.
              */
             id?: string;
         };
@@ -3315,7 +3315,7 @@ export interface operations {
                 cursor?: string;
                 /** @description How many at most. */
                 limit?: number;
-                /** @description Seconds to wait where nothing has happened yet. */
+                /** @description Seconds to wait for an event if there is none after the cursor. */
                 wait?: number;
             };
             header?: never;
@@ -3324,7 +3324,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Events in order; the next page begins at `cursor`, and `more` says whether it has any. */
+            /** @description A page of events, in order. The next page begins at `cursor`. */
             200: {
                 headers: {
                     [name: string]: unknown;
