@@ -24,9 +24,9 @@ export const chat = plugin(
       bus.publish(batch as Batch<Origin>)
     })
     app.decorate('chat', context)
-    app.addHook('onReady', async () => void context.departures.resume())
+    app.addHook('onReady', async () => void context.removalSteps.resume())
     app.addHook('preClose', async () => {
-      context.departures.stop()
+      context.removalSteps.stop()
       context.receiptPacing.stop()
       context.load.stop()
     })

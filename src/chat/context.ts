@@ -2,18 +2,18 @@ import { createCache } from '../cache.ts'
 import type { Database } from '../../db/open.ts'
 import type { Reader } from '../../db/query.ts'
 import * as users from '../../db/queries/users.ts'
+import type { EventFrame } from '../../schemas/events.ts'
 import type { Config } from '../config.ts'
 import { createLoad } from '../load/shedding.ts'
 import type { Bus } from '../bus/bus.ts'
 import { Turns } from '../load/turns.ts'
 import { createActivity } from './activity.ts'
 import { createCursors } from './cursors.ts'
-import { createDepartures } from './removal-steps.ts'
-import { createProbe } from './health.ts'
+import { createRemovalSteps } from './removal-steps.ts'
+import { createProbe } from './probe.ts'
 import { createRateLimit } from './rate-limit.ts'
 import { createReceiptPacing } from './receipt-pacing.ts'
 import { createRecent } from './recent.ts'
-import type { Look } from './sync.ts'
 
 /** Who acts: what a verified token says. */
 export type Identity = {
@@ -37,7 +37,7 @@ export const createChat = (config: Config, { reader, writer, epochs }: Database,
   idOf: createIds(reader),
   recent: createRecent(reader),
   activity: createActivity(),
-  looks: new Map<string, Promise<Look>>(),
+  syncReads: new Map<string, Promise<EventPage>>(),
   loginLimit: createRateLimit(config.RATE_LIMIT_LOGIN),
   sendLimit: createRateLimit(config.RATE_LIMIT_SEND),
   /** Its cost is the number of members that a change touches. */
@@ -46,9 +46,12 @@ export const createChat = (config: Config, { reader, writer, epochs }: Database,
   turns: new Turns(),
   probe: createProbe(writer),
   receiptPacing: createReceiptPacing(writer, config),
-  departures: createDepartures(reader, writer, config),
+  removalSteps: createRemovalSteps(reader, writer, config),
   typingPacing: createCache<string, true>(100_000, { ttl: 3000 }),
 })
+
+/** A page of events, and the number up to which it is complete. */
+export type EventPage = { events: EventFrame[]; position: number }
 
 /** Names by id; a name is never changed, so what was read once holds. */
 const createNames = (reader: Reader) => {

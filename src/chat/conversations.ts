@@ -1,13 +1,13 @@
 import type { StoredMessage } from '../../db/changes.ts'
 import { packIds } from '../../db/lists.ts'
 import * as queries from '../../db/queries/conversation-list.ts'
-import * as counter from '../../db/queries/counter.ts'
 import * as members from '../../db/queries/members.ts'
 import * as messages from '../../db/queries/messages.ts'
 import { OPEN } from '../../db/tables.ts'
 import type { Conversation, ConversationList, Member } from '../../schemas/conversation.ts'
 import type { Chat, Identity } from './context.ts'
-import { conversationNotFound } from './history.ts'
+import { readHead } from './cursors.ts'
+import { conversationNotFound, latestPeriod } from './membership.ts'
 import { toMessage } from './messages.ts'
 import { countFitting, readable } from './page-bytes.ts'
 import { nameAll, readVisible } from './visible-messages.ts'
@@ -80,10 +80,6 @@ const readPage = async (chat: Chat, me: Identity, places: readonly Place[]): Pro
   }
   return page
 }
-
-/** @returns the number of the newest change in the database. */
-export const readHead = async ({ reader }: Pick<Chat, 'reader'>): Promise<number> =>
-  ((await reader.get(counter.head, {})) as { last: number }).last
 
 /** @returns one of my conversations, or one that I was in as I left it. @throws AppError `CONVERSATION_NOT_FOUND` */
 export const getConversation = async (chat: Chat, me: Identity, id: number): Promise<Conversation> => {
@@ -169,9 +165,9 @@ const toConversation = ({ row, peer, last }: Shown, me: Identity): Conversation 
  * @throws AppError `CONVERSATION_NOT_FOUND` when I never was in it; for one that I left: nobody
  */
 export const listMembers = async (chat: Chat, me: Identity, id: number): Promise<{ members: Member[] }> => {
-  const stay = await chat.reader.get(members.staysIn, { user_id: me.user_id, conversation_id: id })
-  if (!stay) throw conversationNotFound()
-  if (stay.to_number !== OPEN) return { members: [] }
+  const period = await latestPeriod(chat, me, id)
+  if (!period) throw conversationNotFound()
+  if (period.to_number !== OPEN) return { members: [] }
   const rows = await chat.reader.all(members.membersOf, { conversation_id: id })
   const peer = (await readPeers(chat, me, packIds([id]))).get(id)
   return {

@@ -1,4 +1,6 @@
 import type { Epoch } from '../../db/open.ts'
+import * as counter from '../../db/queries/counter.ts'
+import type { Reader } from '../../db/query.ts'
 
 /**
  * Cursors: the name of an epoch, which every start of the server makes anew, and a number. One holds only below the number
@@ -21,3 +23,7 @@ export const createCursors = (epochs: readonly Epoch[]) => {
   }
 }
 export type Cursors = ReturnType<typeof createCursors>
+
+/** @returns the number of the newest change in the database. */
+export const readHead = async ({ reader }: { reader: Reader }): Promise<number> =>
+  ((await reader.get(counter.head, {})) as { last: number }).last

@@ -14,7 +14,7 @@ export const getMe = async (chat: Chat, me: Identity): Promise<Me> => {
 }
 
 /** @returns people whose name begins with `prefix`, by name. */
-export const findPeople = async (
+export const searchUsers = async (
   chat: Chat,
   { prefix, limit }: { prefix: string; limit: number },
 ): Promise<{ users: User[] }> => {
@@ -27,7 +27,7 @@ export const findPeople = async (
 const PAGE = 64
 
 /** @returns whose presence I may see by this name: somebody I am in a conversation with, and no block between us. */
-export const findAcquaintance = async (chat: Chat, me: Identity, key: string): Promise<User | undefined> => {
+export const findVisibleUser = async (chat: Chat, me: Identity, key: string): Promise<User | undefined> => {
   const user = await chat.reader.get(users.userByKey, { key })
   if (!user || user.id === me.user_id || user.removed_at !== null) return undefined
   const room = await chat.reader.get(conversations.roomByPair, pairOf(me.user_id, user.id))

@@ -1,9 +1,9 @@
-import * as memberRows from '../../db/queries/members.ts'
 import { OPEN } from '../../db/tables.ts'
 import type { Conversation } from '../../schemas/conversation.ts'
 import type { Chat, Identity } from './context.ts'
 import { AppError, fieldError } from '../errors.ts'
 import { getConversation } from './conversations.ts'
+import { latestPeriod } from './membership.ts'
 import { badUsername, explainNames, foldName, isUsername } from './usernames.ts'
 
 /**
@@ -100,8 +100,8 @@ export const removeMember = async (
  * @returns the weight of the change
  */
 const chargeForGroup = async (chat: Chat, me: Identity, conversation_id: number): Promise<number> => {
-  const stay = await chat.reader.get(memberRows.latestStay, { user_id: me.user_id, conversation_id })
-  const weight = stay?.to_number === OPEN ? stay.member_count : 1
+  const period = await latestPeriod(chat, me, conversation_id)
+  const weight = period?.to_number === OPEN ? period.member_count : 1
   chat.changeLimit(me.user_id, weight)
   return weight
 }

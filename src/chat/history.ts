@@ -2,8 +2,9 @@ import { pairOf } from '../../db/changes.ts'
 import * as members from '../../db/queries/members.ts'
 import { OPEN } from '../../db/tables.ts'
 import type { Message, PageQuery } from '../../schemas/message.ts'
-import { AppError, invalid } from '../errors.ts'
+import { invalid } from '../errors.ts'
 import type { Chat, Identity } from './context.ts'
+import { conversationNotFound } from './membership.ts'
 import { toMessage } from './messages.ts'
 import { countFitting, readable } from './page-bytes.ts'
 import { foldName, unknownUser } from './usernames.ts'
@@ -39,9 +40,6 @@ export const historyOf = async (
   if (!room) throw conversationNotFound()
   return readPage(chat, me, room, page)
 }
-
-export const conversationNotFound = () =>
-  new AppError('CONVERSATION_NOT_FOUND', 'You are in no conversation with this id.')
 
 const checkPage = ({ before, after }: PageQuery) => {
   if (before !== undefined && after !== undefined)

@@ -2,7 +2,7 @@ import type { StoredMessage } from '../../db/changes.ts'
 import type { Range } from '../../db/queries/messages.ts'
 import type { Reader } from '../../db/query.ts'
 import type { Batch } from '../../db/writer.ts'
-import { readHead } from './conversations.ts'
+import { readHead } from './cursors.ts'
 
 /**
  * Messages of a generation, and UTF-16 units of their text, which edits may double; two generations are kept. With 32 times

@@ -13,7 +13,7 @@ type Leaving = { user_id: number; after: StayPlace; done: () => void }
  * Has removed accounts leave their groups in steps, each an operation of its own, so that what others write does not
  * wait for thousands of groups. One step waits in the queue at a time, and accounts take turns.
  */
-export const createDepartures = (reader: Reader, writer: Writer, config: Config) => {
+export const createRemovalSteps = (reader: Reader, writer: Writer, config: Config) => {
   const queue: Leaving[] = []
   let isRunning = false
   let isStopped = false
@@ -47,18 +47,18 @@ export const createDepartures = (reader: Reader, writer: Writer, config: Config)
   }
 
   /** Resolves when a removed account has left its groups, or when the rest has to wait for a later try or start. */
-  const leave = (user_id: number): Promise<void> =>
+  const leaveGroups = (user_id: number): Promise<void> =>
     new Promise((done) => {
       queue.push({ user_id, after: { conversation_id: 0, from_number: 0 }, done })
       void run()
     })
 
   return {
-    leave,
+    leaveGroups,
     /** Goes on with what was not finished before the last stop. Where that can't be read, a later start does. */
     async resume() {
       const rows = await reader.all(users.leavingUsers, {}).catch(() => [])
-      for (const { id } of rows) void leave(id)
+      for (const { id } of rows) void leaveGroups(id)
     },
     /** Leaves the rest to the next start. */
     stop() {

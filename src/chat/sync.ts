@@ -1,25 +1,21 @@
-import type { EventFrame } from '../../schemas/events.ts'
 import type { SyncPage, SyncQuery } from '../../schemas/sync.ts'
 import { AppError } from '../errors.ts'
-import type { Chat, Identity } from './context.ts'
-import { readHead } from './conversations.ts'
+import type { Chat, EventPage, Identity } from './context.ts'
+import { readHead } from './cursors.ts'
 import { toEventFrame } from './event-frames.ts'
-import { createReplay } from './events.ts'
+import { createReplay } from './replay.ts'
 import { unauthorized } from './tokens.ts'
 
 /** Waits until something may have happened to a user; to be made before the look that finds nothing. */
 export type Waiter = {
-  wait(ms: number): Promise<Woken>
+  wait(ms: number): Promise<WakeReason>
   /** Ends the wait, for one who has gone. */
   end(): void
   cancel(): void
 }
 
 /** `again`: look again; `stop`: the server stops, or the one who waits has gone; `token_ended`: the one who waits may no longer. */
-export type Woken = 'again' | 'stop' | 'token_ended'
-
-/** A page of events, and the number up to which there are no others. */
-export type Look = { events: EventFrame[]; position: number }
+export type WakeReason = 'again' | 'stop' | 'token_ended'
 
 /**
  * What happened to me after a cursor; where that is nothing, waits up to `wait` seconds for it.
@@ -40,7 +36,7 @@ export const sync = async (
     const waiter = waitFor(me)
     try {
       head = await readHead(chat)
-      const look: Look = await lookOnce(chat, me.user_id, position, limit, head)
+      const look = await lookOnce(chat, me.user_id, position, limit, head)
       position = look.position
       const left = deadline - performance.now()
       if (look.events.length > 0 || left <= 0) {
@@ -60,10 +56,10 @@ export const sync = async (
 /** Looks after `position`, up to `head`. Calls of one user that look at the same time for the same share one read. */
 const lookOnce = (chat: Chat, user_id: number, position: number, limit: number, head: number) => {
   const key = `${user_id}:${position}:${limit}:${head}`
-  const shared = chat.looks.get(key)
+  const shared = chat.syncReads.get(key)
   if (shared) return shared
-  const look = lookAfter(chat, user_id, position, limit, head).finally(() => chat.looks.delete(key))
-  chat.looks.set(key, look)
+  const look = lookAfter(chat, user_id, position, limit, head).finally(() => chat.syncReads.delete(key))
+  chat.syncReads.set(key, look)
   return look
 }
 
@@ -73,7 +69,7 @@ const lookAfter = async (
   after: number,
   limit: number,
   head: number,
-): Promise<Look> => {
+): Promise<EventPage> => {
   const replay = createReplay(chat, user_id, after)
   const found = await replay.next(limit, head)
   return {

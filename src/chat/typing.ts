@@ -1,7 +1,7 @@
 import * as members from '../../db/queries/members.ts'
 import { AppError } from '../errors.ts'
 import type { Chat, Identity } from './context.ts'
-import { conversationNotFound } from './history.ts'
+import { conversationNotFound, latestPeriod } from './membership.ts'
 
 /**
  * Tells the others of a conversation that I am typing, at most once in 3 s; nothing is stored. Nothing crosses a block,
@@ -21,8 +21,10 @@ export const typing = async (
   const present = await chat.reader.all(members.unblockedMembers, { user_id, conversation_id })
   if (!present.some((member) => member.user_id === user_id)) {
     chat.typingPacing.delete(key)
-    const stay = await chat.reader.get(members.staysIn, { user_id, conversation_id })
-    throw stay ? new AppError('FORBIDDEN', 'You are no longer in this conversation.') : conversationNotFound()
+    const period = await latestPeriod(chat, me, conversation_id)
+    throw period
+      ? new AppError('FORBIDDEN', 'You are no longer in this conversation.')
+      : conversationNotFound()
   }
   const audience = present.map((member) => member.user_id).filter((id) => id !== user_id)
   chat.bus.signal({ type: 'typing', conversation_id, user_id, username, audience })

@@ -32,7 +32,7 @@ const runAlone = async (config: Config, request: object): Promise<Reply> => {
     try {
       return await runCommand({ chat, secrets }, request)
     } finally {
-      chat.departures.stop()
+      chat.removalSteps.stop()
       chat.load.stop()
     }
   } finally {

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import type { WebSocket } from 'ws'
 import type { Identity } from '../chat/context.ts'
-import { createReplay } from '../chat/events.ts'
+import { createReplay } from '../chat/replay.ts'
 import { asAppError } from '../chat/failures.ts'
 import { type CloseCode, closeCodes } from '../close-codes.ts'
 import { type AppError, errorInfo, errors, internal } from '../errors.ts'

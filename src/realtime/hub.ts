@@ -1,7 +1,7 @@
 import type { Batch } from '../../db/writer.ts'
 import type { Identity } from '../chat/context.ts'
 import type { Cursors } from '../chat/cursors.ts'
-import type { Waiter, Woken } from '../chat/sync.ts'
+import type { Waiter, WakeReason } from '../chat/sync.ts'
 import { errors } from '../errors.ts'
 import type { Bus, BusListener, Origin, Signal } from '../bus/bus.ts'
 import type { Connection } from './connection.ts'
@@ -9,7 +9,7 @@ import { Encoded } from './encoding.ts'
 import { textFrame } from './framing.ts'
 import type { Presence } from './presence.ts'
 
-type Wait = { me: Identity; wake: (why: Woken) => void }
+type Wait = { me: Identity; wake: (why: WakeReason) => void }
 
 /** Who is here: hands each change to the sockets and waiting calls of those whom it concerns. */
 export class Hub {
@@ -78,7 +78,7 @@ export class Hub {
 
   /** @returns a wait that ends with the next change that concerns `me`, or with my token. */
   waitFor(me: Identity): Waiter {
-    const { promise, resolve: wake } = Promise.withResolvers<Woken>()
+    const { promise, resolve: wake } = Promise.withResolvers<WakeReason>()
     const wait = { me, wake }
     const waits = this.#waits.get(me.user_id) ?? new Set()
     this.#waits.set(me.user_id, waits.add(wait))

@@ -1,5 +1,5 @@
 import type { Chat } from '../chat/context.ts'
-import { findAcquaintance } from '../chat/directory.ts'
+import { findVisibleUser } from '../chat/directory.ts'
 import { foldName } from '../chat/usernames.ts'
 import type { Connection } from './connection.ts'
 
@@ -145,7 +145,7 @@ export class Watches {
   }
 
   async #lookAt(connection: Connection, watched: Watched, key: string) {
-    const found = await findAcquaintance(this.#chat, connection.me, key)
+    const found = await findVisibleUser(this.#chat, connection.me, key)
     // A later list or the end of the socket has overtaken this look.
     if (!this.#isCurrent(connection, watched)) return
     const { seen } = watched

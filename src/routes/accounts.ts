@@ -3,7 +3,7 @@ import { LogoutQuery, Me, PasswordRequest, Session, UserList, UsersQuery } from 
 import { NoContent, NoQuery, ref } from '../../schemas/common.ts'
 import { bodyCodes, readProblems, writeProblems } from '../../schemas/problem.ts'
 import { logout, renewToken, setPassword } from '../chat/accounts.ts'
-import { findPeople, getMe } from '../chat/directory.ts'
+import { getMe, searchUsers } from '../chat/directory.ts'
 import { removeAccount } from '../chat/removal.ts'
 
 const tags = ['Accounts']
@@ -111,6 +111,6 @@ export const accountRoutes: FastifyPluginAsyncTypebox = async (app) => {
         response: { 200: ref(UserList), ...readProblems('VALIDATION_FAILED') },
       },
     },
-    (request) => findPeople(app.chat, request.query),
+    (request) => searchUsers(app.chat, request.query),
   )
 }

@@ -1,5 +1,5 @@
 import t, { type Test } from 'tap'
-import { createDepartures } from '../../src/chat/removal-steps.ts'
+import { createRemovalSteps } from '../../src/chat/removal-steps.ts'
 import { startFaulty } from '../support/fault.ts'
 import { startProcess } from '../support/process.ts'
 import { call, login, type Person, startServer, temporaryFolder } from '../support/server.ts'
@@ -107,7 +107,7 @@ t.test(
 
     const second = await startServer(t, {}, first.folder)
     // Behind what the start goes on with.
-    await second.app.chat.departures.leave(alice.id)
+    await second.app.chat.removalSteps.leaveGroups(alice.id)
     t.strictSame(second.rows(inGroups), [{ username: 'bob', groups: 3 }])
     t.strictSame(second.rows('select id from users where leaving = 1'), [])
   },
@@ -160,13 +160,13 @@ t.test('a stop between two steps leaves the rest to the next start, and keeps no
   const writer = {
     append: async () => {
       steps += 1
-      departures.stop()
+      removalSteps.stop()
       return next
     },
   }
   const reader = { all: () => Promise.reject(new Error('unreadable')) }
-  const departures = createDepartures(reader as never, writer as never, { MAX_RECEIPT_GROUP: 32 } as never)
-  await departures.resume()
-  await Promise.all([departures.leave(1), departures.leave(2)])
+  const removalSteps = createRemovalSteps(reader as never, writer as never, { MAX_RECEIPT_GROUP: 32 } as never)
+  await removalSteps.resume()
+  await Promise.all([removalSteps.leaveGroups(1), removalSteps.leaveGroups(2)])
   t.equal(steps, 1)
 })

@@ -120,7 +120,7 @@ t.test('one who is in many conversations', async (t) => {
     for (const answer of waiting)
       t.match((await answer).body.events, [{ content: 'for all of them' }] as never)
     t.equal(counts.reads, 4)
-    t.equal(server.app.chat.looks.size, 0, 'nothing is left of it')
+    t.equal(server.app.chat.syncReads.size, 0, 'nothing is left of it')
   })
 })
 

@@ -6,7 +6,7 @@ import { head } from '../../db/queries/counter.ts'
 import type { Batch } from '../../db/writer.ts'
 import type { Message } from '../../schemas/message.ts'
 import { createActivity } from '../../src/chat/activity.ts'
-import { createReplay, type Numbered } from '../../src/chat/events.ts'
+import { createReplay, type NumberedEvent } from '../../src/chat/replay.ts'
 import { historyOf } from '../../src/chat/history.ts'
 import { createRecent } from '../../src/chat/recent.ts'
 import { startServer, temporaryFolder } from '../support/server.ts'
@@ -74,7 +74,7 @@ t.test('a page and a stream are the same from memory and from the file, whatever
     const end = (await reader.get(head, {}))?.last as number
     const streamOf = async (chat: typeof fromFile, user_id: number, after: number, limit: number) => {
       const replay = createReplay(chat, user_id, after)
-      const events: Numbered[] = []
+      const events: NumberedEvent[] = []
       for (let page = await replay.next(limit, end); page.length > 0; page = await replay.next(limit, end)) {
         events.push(...page)
       }

@@ -4,7 +4,7 @@ import * as events from '../../db/queries/events.ts'
 import type { Chat } from './context.ts'
 import { countFitting, readable } from './page-bytes.ts'
 
-export type Numbered = { number: number; event: Event }
+export type NumberedEvent = { number: number; event: Event }
 
 /** Numbers that a first look covers; it grows where nothing is found and shrinks where there is too much. */
 const FIRST_WINDOW = 4096
@@ -29,7 +29,7 @@ export const createReplay = (chat: Chat, user_id: number, after: number) => {
      * @param head all numbers up to it are committed.
      * @returns the next events, as many as are asked for at most and of a page's bytes, in order; none when there are no more up to `head`
      */
-    async next(asked: number, head: number): Promise<Numbered[]> {
+    async next(asked: number, head: number): Promise<NumberedEvent[]> {
       const limit = readable(chat.config, asked)
       while (position < head) {
         await chat.turns.ready()
@@ -49,7 +49,7 @@ export const createReplay = (chat: Chat, user_id: number, after: number) => {
 type Window = { user_id: number; after: number; up_to: number; limit: number; ids: number[] | undefined }
 
 /** Events in the order of their numbers, and the number up to which that is all of them. */
-type Found = { found: Numbered[]; end: number }
+type Found = { found: NumberedEvent[]; end: number }
 
 /** Reads a window, some of the user's membership periods in a turn of the event loop. */
 const readWindow = async (chat: Chat, { user_id, after, up_to, limit, ids }: Window): Promise<Found> => {
@@ -72,7 +72,7 @@ const readWindow = async (chat: Chat, { user_id, after, up_to, limit, ids }: Win
 }
 
 /** @returns the first of these events, as many as one page holds. */
-const firstOf = (events: readonly Numbered[], end: number, limit: number): Found => {
+const firstOf = (events: readonly NumberedEvent[], end: number, limit: number): Found => {
   const complete = events.filter(({ number }) => number <= end).toSorted((a, b) => a.number - b.number)
   const texts = complete.map(({ event }) => ('message' in event ? event.message : undefined))
   const found = complete.slice(0, countFitting(texts, limit))
@@ -114,7 +114,7 @@ const readMessages = async (
   chat: Chat,
   args: Args,
   type: 'message' | 'message_updated',
-): Promise<Numbered[]> => {
+): Promise<NumberedEvent[]> => {
   const rows = await chat.reader.all(type === 'message' ? events.newMessages : events.changedMessages, args)
   const name = await chat.names(
     rows.flatMap(({ sender_id, low_id, high_id }) => [sender_id, low_id ?? sender_id, high_id ?? sender_id]),
@@ -125,7 +125,7 @@ const readMessages = async (
   }))
 }
 
-const readReceipts = async (chat: Chat, args: Args): Promise<Numbered[]> => {
+const readReceipts = async (chat: Chat, args: Args): Promise<NumberedEvent[]> => {
   const rows = await chat.reader.all(events.receipts, { ...args, max_group: chat.config.MAX_RECEIPT_GROUP })
   return rows.map(({ number, ...receipt }) => ({ number, event: { type: 'receipt', ...receipt } }))
 }
@@ -135,9 +135,9 @@ const readConversations = async (
   chat: Chat,
   { user_id, after, up_to }: Part,
   periods: readonly Period[],
-): Promise<Numbered[]> => {
+): Promise<NumberedEvent[]> => {
   const isNew = (number: number) => number > after && number <= up_to
-  const found: Numbered[] = []
+  const found: NumberedEvent[] = []
   for (const row of periods) {
     const { conversation_id, kind, from_number, to_number, changed } = row
     const isChanged = isNew(changed) && changed > from_number && changed < to_number

@@ -1,0 +1,10 @@
+import * as members from '../../db/queries/members.ts'
+import { AppError } from '../errors.ts'
+import type { Chat, Identity } from './context.ts'
+
+/** @returns my latest membership period in a conversation (open while `to_number` is OPEN); undefined if I was never a member. */
+export const latestPeriod = (chat: Chat, { user_id }: Identity, conversation_id: number) =>
+  chat.reader.get(members.latestStay, { user_id, conversation_id })
+
+export const conversationNotFound = () =>
+  new AppError('CONVERSATION_NOT_FOUND', 'You are in no conversation with this id.')
