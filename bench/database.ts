@@ -31,7 +31,6 @@ export const madeDatabase = async (
     const name = nameOf(index)
     const { user } = await writer.append('createUser', {
       username: name,
-      key: name,
       password_hash: null,
       family: `family-${index}`,
     })
@@ -44,7 +43,7 @@ export const madeDatabase = async (
     const [from, to] = Math.random() < 0.5 ? [sender, receiver] : [receiver, sender]
     await writer.append('send', {
       sender_id: ids[from] as number,
-      receiver_key: nameOf(to),
+      receiver_username: nameOf(to),
       content: CONTENT,
       client_id: uuidv7(),
     })

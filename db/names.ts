@@ -1,9 +1,31 @@
-/** @returns what two names are compared by: their NFC form without case, as Unicode's full case folding has it. */
+import { AppError, fieldError, invalid } from '../src/errors.ts'
+
+/** @returns the key by which names are compared: the NFC form of the name under Unicode's full case folding */
 export const foldName = (name: string) =>
   name
     .normalize('NFC')
     .toUpperCase()
     .toLowerCase()
-    // JavaScript gives a sigma at the end of a word its other form: a prefix must fold as the whole does.
+    // JavaScript lowercases a final sigma to another letter. A prefix must fold like the whole name.
     .replaceAll('ς', 'σ')
     .normalize('NFC')
+
+/** The WHATWG URL standard (4.4) removes the path segments `.` and `..` in every spelling: such a name has no URL. */
+const rule = /^(?!\.{1,2}$)[\p{L}\p{Nd}._-]{1,64}$/u
+
+/** Whether a new account may have this name. Accounts of a database that was taken over may break the rule. */
+export const isUsername = (name: string) => rule.test(name.normalize('NFC'))
+
+/** @throws AppError `VALIDATION_FAILED` at `path` for a name that a new account may not have */
+export const checkUsername = (name: string, path: string) => {
+  if (!isUsername(name)) throw badUsername(path)
+}
+
+const badUsername = (path: string) =>
+  invalid(path, 'must be 1 to 64 letters, digits, ".", "_" or "-", and not "." or ".."')
+
+/** @returns the error for a name that no user has: `VALIDATION_FAILED` if the name breaks the rule, else `USER_NOT_FOUND` */
+export const unknownUser = (name: string, path: string, detail = 'Nobody has this name.') =>
+  isUsername(name)
+    ? new AppError('USER_NOT_FOUND', detail, { errors: [fieldError(path, 'is the name of no user')] })
+    : badUsername(path)

@@ -1,5 +1,6 @@
 import { createCache } from '../src/cache.ts'
 import { type Change, type Event, pairOf } from './changes.ts'
+import { foldName } from './names.ts'
 import type { Query, Statements } from './query.ts'
 import * as conversations from './queries/conversations.ts'
 import * as members from './queries/members.ts'
@@ -100,7 +101,8 @@ export class Transaction {
     )
   }
 
-  userByKey(key: string): StoredUser | undefined {
+  userByName(name: string): StoredUser | undefined {
+    const key = foldName(name)
     const id = this.#userIds.get(key) ?? this.#caches.userIds.get(key)
     return id === undefined ? this.#learnUser(this.get(users.userByKey, { key })) : this.user(id)
   }

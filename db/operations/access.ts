@@ -1,4 +1,5 @@
 import { AppError, fieldError } from '../../src/errors.ts'
+import { unknownUser } from '../names.ts'
 import * as blocks from '../queries/blocks.ts'
 import * as members from '../queries/members.ts'
 import type { Room, RoomMember, StoredUser, Transaction } from '../transaction.ts'
@@ -11,17 +12,15 @@ export const actor = (tx: Transaction, id: number): StoredUser => {
   return user
 }
 
-/** @throws AppError `USER_NOT_FOUND` at `path` when nobody who lives has this folded name. */
-export const namedUser = (tx: Transaction, key: string, path: string): StoredUser => {
-  const user = tx.userByKey(key)
-  if (!user || user.removed_at !== null) throw userNotFound(path)
+/**
+ * @returns the account with this name, unless it was removed
+ * @throws AppError `USER_NOT_FOUND` at `path`; `VALIDATION_FAILED` at `path` if the name breaks the rule for names
+ */
+export const namedUser = (tx: Transaction, name: string, path: string): StoredUser => {
+  const user = tx.userByName(name)
+  if (!user || user.removed_at !== null) throw unknownUser(name, path)
   return user
 }
-
-export const userNotFound = (path: string) =>
-  new AppError('USER_NOT_FOUND', 'Nobody has this name.', {
-    errors: [fieldError(path, 'is the name of no user')],
-  })
 
 /**
  * @param path where the request names the conversation, if it does.

@@ -1,11 +1,12 @@
 import { AppError, fieldError } from '../../src/errors.ts'
+import { checkUsername, foldName } from '../names.ts'
 import * as members from '../queries/members.ts'
 import * as users from '../queries/users.ts'
 import type { Room, RoomMember, StoredUser, Transaction } from '../transaction.ts'
 import { actor, memberOf } from './access.ts'
 import { leave } from './groups.ts'
 
-export type CreateUser = { username: string; key: string; password_hash: string | null; family: string }
+export type CreateUser = { username: string; password_hash: string | null; family: string }
 export type SetPassword = {
   user_id: number
   /** The hash that the current password was checked against. */
@@ -39,12 +40,17 @@ const STEP_WEIGHT = 512
 /** Stays that a step looks at. */
 const STEP_STAYS = 128
 
-/** Makes an account, or finds the one that has the name by now. */
+/**
+ * Creates an account, or finds the one that has the name.
+ * @throws AppError `VALIDATION_FAILED` if a new account may not have the name
+ */
 export const createUser = (tx: Transaction, input: CreateUser): { user: StoredUser; created: boolean } => {
-  const existing = tx.userByKey(input.key)
+  const existing = tx.userByName(input.username)
   if (existing) return { user: existing, created: false }
-  tx.run(users.insertUser, { ...input, now: tx.now })
-  return { user: tx.userByKey(input.key) as StoredUser, created: true }
+  checkUsername(input.username, '/username')
+  const username = input.username.normalize('NFC')
+  tx.run(users.insertUser, { ...input, username, key: foldName(username), now: tx.now })
+  return { user: tx.userByName(username) as StoredUser, created: true }
 }
 
 /**

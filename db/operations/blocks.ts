@@ -1,12 +1,13 @@
 import type { Marks } from '../changes.ts'
 import { invalid } from '../../src/errors.ts'
+import { unknownUser } from '../names.ts'
 import * as blocks from '../queries/blocks.ts'
 import * as members from '../queries/members.ts'
 import type { Room, StoredUser, Transaction } from '../transaction.ts'
-import { actor, namedUser, userNotFound } from './access.ts'
+import { actor, namedUser } from './access.ts'
 import { publishMarks } from './receipts.ts'
 
-export type Block = { user_id: number; blocked_key: string }
+export type Block = { user_id: number; username: string }
 
 export type Blocked = { user_id: number; username: string; blocked_at: number }
 
@@ -14,9 +15,9 @@ export type Blocked = { user_id: number; username: string; blocked_at: number }
  * Blocks somebody in the direct conversation with the actor. What each sees of the other's marks stays as it is now.
  * @throws AppError `USER_NOT_FOUND`, `VALIDATION_FAILED` for oneself
  */
-export const block = (tx: Transaction, { user_id, blocked_key }: Block): Blocked => {
+export const block = (tx: Transaction, { user_id, username }: Block): Blocked => {
   const me = actor(tx, user_id)
-  const other = namedUser(tx, blocked_key, '/username')
+  const other = namedUser(tx, username, '/username')
   if (other.id === me.id) throw invalid('/username', 'must be the name of another user')
   const pair = { blocker_id: me.id, blocked_id: other.id }
   const standing = tx.get(blocks.blockOf, pair)
@@ -31,10 +32,10 @@ export const block = (tx: Transaction, { user_id, blocked_key }: Block): Blocked
  * Ends a block. When none stands between the two any more, marks that moved meanwhile are announced.
  * @throws AppError `USER_NOT_FOUND`
  */
-export const unblock = (tx: Transaction, { user_id, blocked_key }: Block): { user_id: number } => {
+export const unblock = (tx: Transaction, { user_id, username }: Block): { user_id: number } => {
   const me = actor(tx, user_id)
-  const other = tx.userByKey(blocked_key)
-  if (!other) throw userNotFound('/username')
+  const other = tx.userByName(username)
+  if (!other) throw unknownUser(username, '/username')
   const pair = { blocker_id: me.id, blocked_id: other.id }
   const standing = tx.get(blocks.blockOf, pair)
   if (!standing) return { user_id: other.id }

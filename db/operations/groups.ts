@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Marks } from '../changes.ts'
 import { AppError, fieldError } from '../../src/errors.ts'
+import { foldName, unknownUser } from '../names.ts'
 import * as conversations from '../queries/conversations.ts'
 import * as members from '../queries/members.ts'
 import type { Room, RoomMember, StoredUser, Transaction } from '../transaction.ts'
@@ -10,16 +11,16 @@ import { announce } from './receipts.ts'
 export type CreateGroup = {
   user_id: number
   title: string
-  member_keys: string[]
+  members: string[]
   /** The creator's own key for the group. */
   client_id?: string | undefined
 }
 export type RenameGroup = { user_id: number; conversation_id: number; title: string }
-export type AddMember = { user_id: number; conversation_id: number; member_key: string; max_members: number }
+export type AddMember = { user_id: number; conversation_id: number; username: string; max_members: number }
 export type RemoveMember = {
   user_id: number
   conversation_id: number
-  member_key: string
+  username: string
   /** Members up to which everybody in a group is told of marks. */
   max_group: number
 }
@@ -43,8 +44,8 @@ export const createGroup = (tx: Transaction, input: CreateGroup): { id: number; 
     )
   }
   const joining = new Map([[owner.id, owner]])
-  for (const [index, key] of input.member_keys.entries()) {
-    const user = namedUser(tx, key, `/members/${index}`)
+  for (const [index, name] of input.members.entries()) {
+    const user = namedUser(tx, name, `/members/${index}`)
     if (joining.has(user.id)) continue
     if (isBlocking(tx, user.id, owner.id)) throw blocked()
     joining.set(user.id, user)
@@ -74,8 +75,8 @@ export const createGroup = (tx: Transaction, input: CreateGroup): { id: number; 
 }
 
 /** Identifies a request. Its members are a set: order, case and the owner's own name make no difference. */
-const requestKey = (owner: StoredUser, client_id: string, { title, member_keys }: CreateGroup) => {
-  const others = [...new Set(member_keys)].filter((name) => name !== owner.username_key).toSorted()
+const requestKey = (owner: StoredUser, client_id: string, { title, members: names }: CreateGroup) => {
+  const others = [...new Set(names.map(foldName))].filter((key) => key !== owner.username_key).toSorted()
   const request_hash = createHash('sha256')
     .update(JSON.stringify([title, others]))
     .digest()
@@ -97,7 +98,7 @@ export const renameGroup = (tx: Transaction, { user_id, conversation_id, title }
  */
 export const addMember = (tx: Transaction, input: AddMember): void => {
   const room = ownGroup(tx, input.user_id, input.conversation_id)
-  const user = namedUser(tx, input.member_key, '/username')
+  const user = namedUser(tx, input.username, '/username')
   if (memberOf(room, user.id)) return
   if (isBlocking(tx, user.id, input.user_id)) throw blocked()
   if (room.members.length >= input.max_members) {
@@ -117,19 +118,14 @@ export const addMember = (tx: Transaction, input: AddMember): void => {
  */
 export const removeMember = (
   tx: Transaction,
-  { user_id, conversation_id, member_key, max_group }: RemoveMember,
+  { user_id, conversation_id, username, max_group }: RemoveMember,
 ): void => {
-  const isMe = actor(tx, user_id).username_key === member_key
+  const isMe = actor(tx, user_id).username_key === foldName(username)
   const room = isMe ? group(tx, user_id, conversation_id).room : ownGroup(tx, user_id, conversation_id)
-  const member = memberOf(room, tx.userByKey(member_key)?.id ?? 0)
-  if (!member) throw notMember()
+  const member = memberOf(room, tx.userByName(username)?.id ?? 0)
+  if (!member) throw unknownUser(username, '/username', 'Nobody of this name is a member.')
   leave(tx, room, member, max_group)
 }
-
-const notMember = () =>
-  new AppError('USER_NOT_FOUND', 'Nobody of this name is a member.', {
-    errors: [fieldError('/username', 'is the name of no member')],
-  })
 
 /** Ends a member's stay; the oldest of the others inherits a group that loses its owner. */
 export const leave = (tx: Transaction, room: Room, member: RoomMember, max_group: number) => {

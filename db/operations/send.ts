@@ -9,8 +9,8 @@ import { actor, membership, namedUser, refuseBlocked, refuseBlockedPair } from '
 
 export type Send = {
   sender_id: number
-  /** Either this, folded, or the conversation. */
-  receiver_key?: string | undefined
+  /** Either this or `conversation_id` is given. */
+  receiver_username?: string | undefined
   conversation_id?: number | undefined
   content: string
   client_id?: string | undefined
@@ -69,7 +69,7 @@ const findPlace = (tx: Transaction, sender: StoredUser, input: Send): Place => {
     if (room.kind === 'direct') refuseRemoved(tx, room, sender)
     return { room }
   }
-  const receiver = namedUser(tx, input.receiver_key as string, '/receiver_username')
+  const receiver = namedUser(tx, input.receiver_username as string, '/receiver_username')
   const room = tx.roomOf(sender.id, receiver.id)
   if (room) {
     refuseBlocked(room)
@@ -99,7 +99,7 @@ const findOriginal = (tx: Transaction, sender: StoredUser, input: Send): Sent | 
   if (input.client_id === undefined) return undefined
   const row = tx.get(messages.messageByClientId, { client_id: input.client_id, sender_id: sender.id })
   if (!row) return undefined
-  const receiver = input.receiver_key === undefined ? undefined : tx.userByKey(input.receiver_key)
+  const receiver = input.receiver_username === undefined ? undefined : tx.userByName(input.receiver_username)
   const conversation_id = receiver ? tx.roomOf(sender.id, receiver.id)?.id : input.conversation_id
   const { original_hash, ...message } = row
   const isSameContent = original_hash

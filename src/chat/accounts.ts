@@ -1,3 +1,4 @@
+import { checkUsername, foldName } from '../../db/names.ts'
 import * as users from '../../db/queries/users.ts'
 import type { LoginRequest, Session } from '../../schemas/account.ts'
 import { AppError, fieldError } from '../errors.ts'
@@ -5,7 +6,6 @@ import type { Chat, Identity } from './context.ts'
 import { checkNewPassword, hashPassword, verifyPassword } from './passwords.ts'
 import { networkOf } from './rate-limit.ts'
 import { newTokenFamily, type Tokens, unauthorized } from './tokens.ts'
-import { badUsername, foldName, isUsername } from './usernames.ts'
 
 /**
  * Logs in by name, with the password where the account has one or the server wants one; makes the account if absent,
@@ -22,12 +22,10 @@ export const login = async (
   chat.loginLimit(networkOf(address))
   const needsPassword = chat.config.AUTH_MODE === 'password'
   if (needsPassword && password === undefined) throw passwordRequired()
-  const name = username.normalize('NFC')
-  const key = foldName(name)
-  const user = await chat.reader.get(users.userByKey, { key })
+  const user = await chat.reader.get(users.userByKey, { key: foldName(username) })
   if (!user) {
     if (chat.config.REGISTRATION === 'closed') return refuseUnknown(needsPassword, password)
-    const made = await makeAccount(chat, name, password)
+    const made = await makeAccount(chat, username, password)
     // Somebody took the name meanwhile.
     return made.created ? tokens.issue(made.user) : login(chat, tokens, { username, password }, address)
   }
@@ -53,15 +51,14 @@ const refuseUnknown = async (needsPassword: boolean, password = ''): Promise<nev
 
 /**
  * Makes an account, or finds the one that has the name by now.
- * @param name in NFC
  * @throws AppError `VALIDATION_FAILED` for a name or a password that breaks its rule, `OVERLOADED`
  */
-export const makeAccount = async (chat: Chat, name: string, password: string | undefined) => {
-  if (!isUsername(name)) throw badUsername('/username')
+export const makeAccount = async (chat: Chat, username: string, password: string | undefined) => {
+  // Checked before the password is hashed, which costs far more.
+  checkUsername(username, '/username')
   if (password !== undefined) checkNewPassword(password, chat.config.MIN_PASSWORD_LENGTH)
   return chat.writer.append('createUser', {
-    username: name,
-    key: foldName(name),
+    username,
     password_hash: password === undefined ? null : await hashPassword(password),
     family: newTokenFamily(),
   })

@@ -1,3 +1,4 @@
+import { foldName, unknownUser } from '../../db/names.ts'
 import type { Reader } from '../../db/query.ts'
 import { figures } from '../../db/queries/figures.ts'
 import * as users from '../../db/queries/users.ts'
@@ -9,7 +10,6 @@ import type { Chat } from './context.ts'
 import { timestamp } from './messages.ts'
 import { checkNewPassword, hashPassword } from './passwords.ts'
 import { newTokenFamily } from './tokens.ts'
-import { foldName, unknownUser } from './usernames.ts'
 
 /** An account as its operator sees it. */
 export type Account = {
@@ -59,7 +59,7 @@ export const createAccount = async (
   if (password === undefined && chat.config.AUTH_MODE === 'password') {
     throw new AppError('PASSWORD_REQUIRED', 'AUTH_MODE is "password": a new account needs a password.')
   }
-  const { user, created } = await makeAccount(chat, username.normalize('NFC'), password)
+  const { user, created } = await makeAccount(chat, username, password)
   if (!created) throw invalid('/username', 'is taken (a removed account keeps its name); choose another')
   return { id: user.id, username: user.username }
 }

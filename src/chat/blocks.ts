@@ -3,22 +3,20 @@ import { OPEN } from '../../db/tables.ts'
 import type { Block, BlockList } from '../../schemas/conversation.ts'
 import type { Chat, Identity } from './context.ts'
 import { timestamp } from './messages.ts'
-import { explainNames, foldName } from './usernames.ts'
 
 /** Blocks somebody in our direct conversation. @throws AppError as `operations.block` has it */
 export const blockUser = async (chat: Chat, me: Identity, name: string): Promise<Block> => {
-  const { user_id, username, blocked_at } = await chat.writer
-    .append('block', { user_id: me.user_id, blocked_key: foldName(name) })
-    .catch(explainNames({ '/username': name }))
+  const { user_id, username, blocked_at } = await chat.writer.append('block', {
+    user_id: me.user_id,
+    username: name,
+  })
   chat.bus.signal({ type: 'acquaintance', user_ids: [me.user_id, user_id] })
   return { username, blocked_at: timestamp(blocked_at) }
 }
 
 /** Ends a block; where there was none, nothing. @throws AppError as `operations.unblock` has it */
 export const unblockUser = async (chat: Chat, me: Identity, name: string): Promise<void> => {
-  const { user_id } = await chat.writer
-    .append('unblock', { user_id: me.user_id, blocked_key: foldName(name) })
-    .catch(explainNames({ '/username': name }))
+  const { user_id } = await chat.writer.append('unblock', { user_id: me.user_id, username: name })
   chat.bus.signal({ type: 'acquaintance', user_ids: [me.user_id, user_id] })
 }
 

@@ -1,11 +1,11 @@
 import { pairOf } from '../../db/changes.ts'
+import { foldName } from '../../db/names.ts'
 import * as blocks from '../../db/queries/blocks.ts'
 import * as conversations from '../../db/queries/conversations.ts'
 import * as members from '../../db/queries/members.ts'
 import * as users from '../../db/queries/users.ts'
 import type { Me, User } from '../../schemas/account.ts'
 import type { Chat, Identity } from './context.ts'
-import { foldName } from './usernames.ts'
 
 /** @returns my account. */
 export const getMe = async (chat: Chat, me: Identity): Promise<Me> => {

@@ -1,37 +1,28 @@
+import { foldName, isUsername, unknownUser } from '../../db/names.ts'
 import { OPEN } from '../../db/tables.ts'
 import type { Conversation } from '../../schemas/conversation.ts'
 import type { Chat, Identity } from './context.ts'
 import { AppError, fieldError } from '../errors.ts'
 import { getConversation } from './conversations.ts'
 import { latestPeriod } from './membership.ts'
-import { badUsername, explainNames, foldName, isUsername } from './usernames.ts'
 
 /**
  * Makes a group of me, its owner, and the named.
  * @param request its `client_id` is my own key: the same key again is the same group
  * @returns the group, or for a repeat of (creator, client_id) the original one as it is now
- * @throws AppError `RATE_LIMITED`, `VALIDATION_FAILED` for a name that nobody can have; AppError `VALIDATION_FAILED` for too
- *   many, and as `operations.createGroup` has it
+ * @throws AppError `RATE_LIMITED`, `VALIDATION_FAILED` for too many members, and as `operations.createGroup` has it
  */
 export const createGroup = async (
   chat: Chat,
   me: Identity,
   { title, members, client_id }: { title: string; members: string[]; client_id?: string | undefined },
 ): Promise<{ group: Conversation; duplicate: boolean }> => {
-  const named = Object.fromEntries(members.map((name, index) => [`/members/${index}`, name]))
-  const input = {
-    user_id: me.user_id,
-    title,
-    member_keys: members.map(foldName),
-    client_id,
-  }
-  const weight = new Set([foldName(me.username), ...input.member_keys]).size
+  const weight = new Set([me.username, ...members].map(foldName)).size
   refuseTooMany(weight, chat.config.MAX_GROUP_MEMBERS)
   chat.changeLimit(me.user_id, weight)
-  await refuseImpossibleNames(chat, named)
-  const { id, duplicate } = await chat.writer
-    .append('createGroup', input, { weight })
-    .catch(explainNames(named))
+  await refuseImpossibleNames(chat, members)
+  const input = { user_id: me.user_id, title, members, client_id }
+  const { id, duplicate } = await chat.writer.append('createGroup', input, { weight })
   return { group: await getConversation(chat, me, id), duplicate }
 }
 
@@ -42,11 +33,11 @@ const refuseTooMany = (count: number, max: number) => {
   })
 }
 
-/** Before anything is queued. Names of a taken-over database may break the rule. */
-const refuseImpossibleNames = async (chat: Chat, named: Record<string, string>) => {
-  for (const [path, name] of Object.entries(named)) {
-    const isPossible = isUsername(name.normalize('NFC')) || (await chat.idOf(foldName(name))) !== undefined
-    if (!isPossible) throw badUsername(path)
+/** Refuses a name that no user can have before it takes room in the queue. A taken-over database may have such users. */
+const refuseImpossibleNames = async (chat: Chat, names: readonly string[]) => {
+  for (const [index, name] of names.entries()) {
+    if (isUsername(name) || (await chat.idOf(foldName(name))) !== undefined) continue
+    throw unknownUser(name, `/members/${index}`)
   }
 }
 
@@ -70,11 +61,11 @@ export const addMember = async (
   const input = {
     user_id: me.user_id,
     conversation_id,
-    member_key: foldName(username),
+    username,
     max_members: chat.config.MAX_GROUP_MEMBERS,
   }
   const weight = await chargeForGroup(chat, me, conversation_id)
-  await chat.writer.append('addMember', input, { weight }).catch(explainNames({ '/username': username }))
+  await chat.writer.append('addMember', input, { weight })
   return getConversation(chat, me, conversation_id)
 }
 
@@ -87,11 +78,11 @@ export const removeMember = async (
   const input = {
     user_id: me.user_id,
     conversation_id,
-    member_key: foldName(username),
+    username,
     max_group: chat.config.MAX_RECEIPT_GROUP,
   }
   const weight = await chargeForGroup(chat, me, conversation_id)
-  await chat.writer.append('removeMember', input, { weight }).catch(explainNames({ '/username': username }))
+  await chat.writer.append('removeMember', input, { weight })
 }
 
 /**

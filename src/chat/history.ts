@@ -1,4 +1,5 @@
 import { pairOf } from '../../db/changes.ts'
+import { foldName, unknownUser } from '../../db/names.ts'
 import * as members from '../../db/queries/members.ts'
 import { OPEN } from '../../db/tables.ts'
 import type { Message, PageQuery } from '../../schemas/message.ts'
@@ -7,7 +8,6 @@ import type { Chat, Identity } from './context.ts'
 import { conversationNotFound } from './membership.ts'
 import { toMessage } from './messages.ts'
 import { countFitting, readable } from './page-bytes.ts'
-import { foldName, unknownUser } from './usernames.ts'
 import { type Room, readVisible } from './visible-messages.ts'
 
 /** A page of messages, oldest first, and whether there are older and newer ones. */

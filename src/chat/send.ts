@@ -4,7 +4,6 @@ import type { Origin } from '../bus/bus.ts'
 import { checkContent, metadataText } from './content.ts'
 import type { Chat, Identity } from './context.ts'
 import { toMessage } from './messages.ts'
-import { explainNames, foldName } from './usernames.ts'
 
 export type SendResult = { message: Message; duplicate: boolean }
 
@@ -26,7 +25,7 @@ export const send = async (
   checkContent(content, chat.config.MAX_MESSAGE_LENGTH)
   const input = {
     sender_id: me.user_id,
-    receiver_key: receiver_username === undefined ? undefined : foldName(receiver_username),
+    receiver_username,
     conversation_id,
     content,
     client_id,
@@ -35,8 +34,6 @@ export const send = async (
   }
   chat.sendLimit(me.user_id)
   // Appended in the turn in which it was asked for: what one socket sends commits in its order.
-  const { message, duplicate } = await chat.writer
-    .append('send', input, { origin })
-    .catch(explainNames({ '/receiver_username': receiver_username ?? '' }))
+  const { message, duplicate } = await chat.writer.append('send', input, { origin })
   return { message: toMessage(message, me.user_id), duplicate }
 }

@@ -1,6 +1,6 @@
 import type { Chat } from '../chat/context.ts'
 import { findVisibleUser } from '../chat/directory.ts'
-import { foldName } from '../chat/usernames.ts'
+import { foldName } from '../../db/names.ts'
 import type { Connection } from './connection.ts'
 
 /** Between two looks of a socket at those whom it watches. */

@@ -48,7 +48,7 @@ export const writerContract = (outer: Test, open: OpenWriter) => {
       /** The number before the first of this test. */
       base: await head(),
       send: (content: string, more: object = {}) =>
-        writer.append('send', { sender_id: alice, receiver_key: pair.bob, content, ...more }),
+        writer.append('send', { sender_id: alice, receiver_username: pair.bob, content, ...more }),
       head,
       stored: async (conversation_id: number) =>
         reader.all(messages.messagesUp, { conversation_id, from: 0, to: 1e15, limit: 1e6 }),
@@ -117,7 +117,7 @@ export const writerContract = (outer: Test, open: OpenWriter) => {
     const { send, batches, head, stored, base } = await start(t)
     const results = await Promise.allSettled([
       send('one'),
-      send('x', { receiver_key: 'nobody' }),
+      send('x', { receiver_username: 'nobody' }),
       send('two'),
       send('x', { reply_to: 999_999 }),
       send('three'),
@@ -145,7 +145,7 @@ export const writerContract = (outer: Test, open: OpenWriter) => {
     const { send, batches, head, stored, writer, bob, pair, base } = await start(t)
     await createUser(writer, 'carol')
     // The conversation is made before the message is found to have no content.
-    const broken = { receiver_key: 'carol', content: null }
+    const broken = { receiver_username: 'carol', content: null }
     const [one, failed, two] = await Promise.allSettled([send('one'), send('', broken), send('two')])
     t.ok(failed?.status === 'rejected' && failed.reason instanceof StorageError)
     t.match(failed, { reason: { kind: 'operation' } })
@@ -164,17 +164,21 @@ export const writerContract = (outer: Test, open: OpenWriter) => {
     t.equal(await head(), base + 3)
 
     await t.rejects(send('', broken), { kind: 'operation' } as object as Error, 'alone it fails too')
-    const made = await send('now', { receiver_key: 'carol' })
+    const made = await send('now', { receiver_username: 'carol' })
     t.equal(made.message.id, base + 5, 'nobody remembers the conversation that was undone')
     t.not(made.message.conversation_id, one.value.message.conversation_id)
-    const back = await writer.append('send', { sender_id: bob, receiver_key: pair.alice, content: 'back' })
+    const back = await writer.append('send', {
+      sender_id: bob,
+      receiver_username: pair.alice,
+      content: 'back',
+    })
     t.equal(back.message.conversation_id, one.value.message.conversation_id)
   })
 
   t.test('the origin of an operation comes back with its changes', async (t) => {
     const { writer, alice, batches, pair } = await start(t)
     const send = (content: string, origin?: string) =>
-      writer.append('send', { sender_id: alice, receiver_key: pair.bob, content }, { origin })
+      writer.append('send', { sender_id: alice, receiver_username: pair.bob, content }, { origin })
     await Promise.all([send('one', 'first'), send('x', 'second'), send('three')])
     const told = batches.flatMap(({ changes }) => changes.map(({ event, origin }) => [event.type, origin]))
     t.strictSame(told, [
@@ -224,16 +228,16 @@ export const writerContract = (outer: Test, open: OpenWriter) => {
 
   t.test('no more characters wait than the memory holds, whichever member has them', async (t) => {
     const { writer, alice, send } = await start(t, { maxQueue: 1000 })
-    const key = 'x'.repeat(4 * 1024 * 1024)
+    const name = 'x'.repeat(4 * 1024 * 1024)
     const results = await Promise.allSettled(
       Array.from({ length: 20 }, () =>
-        writer.append('createGroup', { user_id: alice, title: 'x', member_keys: [key] }),
+        writer.append('createGroup', { user_id: alice, title: 'x', members: [name] }),
       ),
     )
     const codes = results.map((result) => result.status === 'rejected' && result.reason.code)
     t.strictSame(
       codes,
-      Array.from({ length: 20 }, (_, n) => (n < 15 ? 'USER_NOT_FOUND' : 'OVERLOADED')),
+      Array.from({ length: 20 }, (_, n) => (n < 15 ? 'VALIDATION_FAILED' : 'OVERLOADED')),
     )
     t.equal((await send('later')).duplicate, false, 'there is room when they are answered')
   })
@@ -303,7 +307,7 @@ export const writerContract = (outer: Test, open: OpenWriter) => {
     t.equal((await again.reader.get(counter.head, {}))?.last, 51)
     const next = await again.writer.append('send', {
       sender_id: alice,
-      receiver_key: pair.bob,
+      receiver_username: pair.bob,
       content: 'on',
     })
     t.equal(next.message.id, 52, 'numbers go on where they were')
@@ -312,6 +316,6 @@ export const writerContract = (outer: Test, open: OpenWriter) => {
 }
 
 const createUser = async (writer: Writer, username: string): Promise<number> => {
-  const input = { username, key: username, password_hash: null, family: 'f' }
+  const input = { username, password_hash: null, family: 'f' }
   return (await writer.append('createUser', input)).user.id
 }

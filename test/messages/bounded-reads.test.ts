@@ -56,7 +56,7 @@ t.test('one who is in many conversations', async (t) => {
       writer.append('createGroup', {
         user_id: bob.id,
         title: `group ${n}`,
-        member_keys: ['ada'],
+        members: ['ada'],
       }),
     ),
   )
@@ -132,7 +132,7 @@ t.test(
     const content = 'x'.repeat(65_536)
     for (let n = 0; n < 25; n += 1) {
       await login(`peer${n}`)
-      await app.chat.writer.append('send', { sender_id: ada.id, receiver_key: `peer${n}`, content })
+      await app.chat.writer.append('send', { sender_id: ada.id, receiver_username: `peer${n}`, content })
     }
     const pages = await pagesOf(ada)
     t.ok(pages.length > 1)
@@ -154,7 +154,7 @@ t.test('one who came and went very often reads each message of each time, in bot
   const seen: number[] = []
   const say = async () =>
     (await writer.append('send', { sender_id: bob.id, conversation_id, content: 'said' })).message.id
-  const place = { user_id: bob.id, conversation_id, member_key: 'ada', max_members: 10, max_group: 32 }
+  const place = { user_id: bob.id, conversation_id, username: 'ada', max_members: 10, max_group: 32 }
   for (let n = 0; n < 600; n += 1) {
     const added = writer.append('addMember', place)
     if (n % 100 < 2) seen.push(await say())
@@ -193,8 +193,8 @@ t.test('one who came and went very often reads each message of each time, in bot
 t.test('unread messages are counted among the newest 2,000 past the mark', async (t) => {
   const { app, login } = await startServer(t, { RATE_LIMIT_SEND: '0' })
   const [ada, bob] = [await login('ada'), await login('bob')]
-  const send = (sender: Person, receiver_key: string) =>
-    app.chat.writer.append('send', { sender_id: sender.id, receiver_key, content: 'x' })
+  const send = (sender: Person, receiver_username: string) =>
+    app.chat.writer.append('send', { sender_id: sender.id, receiver_username, content: 'x' })
   const { message } = await send(bob, 'ada')
   await Promise.all(Array.from({ length: 1999 }, () => send(ada, 'bob')))
   t.match(await ada.conversation(message.conversation_id), { unread_count: 1 })

@@ -97,7 +97,7 @@ t.test('conversations', async (t) => {
   t.test('count no further than 1,000', async (t) => {
     const dora = await server.login('dora')
     const sends = Array.from({ length: 1002 }, (_, i) =>
-      writer.append('send', { sender_id: bob.id, receiver_key: 'dora', content: `message ${i}` }),
+      writer.append('send', { sender_id: bob.id, receiver_username: 'dora', content: `message ${i}` }),
     )
     const sent = await Promise.all(sends)
     const { conversation_id } = (sent[0] as (typeof sent)[0]).message

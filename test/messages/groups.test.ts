@@ -216,7 +216,7 @@ t.test('groups', async (t) => {
     const { writer } = server.app.database
     const send = (content: string) =>
       writer.append('send', { sender_id: alice.id, conversation_id: group.id, content })
-    const place = { user_id: alice.id, conversation_id: group.id, member_key: 'bob' }
+    const place = { user_id: alice.id, conversation_id: group.id, username: 'bob' }
     await Promise.all([
       send('before'),
       writer.append('removeMember', { ...place, max_group: 32 }),

@@ -13,7 +13,7 @@ t.test('pages of long messages are cut by their bytes, and lead to every message
   // 16 KB each.
   const content = '\u{1f600}'.repeat(4096)
   const sends = Array.from({ length: 150 }, () =>
-    app.chat.writer.append('send', { sender_id: alice.id, receiver_key: 'bob', content }),
+    app.chat.writer.append('send', { sender_id: alice.id, receiver_username: 'bob', content }),
   )
   const sent = (await Promise.all(sends)).map(({ message }) => message.id)
 
@@ -49,7 +49,7 @@ t.test('a page has one message at least, and a read brings fewer where they may 
   const { app, login } = await startServer(t, { MAX_MESSAGE_LENGTH: '65536' })
   const alice = await login('alice')
   const send = (content: string) =>
-    app.chat.writer.append('send', { sender_id: alice.id, receiver_key: 'alice', content })
+    app.chat.writer.append('send', { sender_id: alice.id, receiver_username: 'alice', content })
   // As a taken-over database may have them.
   await Promise.all(['a', 'b', 'c'].map((letter) => send(letter.repeat(2 * MiB))))
   const first = await alice.call<Message[]>('GET', '/history/alice')

@@ -120,11 +120,10 @@ t.test('what is committed and was not told is not left out: the file is asked', 
   writer.onCommit((batch) => batches.push(batch))
   const ada = await writer.append('createUser', {
     username: 'ada',
-    key: 'ada',
     password_hash: null,
     family: '1',
   })
-  const note = { sender_id: ada.user.id, receiver_key: 'ada' }
+  const note = { sender_id: ada.user.id, receiver_username: 'ada' }
   const { message } = await writer.append('send', { ...note, content: 'frist' })
   await writer.append('edit', { user_id: ada.user.id, message_id: message.id, content: 'first' })
 

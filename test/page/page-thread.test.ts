@@ -11,7 +11,7 @@ const startThread = async (t: Test, count: number, { isRead = false } = {}) => {
   const [alice, bob] = [await login('alice'), await login('bob')]
   const sends = Array.from({ length: count }, (_, index) => {
     const content = `line ${index + 1}. ${'and more words '.repeat((index * 7) % 23)}`
-    return app.chat.writer.append('send', { sender_id: bob.id, receiver_key: 'alice', content })
+    return app.chat.writer.append('send', { sender_id: bob.id, receiver_username: 'alice', content })
   })
   const ids = (await Promise.all(sends)).map(({ message }) => message.id)
   const conversation = (await bob.conversations())[0]?.id as number

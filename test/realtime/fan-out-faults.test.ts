@@ -50,8 +50,8 @@ t.test('a fault in the middle of a batch leaves no hole: everybody reads on in t
     },
   })
   const { writer } = app.database
-  const note = (receiver_key: string, content: string) =>
-    writer.append('send', { sender_id: alice.id, receiver_key, content })
+  const note = (receiver_username: string, content: string) =>
+    writer.append('send', { sender_id: alice.id, receiver_username, content })
   await Promise.all([
     // Its second change is the first that the hub fails at: that a conversation was made.
     note('bob', 'one'),

@@ -45,7 +45,6 @@ t.test('many sockets that watch many people leave the others their turn', async 
   for (const username of names) {
     await server.app.chat.writer.append('createUser', {
       username,
-      key: username,
       password_hash: null,
       family: username,
     })
@@ -91,8 +90,8 @@ t.test('who has very many conversations is looked at in small steps', async (t) 
   const server = await startServer(t)
   const [alice, bob] = [await server.login('alice'), await server.login('bob')]
   const { writer } = server.app.chat
-  const make = (user_id: number, member_keys: string[]) =>
-    writer.append('createGroup', { user_id, title: 'g', member_keys }).then(({ id }) => id)
+  const make = (user_id: number, members: string[]) =>
+    writer.append('createGroup', { user_id, title: 'g', members }).then(({ id }) => id)
   await Promise.all(Array.from({ length: 150 }, () => make(bob.id, [])))
   const socket = await alice.connect()
   const watch = () => socket.ask({ type: 'watch', usernames: ['bob'] })

@@ -170,10 +170,10 @@ t.test(
     const path = (name: string) => join(folder, name)
     const send = async (name: string, contents: string[]) => {
       const database = await openDatabase(`sqlite:${path(name)}`, { maxQueue: 10 })
-      const user = { username: 'alice', key: 'alice', password_hash: null, family: 'f' }
+      const user = { username: 'alice', password_hash: null, family: 'f' }
       await database.writer.append('createUser', user)
       for (const content of contents) {
-        await database.writer.append('send', { sender_id: 1, receiver_key: 'alice', content })
+        await database.writer.append('send', { sender_id: 1, receiver_username: 'alice', content })
       }
       return database
     }

@@ -52,11 +52,10 @@ t.test('who is told of a commit reads it, whatever was read just before it came'
   for (const key of ['ada', 'bob', 'cyd', 'dan', 'eve']) {
     const { user } = await writer.append('createUser', {
       username: key,
-      key,
       password_hash: null,
       family: key,
     })
-    await writer.append('send', { sender_id: user.id, receiver_key: key, content: 'a note' })
+    await writer.append('send', { sender_id: user.id, receiver_username: key, content: 'a note' })
   }
   isDone = true
   t.equal(told.length, 5, 'each message')
@@ -171,9 +170,9 @@ t.test(
 
 t.test('each start is an epoch of its own, which begins at the next number', async (t) => {
   const first = await open('epochs')
-  const input = { username: 'alice', key: 'alice', password_hash: null, family: 'f' }
+  const input = { username: 'alice', password_hash: null, family: 'f' }
   await first.writer.append('createUser', input)
-  await first.writer.append('send', { sender_id: 1, receiver_key: 'alice', content: 'x' })
+  await first.writer.append('send', { sender_id: 1, receiver_username: 'alice', content: 'x' })
   await first.close()
   const second = await open('epochs')
   t.match(second.epochs, [{ first: 1 }, { first: 3 }])
@@ -184,7 +183,7 @@ t.test('each start is an epoch of its own, which begins at the next number', asy
 t.test('who waits for a write when it is closed may read before it answers', async (t) => {
   const { writer, reader, close } = await open('closing')
   const makeAndRead = async () => {
-    await writer.append('createUser', { username: 'alice', key: 'alice', password_hash: null, family: 'f' })
+    await writer.append('createUser', { username: 'alice', password_hash: null, family: 'f' })
     for (let reads = 0; reads < 20; reads++) await reader.get(users.userById, { id: 1 })
     return reader.get(users.userById, { id: 1 })
   }

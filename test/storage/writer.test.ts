@@ -15,9 +15,9 @@ const open: OpenWriter = (place, maxQueue) => openDatabase(`sqlite:${join(folder
 
 t.test('the writer of a SQLite file', async (t) => writerContract(t, open))
 
-const user = { username: 'alice', key: 'alice', password_hash: null, family: 'f' }
+const user = { username: 'alice', password_hash: null, family: 'f' }
 const kind = (kind: string) => ({ name: 'StorageError', kind }) as object as Error
-const note = (content: string) => ({ sender_id: 1, receiver_key: 'alice', content })
+const note = (content: string) => ({ sender_id: 1, receiver_username: 'alice', content })
 
 t.test('a full disk fails the whole batch, and nothing of it is stored', async (t) => {
   const path = join(folder, 'full')
