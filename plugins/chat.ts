@@ -9,7 +9,7 @@ export const chat = plugin(
   async (app) => {
     const bus = createMemoryBus((error) => app.log.error({ err: error }, 'A bus subscriber failed.'))
     const context = createChat(app.config, app.database, bus)
-    app.database.writer.onCommit((batch) => {
+    app.database.writer.on('commit', (batch) => {
       try {
         context.recent.take(batch)
         context.activity.take(batch)

@@ -1,10 +1,14 @@
 import plugin from 'fastify-plugin'
-import { type Database, openDatabase } from '../db/open.ts'
+import type { Database } from '../db/database.ts'
+import { openDatabase } from '../db/open.ts'
 
 /** Opens the database at boot and closes it last of all. */
 export const database = plugin(
   async (app) => {
-    const opened = await openDatabase(app.config.DATABASE_URL, { maxQueue: app.config.MAX_QUEUE })
+    const opened = await openDatabase(app.config.DATABASE_URL, {
+      maxQueue: app.config.MAX_QUEUE,
+      report: (error) => app.log.error({ err: error }, 'A listener of the writer failed.'),
+    })
     app.decorate('database', opened)
     app.addHook('onClose', () => opened.close())
   },

@@ -106,7 +106,7 @@ export const metrics = plugin(
       buckets: SECONDS,
       registers,
     })
-    writer.onBatch(({ size, seconds }) => {
+    writer.on('batch', ({ size, seconds }) => {
       batchSize.observe(size)
       batchSeconds.observe(seconds)
     })

@@ -1,5 +1,5 @@
 import { createCache } from '../cache.ts'
-import type { Database } from '../../db/open.ts'
+import type { Database } from '../../db/database.ts'
 import type { Reader } from '../../db/query.ts'
 import * as users from '../../db/queries/users.ts'
 import type { EventFrame } from '../../schemas/events.ts'

@@ -1,4 +1,4 @@
-import type { Epoch } from '../../db/open.ts'
+import type { Epoch } from '../../db/database.ts'
 import * as counter from '../../db/queries/counter.ts'
 import type { Reader } from '../../db/query.ts'
 

@@ -13,7 +13,7 @@ export const createProbe = (writer: Writer) => {
   let asked: Promise<void> | undefined
   let failure: Error | undefined
   let validUntil = 0
-  writer.onFailure((error) => {
+  writer.on('failure', (error) => {
     failure = error
     validUntil = 0
   })

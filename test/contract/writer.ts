@@ -14,8 +14,15 @@ export type Opened = {
   close(): Promise<void>
 }
 
-/** @param place names a database: one that was closed is opened again under the same name. */
-export type OpenWriter = (place: string, maxQueue: number) => Promise<Opened>
+/**
+ * @param place the name of a database: the same name opens a closed database again
+ * @param report receives what a listener throws
+ */
+export type OpenWriter = (
+  place: string,
+  maxQueue: number,
+  report?: (error: unknown) => void,
+) => Promise<Opened>
 
 /** What every writer must do, whatever the database. */
 export const writerContract = (outer: Test, open: OpenWriter) => {
@@ -35,7 +42,7 @@ export const writerContract = (outer: Test, open: OpenWriter) => {
     pairs += 1
     const [alice, bob] = [await createUser(writer, `alice${pairs}`), await createUser(writer, `bob${pairs}`)]
     const batches: Batch[] = []
-    writer.onCommit((batch) => batches.push(batch))
+    writer.on('commit', (batch) => batches.push(batch))
     const head = async () => (await reader.get(counter.head, {}))?.last ?? 0
     const pair = { alice: `alice${pairs}`, bob: `bob${pairs}` }
     return {
@@ -101,7 +108,7 @@ export const writerContract = (outer: Test, open: OpenWriter) => {
     const { send, writer, head } = await start(t)
     const told: number[] = []
     const seen: Promise<number>[] = []
-    writer.onCommit(({ last }) => {
+    writer.on('commit', ({ last }) => {
       told.push(last)
       seen.push(head())
     })
@@ -189,6 +196,28 @@ export const writerContract = (outer: Test, open: OpenWriter) => {
     ])
   })
 
+  t.test('every listener of an event is called, and an error of one is reported', async (t) => {
+    const reported: unknown[] = []
+    const { writer, close } = await open('writer-listeners', 100, (error) => reported.push(error))
+    t.teardown(close)
+    const called: unknown[] = []
+    const failed = new Error('the first listener fails')
+    for (const event of ['commit', 'batch'] as const) {
+      writer.on(event, () => {
+        throw failed
+      })
+      writer.on(event, () => called.push(`${event} second`))
+      writer.on(event, () => called.push(`${event} third`))
+    }
+    const alice = await createUser(writer, 'alice')
+    called.length = 0
+    reported.length = 0
+    const input = { sender_id: alice, receiver_username: 'alice', content: 'a note' }
+    t.equal((await writer.append('send', input)).duplicate, false, 'the operation succeeds')
+    t.strictSame(called, ['batch second', 'batch third', 'commit second', 'commit third'])
+    t.strictSame(reported, [failed, failed])
+  })
+
   t.test('what changes nothing is committed and told to nobody', async (t) => {
     const { writer, batches } = await start(t)
     await writer.append('probe', {})
@@ -268,7 +297,7 @@ export const writerContract = (outer: Test, open: OpenWriter) => {
     await writer.append('edit', { user_id: alice, message_id: message.id, content })
     const sizes: number[] = []
     const settled: number[] = []
-    writer.onBatch(({ size }) => sizes.push(size))
+    writer.on('batch', ({ size }) => sizes.push(size))
     const before = batches.length
     const results = await Promise.all(
       Array.from({ length: 300 }, async (_, n) => {

@@ -117,7 +117,7 @@ t.test('what is committed and was not told is not left out: the file is asked', 
   )
   t.teardown(close)
   const batches: Batch[] = []
-  writer.onCommit((batch) => batches.push(batch))
+  writer.on('commit', (batch) => batches.push(batch))
   const ada = await writer.append('createUser', {
     username: 'ada',
     password_hash: null,

@@ -91,3 +91,20 @@ t.test('a socket that can not be told of a change is closed and resumes; the oth
   const again = await alice.connect({ cursor })
   await again.wait('message', ({ content }) => content === 'hello')
 })
+
+t.test('an error of one commit listener is logged and does not stop the delivery', async (t) => {
+  const { app, login } = await startServer(t)
+  const logged: unknown[] = []
+  Object.assign(app.log, { error: (details: unknown) => logged.push(details) })
+  const [alice, bob] = [await login('alice'), await login('bob')]
+  const socket = await bob.connect()
+  let isFirst = true
+  app.database.writer.on('commit', () => {
+    if (!isFirst) return
+    isFirst = false
+    throw fault
+  })
+  t.equal((await alice.send('bob', 'hello')).status, 'sent')
+  await socket.wait('message', ({ content }) => content === 'hello')
+  t.match(logged, [{ err: fault }])
+})

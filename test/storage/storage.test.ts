@@ -44,7 +44,7 @@ t.test('who is told of a commit reads it, whatever was read just before it came'
   readAlways()
   const seen: unknown[] = []
   const told: unknown[] = []
-  writer.onCommit(({ last }) => {
+  writer.on('commit', ({ last }) => {
     told.push({ last })
     // A read is done before its promise is made.
     void reader.get(counter.head, {}).then((row) => seen.push(row))

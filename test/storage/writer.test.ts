@@ -11,7 +11,8 @@ import { temporaryFolder } from '../support/server.ts'
 
 const folder = await temporaryFolder(t)
 
-const open: OpenWriter = (place, maxQueue) => openDatabase(`sqlite:${join(folder, place)}`, { maxQueue })
+const open: OpenWriter = (place, maxQueue, report) =>
+  openDatabase(`sqlite:${join(folder, place)}`, { maxQueue, report })
 
 t.test('the writer of a SQLite file', async (t) => writerContract(t, open))
 
@@ -66,7 +67,7 @@ t.test('all that comes while a batch is at the disk shares the next one', async 
   const other = new Sqlite(join(folder, 'meanwhile'))
   t.teardown(() => other.close())
   const sizes: number[] = []
-  writer.onBatch(({ size }) => sizes.push(size))
+  writer.on('batch', ({ size }) => sizes.push(size))
   other.exec('begin immediate')
   const sends: Promise<unknown>[] = []
   for (let turn = 0; turn < 30; turn++) {
@@ -89,7 +90,7 @@ t.test('when the file can’t be trusted any more it says so once and writes not
   t.teardown(close)
   await writer.append('createUser', user)
   const broken: Error[] = []
-  writer.onBroken((error) => broken.push(error))
+  writer.on('broken', (error) => broken.push(error))
   // Another connection's commit makes the writer read the pages again, and then they are no pages.
   writeSql(path, 'update counter set last = 5; pragma wal_checkpoint(truncate)')
   const file = openSync(path, 'r+')
@@ -108,7 +109,7 @@ t.test('when the file can’t be trusted any more it says so once and writes not
 t.test('more than a batch holds is taken in several, in order', async (t) => {
   const { writer, close } = await open('many', 5000)
   const sizes: number[] = []
-  writer.onBatch(({ size }) => sizes.push(size))
+  writer.on('batch', ({ size }) => sizes.push(size))
   await Promise.all(Array.from({ length: 2500 }, () => writer.append('probe', {})))
   t.strictSame(sizes, [1024, 1024, 452])
   await close()
@@ -119,7 +120,7 @@ t.test('many long messages are several batches, and no more wait than the memory
   t.teardown(close)
   await writer.append('createUser', user)
   const sizes: number[] = []
-  writer.onBatch(({ size }) => sizes.push(size))
+  writer.on('batch', ({ size }) => sizes.push(size))
   const content = 'x'.repeat(4 * 1024 * 1024)
   const sent = await Promise.allSettled(
     Array.from({ length: 20 }, () => writer.append('send', note(content))),

@@ -1,7 +1,7 @@
 import { existsSync, statSync } from 'node:fs'
 import type { Database } from 'better-sqlite3'
 import { StorageError } from '../../errors.ts'
-import type { Inspection } from '../../open.ts'
+import type { Inspection } from '../../database.ts'
 import { filePath, openForReading } from './connection.ts'
 import { createReader } from './statements.ts'
 

@@ -5,7 +5,7 @@ import { defineFunctions } from './migrations/0001-conversations.ts'
 import { migrate } from './migrations/index.ts'
 import { checkFirstServer } from './migrations/take-over.ts'
 import { StorageError } from '../../errors.ts'
-import type { Database } from '../../open.ts'
+import type { Database, WriterOptions } from '../../database.ts'
 import * as counter from '../../queries/counter.ts'
 import { createBatchRunner } from './batch.ts'
 import { closeToOthers, filePath, makeDurable, openAsItIs, openForReading } from './connection.ts'
@@ -16,12 +16,12 @@ import { createReader, createStatements } from './statements.ts'
 import { createWorkerWriter } from './worker-writer.ts'
 
 /** Opens a SQLite file: locked, checked, migrated, in a new epoch; then a thread that writes and a connection that reads. */
-export const openSqlite = async (url: string, maxQueue: number): Promise<Database> => {
+export const openSqlite = async (url: string, options: WriterOptions): Promise<Database> => {
   const path = filePath(url)
   const unlock = lockFile(path)
   let connection!: SqliteDatabase
   try {
-    const writer = await createWorkerWriter(path, maxQueue, async () => {
+    const writer = await createWorkerWriter(path, options, async () => {
       await prepare(path)
       // Here, where what fails ends the thread.
       connection = openForReading(path)
@@ -32,10 +32,10 @@ export const openSqlite = async (url: string, maxQueue: number): Promise<Databas
       isBroken = true
       resolve(error)
     }
-    writer.onBroken(onBroken)
+    writer.on('broken', onBroken)
     const { endTurn, ...reader } = createReader(connection, onBroken)
     // Nobody is told of a commit and then reads what was before it.
-    writer.onBatch(endTurn)
+    writer.on('batch', endTurn)
     return {
       reader,
       writer,

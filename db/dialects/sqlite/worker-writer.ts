@@ -1,8 +1,10 @@
 import { once } from 'node:events'
 import { AppError } from '../../../src/errors.ts'
 import { StorageError } from '../../errors.ts'
+import type { WriterOptions } from '../../database.ts'
 import { type Cost, createAdmission } from '../../admission.ts'
-import type { Batch, BatchFigures, Writer } from '../../writer.ts'
+import { createEmitter } from '../../emitter.ts'
+import type { Writer, WriterEvents } from '../../writer.ts'
 import type { Outcome } from './batch.ts'
 import {
   CLOSE,
@@ -31,12 +33,11 @@ type Pending = {
 /**
  * The writer of a SQLite file, in a thread of its own. While a batch runs, what arrives gathers there into the next one.
  * @param prepare makes the file ready. The thread loads its modules meanwhile.
- * @param maxQueue weight of the operations that may be unanswered; past it `append` refuses with `OVERLOADED`.
  * @throws StorageError when the file can't be opened for writing
  */
 export const createWorkerWriter = async (
   path: string,
-  maxQueue: number,
+  { maxQueue, report }: WriterOptions,
   prepare: () => Promise<void>,
 ): Promise<Writer> => {
   const worker = takeThread()
@@ -63,10 +64,7 @@ export const createWorkerWriter = async (
   let broken: StorageError | undefined
   const nothing = () => {}
   let drained = nothing
-  let onCommit: (batch: Batch) => void = nothing
-  let onBroken: (error: Error) => void = nothing
-  const batchListeners: ((figures: BatchFigures) => void)[] = []
-  let onFailure: (error: StorageError) => void = nothing
+  const { on, emit } = createEmitter<WriterEvents>(report)
 
   const flush = () => {
     const texts = queue
@@ -100,7 +98,7 @@ export const createWorkerWriter = async (
     for (const { reject } of pending.splice(0)) reject(error)
     queue = []
     drained()
-    onBroken(error)
+    emit('broken', error)
   }
 
   const drain = () => {
@@ -120,9 +118,9 @@ export const createWorkerWriter = async (
     const { first, last, changes, outcomes, seconds } = unpackResult(text)
     const settled = pending.splice(0, outcomes.length)
     for (const { cost } of settled) admission.release(cost)
-    for (const listener of batchListeners) listener({ size: outcomes.length, seconds })
+    emit('batch', { size: outcomes.length, seconds })
     if (last >= first) {
-      onCommit({
+      emit('commit', {
         first,
         last,
         changes: changes.map(({ operation, ...change }) => ({
@@ -137,7 +135,7 @@ export const createWorkerWriter = async (
       else {
         reject(outcome.error)
         if (!(outcome.error instanceof StorageError) || outcome.error.kind === 'operation') continue
-        onFailure(outcome.error)
+        emit('failure', outcome.error)
         if (outcome.error.kind === 'broken') fail(outcome.error)
       }
     }
@@ -146,7 +144,7 @@ export const createWorkerWriter = async (
   // A checkpoint that failed comes here too: no operation has it for its outcome.
   worker.on('error', (cause) => {
     const error = new StorageError('broken', `The writer failed: ${cause.message}`, cause)
-    onFailure(error)
+    emit('failure', error)
     fail(error)
   })
 
@@ -179,18 +177,7 @@ export const createWorkerWriter = async (
         }
       })
     },
-    onCommit(listener) {
-      onCommit = listener
-    },
-    onBroken(listener) {
-      onBroken = listener
-    },
-    onBatch(listener) {
-      batchListeners.push(listener)
-    },
-    onFailure(listener) {
-      onFailure = listener
-    },
+    on,
     get pending() {
       return pending.length
     },
