@@ -8,10 +8,12 @@ import { networkOf } from './rate-limit.ts'
 import { newTokenFamily, type Tokens, unauthorized } from './tokens.ts'
 
 /**
- * Logs in by name, with the password where the account has one or the server wants one; makes the account if absent,
- * unless `REGISTRATION` is closed.
- * @param address whose logins are counted
- * @throws AppError `RATE_LIMITED`, `PASSWORD_REQUIRED`, `INVALID_CREDENTIALS`, `VALIDATION_FAILED`, `FORBIDDEN`
+ * Logs in by username. The password is required if the account has one or if AUTH_MODE is `password`. Creates the account
+ * if it does not exist, unless REGISTRATION is `closed`.
+ * @param address IP address of the client; logins are limited per address
+ * @returns a new token
+ * @throws AppError `RATE_LIMITED`, `PASSWORD_REQUIRED`, `INVALID_CREDENTIALS`, `VALIDATION_FAILED`, `FORBIDDEN`,
+ *   `OVERLOADED`
  */
 export const login = async (
   chat: Chat,
@@ -26,18 +28,18 @@ export const login = async (
   if (!user) {
     if (chat.config.REGISTRATION === 'closed') return refuseUnknown(needsPassword, password)
     const made = await makeAccount(chat, username, password)
-    // Somebody took the name meanwhile.
+    // A concurrent login may have created the account first. Log in to that account then.
     return made.created ? tokens.issue(made.user) : login(chat, tokens, { username, password }, address)
   }
   if (needsPassword || user.password_hash !== null || user.removed_at !== null) {
     if (password === undefined) throw passwordRequired()
-    const isRight = await verifyPassword(password, user.password_hash)
-    if (!isRight || user.removed_at !== null) throw wrongCredentials()
+    const isCorrect = await verifyPassword(password, user.password_hash)
+    if (!isCorrect || user.removed_at !== null) throw wrongCredentials()
   }
   return tokens.issue(user)
 }
 
-/** Where passwords are needed, an unknown name looks and takes as long as a wrong password. */
+/** Where passwords are required, an unknown username gives the same error after the same time as a wrong password. */
 const refuseUnknown = async (needsPassword: boolean, password = ''): Promise<never> => {
   if (!needsPassword) {
     throw new AppError(
@@ -50,8 +52,9 @@ const refuseUnknown = async (needsPassword: boolean, password = ''): Promise<nev
 }
 
 /**
- * Makes an account, or finds the one that has the name by now.
- * @throws AppError `VALIDATION_FAILED` for a name or a password that breaks its rule, `OVERLOADED`
+ * Creates an account, or returns the existing account of that name.
+ * @returns the account, and whether this call created it
+ * @throws AppError `VALIDATION_FAILED` if the name or the password is not allowed, `OVERLOADED`
  */
 export const makeAccount = async (chat: Chat, username: string, password: string | undefined) => {
   // Checked before the password is hashed, which costs far more.
@@ -69,8 +72,9 @@ const wrongCredentials = () => new AppError('INVALID_CREDENTIALS', 'The name or 
 const passwordRequired = () => new AppError('PASSWORD_REQUIRED', 'This account needs its password.')
 
 /**
- * Sets or changes my password; my other tokens end.
- * @throws AppError `RATE_LIMITED`; `VALIDATION_FAILED` for the new one; `INVALID_CREDENTIALS` for a wrong `current_password`, which an account with a password needs
+ * Sets or changes my password and revokes all my tokens except the current one.
+ * @throws AppError `RATE_LIMITED`, `OVERLOADED`; `VALIDATION_FAILED` if the new password is not allowed;
+ *   `INVALID_CREDENTIALS` if the account has a password and `current_password` does not match it
  */
 export const setPassword = async (
   chat: Chat,
@@ -79,10 +83,10 @@ export const setPassword = async (
 ): Promise<void> => {
   chat.loginLimit(`user ${me.user_id}`)
   checkNewPassword(password, chat.config.MIN_PASSWORD_LENGTH)
-  const user = await account(chat, me)
+  const user = await activeAccount(chat, me)
   if (user.password_hash !== null && !(await verifyPassword(current_password ?? '', user.password_hash))) {
     throw new AppError('INVALID_CREDENTIALS', 'current_password is wrong or missing.', {
-      errors: [fieldError('/current_password', 'must be the password as it is now')],
+      errors: [fieldError('/current_password', 'must be the current password of the account')],
     })
   }
   await chat.writer.append('setPassword', {
@@ -96,15 +100,15 @@ export const setPassword = async (
 }
 
 /**
- * @returns a fresh token; the one that asked goes on until it ends.
- * @throws AppError `RATE_LIMITED`: each token can become a revocation, which is stored for weeks
+ * @returns a new token. The current token stays valid until it expires.
+ * @throws AppError `RATE_LIMITED`: a token may be revoked later, and a revocation is stored for weeks
  */
 export const renewToken = async (chat: Chat, tokens: Tokens, me: Identity): Promise<Session> => {
   chat.loginLimit(`user ${me.user_id}`)
-  return tokens.issue(await account(chat, me))
+  return tokens.issue(await activeAccount(chat, me))
 }
 
-/** Ends my token, or every token of mine; their sockets close. */
+/** Revokes my token, or all my tokens if `everywhere` is true, and closes their sockets. */
 export const logout = async (
   chat: Chat,
   me: Identity,
@@ -120,9 +124,9 @@ export const logout = async (
   }
 }
 
-const account = async (chat: Chat, me: Identity) => {
+const activeAccount = async (chat: Chat, me: Identity) => {
   const user = await chat.reader.get(users.userById, { id: me.user_id })
-  /* c8 ignore next -- removed between the look at its token and this one: a race */
-  if (user?.removed_at !== null) throw unauthorized('This account is no more.')
+  /* c8 ignore next -- race: the account was removed after its token was verified */
+  if (user?.removed_at !== null) throw unauthorized('This account was removed.')
   return user
 }

@@ -1,22 +1,23 @@
 import type { Batch } from '../../db/writer.ts'
 
-/** The newest numbers that are remembered: 512 KiB. */
+/** Newest change numbers that are remembered: 65,536 × 8 bytes = 512 KiB. */
 const NUMBERS = 65_536
-/** Past it a reader is as fast without a list of conversations. */
+/** With more conversations than this, a read of all conversations is as fast as a read by a list. */
 const MAX_CONVERSATIONS = 256
 
 /**
- * In which conversation each of the newest changes was. One who comes back, or waits, need not look at the conversations in
- * which nothing happened. Every event is of one conversation, so this is complete.
+ * Remembers the conversation of each of the newest changes, so that a resume or a long poll reads only the conversations
+ * that changed. Every event belongs to exactly one conversation, so the result is complete.
+ * @param numbers how many change numbers to remember
  */
 export const createActivity = (numbers = NUMBERS) => {
-  /** The conversation of a number, at `number % numbers`; 0: of none. */
+  /** The conversation of a number, at index `number % numbers`; 0 if the number has no event. */
   const conversations = new Float64Array(numbers)
   /** All numbers from `first` to `last` are known. */
   let [first, last] = [0, -1]
 
   return {
-    /** Takes what a commit changed. */
+    /** Records a committed batch. A gap between batches discards everything before the gap. */
     take(batch: Batch) {
       if (batch.first !== last + 1) first = batch.first
       for (let number = batch.first; number <= batch.last; number += 1) conversations[number % numbers] = 0
@@ -28,12 +29,15 @@ export const createActivity = (numbers = NUMBERS) => {
       }
     },
 
-    /** Forgets all: what was taken last may not be complete. */
+    /** Discards everything, because the last batch may have been recorded only in part. */
     forget() {
       ;[first, last] = [0, -1]
     },
 
-    /** @returns the conversations in which something happened after `after` and up to `up_to`; undefined where that is not known, or they are many. */
+    /**
+     * @returns the ids of the conversations with an event in (`after`, `up_to`]; undefined if a number of that range is not
+     *   known, or if there are more than 256 conversations
+     */
     between(after: number, up_to: number): number[] | undefined {
       if (after + 1 < first || up_to > last) return undefined
       const found = new Set<number>()

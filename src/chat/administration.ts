@@ -7,11 +7,12 @@ import { AppError, invalid } from '../errors.ts'
 import type { Secrets } from './secrets.ts'
 import { makeAccount } from './accounts.ts'
 import type { Chat } from './context.ts'
+import { prefixRange } from './directory.ts'
 import { timestamp } from './messages.ts'
 import { checkNewPassword, hashPassword } from './passwords.ts'
 import { newTokenFamily } from './tokens.ts'
 
-/** An account as its operator sees it. */
+/** An account as the operator sees it. Times are RFC 3339. */
 export type Account = {
   id: number
   username: string
@@ -20,13 +21,12 @@ export type Account = {
   removed_at?: string
 }
 
-/** @returns accounts whose name begins with `prefix`, by name, those that were removed too. */
+/** @returns at most `limit` accounts whose name begins with `prefix`, ordered by name, removed accounts included. */
 export const listAccounts = async (
   reader: Reader,
   { prefix, limit }: { prefix: string; limit: number },
 ): Promise<Account[]> => {
-  const from = foldName(prefix)
-  const rows = await reader.all(users.accounts, { from, to: `${from}\u{10ffff}`, limit })
+  const rows = await reader.all(users.accounts, { ...prefixRange(prefix), limit })
   return rows.map(({ id, username, password_hash, created_at, removed_at }) => ({
     id,
     username,
@@ -36,11 +36,11 @@ export const listAccounts = async (
   }))
 }
 
-/** @returns how much there is of everything. */
+/** @returns the number of rows of each kind in the database. */
 export const countAll = async (reader: Reader) =>
   (await reader.get(figures, {})) as NonNullable<(typeof figures)['row']>
 
-/** @returns the id of a living account. @throws AppError `USER_NOT_FOUND` */
+/** @returns the id of an account that was not removed. @throws AppError `USER_NOT_FOUND`, `VALIDATION_FAILED` */
 export const accountNamed = async (chat: Chat, username: string): Promise<number> => {
   const user = await chat.reader.get(users.userByKey, { key: foldName(username) })
   if (!user || user.removed_at !== null) throw unknownUser(username, '/username')
@@ -48,9 +48,10 @@ export const accountNamed = async (chat: Chat, username: string): Promise<number
 }
 
 /**
- * Makes an account, whether logins may make one or not.
- * @param password absent: the account has none, and its name is enough to log in
- * @throws AppError `VALIDATION_FAILED` for the name, a name that is taken, or the password; `PASSWORD_REQUIRED`
+ * Creates an account, whatever REGISTRATION says.
+ * @param password if absent, the account has no password and its username is enough to log in
+ * @throws AppError `VALIDATION_FAILED` if the name is not allowed or taken, or the password is not allowed;
+ *   `PASSWORD_REQUIRED` if AUTH_MODE is `password` and no password is given
  */
 export const createAccount = async (
   chat: Chat,
@@ -65,8 +66,8 @@ export const createAccount = async (
 }
 
 /**
- * Gives an account a password without asking for the last one; its tokens end.
- * @throws AppError `VALIDATION_FAILED`; AppError `UNAUTHORIZED` when it is no more
+ * Sets the password of an account without the current password and revokes all tokens of the account.
+ * @throws AppError `VALIDATION_FAILED` if the password is not allowed; `UNAUTHORIZED` if the account was removed
  */
 export const resetPassword = async (chat: Chat, user_id: number, password: string): Promise<void> => {
   checkNewPassword(password, chat.config.MIN_PASSWORD_LENGTH)
@@ -78,28 +79,28 @@ export const resetPassword = async (chat: Chat, user_id: number, password: strin
   chat.bus.signal({ type: 'tokens_ended', user_id })
 }
 
-/** Ends every token of an account. @throws AppError `UNAUTHORIZED` when it is no more */
+/** Revokes all tokens of an account. @throws AppError `UNAUTHORIZED` if the account was removed */
 export const revokeTokens = async (chat: Chat, user_id: number): Promise<void> => {
   await chat.writer.append('revokeAll', { user_id, family: newTokenFamily() })
   chat.bus.signal({ type: 'tokens_ended', user_id })
 }
 
-/** Ends every token there is. */
+/** Revokes all tokens of all accounts. */
 export const revokeEveryToken = async (chat: Chat): Promise<void> => {
   await chat.writer.append('revokeEverybody', { family: newTokenFamily() })
   chat.bus.signal({ type: 'all_tokens_ended' })
 }
 
 /**
- * Has tokens signed with a new secret.
- * @param isUrgent whether what the last one signed ends now, and not by itself
- * @throws AppError `FORBIDDEN` when the secret came with the environment
+ * Signs new tokens with a new secret.
+ * @param isUrgent true revokes all tokens signed with the old secret at once; false lets them expire
+ * @throws AppError `FORBIDDEN` if the secret is set by the environment
  */
 export const rotateSecret = (chat: Chat, secrets: Secrets, isUrgent: boolean): void => {
   if (!secrets.rotate(isUrgent ? 0 : chat.config.TOKEN_TTL * 1000)) {
     throw new AppError(
       'FORBIDDEN',
-      'The secret comes with the environment: set JWT_SECRET to a new one and JWT_SECRET_PREVIOUS to this one, and restart.',
+      'The secret is set by the environment. Set JWT_SECRET to a new secret and JWT_SECRET_PREVIOUS to the current one, then restart.',
     )
   }
   if (isUrgent) chat.bus.signal({ type: 'all_tokens_ended' })

@@ -4,7 +4,11 @@ import type { Block, BlockList } from '../../schemas/conversation.ts'
 import type { Chat, Identity } from './context.ts'
 import { timestamp } from './messages.ts'
 
-/** Blocks somebody in our direct conversation. @throws AppError as `operations.block` has it */
+/**
+ * Blocks a user: neither can send the other a direct message or see the other's presence. A repeat changes nothing.
+ * @param name username of the user to block
+ * @throws AppError, as the operation `block`
+ */
 export const blockUser = async (chat: Chat, me: Identity, name: string): Promise<Block> => {
   const { user_id, username, blocked_at } = await chat.writer.append('block', {
     user_id: me.user_id,
@@ -14,13 +18,16 @@ export const blockUser = async (chat: Chat, me: Identity, name: string): Promise
   return { username, blocked_at: timestamp(blocked_at) }
 }
 
-/** Ends a block; where there was none, nothing. @throws AppError as `operations.unblock` has it */
+/** Removes my block of a user. Changes nothing if I do not block the user. @throws AppError, as the operation `unblock` */
 export const unblockUser = async (chat: Chat, me: Identity, name: string): Promise<void> => {
   const { user_id } = await chat.writer.append('unblock', { user_id: me.user_id, username: name })
   chat.bus.signal({ type: 'acquaintance', user_ids: [me.user_id, user_id] })
 }
 
-/** @returns a page of whom I block, the latest first. */
+/**
+ * @param page `before`: the `before` of the previous page, `<created_at>.<user id>`
+ * @returns a page of the users that I block, newest block first
+ */
 export const listBlocks = async (
   chat: Chat,
   me: Identity,

@@ -1,11 +1,11 @@
 import { invalid } from '../errors.ts'
 
-/** Bytes of JSON that a message's metadata may take. */
+/** Maximum size of the metadata of a message, in bytes of JSON. */
 export const MAX_METADATA_BYTES = 1024
 
-/** @throws AppError `VALIDATION_FAILED` when `content` has more than `max` code points */
+/** @throws AppError `VALIDATION_FAILED` if `content` has more than `max` code points */
 export const checkContent = (content: string, max: number) => {
-  // A code point takes at most two units: most contents need no counting.
+  // A code point has one or two UTF-16 units, so most contents need no count.
   if (content.length <= max) return
   let length = 0
   for (const _ of content) length += 1
@@ -16,10 +16,13 @@ export const checkContent = (content: string, max: number) => {
     )
 }
 
-/** JSON's escape of U+0000 or of half a surrogate pair: many a receiver could not parse the whole message. */
+/** JSON escape of U+0000 or of a lone surrogate. Many JSON parsers reject the whole message because of one. */
 const illFormed = /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])/
 
-/** @returns its JSON. @throws AppError `VALIDATION_FAILED` when that is longer than 1 KiB, or ill-formed Unicode */
+/**
+ * @returns `metadata` as JSON
+ * @throws AppError `VALIDATION_FAILED` if the JSON is longer than 1 KiB or is not well-formed Unicode
+ */
 export const metadataText = (metadata: Record<string, unknown>): string => {
   const text = stringify(metadata)
   if (text === undefined || Buffer.byteLength(text) > MAX_METADATA_BYTES) {
@@ -29,7 +32,7 @@ export const metadataText = (metadata: Record<string, unknown>): string => {
   return text
 }
 
-/** @returns undefined for what is nested deeper than the stack: JSON.parse takes any depth, and stringify does not. */
+/** @returns undefined if the value is nested deeper than the stack allows. JSON.parse has no such limit. */
 const stringify = (value: object): string | undefined => {
   try {
     return JSON.stringify(value)

@@ -9,22 +9,25 @@ import type { Bus } from '../bus/bus.ts'
 import { Turns } from '../load/turns.ts'
 import { createActivity } from './activity.ts'
 import { createCursors } from './cursors.ts'
-import { createRemovalSteps } from './removal-steps.ts'
 import { createProbe } from './probe.ts'
 import { createRateLimit } from './rate-limit.ts'
 import { createReceiptPacing } from './receipt-pacing.ts'
 import { createRecent } from './recent.ts'
+import { createRemovalSteps } from './removal-steps.ts'
 
-/** Who acts: what a verified token says. */
+/** The authenticated user, as the verified token says. */
 export type Identity = {
   user_id: number
   username: string
   jti: string
-  /** Milliseconds since 1970 at which the token ends. */
+  /** When the token expires, in milliseconds since 1970. */
   expires: number
 }
 
-/** What every use case works with. */
+/** A page of events that is complete up to the number `position`. */
+export type EventPage = { events: EventFrame[]; position: number }
+
+/** The dependencies and shared state of all use cases. */
 export type Chat = ReturnType<typeof createChat>
 
 export const createChat = (config: Config, { reader, writer, epochs }: Database, bus: Bus) => ({
@@ -37,23 +40,22 @@ export const createChat = (config: Config, { reader, writer, epochs }: Database,
   idOf: createIds(reader),
   recent: createRecent(reader),
   activity: createActivity(),
+  /** Reads of `/sync` in progress. Identical calls of one user share a read. */
   syncReads: new Map<string, Promise<EventPage>>(),
   loginLimit: createRateLimit(config.RATE_LIMIT_LOGIN),
   sendLimit: createRateLimit(config.RATE_LIMIT_SEND),
-  /** Its cost is the number of members that a change touches. */
+  /** The cost of a change is the number of members that it affects. */
   changeLimit: createRateLimit(config.RATE_LIMIT_CHANGES),
   load: createLoad(config),
   turns: new Turns(),
   probe: createProbe(writer),
   receiptPacing: createReceiptPacing(writer, config),
   removalSteps: createRemovalSteps(reader, writer, config),
+  /** One entry per user and conversation for 3 s after a typing signal. */
   typingPacing: createCache<string, true>(100_000, { ttl: 3000 }),
 })
 
-/** A page of events, and the number up to which it is complete. */
-export type EventPage = { events: EventFrame[]; position: number }
-
-/** Names by id; a name is never changed, so what was read once holds. */
+/** Looks up usernames by user id. A username never changes, so cached names stay valid. */
 const createNames = (reader: Reader) => {
   const cache = createCache<number, string>(100_000)
   return async (ids: Iterable<number>): Promise<(id: number) => string> => {
@@ -69,7 +71,7 @@ const createNames = (reader: Reader) => {
   }
 }
 
-/** Ids by folded name: never changed either. A name that nobody has may be somebody's later. */
+/** Looks up user ids by folded name. Only existing names are cached: an account may be created under any other name later. */
 const createIds = (reader: Reader) => {
   const cache = createCache<string, number>(100_000)
   return async (key: string): Promise<number | undefined> => {

@@ -9,68 +9,75 @@ import type { Chat, Identity } from './context.ts'
 import { readHead } from './cursors.ts'
 import { conversationNotFound, latestPeriod } from './membership.ts'
 import { toMessage } from './messages.ts'
-import { countFitting, readable } from './page-bytes.ts'
+import { countFitting, maxRows } from './page-bytes.ts'
 import { nameAll, readVisible } from './visible-messages.ts'
 
-/** Conversations on one page, at most. */
+/** Maximum number of conversations on a page. */
 const MAX_PAGE = 100
-/** Conversations that are read in one turn of the event loop: 2 ms where each has as much to count as is counted. */
+/** Conversations read in one turn of the event loop: at most 2 ms, if the unread count of each reaches its limit. */
 const CHUNK = 8
-/** Membership periods that are put in order in one turn. */
-const PLACES = 128
-/** Past it unread messages are no longer counted. */
+/** Membership periods read in one turn of the event loop. */
+const PERIODS = 128
+/** `unread_count` stops at this number. */
 const MAX_UNREAD = 1000
-/** Messages past a read mark that the count looks at: one's own are among them. */
-const MAX_LOOKED = 2000
+/** Messages after a read mark that the count examines, my own messages included. */
+const MAX_EXAMINED = 2000
 
-type Place = { conversation_id: number; newest: number }
+/** Position of a conversation in the list: `newest` is the id of its newest message. */
+type Position = { conversation_id: number; newest: number }
 
 /**
- * @returns a page of my conversations by newest message, with `limit` of them, `MAX_PAGE` or about 1 MiB at most; with the events after
- * `cursor` it is complete.
+ * @param page `before`: only conversations whose newest message has a lower id
+ * @returns a page of my conversations, newest message first. A page has at most `limit` conversations, 100 conversations
+ *   and about 1 MiB of text. A client that applies the events after `cursor` misses no change.
  */
 export const listConversations = async (
   chat: Chat,
   me: Identity,
-  { limit: asked, before = OPEN }: { limit: number; before?: number | undefined },
+  { limit: requested, before = OPEN }: { limit: number; before?: number | undefined },
 ): Promise<ConversationList> => {
-  const limit = Math.min(asked, MAX_PAGE)
-  // Read before the rows: what is committed in between comes again as an event.
+  const limit = Math.min(requested, MAX_PAGE)
+  // Read before the rows, so that a change committed in between is an event after the cursor.
   const cursor = chat.cursors.format(await readHead(chat))
-  const places = await newestPlaces(chat, me, before, limit + 1)
-  const page = await readPage(chat, me, places.slice(0, limit))
-  const last = page.length < places.length ? places[page.length - 1] : undefined
+  const positions = await newestPositions(chat, me, before, limit + 1)
+  const page = await readPage(chat, me, positions.slice(0, limit))
+  const last = page.length < positions.length ? positions[page.length - 1] : undefined
   return {
-    conversations: page.map((one) => toConversation(one, me)),
+    conversations: page.map((shown) => toConversation(shown, me)),
     ...(last && { before: last.newest }),
     cursor,
   }
 }
 
-/** @returns where the next conversations of the list stand, the newest first. All that one has are looked at, in chunks. */
-const newestPlaces = async (chat: Chat, me: Identity, before: number, count: number): Promise<Place[]> => {
-  let places: Place[] = []
-  let behind = { conversation_id: 0, from_number: 0 }
+/** @returns the next `count` positions of the list, newest first. Reads all my membership periods, in chunks. */
+const newestPositions = async (
+  chat: Chat,
+  me: Identity,
+  before: number,
+  count: number,
+): Promise<Position[]> => {
+  let positions: Position[] = []
+  let after = { conversation_id: 0, from_number: 0 }
   for (;;) {
     await chat.turns.ready()
-    const rows = await chat.reader.all(queries.placesOf, { user_id: me.user_id, ...behind, limit: PLACES })
+    const rows = await chat.reader.all(queries.placesOf, { user_id: me.user_id, ...after, limit: PERIODS })
     for (const { conversation_id, newest } of rows) {
-      if (newest !== null && newest < before) places.push({ conversation_id, newest })
+      if (newest !== null && newest < before) positions.push({ conversation_id, newest })
     }
-    places = places.sort((a, b) => b.newest - a.newest).slice(0, count)
-    const last = rows[PLACES - 1]
-    if (!last) return places
-    behind = { conversation_id: last.conversation_id, from_number: last.from_number }
+    positions = positions.sort((a, b) => b.newest - a.newest).slice(0, count)
+    const last = rows[PERIODS - 1]
+    if (!last) return positions
+    after = { conversation_id: last.conversation_id, from_number: last.from_number }
   }
 }
 
-/** @returns as many of these conversations as one page holds, in their order. */
-const readPage = async (chat: Chat, me: Identity, places: readonly Place[]): Promise<Shown[]> => {
+/** @returns the first of these conversations, in the same order, as many as fit on one page. */
+const readPage = async (chat: Chat, me: Identity, positions: readonly Position[]): Promise<Shown[]> => {
   const page: Shown[] = []
-  const size = readable(chat.config, CHUNK)
-  for (let at = 0; at < places.length; at += size) {
+  const size = maxRows(chat.config, CHUNK)
+  for (let at = 0; at < positions.length; at += size) {
     await chat.turns.ready()
-    const ids = places.slice(at, at + size).map(({ conversation_id }) => conversation_id)
+    const ids = positions.slice(at, at + size).map(({ conversation_id }) => conversation_id)
     page.push(...(await readShown(chat, me, ids)))
     const fitting = countFitting(
       page.map(({ last }) => last),
@@ -81,7 +88,10 @@ const readPage = async (chat: Chat, me: Identity, places: readonly Place[]): Pro
   return page
 }
 
-/** @returns one of my conversations, or one that I was in as I left it. @throws AppError `CONVERSATION_NOT_FOUND` */
+/**
+ * @returns a conversation of mine; a conversation that I left, as it was when I left
+ * @throws AppError `CONVERSATION_NOT_FOUND` if I was never a member
+ */
 export const getConversation = async (chat: Chat, me: Identity, id: number): Promise<Conversation> => {
   const [shown] = await readShown(chat, me, [id])
   if (!shown) throw conversationNotFound()
@@ -92,14 +102,14 @@ type Row = NonNullable<(typeof queries.conversationsByIds)['row']>
 type Peer = Pick<Conversation, 'peer' | 'peer_delivered_up_to' | 'peer_read_up_to'>
 type Shown = { row: Row; peer: Peer | undefined; last: StoredMessage | undefined }
 
-/** Reads these conversations of mine in one turn of the event loop: my membership, and what I see by it, are of one moment. */
+/** Reads conversations of mine in one turn of the event loop, so that membership and content are consistent. */
 const readShown = async (chat: Chat, me: Identity, ids: readonly number[]): Promise<Shown[]> => {
   const packed = packIds(ids)
   const rows = await chat.reader.all(queries.conversationsByIds, {
     user_id: me.user_id,
     ids: packed,
     max_unread: MAX_UNREAD,
-    max_looked: MAX_LOOKED,
+    max_looked: MAX_EXAMINED,
   })
   const peers = await readPeers(chat, me, packed)
   const newest = await readNewest(chat, rows)
@@ -111,7 +121,7 @@ const readShown = async (chat: Chat, me: Identity, ids: readonly number[]): Prom
   return ids.flatMap((id) => shown.get(id) ?? [])
 }
 
-/** The others of direct conversations among these, and their marks. */
+/** @returns the other user of each direct conversation, with the user's marks, by conversation id. */
 const readPeers = async (chat: Chat, me: Identity, ids: string): Promise<Map<number, Peer>> => {
   const rows = await chat.reader.all(queries.peersByIds, { user_id: me.user_id, ids })
   const name = await chat.names(rows.map(({ user_id }) => user_id))
@@ -123,25 +133,27 @@ const readPeers = async (chat: Chat, me: Identity, ids: string): Promise<Map<num
   )
 }
 
-/** The newest message of each, by conversation, where it is in my latest period there and not hidden. */
+/**
+ * @returns the newest message of each conversation, by conversation id. A message that changed after I left is omitted.
+ */
 const readNewest = async (chat: Chat, rows: readonly Row[]): Promise<Map<number, StoredMessage>> => {
-  const rooms = new Map(rows.map((row) => [row.id, row]))
+  const byId = new Map(rows.map((row) => [row.id, row]))
   const ids = rows.flatMap(({ newest_id }) => newest_id ?? [])
   const found = await chat.reader.all(messages.messagesByIds, { ids: packIds(ids) })
   const newest = new Map<number, StoredMessage>()
   for (const message of found) {
-    const room = rooms.get(message.conversation_id) as Row
-    if ((message.changed ?? 0) > room.to_number) continue
-    const [named] = await nameAll(chat, room, [message])
-    newest.set(room.id, named as StoredMessage)
+    const conversation = byId.get(message.conversation_id) as Row
+    if ((message.changed ?? 0) > conversation.to_number) continue
+    const [named] = await nameAll(chat, conversation, [message])
+    newest.set(conversation.id, named as StoredMessage)
   }
   return newest
 }
 
-/** The newest message that I may see behind that one. */
-const readOlder = async (chat: Chat, me: Identity, room: Row): Promise<StoredMessage | undefined> => {
-  const start = (room.newest_id ?? room.from_number) - 1
-  const [older] = await readVisible(chat, me.user_id, room, { start, isUpward: false, limit: 1 })
+/** @returns the newest message that I may read before the newest message of my latest period. */
+const readOlder = async (chat: Chat, me: Identity, row: Row): Promise<StoredMessage | undefined> => {
+  const start = (row.newest_id ?? row.from_number) - 1
+  const [older] = await readVisible(chat, me.user_id, row, { start, isAscending: false, limit: 1 })
   return older
 }
 
@@ -161,8 +173,8 @@ const toConversation = ({ row, peer, last }: Shown, me: Identity): Conversation 
 }
 
 /**
- * @returns who is in a conversation of mine, the oldest first, with role and marks.
- * @throws AppError `CONVERSATION_NOT_FOUND` when I never was in it; for one that I left: nobody
+ * @returns the members of a conversation with roles and marks, oldest member first; an empty list if I left it
+ * @throws AppError `CONVERSATION_NOT_FOUND` if I was never a member
  */
 export const listMembers = async (chat: Chat, me: Identity, id: number): Promise<{ members: Member[] }> => {
   const period = await latestPeriod(chat, me, id)

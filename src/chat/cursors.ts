@@ -3,8 +3,10 @@ import * as counter from '../../db/queries/counter.ts'
 import type { Reader } from '../../db/query.ts'
 
 /**
- * Cursors: the name of an epoch, which every start of the server makes anew, and a number. One holds only below the number
- * at which the next epoch began: so a restored or copied database is told from the one that the client knew.
+ * Formats and parses cursors. A cursor is `<epoch>.<number>`. Every start of the server begins a new epoch. A cursor is valid
+ * only if its number is below the first number of the next epoch, so a restored or copied database rejects the cursors that
+ * the original database gave out later.
+ * @param epochs all epochs of the database, oldest first
  */
 export const createCursors = (epochs: readonly Epoch[]) => {
   const known = new Map(
@@ -12,8 +14,12 @@ export const createCursors = (epochs: readonly Epoch[]) => {
   )
   const prefix = `${epochs.at(-1)?.name}.`
   return {
+    /** @returns the cursor that resumes after change `number`. */
     format: (number: number) => prefix + number,
-    /** @returns its number; undefined for a cursor of another database, or past `head`, or no cursor at all. */
+    /**
+     * @param head the number of the newest change
+     * @returns the number of the cursor; undefined if the cursor is malformed, of another database, or above `head`
+     */
     parse(cursor: string, head: number): number | undefined {
       const [, name = '', digits = ''] = /^([\w-]+)\.(0|[1-9]\d{0,15})$/.exec(cursor) ?? []
       const number = Number(digits)

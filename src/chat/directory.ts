@@ -13,26 +13,34 @@ export const getMe = async (chat: Chat, me: Identity): Promise<Me> => {
   return { id: me.user_id, username: me.username, has_password: (user?.password_hash ?? null) !== null }
 }
 
-/** @returns people whose name begins with `prefix`, by name. */
+/** @returns at most `limit` users whose name begins with `prefix`, ordered by name. */
 export const searchUsers = async (
   chat: Chat,
   { prefix, limit }: { prefix: string; limit: number },
-): Promise<{ users: User[] }> => {
+): Promise<{ users: User[] }> => ({
+  users: await chat.reader.all(users.usersByPrefix, { ...prefixRange(prefix), limit }),
+})
+
+/** @returns the range of folded names that begin with `prefix`. U+10FFFF is above every character of a name. */
+export const prefixRange = (prefix: string) => {
   const from = foldName(prefix)
-  // No name has a character past it.
-  return { users: await chat.reader.all(users.usersByPrefix, { from, to: `${from}\u{10ffff}`, limit }) }
+  return { from, to: `${from}\u{10ffff}` }
 }
 
-/** Stays that are gone through in one turn. */
-const PAGE = 64
+/** Membership periods read in one turn of the event loop. */
+const PERIODS = 64
 
-/** @returns whose presence I may see by this name: somebody I am in a conversation with, and no block between us. */
+/**
+ * Finds a user whose presence I may see: we share a conversation and neither blocks the other.
+ * @param key folded username
+ * @returns undefined if there is no such user or I may not see the user's presence
+ */
 export const findVisibleUser = async (chat: Chat, me: Identity, key: string): Promise<User | undefined> => {
   const user = await chat.reader.get(users.userByKey, { key })
   if (!user || user.id === me.user_id || user.removed_at !== null) return undefined
-  const room = await chat.reader.get(conversations.roomByPair, pairOf(me.user_id, user.id))
-  const isVisible = room
-    ? room.blocked === 0
+  const direct = await chat.reader.get(conversations.roomByPair, pairOf(me.user_id, user.id))
+  const isVisible = direct
+    ? direct.blocked === 0
     : !(await isBlockedPair(chat, me.user_id, user.id)) && (await shareGroup(chat, me.user_id, user.id))
   return isVisible ? { id: user.id, username: user.username } : undefined
 }
@@ -41,7 +49,10 @@ const isBlockedPair = async (chat: Chat, a: number, b: number) =>
   (await chat.reader.get(blocks.blockOf, { blocker_id: a, blocked_id: b })) !== undefined ||
   (await chat.reader.get(blocks.blockOf, { blocker_id: b, blocked_id: a })) !== undefined
 
-/** Goes through the stays of both by turns: the one who has fewer ends it, and others have their turn between pages. */
+/**
+ * Reads the membership periods of both users in alternating pages, so that the user with fewer periods bounds the search.
+ * Other work runs between two pages.
+ */
 const shareGroup = async (chat: Chat, a: number, b: number): Promise<boolean> => {
   const sides = [
     { user_id: a, other_id: b, conversation_id: 0, from_number: 0 },
@@ -49,9 +60,9 @@ const shareGroup = async (chat: Chat, a: number, b: number): Promise<boolean> =>
   ]
   for (;;) {
     for (const side of sides) {
-      const page = await chat.reader.all(members.sharedStays, { ...side, limit: PAGE })
+      const page = await chat.reader.all(members.sharedStays, { ...side, limit: PERIODS })
       if (page.some(({ is_shared }) => is_shared === 1)) return true
-      const last = page[PAGE - 1]
+      const last = page[PERIODS - 1]
       if (!last) return false
       side.conversation_id = last.conversation_id
       side.from_number = last.from_number

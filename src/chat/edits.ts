@@ -4,7 +4,12 @@ import { checkContent } from './content.ts'
 import type { Chat, Identity } from './context.ts'
 import { toMessage } from './messages.ts'
 
-/** Replaces the content of one's own message. @throws AppError, and as `operations.edit` has it */
+/**
+ * Replaces the content of my message.
+ * @param origin the frame that requested the edit, if it came over a socket
+ * @returns the edited message
+ * @throws AppError `VALIDATION_FAILED`, `RATE_LIMITED`, and as the operation `edit`
+ */
 export const editMessage = async (
   chat: Chat,
   me: Identity,
@@ -17,7 +22,12 @@ export const editMessage = async (
   return toMessage(message, me.user_id)
 }
 
-/** Empties one's own message. @throws AppError `RATE_LIMITED`, and as `operations.remove` has it */
+/**
+ * Deletes the content of my message. The message keeps its id.
+ * @param origin the frame that requested the deletion, if it came over a socket
+ * @returns the deleted message
+ * @throws AppError `RATE_LIMITED`, and as the operation `remove`
+ */
 export const deleteMessage = async (
   chat: Chat,
   me: Identity,

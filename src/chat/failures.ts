@@ -1,21 +1,21 @@
 import { StorageError, type StorageErrorKind } from '../../db/errors.ts'
 import { AppError } from '../errors.ts'
 
-const whyUnavailable = {
-  full: 'The disk is full; try again later.',
-  busy: 'Another program holds the database; try again in a moment.',
-  readonly: 'The database can be read, and not written; try again later.',
+const details = {
+  full: 'The disk is full. Try again later.',
+  busy: 'Another program has locked the database. Try again in a moment.',
+  readonly: 'The database is read-only at the moment. Try again later.',
   broken:
-    'The disk failed, and the server starts anew; a change may be stored or not: repeat it under its key.',
-  unusable: 'The database can not be served.',
+    'The disk failed and the server restarts. A change may be stored or not: repeat it with the same key.',
+  unusable: 'The database cannot be opened.',
 } satisfies Record<Exclude<StorageErrorKind, 'operation'>, string>
 
-/** @returns what a client is told of any error; undefined for one that is a fault of ours. */
+/** @returns the error for the client; undefined if the error is a bug in the server. */
 export const asAppError = (error: unknown): AppError | undefined => {
   if (error instanceof AppError) return error
-  // What SQLite says of its files is the operator's business.
+  // The database's own message may contain paths. It is for the operator's log only.
   if (error instanceof StorageError && error.kind !== 'operation') {
-    return new AppError('STORAGE_UNAVAILABLE', whyUnavailable[error.kind], { cause: error })
+    return new AppError('STORAGE_UNAVAILABLE', details[error.kind], { cause: error })
   }
   return undefined
 }

@@ -7,10 +7,11 @@ import { getConversation } from './conversations.ts'
 import { latestPeriod } from './membership.ts'
 
 /**
- * Makes a group of me, its owner, and the named.
- * @param request its `client_id` is my own key: the same key again is the same group
- * @returns the group, or for a repeat of (creator, client_id) the original one as it is now
- * @throws AppError `RATE_LIMITED`, `VALIDATION_FAILED` for too many members, and as `operations.createGroup` has it
+ * Creates a group with me as its owner.
+ * @param request `members`: usernames; `client_id`: idempotency key, unique per creator
+ * @returns the group; for a repeated (creator, client_id) the original group in its current state, and `duplicate`
+ * @throws AppError `RATE_LIMITED`; `VALIDATION_FAILED` if a name is not allowed or there are too many members; and as the
+ *   operation `createGroup`
  */
 export const createGroup = async (
   chat: Chat,
@@ -33,7 +34,7 @@ const refuseTooMany = (count: number, max: number) => {
   })
 }
 
-/** Refuses a name that no user can have before it takes room in the queue. A taken-over database may have such users. */
+/** Checks the names before the write is queued. Names from an imported database may break the rule and stay usable. */
 const refuseImpossibleNames = async (chat: Chat, names: readonly string[]) => {
   for (const [index, name] of names.entries()) {
     if (isUsername(name) || (await chat.idOf(foldName(name))) !== undefined) continue
@@ -41,7 +42,7 @@ const refuseImpossibleNames = async (chat: Chat, names: readonly string[]) => {
   }
 }
 
-/** Gives my group another title. @throws AppError `RATE_LIMITED`, and as `operations.renameGroup` has it */
+/** Changes the title of my group. @throws AppError `RATE_LIMITED`, and as the operation `renameGroup` */
 export const renameGroup = async (
   chat: Chat,
   me: Identity,
@@ -52,7 +53,7 @@ export const renameGroup = async (
   return getConversation(chat, me, conversation_id)
 }
 
-/** Adds somebody to my group. @throws AppError `RATE_LIMITED`, and as `operations.addMember` has it */
+/** Adds a user to my group. @throws AppError `RATE_LIMITED`, and as the operation `addMember` */
 export const addMember = async (
   chat: Chat,
   me: Identity,
@@ -69,7 +70,10 @@ export const addMember = async (
   return getConversation(chat, me, conversation_id)
 }
 
-/** Takes a member out of my group, or me out of anyone's. @throws AppError `RATE_LIMITED`, and as `operations.removeMember` has it */
+/**
+ * Removes a member from my group, or myself from any group.
+ * @throws AppError `RATE_LIMITED`, and as the operation `removeMember`
+ */
 export const removeMember = async (
   chat: Chat,
   me: Identity,
@@ -86,9 +90,9 @@ export const removeMember = async (
 }
 
 /**
- * Counts a change of a group against my limit: as the number of its members, as one where I am in no such group, so that
- * nobody learns the size of another's.
- * @returns the weight of the change
+ * Counts a change of a group against my rate limit. The cost is the number of members, or 1 if I am not a member: the limit
+ * must not reveal the size of other groups.
+ * @returns the cost
  */
 const chargeForGroup = async (chat: Chat, me: Identity, conversation_id: number): Promise<number> => {
   const period = await latestPeriod(chat, me, conversation_id)

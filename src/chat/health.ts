@@ -2,8 +2,8 @@ import type { Chat } from './context.ts'
 import { readHead } from './cursors.ts'
 
 /**
- * Reads, and writes what changes nothing.
- * @throws StorageError; AppError `STORAGE_UNAVAILABLE` when the disk does not answer, `OVERLOADED`, `SHUTTING_DOWN`
+ * Checks that the database can be read and written. The write changes no row.
+ * @throws StorageError; AppError `STORAGE_UNAVAILABLE` if the disk does not respond within 1 s, `OVERLOADED`, `SHUTTING_DOWN`
  */
 export const checkReady = async (chat: Chat): Promise<void> => {
   await readHead(chat)

@@ -7,13 +7,16 @@ import { invalid } from '../errors.ts'
 import type { Chat, Identity } from './context.ts'
 import { conversationNotFound } from './membership.ts'
 import { toMessage } from './messages.ts'
-import { countFitting, readable } from './page-bytes.ts'
-import { type Room, readVisible } from './visible-messages.ts'
+import { countFitting, maxRows } from './page-bytes.ts'
+import { type ConversationRef, readVisible } from './visible-messages.ts'
 
-/** A page of messages, oldest first, and whether there are older and newer ones. */
+/** A page of messages, oldest first, and whether older and newer messages exist. */
 export type HistoryPage = { messages: Message[]; older: boolean; newer: boolean }
 
-/** What I may read of my conversation with somebody. @throws AppError `USER_NOT_FOUND`, `VALIDATION_FAILED` */
+/**
+ * @returns the messages that I may read of my direct conversation with a user; an empty page if there is no conversation
+ * @throws AppError `USER_NOT_FOUND`, `VALIDATION_FAILED`
+ */
 export const historyWith = async (
   chat: Chat,
   me: Identity,
@@ -24,11 +27,11 @@ export const historyWith = async (
   const { user_id } = me
   const peer_id = await chat.idOf(foldName(username))
   if (peer_id === undefined) throw unknownUser(username, '/username')
-  const room = await chat.reader.get(members.myRoomByPair, { user_id, ...pairOf(user_id, peer_id) })
-  return room ? readPage(chat, me, room, page) : { messages: [], older: false, newer: false }
+  const conversation = await chat.reader.get(members.myRoomByPair, { user_id, ...pairOf(user_id, peer_id) })
+  return conversation ? readPage(chat, me, conversation, page) : { messages: [], older: false, newer: false }
 }
 
-/** What I may read of a conversation. @throws AppError `CONVERSATION_NOT_FOUND`, `VALIDATION_FAILED` */
+/** @returns the messages that I may read of a conversation. @throws AppError `CONVERSATION_NOT_FOUND`, `VALIDATION_FAILED` */
 export const historyOf = async (
   chat: Chat,
   me: Identity,
@@ -36,41 +39,42 @@ export const historyOf = async (
   page: PageQuery,
 ): Promise<HistoryPage> => {
   checkPage(page)
-  const room = await chat.reader.get(members.myRoomById, { user_id: me.user_id, id })
-  if (!room) throw conversationNotFound()
-  return readPage(chat, me, room, page)
+  const conversation = await chat.reader.get(members.myRoomById, { user_id: me.user_id, id })
+  if (!conversation) throw conversationNotFound()
+  return readPage(chat, me, conversation, page)
 }
 
 const checkPage = ({ before, after }: PageQuery) => {
   if (before !== undefined && after !== undefined)
-    throw invalid('/after', 'and before cannot go together: give one of them')
+    throw invalid('/after', 'and before cannot be combined; give only one of them')
 }
 
 const readPage = async (
   chat: Chat,
   me: Identity,
-  room: Room,
-  { limit: asked, before, after }: PageQuery,
+  conversation: ConversationRef,
+  { limit: requested, before, after }: PageQuery,
 ): Promise<HistoryPage> => {
-  const limit = readable(chat.config, asked)
-  const isUpward = after !== undefined
-  const read = (start: number, up: boolean, most: number) =>
-    readVisible(chat, me.user_id, room, { start, isUpward: up, limit: most })
-  const rows = await (isUpward
+  const limit = maxRows(chat.config, requested)
+  const isAscending = after !== undefined
+  const read = (start: number, ascending: boolean, max: number) =>
+    readVisible(chat, me.user_id, conversation, { start, isAscending: ascending, limit: max })
+  const rows = await (isAscending
     ? read(after + 1, true, limit + 1)
     : read(before === undefined ? OPEN : before - 1, false, limit + 1))
-  const [beyond] = isUpward
+  /** The nearest message on the other side of `after` or `before`. */
+  const [opposite] = isAscending
     ? await read(after, false, 1)
     : before === undefined
       ? []
       : await read(before, true, 1)
   const fitting = countFitting(rows, limit)
-  const isCut = rows.length > fitting
+  const hasMore = rows.length > fitting
   rows.length = fitting
-  if (!isUpward) rows.reverse()
+  if (!isAscending) rows.reverse()
   return {
     messages: rows.map((message) => toMessage(message, me.user_id)),
-    older: isUpward ? beyond !== undefined : isCut,
-    newer: isUpward ? isCut : beyond !== undefined,
+    older: isAscending ? opposite !== undefined : hasMore,
+    newer: isAscending ? hasMore : opposite !== undefined,
   }
 }

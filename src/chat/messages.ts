@@ -1,7 +1,11 @@
 import type { StoredMessage } from '../../db/changes.ts'
 import type { Message } from '../../schemas/message.ts'
 
-/** @returns milliseconds since 1970 as RFC 3339, UTC. The minute is kept: a page of history is mostly of few of them. */
+/**
+ * @param ms milliseconds since 1970
+ * @returns RFC 3339, UTC, with milliseconds. Caches the text of the last minute, because the messages of a page fall into few
+ *   minutes.
+ */
 export const timestamp = (ms: number): string => {
   const minute = Math.floor(ms / 60_000)
   if (minute !== lastMinute) {
@@ -9,14 +13,14 @@ export const timestamp = (ms: number): string => {
     minuteText = new Date(minute * 60_000).toISOString().slice(0, -7)
   }
   const rest = ms - minute * 60_000
-  // 12,345 ms are 112345 behind a 1, which keeps the zeros.
+  // 2,345 ms become the text 102345: the leading 1 preserves the zeros.
   const digits = String(100_000 + rest)
   return `${minuteText}${digits.slice(1, 3)}.${digits.slice(3)}Z`
 }
 let lastMinute = Number.NaN
 let minuteText = ''
 
-/** @returns the message as it goes over the wire to `viewer_id`: its `client_id` is for its sender only. */
+/** @returns the message as it goes over the wire to `viewer_id`. Only the sender receives `client_id`. */
 export const toMessage = (stored: StoredMessage, viewer_id: number): Message => {
   const message: Message = {
     id: stored.id,

@@ -1,15 +1,15 @@
 import type { Config } from '../config.ts'
 
-/** Bytes of text on one page of history or of a stream: who is slow to take one makes the server hold no more. */
+/** Bytes of text on one page of history or events. Bounds the memory that a slow reader occupies. */
 const PAGE_BYTES = 1_048_576
 
-/** Bytes that one read may bring, were all messages of the longest. */
+/** Bytes that one read may load if all messages have the maximum length. */
 const READ_BYTES = 16_777_216
 
-type Text = { content: string; metadata: string | null }
+type MessageText = { content: string; metadata: string | null }
 
-/** @returns how many of these go on one page: one at least, and `limit` at most. */
-export const countFitting = (texts: readonly (Text | undefined)[], limit: number): number => {
+/** @returns how many of these messages fit on one page: at least one, at most `limit`. */
+export const countFitting = (texts: readonly (MessageText | undefined)[], limit: number): number => {
   if (isShort(texts)) return Math.min(limit, texts.length)
   let bytes = 0
   for (const [index, text] of texts.slice(0, limit).entries()) {
@@ -19,13 +19,13 @@ export const countFitting = (texts: readonly (Text | undefined)[], limit: number
   return Math.min(limit, texts.length)
 }
 
-/** Most pages are far from it, and seen to be by their lengths: a unit of UTF-16 is three bytes at most. */
-const isShort = (texts: readonly (Text | undefined)[]): boolean => {
+/** A cheap upper bound that most pages pass: a UTF-16 unit takes at most three bytes in UTF-8. */
+const isShort = (texts: readonly (MessageText | undefined)[]): boolean => {
   let units = 0
   for (const text of texts) if (text) units += text.content.length + (text.metadata?.length ?? 0)
   return units * 3 <= PAGE_BYTES
 }
 
-/** @returns how many messages one read may bring: `limit`, unless they may be very long. */
-export const readable = ({ MAX_MESSAGE_LENGTH }: Config, limit: number): number =>
+/** @returns how many messages one read may load: `limit`, or fewer if MAX_MESSAGE_LENGTH allows very long messages. */
+export const maxRows = ({ MAX_MESSAGE_LENGTH }: Config, limit: number): number =>
   Math.min(limit, Math.floor(READ_BYTES / (MAX_MESSAGE_LENGTH * 4)))

@@ -1,16 +1,21 @@
 import type { Writer } from '../../db/writer.ts'
 import { AppError } from '../errors.ts'
 
-/** Milliseconds that the disk has to answer a probe. */
-const PATIENCE_MS = 1000
+/** Milliseconds that the disk has to complete a probe. */
+const TIMEOUT_MS = 1000
 
-/** Milliseconds for which a probe that was written answers all who ask. */
+/** Milliseconds for which a completed probe is reused. */
 const VALID_MS = 1000
 
-/** Probes for all who ask, and anybody may: one at a time, lest their probes fill the queue of the messages. */
+/**
+ * Probes the disk with a write that changes no row. All callers share one probe: /health needs no token, and its probes
+ * must not fill the write queue.
+ * @returns a function that resolves if the last probe is at most 1 s old or a new one completes within 1 s. It rejects with
+ *   StorageError, or AppError `STORAGE_UNAVAILABLE`, `OVERLOADED` or `SHUTTING_DOWN`.
+ */
 export const createProbe = (writer: Writer) => {
-  let written: Promise<void> | undefined
-  let asked: Promise<void> | undefined
+  let write: Promise<void> | undefined
+  let check: Promise<void> | undefined
   let failure: Error | undefined
   let validUntil = 0
   writer.on('failure', (error) => {
@@ -18,36 +23,36 @@ export const createProbe = (writer: Writer) => {
     validUntil = 0
   })
 
-  const write = async () => {
+  const startWrite = async () => {
     try {
       await writer.append('probe', {})
       failure = undefined
       validUntil = performance.now() + VALID_MS
     } finally {
-      written = undefined
+      write = undefined
     }
   }
 
-  const ask = async () => {
-    written ??= write()
-    const { promise: late, reject } = Promise.withResolvers<never>()
+  const startCheck = async () => {
+    write ??= startWrite()
+    const { promise: timeout, reject } = Promise.withResolvers<never>()
     const slow = new AppError(
       'STORAGE_UNAVAILABLE',
-      'The disk has not answered for a second; try again later.',
+      'The disk did not respond within one second. Try again later.',
     )
-    // What failed last may be what it waits for now: another program's lock.
+    // The probe may wait for the cause of the last failure, such as a lock of another program. Report that cause.
     const giveUp = () => reject(failure ?? slow)
-    // Where the loop is late and not the disk, the answer is there, and is read in this turn.
-    const timer = setTimeout(() => setImmediate(giveUp), PATIENCE_MS).unref()
+    // If the event loop is late and not the disk, the result has arrived and is read before setImmediate runs.
+    const timer = setTimeout(() => setImmediate(giveUp), TIMEOUT_MS).unref()
     try {
-      await Promise.race([written, late])
+      await Promise.race([write, timeout])
     } finally {
       clearTimeout(timer)
-      asked = undefined
+      check = undefined
     }
   }
 
   return async (): Promise<void> => {
-    if (performance.now() >= validUntil) await (asked ??= ask())
+    if (performance.now() >= validUntil) await (check ??= startCheck())
   }
 }

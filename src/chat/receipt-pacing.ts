@@ -1,48 +1,49 @@
 import type { Writer } from '../../db/writer.ts'
 import type { Config } from '../config.ts'
 
-/** Between two announcements of one person's marks in one conversation. */
-const PACE_MS = 1000
+/** Milliseconds between two published receipts of one user in one conversation. */
+const INTERVAL_MS = 1000
 
 /**
- * Marks are stored at once but announced at most once a second per person and conversation. What waits is announced under
- * a new number when the second is over; should the server stop before, its next start gives that number.
+ * Publishes receipts at most once a second per user and conversation. Marks are stored at once. A receipt that is due when the
+ * second ends is published under a new number. If the server stops first, its next start publishes the receipt.
  */
 export const createReceiptPacing = (writer: Writer, config: Config) => {
-  const recent = new Map<string, { waits: boolean; timer: NodeJS.Timeout }>()
+  const recent = new Map<string, { isDue: boolean; timer: NodeJS.Timeout }>()
   let isStopped = false
 
-  const later = (...who: Parameters<typeof announce>) => setTimeout(() => void announce(...who), PACE_MS)
+  const schedule = (...args: Parameters<typeof announce>) =>
+    setTimeout(() => void announce(...args), INTERVAL_MS)
 
   const announce = async (key: string, user_id: number, conversation_id: number) => {
     const entry = recent.get(key)
-    if (!entry?.waits) {
+    if (!entry?.isDue) {
       recent.delete(key)
       return
     }
-    entry.waits = false
-    entry.timer = later(key, user_id, conversation_id)
+    entry.isDue = false
+    entry.timer = schedule(key, user_id, conversation_id)
     try {
       await writer.append('announce', { user_id, conversation_id, max_group: config.MAX_RECEIPT_GROUP })
     } catch {
-      // It stays due: the next second tries again, or the next start.
-      entry.waits = true
+      // The receipt stays due. The next second or the next start publishes it.
+      entry.isDue = true
     }
   }
 
   return {
-    /** @returns whether marks that change now may be announced at once; else they will be, later. */
+    /** @returns whether a receipt of this change may be published at once. If false, it is published later. */
     mayAnnounce(user_id: number, conversation_id: number): boolean {
-      // What moves while the server stops is left to the next start, which announces what is due.
+      // The next start publishes the receipts that become due while the server stops.
       if (isStopped) return false
       const key = `${user_id}:${conversation_id}`
       const entry = recent.get(key)
       if (entry) {
-        entry.waits = true
+        entry.isDue = true
         return false
       }
-      const timer = later(key, user_id, conversation_id)
-      recent.set(key, { waits: false, timer })
+      const timer = schedule(key, user_id, conversation_id)
+      recent.set(key, { isDue: false, timer })
       return true
     },
     stop() {

@@ -4,9 +4,11 @@ import type { Origin } from '../bus/bus.ts'
 import type { Chat, Identity } from './context.ts'
 
 /**
- * Moves one's marks forward.
- * @returns them as they are now
- * @throws AppError `VALIDATION_FAILED` without a mark, `RATE_LIMITED`, and as `operations.mark` has it
+ * Moves my marks in a conversation forward. A mark never moves back.
+ * @param input message ids; at least one mark
+ * @param origin the frame that requested the change, if it came over a socket
+ * @returns my marks after the change
+ * @throws AppError `VALIDATION_FAILED` without a mark, `RATE_LIMITED`, and as the operation `mark`
  */
 export const markReceipt = async (
   chat: Chat,
@@ -18,7 +20,7 @@ export const markReceipt = async (
   if (delivered_up_to === undefined && read_up_to === undefined) {
     throw invalid('/read_up_to', 'or delivered_up_to must be given')
   }
-  // Nothing is looked up first: what comes over a socket is appended in the order in which it came.
+  // No await before the append: the frames of a socket commit in the order in which they arrived.
   chat.changeLimit(me.user_id)
   return chat.writer.append(
     'mark',

@@ -5,12 +5,12 @@ import type { Batch } from '../../db/writer.ts'
 import { readHead } from './cursors.ts'
 
 /**
- * Messages of a generation, and UTF-16 units of their text, which edits may double; two generations are kept. With 32 times
- * the text the server took 150 MiB more while messages of 50 kB came: what lives long is swept late.
+ * Limits of a generation: messages, and UTF-16 units of their text, which edits may double. Two generations are kept. A limit
+ * of 32 times the text cost 150 MiB more under a load of 50 kB messages, because V8 collects long-lived objects late.
  */
 const GENERATION = { messages: 8192, units: 262_144 }
 
-/** All messages from `since` to where the next one begins, by conversation, the oldest first. */
+/** All messages from the id `since` to the start of the next generation, by conversation, oldest first. */
 class Generation {
   readonly conversations = new Map<number, StoredMessage[]>()
   readonly since: number
@@ -36,23 +36,23 @@ class Generation {
     messages[index] = message
   }
 
-  find({ conversation_id, from, to, limit }: Range, isUpward: boolean): StoredMessage[] {
+  find({ conversation_id, from, to, limit }: Range, isAscending: boolean): StoredMessage[] {
     const messages = this.conversations.get(conversation_id) ?? []
     const [low, high] = [lowerBound(messages, from), lowerBound(messages, to + 1)]
-    return isUpward
+    return isAscending
       ? messages.slice(low, Math.min(high, low + limit))
       : messages.slice(Math.max(low, high - limit), high).toReversed()
   }
 }
 
 /**
- * The newest messages of the database, as their commits told them: most who read want these. A page of 50 costs SQLite 110
- * of the 360 µs of a request.
- * @param size what a generation holds: the older one goes, all of it, when the newer one is full
+ * Caches the newest messages of the database, because most reads ask for them. Reading a page of 50 from SQLite takes 110
+ * of the 360 µs of a request. Commits fill the cache.
+ * @param size limits of a generation; the older generation is discarded as a whole when the newer one is full
  */
 export const createRecent = (reader: Reader, size = GENERATION) => {
-  const nothing = () => new Generation(Number.POSITIVE_INFINITY)
-  let [older, newer] = [nothing(), nothing()]
+  const empty = () => new Generation(Number.POSITIVE_INFINITY)
+  let [older, newer] = [empty(), empty()]
   let last: number | undefined
 
   const keep = (message: StoredMessage) => {
@@ -67,12 +67,12 @@ export const createRecent = (reader: Reader, size = GENERATION) => {
   const replace = (message: StoredMessage) => {
     const generation = [newer, older].find(({ since }) => message.id >= since)
     generation?.replace(message)
-    // Edits make messages longer, and no new one may come that would end their generation.
-    if (generation && generation.units > 2 * size.units) [older, newer] = [nothing(), nothing()]
+    // Edits lengthen messages, but only a new message starts a new generation.
+    if (generation && generation.units > 2 * size.units) [older, newer] = [empty(), empty()]
   }
 
   return {
-    /** Takes what a commit changed. */
+    /** Records a committed batch. */
     take({ last: number, changes }: Batch) {
       last = number
       for (const { event } of changes) {
@@ -81,27 +81,27 @@ export const createRecent = (reader: Reader, size = GENERATION) => {
       }
     },
 
-    /** Forgets all: what was taken last may not be complete. */
+    /** Discards everything, because the last batch may have been recorded only in part. */
     forget() {
-      ;[older, newer] = [nothing(), nothing()]
+      ;[older, newer] = [empty(), empty()]
       last = undefined
     },
 
     /**
-     * @returns the newest messages of a range, the newest first; when upward the oldest, the oldest first; as the database has
-     * them now. Undefined where they are not all here.
+     * @returns the newest messages of a range, newest first, or with `isAscending` the oldest messages, oldest first, in their
+     *   current state. Undefined if the cache does not have all of them.
      */
-    async read(range: Range, isUpward: boolean): Promise<StoredMessage[] | undefined> {
+    async read(range: Range, isAscending: boolean): Promise<StoredMessage[] | undefined> {
       const found: StoredMessage[] = []
-      for (const generation of isUpward ? [older, newer] : [newer, older]) {
-        found.push(...generation.find({ ...range, limit: range.limit - found.length }, isUpward))
+      for (const generation of isAscending ? [older, newer] : [newer, older]) {
+        found.push(...generation.find({ ...range, limit: range.limit - found.length }, isAscending))
       }
-      const isWhole =
-        range.from >= Math.min(older.since, newer.since) || (!isUpward && found.length === range.limit)
-      if (!isWhole) return undefined
-      // A commit can be read before it is told, and what else goes into the same answer may be of it.
-      const told = last
-      return (await readHead({ reader })) === told ? found : undefined
+      const isComplete =
+        range.from >= Math.min(older.since, newer.since) || (!isAscending && found.length === range.limit)
+      if (!isComplete) return undefined
+      // A commit is visible in the database before `take` is called. The rest of the response may already include it.
+      const recorded = last
+      return (await readHead({ reader })) === recorded ? found : undefined
     },
   }
 }

@@ -4,34 +4,34 @@ import type { Reader } from '../../db/query.ts'
 import type { Writer } from '../../db/writer.ts'
 import type { Config } from '../config.ts'
 
-/** Milliseconds after a step that failed. */
+/** Milliseconds to wait after a failed step. */
 const RETRY_MS = 1000
 
-type Leaving = { user_id: number; after: StayPlace; done: () => void }
+type Removal = { user_id: number; after: StayPlace; done: () => void }
 
 /**
- * Has removed accounts leave their groups in steps, each an operation of its own, so that what others write does not
- * wait for thousands of groups. One step waits in the queue at a time, and accounts take turns.
+ * Removes the memberships of removed accounts in steps. Each step is one operation, so that other writes do not wait for
+ * thousands of groups. At most one step is in the write queue. Accounts take turns.
  */
 export const createRemovalSteps = (reader: Reader, writer: Writer, config: Config) => {
-  const queue: Leaving[] = []
+  const queue: Removal[] = []
   let isRunning = false
   let isStopped = false
 
-  const step = async (leaving: Leaving) => {
-    const { user_id, after, done } = leaving
+  const step = async (removal: Removal) => {
+    const { user_id, after, done } = removal
     try {
       const next = await writer.append('leaveGroups', {
         user_id,
         after,
         max_group: config.MAX_RECEIPT_GROUP,
       })
-      if (next) queue.push({ ...leaving, after: next })
+      if (next) queue.push({ ...removal, after: next })
       else done()
     } catch {
-      // Nobody is kept waiting for a disk that fails.
+      // The caller does not wait while the disk fails.
       done()
-      queue.push(leaving)
+      queue.push(removal)
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS).unref())
     }
   }
@@ -46,7 +46,7 @@ export const createRemovalSteps = (reader: Reader, writer: Writer, config: Confi
     isRunning = false
   }
 
-  /** Resolves when a removed account has left its groups, or when the rest has to wait for a later try or start. */
+  /** Resolves when the removed account has left its groups, or when the rest is postponed to a retry or the next start. */
   const leaveGroups = (user_id: number): Promise<void> =>
     new Promise((done) => {
       queue.push({ user_id, after: { conversation_id: 0, from_number: 0 }, done })
@@ -55,12 +55,12 @@ export const createRemovalSteps = (reader: Reader, writer: Writer, config: Confi
 
   return {
     leaveGroups,
-    /** Goes on with what was not finished before the last stop. Where that can't be read, a later start does. */
+    /** Resumes removals that the last stop interrupted. If the read fails, a later start resumes them. */
     async resume() {
       const rows = await reader.all(users.leavingUsers, {}).catch(() => [])
       for (const { id } of rows) void leaveGroups(id)
     },
-    /** Leaves the rest to the next start. */
+    /** Postpones the remaining steps to the next start. */
     stop() {
       isStopped = true
       for (const { done } of queue) done()

@@ -2,10 +2,10 @@ import type { Chat } from './context.ts'
 import { newTokenFamily } from './tokens.ts'
 
 /**
- * Removes an account, by its owner or by the operator: its tokens end and its sockets close, it leaves its groups. The
- * name stays taken, and the messages stay with those who had them.
- * It is removed when the first write is on disk. Groups that it could not leave before a stop or a failure are left later.
- * @throws AppError `UNAUTHORIZED` when it is no more
+ * Removes an account: revokes its tokens, closes its sockets and removes it from its groups. The username stays taken. The
+ * messages stay visible to the members who received them.
+ * The account is removed when the first write is on disk. A later retry or start completes the groups after a failure.
+ * @throws AppError `UNAUTHORIZED` if the account was removed before
  */
 export const removeAccount = async (chat: Chat, user_id: number): Promise<void> => {
   await chat.writer.append('removeUser', { user_id, family: newTokenFamily() })

@@ -2,41 +2,43 @@ import { type Event, nameMessage } from '../../db/changes.ts'
 import { packIds, packPeriods } from '../../db/lists.ts'
 import * as events from '../../db/queries/events.ts'
 import type { Chat } from './context.ts'
-import { countFitting, readable } from './page-bytes.ts'
+import { countFitting, maxRows } from './page-bytes.ts'
 
 export type NumberedEvent = { number: number; event: Event }
 
-/** Numbers that a first look covers; it grows where nothing is found and shrinks where there is too much. */
+/** Numbers that the first read covers. The window doubles after an empty read and halves after a full one. */
 const FIRST_WINDOW = 4096
-/** Bounds the index entries that one read goes through, and so the time that it takes. */
-const LAST_WINDOW = 65_536
-/** Membership periods that are read in one turn of the event loop. */
+/** Bounds the index entries that one read scans, and so its duration. */
+const MAX_WINDOW = 65_536
+/** Membership periods read in one turn of the event loop. */
 const PERIODS = 256
 
 /**
- * Goes through what happened to a user after a number, a page at a time, as the rows say it is now. It keeps nothing
- * between pages but where it is.
+ * Reads the events of a user after a number, page by page. The events carry the current state of the rows. Between two pages
+ * only the position is kept.
  */
 export const createReplay = (chat: Chat, user_id: number, after: number) => {
   let position = after
   let window = FIRST_WINDOW
 
   return {
+    /** All events up to this number have been returned. */
     get position() {
       return position
     },
     /**
-     * @param head all numbers up to it are committed.
-     * @returns the next events, as many as are asked for at most and of a page's bytes, in order; none when there are no more up to `head`
+     * @param requested maximum number of events
+     * @param head a number up to which all changes are committed
+     * @returns the next events in order, at most one page of 1 MiB; an empty list if there are no more up to `head`
      */
-    async next(asked: number, head: number): Promise<NumberedEvent[]> {
-      const limit = readable(chat.config, asked)
+    async next(requested: number, head: number): Promise<NumberedEvent[]> {
+      const limit = maxRows(chat.config, requested)
       while (position < head) {
         await chat.turns.ready()
         const ids = chat.activity.between(position, head)
         const up_to = ids ? head : Math.min(position + window, head)
         const { found, end } = await readWindow(chat, { user_id, after: position, up_to, limit, ids })
-        window = end < up_to ? Math.max(window / 2, limit) : Math.min(window * 2, LAST_WINDOW)
+        window = end < up_to ? Math.max(window / 2, limit) : Math.min(window * 2, MAX_WINDOW)
         position = end
         if (found.length > 0) return found
       }
@@ -45,33 +47,33 @@ export const createReplay = (chat: Chat, user_id: number, after: number) => {
   }
 }
 
-/** `ids`: the conversations in which anything happened, where that is known. */
+/** `ids`: the conversations with events in the window, if known. */
 type Window = { user_id: number; after: number; up_to: number; limit: number; ids: number[] | undefined }
 
-/** Events in the order of their numbers, and the number up to which that is all of them. */
+/** Events in the order of their numbers, complete up to the number `end`. */
 type Found = { found: NumberedEvent[]; end: number }
 
-/** Reads a window, some of the user's membership periods in a turn of the event loop. */
+/** Reads a window. Each turn of the event loop reads 256 of the user's membership periods. */
 const readWindow = async (chat: Chat, { user_id, after, up_to, limit, ids }: Window): Promise<Found> => {
   let all: Found = { found: [], end: up_to }
-  let behind = { conversation_id: 0, from_number: 0 }
+  let previous = { conversation_id: 0, from_number: 0 }
   for (;;) {
-    const place = { user_id, ...behind, limit: PERIODS }
+    const page = { user_id, ...previous, limit: PERIODS }
     const rows = await (ids
-      ? chat.reader.all(events.periodsIn, { ...place, ids: packIds(ids) })
-      : chat.reader.all(events.periodsOf, place))
+      ? chat.reader.all(events.periodsIn, { ...page, ids: packIds(ids) })
+      : chat.reader.all(events.periodsOf, page))
     const last = rows[PERIODS - 1]
-    // What lies past the end of what was found in others is not on this page.
+    // Events after the end of the events found so far are not on this page.
     const periods = rows.filter(({ from_number, to_number }) => to_number > after && from_number <= all.end)
     const part = await readPeriods(chat, { user_id, after, up_to: all.end, limit }, periods)
     all = firstOf([...all.found, ...part.found], part.end, limit)
     if (!last) return all
-    behind = { conversation_id: last.conversation_id, from_number: last.from_number }
+    previous = { conversation_id: last.conversation_id, from_number: last.from_number }
     await chat.turns.ready()
   }
 }
 
-/** @returns the first of these events, as many as one page holds. */
+/** @returns the first of these events, as many as fit on one page. */
 const firstOf = (events: readonly NumberedEvent[], end: number, limit: number): Found => {
   const complete = events.filter(({ number }) => number <= end).toSorted((a, b) => a.number - b.number)
   const texts = complete.map(({ event }) => ('message' in event ? event.message : undefined))
@@ -102,7 +104,7 @@ const readPeriods = async (chat: Chat, part: Part, periods: readonly Period[]): 
     await readMessages(chat, args, 'message_updated'),
     await readReceipts(chat, args),
   ]
-  // Where a source is full there may be more behind its last.
+  // A full source may have more events after its last one.
   const ends = sources.filter(({ length }) => length >= limit).map((full) => full.at(-1)?.number as number)
   const found = [...sources.flat(), ...(await readConversations(chat, part, periods))]
   return { found, end: Math.min(up_to, ...ends) }
@@ -130,7 +132,7 @@ const readReceipts = async (chat: Chat, args: Args): Promise<NumberedEvent[]> =>
   return rows.map(({ number, ...receipt }) => ({ number, event: { type: 'receipt', ...receipt } }))
 }
 
-/** A period gives up to three: my coming, the conversation's last change while I was there, my going. */
+/** A period yields up to three events: the start, the last change of the conversation during the period, and the end. */
 const readConversations = async (
   chat: Chat,
   { user_id, after, up_to }: Part,
@@ -148,7 +150,7 @@ const readConversations = async (
       type: 'conversation' as const,
       conversation_id,
       kind,
-      // What came after one left is not for one to know.
+      // A former member must not see changes made after the membership ended.
       title: row.count_at_end === null ? row.title : row.title_at_end,
       member_count: row.count_at_end ?? row.member_count,
       joined: [],

@@ -2,74 +2,79 @@ import { randomBytes } from 'node:crypto'
 import { chmodSync, existsSync, readFileSync } from 'node:fs'
 import { type Config, ConfigError } from '../config.ts'
 
-/** A secret that tokens are verified with, and until when: ms since 1970. */
+/** A secret that verifies tokens until a time, in milliseconds since 1970. */
 export type VerifyingSecret = { secret: string; until: number }
 
-/** What signs tokens and what they are verified with. */
+/** The secrets that sign and verify tokens. */
 export type Secrets = {
-  /** The one that signs. */
+  /** The secret that signs new tokens. */
   readonly current: string
-  /** All that verify; the current one first. */
+  /** @returns all secrets that verify tokens, the current one first. */
   verifying(): VerifyingSecret[]
   /**
-   * Signs with a new one from now on.
-   * @param keepMs how long the last one still verifies; 0 ends every token that it signed
-   * @returns false where the secret is not ours to change: it came with the environment
+   * Replaces the current secret with a new random one.
+   * @param keepMs milliseconds for which the old secret still verifies; 0 invalidates every token that it signed
+   * @returns false if the secret is set by the environment and cannot be replaced
    */
   rotate(keepMs: number): boolean
 }
 
-/** The database, beside which a file keeps them: `Database` says what each does. */
-type Place = {
+/** Stores files next to the database. See the contract of `Database`. */
+type FileStore = {
   beside(extension: string): string
   writeBeside(extension: string, text: string, replace: boolean): void
 }
 
-/** @param place is looked at where the environment says none */
-export const openSecrets = ({ JWT_SECRET, JWT_SECRET_PREVIOUS }: Config, place: Place): Secrets =>
-  JWT_SECRET ? givenSecrets(JWT_SECRET, JWT_SECRET_PREVIOUS) : keptSecrets(place)
+/**
+ * @param files holds the secret if JWT_SECRET is not set
+ * @throws ConfigError if the file of the secret is empty
+ */
+export const openSecrets = ({ JWT_SECRET, JWT_SECRET_PREVIOUS }: Config, files: FileStore): Secrets =>
+  JWT_SECRET ? environmentSecrets(JWT_SECRET, JWT_SECRET_PREVIOUS) : storedSecrets(files)
 
-/** @param previous what signed before, and still verifies. */
-const givenSecrets = (current: string, previous: string | undefined): Secrets => ({
+/** @param previous the previous secret, which still verifies */
+const environmentSecrets = (current: string, previous: string | undefined): Secrets => ({
   current,
-  verifying: () => (previous === undefined ? [lasting(current)] : [lasting(current), lasting(previous)]),
+  verifying: () =>
+    previous === undefined ? [permanent(current)] : [permanent(current), permanent(previous)],
   rotate: () => false,
 })
 
-const lasting = (secret: string): VerifyingSecret => ({ secret, until: Infinity })
+const permanent = (secret: string): VerifyingSecret => ({ secret, until: Infinity })
 
 /**
- * The secret that is kept in a file beside the database; at the first start one is made, readable by its owner only.
- * Its first line signs; each other one is what signed before, and the time (ms since 1970) until which it verifies.
+ * Stores the secrets in a file next to the database. The first start creates the file, readable by its owner only. The first
+ * line is the current secret. Each other line is a previous secret and the time (milliseconds since 1970) until which it
+ * verifies.
  */
-const keptSecrets = (place: Place): Secrets => {
-  const path = place.beside('key')
-  if (!existsSync(path)) place.writeBeside('key', `${newSecret()}\n`, false)
+const storedSecrets = (files: FileStore): Secrets => {
+  const path = files.beside('key')
+  if (!existsSync(path)) files.writeBeside('key', `${newSecret()}\n`, false)
   chmodSync(path, 0o600)
   const [first = '', ...more] = readFileSync(path, 'utf8').trim().split('\n')
   let current = first.trim()
   if (current === '') {
     throw new ConfigError(
-      `${path} holds no secret. Delete it, and the next start makes a new one; everybody then logs in again.`,
+      `${path} holds no secret. Delete it: the next start creates a new secret, and all users must log in again.`,
     )
   }
   let retired = more.map((line): VerifyingSecret => {
     const [secret = '', until] = line.trim().split(' ')
     return { secret, until: Number(until) }
   })
-  // Only a rotation forgets one: the clock may be wrong at the moment.
+  // Only a rotation deletes a secret, because the clock may be wrong at the moment.
   const verifying = () => retired.filter(({ until }) => until > Date.now())
   return {
     get current() {
       return current
     },
-    verifying: () => [lasting(current), ...verifying()],
+    verifying: () => [permanent(current), ...verifying()],
     rotate(keepMs) {
       const next = newSecret()
       const kept = keepMs > 0 ? [{ secret: current, until: Date.now() + keepMs }, ...verifying()] : []
       const lines = [next, ...kept.map(({ secret, until }) => `${secret} ${until}`)]
-      // First, so that no token is signed with a secret that a crash takes away.
-      place.writeBeside('key', `${lines.join('\n')}\n`, true)
+      // Write first, so that no token is signed with a secret that a crash loses.
+      files.writeBeside('key', `${lines.join('\n')}\n`, true)
       current = next
       retired = kept
       return true

@@ -8,9 +8,10 @@ import { toMessage } from './messages.ts'
 export type SendResult = { message: Message; duplicate: boolean }
 
 /**
- * Sends a message: when this resolves it is on disk, and on its way to every device of every member.
- * @returns the message, or for a repeat of (sender, client_id) the original one as it is now
- * @throws AppError `VALIDATION_FAILED`, `RATE_LIMITED`, `OVERLOADED`, and as `operations.send` has it
+ * Sends a message. When the promise resolves, the message is on disk and published to the devices of all members.
+ * @param origin the frame that requested the send, if it came over a socket
+ * @returns the message; for a repeated (sender, client_id) the original message in its current state, and `duplicate`
+ * @throws AppError `VALIDATION_FAILED`, `RATE_LIMITED`, `OVERLOADED`, and as the operation `send`
  */
 export const send = async (
   chat: Chat,
@@ -20,7 +21,7 @@ export const send = async (
 ): Promise<SendResult> => {
   const { receiver_username, conversation_id, content, client_id, reply_to, metadata } = request
   if ((receiver_username === undefined) === (conversation_id === undefined)) {
-    throw invalid('/receiver_username', 'or conversation_id must be given: one, and not both')
+    throw invalid('/receiver_username', 'or conversation_id must be given, but not both')
   }
   checkContent(content, chat.config.MAX_MESSAGE_LENGTH)
   const input = {
@@ -33,7 +34,7 @@ export const send = async (
     metadata: metadata && metadataText(metadata),
   }
   chat.sendLimit(me.user_id)
-  // Appended in the turn in which it was asked for: what one socket sends commits in its order.
+  // No await before the append: the frames of a socket commit in the order in which they arrived.
   const { message, duplicate } = await chat.writer.append('send', input, { origin })
   return { message: toMessage(message, me.user_id), duplicate }
 }

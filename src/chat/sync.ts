@@ -6,20 +6,26 @@ import { toEventFrame } from './event-frames.ts'
 import { createReplay } from './replay.ts'
 import { unauthorized } from './tokens.ts'
 
-/** Waits until something may have happened to a user; to be made before the look that finds nothing. */
+/** Waits for an event of a user. Must be created before the read that finds no event, so that no event is missed between. */
 export type Waiter = {
+  /** Resolves with the reason for waking, after `ms` milliseconds at the latest. */
   wait(ms: number): Promise<WakeReason>
-  /** Ends the wait, for one who has gone. */
+  /** Wakes the call because its client disconnected. */
   end(): void
+  /** Must be called when the waiter is no longer needed. */
   cancel(): void
 }
 
-/** `again`: look again; `stop`: the server stops, or the one who waits has gone; `token_ended`: the one who waits may no longer. */
+/**
+ * `again`: read again; `stop`: the server stops or the client disconnected; `token_ended`: the token of the call was
+ * revoked.
+ */
 export type WakeReason = 'again' | 'stop' | 'token_ended'
 
 /**
- * What happened to me after a cursor; where that is nothing, waits up to `wait` seconds for it.
- * @throws AppError `CURSOR_UNKNOWN`, with the cursor of now
+ * Returns my events after a cursor. If there are none, waits for one for up to `wait` seconds.
+ * @returns a page of events and the cursor after it; without a cursor, no events and the cursor of the newest change
+ * @throws AppError `CURSOR_UNKNOWN` with the cursor of the newest change; `UNAUTHORIZED` if the token ends during the wait
  */
 export const sync = async (
   chat: Chat,
@@ -30,40 +36,40 @@ export const sync = async (
   let head = await readHead(chat)
   let position = cursor === undefined ? head : chat.cursors.parse(cursor, head)
   if (position === undefined) throw cursorUnknown(chat, head)
-  const patience = cursor === undefined ? 0 : Math.min(wait * 1000, me.expires - Date.now())
-  let deadline = performance.now() + patience
+  const maxWait = cursor === undefined ? 0 : Math.min(wait * 1000, me.expires - Date.now())
+  let deadline = performance.now() + maxWait
   for (;;) {
     const waiter = waitFor(me)
     try {
       head = await readHead(chat)
-      const look = await lookOnce(chat, me.user_id, position, limit, head)
-      position = look.position
+      const page = await readShared(chat, me.user_id, position, limit, head)
+      position = page.position
       const left = deadline - performance.now()
-      if (look.events.length > 0 || left <= 0) {
-        // Those that share a page make their answers in turns.
+      if (page.events.length > 0 || left <= 0) {
+        // Calls that share a page build their responses in separate turns of the event loop.
         await chat.turns.ready()
-        return { events: look.events, cursor: chat.cursors.format(position), more: position < head }
+        return { events: page.events, cursor: chat.cursors.format(position), more: position < head }
       }
-      const woken = await waiter.wait(left)
-      if (woken === 'token_ended') throw unauthorized('The token was revoked.')
-      if (woken === 'stop') deadline = 0
+      const reason = await waiter.wait(left)
+      if (reason === 'token_ended') throw unauthorized('The token was revoked. Log in again.')
+      if (reason === 'stop') deadline = 0
     } finally {
       waiter.cancel()
     }
   }
 }
 
-/** Looks after `position`, up to `head`. Calls of one user that look at the same time for the same share one read. */
-const lookOnce = (chat: Chat, user_id: number, position: number, limit: number, head: number) => {
+/** Reads the events after `position`, up to `head`. Concurrent identical calls of one user share the read. */
+const readShared = (chat: Chat, user_id: number, position: number, limit: number, head: number) => {
   const key = `${user_id}:${position}:${limit}:${head}`
   const shared = chat.syncReads.get(key)
   if (shared) return shared
-  const look = lookAfter(chat, user_id, position, limit, head).finally(() => chat.syncReads.delete(key))
-  chat.syncReads.set(key, look)
-  return look
+  const read = readEvents(chat, user_id, position, limit, head).finally(() => chat.syncReads.delete(key))
+  chat.syncReads.set(key, read)
+  return read
 }
 
-const lookAfter = async (
+const readEvents = async (
   chat: Chat,
   user_id: number,
   after: number,
@@ -71,14 +77,17 @@ const lookAfter = async (
   head: number,
 ): Promise<EventPage> => {
   const replay = createReplay(chat, user_id, after)
-  const found = await replay.next(limit, head)
+  const events = await replay.next(limit, head)
   return {
-    events: found.map(({ number, event }) => toEventFrame(event, user_id, chat.cursors.format(number))),
+    events: events.map(({ number, event }) => toEventFrame(event, user_id, chat.cursors.format(number))),
     position: replay.position,
   }
 }
 
+/** @param head the number of the newest change, from which the client can resume after loading the conversations */
 export const cursorUnknown = (chat: Chat, head: number) =>
-  new AppError('CURSOR_UNKNOWN', 'Load the conversations anew, and go on from this cursor.', {
-    extra: { cursor: chat.cursors.format(head) },
-  })
+  new AppError(
+    'CURSOR_UNKNOWN',
+    'This database does not know the cursor. Load the conversations again, then resume from the cursor of this error.',
+    { extra: { cursor: chat.cursors.format(head) } },
+  )

@@ -9,8 +9,8 @@ import { lazyValidator, strictAjv } from '../../schemas/validation.ts'
 import type { Identity } from './context.ts'
 
 /**
- * Signs and verifies JSON Web Tokens (RFC 7519); `verify` throws for whatever is wrong with one, and says until when its
- * secret verifies (ms since 1970).
+ * Signs and verifies JSON Web Tokens (RFC 7519). `verify` throws if the token is invalid in any way. Its `until` is the time
+ * until which the secret of the token verifies, in milliseconds since 1970.
  */
 export type Signer = {
   sign(claims: TokenClaims): string
@@ -19,17 +19,19 @@ export type Signer = {
 
 type Account = { id: number; username: string; token_family: string }
 
-/** @returns a random name for all tokens of an account from now on; a new one ends those of the last. */
+/**
+ * @returns a random token family. Every token names the family of its account, so a new family revokes all older tokens.
+ */
 export const newTokenFamily = () => randomBytes(9).toString('base64url')
 
 /**
- * Issues tokens and tells whose they are.
- * A verified token costs a third of a bare request, so it is remembered by its text until any token is ended.
- * @param ttl seconds that a token lives
+ * Issues and verifies tokens. Verification takes a third of the time of an empty request, so results are cached by the text
+ * of the token until any token is revoked.
+ * @param ttl lifetime of a token in seconds
  */
 export const createTokens = (signer: Signer, reader: Reader, bus: Bus, ttl: number) => {
   const verified = createCache<string, Identity>(50_000)
-  /** Rises whenever a token ends: what was looked up before must not be remembered after. */
+  /** Rises with each revocation. A result that was read before a revocation must not be cached after it. */
   let generation = 0
 
   bus.subscribe({
@@ -48,13 +50,13 @@ export const createTokens = (signer: Signer, reader: Reader, bus: Bus, ttl: numb
     const isOfFamily =
       user && (claims.jti.startsWith(`${user.token_family}.`) || claims.jti === user.kept_token)
     if (!isOfFamily || user.removed_at !== null || user.username !== claims.username || user.is_revoked) {
-      throw unauthorized('The token was revoked, or its account is no more.')
+      throw unauthorized('The token was revoked or its account was removed. Log in again.')
     }
     const identity = {
       user_id: user.id,
       username: user.username,
       jti: claims.jti,
-      // Lest one that was signed with a retired secret, to last, is remembered for longer than that verifies.
+      // A token of a retired secret may outlive the secret. It must not be cached for longer than the secret verifies.
       expires: Math.min(claims.exp * 1000, until),
     }
     if (generation === started) verified.set(token, identity)
@@ -62,7 +64,7 @@ export const createTokens = (signer: Signer, reader: Reader, bus: Bus, ttl: numb
   }
 
   return {
-    /** @returns a new token of the account, and when it ends. */
+    /** @returns a new token of the account and its expiry time. */
     issue({ id, username, token_family }: Account): Session {
       const iat = Math.floor(Date.now() / 1000)
       const exp = iat + ttl
@@ -75,14 +77,14 @@ export const createTokens = (signer: Signer, reader: Reader, bus: Bus, ttl: numb
     },
 
     /**
-     * @returns whose it is: at once where the token was seen before.
-     * @throws (or rejects) AppError `UNAUTHORIZED`, whatever is wrong with it
+     * @returns the user of the token; not a promise if the token is cached
+     * @throws AppError `UNAUTHORIZED` if the token is invalid, expired or revoked, synchronously or as a rejection
      */
     verify(token: string): Identity | Promise<Identity> {
       const identity = verified.get(token)
       if (!identity) return lookUp(token)
       if (identity.expires > Date.now()) return identity
-      throw unauthorized('The token has expired.')
+      throw unauthorized('The token has expired. Log in again.')
     },
   }
 }
@@ -98,10 +100,10 @@ const check = (signer: Signer, token: string): { claims: TokenClaims; until: num
   try {
     verifiedToken = signer.verify(token)
   } catch {
-    throw unauthorized('The token is not valid, or has expired.')
+    throw unauthorized('The token is not valid or has expired. Log in again.')
   }
   const { claims, until } = verifiedToken
   if (!isClaims(claims) || claims.sub !== String(claims.user_id))
-    throw unauthorized('The token is not one of ours.')
+    throw unauthorized('The token was not issued by this server. Log in again.')
   return { claims, until }
 }

@@ -4,9 +4,9 @@ import type { Chat, Identity } from './context.ts'
 import { conversationNotFound, latestPeriod } from './membership.ts'
 
 /**
- * Tells the others of a conversation that I am typing, at most once in 3 s; nothing is stored. Nothing crosses a block,
- * in a group either.
- * @throws AppError `CONVERSATION_NOT_FOUND`; `FORBIDDEN` when I have left
+ * Publishes to the other members of a conversation that I am typing, at most once in 3 s. Nothing is stored. Members whom I
+ * block or who block me are not in the audience, in groups too.
+ * @throws AppError `CONVERSATION_NOT_FOUND` if I was never a member; `FORBIDDEN` if I have left
  */
 export const typing = async (
   chat: Chat,
@@ -15,7 +15,7 @@ export const typing = async (
 ): Promise<void> => {
   const key = `${me.user_id}:${conversation_id}`
   if (chat.typingPacing.has(key)) return
-  // Before the first await: frames that come together are handled in one turn.
+  // Set before the first await, because several frames may be handled in one turn of the event loop.
   chat.typingPacing.set(key, true)
   const { user_id, username } = me
   const present = await chat.reader.all(members.unblockedMembers, { user_id, conversation_id })

@@ -78,7 +78,7 @@ t.test('a disk that fails for a while is said so, and what was answered before i
 
   for (const [fault, why] of [
     ['full', /disk is full/],
-    ['readonly', /can be read, and not written/],
+    ['readonly', /read-only at the moment/],
   ] as const) {
     await t.test(fault, (t) =>
       staysAlive(t, url, async () => {
@@ -163,7 +163,7 @@ t.test('a disk that fails for a while is said so, and what was answered before i
       const during = async () => {
         server.begin('fsync')
         const reply = await alice.call('POST', '/send', { receiver_username: 'alice', content })
-        isUnavailable(t, reply, /starts anew/)
+        isUnavailable(t, reply, /server restarts/)
         t.equal((await socket.closed).code, 1001)
         t.match(await server.exited, { code: 1 })
         server.end()
@@ -198,7 +198,7 @@ t.test(
     writeSync(file, damage, 0, damage.length, 4096)
     closeSync(file)
     const during = async () => {
-      isUnavailable(t, await alice.call('GET', '/history/alice'), /starts anew/)
+      isUnavailable(t, await alice.call('GET', '/history/alice'), /server restarts/)
       t.match(await exited, { code: 1 })
     }
     await staysAlive(t, url, during, true)
