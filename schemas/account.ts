@@ -12,17 +12,17 @@ import {
 } from './common.ts'
 
 export const User = reply(
-  { id: described(Id, 'The id of the user.'), username: Username },
-  { $id: 'User', description: 'A person.' },
+  { id: described(Id, 'Id of the user.'), username: Username },
+  { $id: 'User', description: 'A user.' },
 )
 export type User = Static<typeof User>
 
-/** New passwords have at least MIN_PASSWORD_LENGTH code points. Accounts may have shorter ones from before. */
+/** A new password has at least MIN_PASSWORD_LENGTH code points. Older passwords may be shorter. */
 export const Password = Type.String({
   minLength: 1,
   maxLength: 256,
   format: 'text',
-  description: 'The password: 1 to 256 code points.',
+  description: 'The password of the account: 1 to 256 code points.',
 })
 
 export const LoginRequest = request(
@@ -31,72 +31,75 @@ export const LoginRequest = request(
     password: Type.Optional(
       described(
         Password,
-        'The password of the account. If the login creates the account: at least `MIN_PASSWORD_LENGTH` (8) code points.',
+        'Password of the account. If the login creates the account, the password needs at least `MIN_PASSWORD_LENGTH` (default 8) code points.',
       ),
     ),
   },
   {
     $id: 'LoginRequest',
-    description: 'Who logs in; the password where the account has one, or the server wants one.',
+    description: 'Username, and the password if the account has one or the server requires one.',
   },
 )
 export type LoginRequest = Static<typeof LoginRequest>
 
 export const Session = reply(
   {
-    token: Type.String({ description: 'A JSON Web Token, for `Authorization: Bearer`.' }),
-    expires_at: described(Timestamp, 'When the token ends: RFC 3339, UTC, milliseconds.'),
+    token: Type.String({ description: 'JSON Web Token. Send it as `Authorization: Bearer <token>`.' }),
+    expires_at: described(Timestamp, 'Time at which the token expires: RFC 3339, UTC, milliseconds.'),
     user: ref(User),
   },
-  { $id: 'Session', description: 'A token, and whose it is.' },
+  { $id: 'Session', description: 'A token and its user.' },
 )
 export type Session = Static<typeof Session>
 
 export const Me = reply(
   {
-    id: described(Id, 'The id of the user.'),
+    id: described(Id, 'Id of the user.'),
     username: Username,
-    has_password: Type.Boolean({ description: 'Whether a login needs a password.' }),
+    has_password: Type.Boolean({ description: 'Whether the account has a password.' }),
   },
-  { $id: 'Me', description: 'One’s own account.' },
+  { $id: 'Me', description: 'Your account.' },
 )
 export type Me = Static<typeof Me>
 
 export const UserList = reply(
-  { users: Type.Array(ref(User), { description: 'By name.' }) },
-  { $id: 'UserList', description: 'People, by name.' },
+  { users: Type.Array(ref(User), { description: 'Users, ordered by name.' }) },
+  { $id: 'UserList', description: 'Users, ordered by name.' },
 )
 
 export const UsersQuery = request({
   prefix: Type.String({
     maxLength: 64,
     default: '',
-    description: 'How the name begins, compared without case.',
+    description: 'First characters of the username. Case is ignored.',
   }),
-  limit: Type.Integer({ minimum: 1, maximum: 100, default: 20, description: 'How many at most.' }),
+  limit: Type.Integer({ minimum: 1, maximum: 100, default: 20, description: 'Maximum number of users.' }),
 })
 
 export const PasswordRequest = request(
   {
     password: described(
       Password,
-      'The new password: at least `MIN_PASSWORD_LENGTH` (8) and at most 256 code points.',
+      'New password: at least `MIN_PASSWORD_LENGTH` (default 8) and at most 256 code points.',
     ),
     current_password: Type.Optional(
-      described(Password, 'The password as it is now; required if the account has one.'),
+      described(Password, 'Current password. Required if the account has a password.'),
     ),
   },
   {
     $id: 'PasswordRequest',
-    description: 'The new password, and the one that the account has, if it has one.',
+    description: 'New password, and the current password if the account has one.',
   },
 )
 
 export const LogoutQuery = request({
-  everywhere: Type.Boolean({ default: false, description: 'All my tokens, not only this one.' }),
+  everywhere: Type.Boolean({
+    default: false,
+    description: 'Revoke all tokens of your account, not only the token of this request.',
+  }),
 })
 
-/** What a token says (RFC 7519); `sub` is `user_id` as text. */
+/** Claims of a token (RFC 7519). `sub` is `user_id` as a string. */
 export const TokenClaims = Type.Object({
   sub: Type.String(),
   user_id: Id,

@@ -26,14 +26,14 @@ import { Message } from './message.ts'
 export const ConversationKind = openEnum(['direct', 'group'], {
   $id: 'ConversationKind',
   description:
-    '`direct`: between two users, one per pair. `group`: with a title and an owner. There may be more: show an unknown one as a group.',
+    '`direct`: a conversation of two users, one per pair. `group`: a conversation with a title and an owner. More kinds may be added: treat an unknown kind as `group`.',
 })
 export type ConversationKind = Static<typeof ConversationKind>
 
 export const MemberRole = openEnum(['owner', 'member'], {
   $id: 'MemberRole',
   description:
-    '`owner`: may rename the group and add and remove members. `member`: any other, and both of a direct conversation. There may be more: treat an unknown one as `member`.',
+    '`owner`: may rename the group and add and remove members. `member`: any other member, and both users of a direct conversation. More roles may be added: treat an unknown role as `member`.',
 })
 export type MemberRole = Static<typeof MemberRole>
 
@@ -41,41 +41,46 @@ export const Conversation = reply(
   {
     id: ConversationId,
     kind: ref(ConversationKind),
-    peer: Type.Optional(described(Username, 'The name of the other user; absent in a group.')),
-    title: Type.Optional(Type.String({ description: 'The title of a group; absent in a direct one.' })),
+    peer: Type.Optional(described(Username, 'Username of the other user. Absent in a group.')),
+    title: Type.Optional(
+      Type.String({ description: 'Title of the group. Absent in a direct conversation.' }),
+    ),
     role: Type.Optional(ref(MemberRole)),
-    member_count: Type.Integer({ description: 'How many members it has now.' }),
+    member_count: Type.Integer({ description: 'Number of members.' }),
     last_message: Type.Optional(ref(Message)),
     unread_count: Type.Integer({
       minimum: 0,
       maximum: 1000,
       description:
-        'Messages of others past my `read_up_to`, counted up to 1,000 among the newest 2,000 past it. My own and deleted ones are not counted.',
+        'Number of messages of other users after your `read_up_to`. At most 1,000, counted among the newest 2,000 messages after it. Deleted messages are not counted.',
     }),
     delivered_up_to: DeliveredMark,
     read_up_to: ReadMark,
     peer_delivered_up_to: Type.Optional(
-      described(DeliveredMark, 'The `delivered_up_to` of the other user; absent in a group.'),
+      described(DeliveredMark, '`delivered_up_to` of the other user. Absent in a group.'),
     ),
-    peer_read_up_to: Type.Optional(
-      described(ReadMark, 'The `read_up_to` of the other user; absent in a group.'),
-    ),
+    peer_read_up_to: Type.Optional(described(ReadMark, '`read_up_to` of the other user. Absent in a group.')),
   },
   {
     $id: 'Conversation',
     description:
-      'A conversation as the caller sees it: a direct one has `peer` and its marks, a group has `title` and the caller’s `role`, which is absent after leaving. `last_message` is absent while there is none.',
+      'A conversation as you see it. A direct conversation has `peer` and the marks of the peer. A group has `title` and, while you are a member, your `role`. `last_message` is absent if there is no message that you may read.',
   },
 )
 export type Conversation = Static<typeof Conversation>
 
 export const ConversationList = reply(
   {
-    conversations: Type.Array(ref(Conversation), { description: 'The page, by newest message.' }),
-    before: Type.Optional(described(Id, 'The `before` of the next page; absent on the last page.')),
-    cursor: described(Cursor, 'The position of this page in the stream: keep that of the first page.'),
+    conversations: Type.Array(ref(Conversation), { description: 'Conversations, newest message first.' }),
+    before: Type.Optional(
+      described(Id, 'Send it as `before` to get the next page. Absent on the last page.'),
+    ),
+    cursor: described(
+      Cursor,
+      'Position in the event stream at which this page was read. Keep the cursor of the first page.',
+    ),
   },
-  { $id: 'ConversationList', description: 'By newest message.' },
+  { $id: 'ConversationList', description: 'A page of conversations, newest message first.' },
 )
 export type ConversationList = Static<typeof ConversationList>
 
@@ -83,26 +88,26 @@ export const ConversationsQuery = request({
   limit: {
     ...PageSize,
     description:
-      'How many at most. A page has 100 or about 1 MiB at most: `before` says whether there are more.',
+      'Maximum number of conversations. A page has at most 100 conversations and about 1 MiB of text. If there are more, the response has `before`.',
   },
-  before: Type.Optional({ ...Id, description: 'The `before` of the last page.' }),
+  before: Type.Optional({ ...Id, description: '`before` of the previous page.' }),
 })
 
 export const Member = reply(
   {
-    user_id: described(Id, 'The id of the user.'),
+    user_id: described(Id, 'Id of the user.'),
     username: Username,
     role: ref(MemberRole),
     delivered_up_to: DeliveredMark,
     read_up_to: ReadMark,
   },
-  { $id: 'Member', description: 'One who is in a conversation.' },
+  { $id: 'Member', description: 'A member of a conversation.' },
 )
 export type Member = Static<typeof Member>
 
 export const MemberList = reply(
-  { members: Type.Array(ref(Member), { description: 'All members, the oldest first.' }) },
-  { $id: 'MemberList', description: 'Who is in a conversation, the oldest member first.' },
+  { members: Type.Array(ref(Member), { description: 'All members, oldest member first.' }) },
+  { $id: 'MemberList', description: 'Members of a conversation, oldest member first.' },
 )
 
 const marks = { delivered_up_to: Type.Optional(DeliveredMark), read_up_to: Type.Optional(ReadMark) }
@@ -112,17 +117,17 @@ export const receiptMembers = { conversation_id: ConversationId, ...marks }
 export const ReceiptRequest = request(marks, {
   $id: 'ReceiptRequest',
   minProperties: 1,
-  description: 'Message ids up to which all was delivered or read.',
+  description: 'Ids of the messages up to which all messages were delivered or read. Give at least one.',
 })
 
 export const Receipt = reply(
   {
     conversation_id: ConversationId,
-    username: described(Username, 'Whose marks these are.'),
+    username: described(Username, 'Username of the user whose marks these are.'),
     delivered_up_to: DeliveredMark,
     read_up_to: ReadMark,
   },
-  { $id: 'Receipt', description: 'Somebody’s marks in a conversation, as they are now.' },
+  { $id: 'Receipt', description: 'Marks of a user in a conversation.' },
 )
 export type Receipt = Static<typeof Receipt>
 
@@ -131,29 +136,30 @@ export const GroupRequest = request(
     title: Title,
     members: Type.Array(UsernameInput, {
       maxItems: 1024,
-      description: 'The names of the other members; repeats and the caller’s own name are ignored.',
+      description: 'Usernames of the other members. Repeated names and your own name are ignored.',
     }),
   },
-  { $id: 'GroupRequest', description: 'A title, and who is in the group beside me.' },
+  { $id: 'GroupRequest', description: 'Title and members of a new group. You become its owner.' },
 )
 
 export const GroupHeaders = Type.Object({
   'idempotency-key': Type.Optional({
     ...ClientId,
-    description: 'My own key for this group: the same key again is the same group. UUIDv7 is advised.',
+    description: 'Idempotency key of the group: a repeated key returns the original group. Use a UUIDv7.',
   }),
 })
 
-/** In reply to a request for a group. */
+/** Response headers of group creation. */
 export const groupHeaders = {
   'Idempotent-Replayed': stringEnum(['true'], {
-    description: 'Only for a repeat: the group is the one that was made first, as it is now.',
+    description:
+      'Present only if the key was used before. The response is the original group in its current state.',
   }),
 }
 
 export const RenameRequest = request(
   { title: Title },
-  { $id: 'RenameRequest', description: 'The new title.' },
+  { $id: 'RenameRequest', description: 'New title of the group.' },
 )
 
 export const GroupParams = request({ id: idOf('group', 2) })
@@ -161,25 +167,25 @@ export const GroupParams = request({ id: idOf('group', 2) })
 export const GroupMemberParams = request({ id: idOf('group', 2), username: UsernameInPath })
 
 export const Block = reply(
-  { username: Username, blocked_at: described(Timestamp, 'Since when: RFC 3339, UTC, milliseconds.') },
-  { $id: 'Block', description: 'Somebody whom I block, and since when.' },
+  { username: Username, blocked_at: described(Timestamp, 'Time of the block: RFC 3339, UTC, milliseconds.') },
+  { $id: 'Block', description: 'A user whom you block, and the time of the block.' },
 )
 export type Block = Static<typeof Block>
 
 export const BlockList = reply(
   {
-    blocks: Type.Array(ref(Block), { description: 'The latest first.' }),
+    blocks: Type.Array(ref(Block), { description: 'Blocks, newest first.' }),
     before: Type.Optional(
-      Type.String({ description: 'Pass it as `before` to get the next page; absent on the last page.' }),
+      Type.String({ description: 'Send it as `before` to get the next page. Absent on the last page.' }),
     ),
   },
-  { $id: 'BlockList', description: 'Whom I block, the latest first.' },
+  { $id: 'BlockList', description: 'A page of the users whom you block, newest block first.' },
 )
 export type BlockList = Static<typeof BlockList>
 
 export const BlocksQuery = request({
   limit: { ...PageSize, default: 1000 },
   before: Type.Optional(
-    Type.String({ pattern: '^\\d{1,16}\\.\\d{1,16}$', description: 'The `before` of the last page.' }),
+    Type.String({ pattern: '^\\d{1,16}\\.\\d{1,16}$', description: '`before` of the previous page.' }),
   ),
 })

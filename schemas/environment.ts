@@ -4,119 +4,132 @@ import { type Static, stringEnum } from './common.ts'
 const count = (value: number, description: string, minimum = 1, maximum = 1_000_000_000) =>
   Type.Integer({ default: value, minimum, maximum, description })
 
-/** The environment, all of it: `.env.example` is written from this, and a test compares the two. */
+/** All environment variables. A test compares `.env.example` and the table in SECURITY.md with these descriptions. */
 export const Environment = Type.Object(
   {
     DATABASE_URL: Type.String({
       default: 'sqlite:messenger.db',
-      description: 'Where the messages are: `sqlite:` and the path of a file.',
+      description: 'Database: `sqlite:` and the path of a file.',
     }),
     JWT_SECRET: Type.Optional(
       Type.String({
         minLength: 1,
         description:
-          'Signs the tokens, 32 bytes or more. Absent: one is made at the first start and kept beside the database.',
+          'Secret that signs the tokens: at least 32 bytes. If absent, the first start creates a secret in a file next to the database.',
       }),
     ),
     JWT_SECRET_PREVIOUS: Type.Optional(
       Type.String({
         minLength: 1,
-        description: 'The JWT_SECRET of before, while tokens that it signed are still to be accepted.',
+        description: 'Previous JWT_SECRET. Tokens that it signed stay valid.',
       }),
     ),
-    HOST: Type.String({ default: '0.0.0.0', description: 'The address to listen on.' }),
+    HOST: Type.String({ default: '0.0.0.0', description: 'Address to listen on.' }),
     PORT: Type.Integer({
       default: 3000,
       minimum: 0,
       maximum: 65_535,
-      description: 'The port; 0 takes a free one.',
+      description: 'Port to listen on. 0: any free port.',
     }),
     NODE_ENV: Type.Optional(
-      Type.String({ description: '`production` refuses a short secret and wants AUTH_MODE to be said.' }),
+      Type.String({ description: '`production` rejects a short secret and requires AUTH_MODE to be set.' }),
     ),
     AUTH_MODE: Type.Optional(
       stringEnum(['open', 'password'], {
         description:
-          '`open` (the default): a username is enough, unless that account has a password. `password`: always needed.',
+          '`open` (default): a login needs only a username, unless the account has a password. `password`: every login needs a password.',
       }),
     ),
     REGISTRATION: stringEnum(['open', 'closed'], {
       default: 'open',
       description:
-        '`open`: a login under a new name makes an account. `closed`: only `npm run admin -- create-user` does.',
+        '`open`: a login with a new username creates an account. `closed`: only `npm run admin -- create-user` creates accounts.',
     }),
     MIN_PASSWORD_LENGTH: count(
       8,
-      'Code points of a new password. NIST SP 800-63B asks for 8 (revision 3), or 15 where nothing else proves who logs in (revision 4).',
+      'Minimum length of a new password in code points. NIST SP 800-63B requires 8 (revision 3), or 15 if the password is the only factor (revision 4).',
       8,
       64,
     ),
     LOG_LEVEL: stringEnum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], {
       default: 'info',
-      description: 'How much is logged.',
+      description: 'Lowest level that is logged.',
     }),
     CORS_ORIGINS: Type.String({
       default: '',
-      description: 'Origins of web pages, besides the server’s own, that may call it: separated by commas.',
+      description:
+        'Origins of other web pages that may call the server, separated by commas. The origin of the server itself is always allowed.',
     }),
     TRUST_PROXY: Type.String({
       default: '',
       description:
-        'Proxies whose X-Forwarded-* headers are believed: addresses or networks, separated by commas. Empty: none.',
+        'Proxies whose X-Forwarded-* headers are trusted: addresses or networks, separated by commas. Empty: none.',
     }),
-    TOKEN_TTL: count(86_400, 'Seconds that a token lives.', 1, 31_536_000),
+    TOKEN_TTL: count(86_400, 'Lifetime of a token in seconds.', 1, 31_536_000),
     RATE_LIMIT_LOGIN: count(
       300,
-      'Logins a minute and address, and token renewals and password changes a minute and user; 0 is no limit.',
+      'Logins per minute and address. Also token renewals and password changes per minute and user. 0: no limit.',
       0,
     ),
-    RATE_LIMIT_SEND: count(6000, 'Sends and edits a minute and user; 0 is no limit.', 0),
+    RATE_LIMIT_SEND: count(6000, 'Sends and edits per minute and user. 0: no limit.', 0),
     RATE_LIMIT_CHANGES: count(
       6000,
-      'Other changes a minute and user: a receipt or a deletion counts as one, a change of a group as the number of its members; 0 is no limit.',
+      'Other changes per minute and user. A receipt or a deletion counts as 1, a change of a group as the number of its members. 0: no limit.',
       0,
     ),
-    MAX_MESSAGE_LENGTH: count(4096, 'Code points of a message, 65536 at most.', 1, 65_536),
-    MAX_GROUP_MEMBERS: count(256, 'Members of a group.', 1, 1024),
-    MAX_RECEIPT_GROUP: count(32, 'Members up to which a group’s receipts go to everybody in it.', 0, 1024),
+    MAX_MESSAGE_LENGTH: count(4096, 'Maximum length of a message in code points, 65536 at most.', 1, 65_536),
+    MAX_GROUP_MEMBERS: count(256, 'Maximum number of members of a group.', 1, 1024),
+    MAX_RECEIPT_GROUP: count(
+      32,
+      'Maximum number of members of a group whose receipts are published to all its members.',
+      0,
+      1024,
+    ),
     MAX_QUEUE: count(
       10_000,
-      'Changes waiting to be written, those of groups weighed by their members; past it they are refused with 503.',
+      'Maximum number of changes waiting to be written. A change of a group counts as the number of its members. Further changes get 503.',
     ),
     MAX_LOOP_DELAY_MS: count(
       500,
-      'Milliseconds that the event loop may lag, and then writes are refused with 503; at four times that reads are too. 0: never.',
+      'Lag of the event loop in milliseconds above which writes get 503. Reads get 503 above four times this lag. 0: no limit.',
       0,
     ),
-    MAX_SOCKETS: count(20_000, 'Open sockets and waiting calls of `/sync` in all; past it 503.'),
+    MAX_SOCKETS: count(
+      20_000,
+      'Maximum number of open sockets and waiting `/sync` requests. Further ones get 503.',
+    ),
     MAX_SOCKETS_PER_USER: count(
       256,
-      'Open sockets of one user; past it they are closed with 4409. As many calls of `/sync`, at most 32, may wait; past it 429.',
+      'Maximum number of open sockets of a user. Further sockets are closed with 4409. The same number of `/sync` requests, but at most 32, may wait. Further requests get 429.',
     ),
     MAX_CONNECTIONS: count(
       10_000,
-      'Connections that are open beside that many sockets; past it new ones are cut.',
+      'Maximum number of open connections in addition to MAX_SOCKETS. Further connections are closed.',
     ),
     HEARTBEAT_MS: count(
       30_000,
-      'Milliseconds between heartbeats; a peer silent for two is closed with 4408.',
+      'Milliseconds between heartbeats. A socket that is silent for two heartbeats is closed with 4408.',
       100,
     ),
     SOCKET_FRAMES_PER_SECOND: count(
       200,
-      'Frames a second and socket; past twice that at once it is read more slowly.',
+      'Frames per second and socket. After a burst of twice this number the socket is read more slowly.',
     ),
     SOCKET_FLOOD_MS: count(
       10_000,
-      'Milliseconds past its budget of frames after which a socket is closed with 4429.',
+      'Milliseconds above SOCKET_FRAMES_PER_SECOND after which a socket is closed with 4429.',
     ),
     SOCKET_SOFT_LIMIT: count(
       262_144,
-      'Bytes queued for a socket past which typing and presence are dropped.',
+      'Bytes queued for a socket above which typing and presence frames are dropped.',
       1024,
     ),
-    SOCKET_HARD_LIMIT: count(4_194_304, 'Bytes queued for a socket past which it is closed with 4410.', 1024),
-    REQUEST_TIMEOUT_MS: count(15_000, 'Milliseconds that a request may take to arrive.', 100),
+    SOCKET_HARD_LIMIT: count(
+      4_194_304,
+      'Bytes queued for a socket above which it is closed with 4410.',
+      1024,
+    ),
+    REQUEST_TIMEOUT_MS: count(15_000, 'Maximum time to receive a request, in milliseconds.', 100),
   },
   { $id: 'Environment' },
 )

@@ -1,6 +1,6 @@
 /**
- * The examples of the documents are one story, which test/documents/examples.test.ts plays on a real server: Alice asks Bob to
- * lunch, and makes a group; Carol blocks Bob. Only times, tokens, epochs and request ids differ there.
+ * The examples of the documents form one scenario, which test/documents/examples.test.ts runs on a real server: Alice invites
+ * Bob to lunch and creates a group, and Carol blocks Bob. Only times, tokens, epochs and request ids differ there.
  */
 const token = 'eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl'
 const client_id = '0199f3c2-7a41-7c10-9f2e-51c0a4e3b7d8'
@@ -16,13 +16,13 @@ const invitation = {
   receiver: 'bob',
   receiver_id: 2,
 }
-/** As Alice sees it: a `client_id` is for the sender only. */
+/** As Alice sees it: only the sender receives `client_id`. */
 const sent = { ...invitation, client_id }
 const changed = { content: 'Lunch on Friday at noon?', edited_at: '2026-11-20T09:01:00.000Z' }
 const edited = { ...sent, ...changed }
 const deleted = { ...edited, content: '', deleted_at: '2026-11-20T09:02:00.000Z' }
 
-/** As Bob sees it before he has read it. */
+/** As Bob sees it before he has read the message. */
 const direct = {
   id: 1,
   kind: 'direct',
@@ -48,7 +48,7 @@ const group = {
 const renamed = { ...group, title: 'Saturday lunch' }
 const receipt = { conversation_id: 1, username: 'bob', delivered_up_to: 2, read_up_to: 2 }
 const block = { username: 'bob', blocked_at: '2026-11-20T09:03:00.000Z' }
-const nobody = {
+const unknownUser = {
   type: 'urn:messenger:problem:user-not-found',
   title: 'No such user',
   status: 404,
@@ -56,7 +56,7 @@ const nobody = {
   code: 'USER_NOT_FOUND',
 }
 
-/** By the name of the schema. */
+/** Examples by schema name. */
 export const examples = {
   LoginRequest: [{ username: 'alice' }],
   Session: [{ token, expires_at: '2026-11-21T09:00:00.000Z', user: { id: 1, username: 'alice' } }],
@@ -107,7 +107,7 @@ export const examples = {
   Health: [{ status: 'ok' }],
   Problem: [
     {
-      ...nobody,
+      ...unknownUser,
       errors: [{ path: '/username', message: 'username is the name of no user', in: 'path' }],
       request_id: 'req-7',
     },
@@ -165,7 +165,7 @@ export const examples = {
       id: 'a7',
       retryable: false,
       problem: {
-        ...nobody,
+        ...unknownUser,
         errors: [
           { path: '/receiver_username', message: 'receiver_username is the name of no user', in: 'frame' },
         ],

@@ -20,26 +20,36 @@ import {
 } from './common.ts'
 
 const message = {
-  id: described(Id, 'The id of the message. Ids rise in the order in which messages were stored, with gaps.'),
+  id: described(Id, 'Id of the message. Ids rise in the order in which messages were stored, with gaps.'),
   conversation_id: ConversationId,
-  sender: described(Username, 'The name of the sender.'),
-  sender_id: described(Id, 'The user id of the sender.'),
-  receiver: Type.Optional(described(Username, 'The name of the receiver; absent in a group.')),
-  receiver_id: Type.Optional(described(Id, 'The user id of the receiver; absent in a group.')),
-  content: Type.String({ description: 'The text as it was sent or last edited; empty once deleted.' }),
-  timestamp: described(Timestamp, 'When the message was stored: RFC 3339, UTC, milliseconds.'),
+  sender: described(Username, 'Username of the sender.'),
+  sender_id: described(Id, 'User id of the sender.'),
+  receiver: Type.Optional(described(Username, 'Username of the receiver. Absent in a group.')),
+  receiver_id: Type.Optional(described(Id, 'User id of the receiver. Absent in a group.')),
+  content: Type.String({ description: 'Text of the message, as sent or last edited. Empty after deletion.' }),
+  timestamp: described(Timestamp, 'Time at which the message was stored: RFC 3339, UTC, milliseconds.'),
   client_id: Type.Optional(
-    described(ClientId, 'The key that the sender gave. Only the sender sees it; absent if none was given.'),
+    described(
+      ClientId,
+      'Idempotency key of the sender. Only the sender receives it. Absent if the sender gave none.',
+    ),
   ),
-  reply_to: Type.Optional(described(Id, 'The id of the message that this one replies to; absent if none.')),
+  reply_to: Type.Optional(
+    described(Id, 'Id of the message that this message replies to. Absent if it is not a reply.'),
+  ),
   metadata: Type.Optional(ref(Metadata)),
-  edited_at: Type.Optional(described(Timestamp, 'When it was last edited; absent if never.')),
-  deleted_at: Type.Optional(described(Timestamp, 'When it was deleted; absent if it was not.')),
+  edited_at: Type.Optional(
+    described(Timestamp, 'Time of the last edit. Absent if the message was never edited.'),
+  ),
+  deleted_at: Type.Optional(
+    described(Timestamp, 'Time of the deletion. Absent if the message was not deleted.'),
+  ),
 }
 
 export const Message = reply(message, {
   $id: 'Message',
-  description: '`receiver` is absent in a group; `client_id` is shown to its sender only.',
+  description:
+    'A message. `receiver` and `receiver_id` are absent in a group. Only the sender receives `client_id`.',
 })
 export type Message = Static<typeof Message>
 
@@ -47,27 +57,32 @@ export const SentMessage = reply(
   { status: stringEnum(['sent'], { description: 'Always `sent`.' }), ...message },
   {
     $id: 'SentMessage',
-    description: 'The message as it is stored.',
+    description: 'The stored message.',
   },
 )
 export type SentMessage = Static<typeof SentMessage>
 
 export const sendMembers = {
   receiver_username: Type.Optional(
-    described(UsernameInput, 'The receiver of a direct message. Not together with `conversation_id`.'),
+    described(
+      UsernameInput,
+      'Username of the receiver of a direct message. Do not combine with `conversation_id`.',
+    ),
   ),
   conversation_id: Type.Optional(
-    described(Id, 'A conversation that the sender is in. Not together with `receiver_username`.'),
+    described(Id, 'Id of a conversation of which you are a member. Do not combine with `receiver_username`.'),
   ),
   content: ContentInput,
   client_id: Type.Optional(ClientId),
-  reply_to: Type.Optional(described(Id, 'The id of a message of the same conversation.')),
+  reply_to: Type.Optional(
+    described(Id, 'Id of the message that you reply to. It must be in the same conversation.'),
+  ),
   metadata: Type.Optional(ref(Metadata)),
 }
 
 export const SendRequest = request(sendMembers, {
   $id: 'SendRequest',
-  description: 'Either `receiver_username` or `conversation_id`.',
+  description: 'A message to send. Give either `receiver_username` or `conversation_id`.',
 })
 export type SendRequest = Static<typeof SendRequest>
 
@@ -75,43 +90,47 @@ export const SendHeaders = Type.Object({ 'idempotency-key': Type.Optional(Client
 
 export const EditRequest = request(
   { content: ContentInput },
-  { $id: 'EditRequest', description: 'The new content.' },
+  { $id: 'EditRequest', description: 'New content of the message.' },
 )
 
 export const MessageParams = request({ id: idOf('message', 2) })
 
-export const MessageList = Type.Array(ref(Message), { $id: 'MessageList', description: 'Oldest first.' })
+export const MessageList = Type.Array(ref(Message), {
+  $id: 'MessageList',
+  description: 'A page of messages, oldest first.',
+})
 
-/** In reply to a page of messages. */
+/** Response headers of a page of messages. */
 export const pageHeaders = {
   'Has-Older': Type.Boolean({
     description:
-      'Whether there are older messages than this page: ask for those with `before` and the id of its first message.',
+      'Whether older messages exist. To get them, send the id of the first message of this page as `before`.',
   }),
   'Has-Newer': Type.Boolean({
     description:
-      'Whether there are newer messages than this page: ask for those with `after` and the id of its last message.',
+      'Whether newer messages exist. To get them, send the id of the last message of this page as `after`.',
   }),
   Link: Type.String({
     description:
-      'The pages beside this one (RFC 8288): `rel="prev"` to older, `rel="next"` to newer messages.',
+      'Links to the adjacent pages (RFC 8288): `rel="prev"` for older messages, `rel="next"` for newer messages.',
   }),
 }
 
-/** In reply to a send. */
+/** Response headers of a send. */
 export const sentHeaders = {
   'Idempotent-Replayed': stringEnum(['true'], {
-    description: 'Only for a repeat: the message is the original.',
+    description:
+      'Present only if the key was used before. The response is the original message in its current state.',
   }),
 }
 
 export const PageQuery = request({
   limit: PageSize,
   before: Type.Optional(
-    described(Id, 'A message id: the newest messages below it. Not together with `after`.'),
+    described(Id, 'Message id: returns the newest messages before it. Do not combine with `after`.'),
   ),
   after: Type.Optional(
-    described(Mark, 'A message id: the oldest messages past it. Not together with `before`.'),
+    described(Mark, 'Message id: returns the oldest messages after it. Do not combine with `before`.'),
   ),
 })
 export type PageQuery = Static<typeof PageQuery>

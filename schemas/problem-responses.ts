@@ -5,7 +5,7 @@ import type { Static } from './common.ts'
 type Status = (typeof errors)[ErrorCode]['status']
 type Example = string | { detail: string; errors: Static<typeof FieldError>[] }
 
-/** What the shared reply of each status is called in `components/responses`. */
+/** Name of the shared response of each status in `components/responses`. */
 const names: Record<Status, string> = {
   400: 'BadRequest',
   401: 'Unauthorized',
@@ -32,49 +32,50 @@ const retryAfter = {
 }
 const headers: Partial<Record<number, object>> = {
   401: { 'WWW-Authenticate': { description: '`Bearer` (RFC 6750).', schema: { type: 'string' } } },
-  405: { Allow: { description: 'The methods that this address takes.', schema: { type: 'string' } } },
+  405: { Allow: { description: 'Methods that this path supports.', schema: { type: 'string' } } },
   429: retryAfter,
   503: retryAfter,
 }
 
-/** The `detail` of an example for each code. */
+/** The `detail` of the example of each code. */
 const details: Record<ErrorCode, Example> = {
-  BAD_REQUEST: 'The address has a percent-encoding that stands for nothing.',
+  BAD_REQUEST: 'The URL has an invalid percent-encoding.',
   INVALID_JSON: 'The body is not UTF-8.',
   VALIDATION_FAILED: {
     detail: 'Invalid request: content is missing.',
     errors: [{ path: '/content', message: 'content is missing', in: 'body' }],
   },
-  UNKNOWN_FRAME: 'There is no frame of this type.',
-  UNAUTHORIZED: 'Send a token of POST /login as Authorization: Bearer.',
-  PASSWORD_REQUIRED: 'This account has a password: send it.',
-  INVALID_CREDENTIALS: 'Name or password is wrong.',
+  UNKNOWN_FRAME: 'No frame has this type.',
+  UNAUTHORIZED: 'Send the token of POST /login as Authorization: Bearer <token>.',
+  PASSWORD_REQUIRED: 'This account needs its password.',
+  INVALID_CREDENTIALS: 'The name or the password is wrong.',
   FORBIDDEN: 'Only the sender of a message may change it.',
   BLOCKED: 'One of the two has blocked the other.',
-  ORIGIN_NOT_ALLOWED: 'Pages of this origin may not connect; CORS_ORIGINS lists those that may.',
-  ROUTE_NOT_FOUND: 'There is no GET /nothing here.',
+  ORIGIN_NOT_ALLOWED: 'Pages of this origin may not connect. Add the origin to CORS_ORIGINS.',
+  ROUTE_NOT_FOUND: 'GET /nothing does not exist. See /openapi.json.',
   USER_NOT_FOUND: {
     detail: 'Nobody has this name.',
     errors: [{ path: '/username', message: 'username is the name of no user', in: 'path' }],
   },
   CONVERSATION_NOT_FOUND: 'You are in no conversation with this id.',
-  MESSAGE_NOT_FOUND: 'There is no message with this id that you may read.',
-  METHOD_NOT_ALLOWED: 'This address takes GET, HEAD.',
+  MESSAGE_NOT_FOUND: 'No message with this id exists, or you may not read it.',
+  METHOD_NOT_ALLOWED: 'This path supports GET, HEAD.',
   REQUEST_TIMEOUT: 'The request did not arrive in time.',
   MESSAGE_DELETED: 'The message was deleted.',
-  GROUP_FULL: 'The group has 256 members, which is the most.',
-  CURSOR_UNKNOWN: 'This database does not know the cursor: load the conversations anew.',
-  PAYLOAD_TOO_LARGE: 'The body is larger than is allowed.',
-  URI_TOO_LONG: 'The address is longer than 16 KiB.',
-  UNSUPPORTED_MEDIA_TYPE: 'Send the body as JSON, with Content-Type: application/json.',
-  IDEMPOTENCY_KEY_REUSED: 'This key was used for another message: use a new one.',
-  UPGRADE_REQUIRED: 'Connect to this address with a WebSocket.',
-  RATE_LIMITED: 'Too many requests: wait as long as Retry-After says.',
+  GROUP_FULL: 'The group already has the maximum of 256 members.',
+  CURSOR_UNKNOWN:
+    'This database does not know the cursor. Load the conversations again, then resume from the cursor of this error.',
+  PAYLOAD_TOO_LARGE: 'The body is larger than the limit.',
+  URI_TOO_LONG: 'The URL is longer than 16 KiB.',
+  UNSUPPORTED_MEDIA_TYPE: 'Send the body as JSON with Content-Type: application/json.',
+  IDEMPOTENCY_KEY_REUSED: 'This key was used for another message. Use a new key.',
+  UPGRADE_REQUIRED: 'Connect to this path with a WebSocket.',
+  RATE_LIMITED: 'At most 300 a minute; try again in 2 s.',
   HEADERS_TOO_LARGE: 'The headers are larger than 16 KiB.',
   INTERNAL: 'The server made a mistake; it is logged.',
-  OVERLOADED: 'The server is too busy: try again in a moment.',
-  STORAGE_UNAVAILABLE: 'The disk is full; try again later.',
-  SHUTTING_DOWN: 'The server is stopping: connect again.',
+  OVERLOADED: 'The server is overloaded. Try again in a moment.',
+  STORAGE_UNAVAILABLE: 'The disk is full. Try again later.',
+  SHUTTING_DOWN: 'The server is stopping. Connect again.',
 }
 
 const exampleOf = (code: ErrorCode) => {
@@ -91,7 +92,7 @@ const exampleOf = (code: ErrorCode) => {
   }
 }
 
-/** What any address may answer before there is an operation. */
+/** Codes that any path may return before an operation is selected. */
 export const codesAnywhere = [
   'BAD_REQUEST',
   'METHOD_NOT_ALLOWED',
@@ -110,10 +111,10 @@ const codesByStatus = (of: readonly ErrorCode[]) =>
 const describe = (of: readonly ErrorCode[]) =>
   of.map((code) => `\`${code}\`: ${errorInfo(code).title}.`).join(' ')
 
-/** For `components/responses`: one reply for each status, with an example for each code. */
+/** @returns `components/responses`: one response per status, with an example per code. */
 export const problemResponses = () =>
   Object.fromEntries(
-    // No HTTP call answers UNKNOWN_FRAME.
+    // HTTP requests never return UNKNOWN_FRAME.
     [...codesByStatus(codes.filter((code) => code !== 'UNKNOWN_FRAME'))].map(([status, list]) => [
       names[status],
       {
@@ -131,7 +132,7 @@ export const problemResponses = () =>
     ]),
   )
 
-/** The replies of one operation that may refuse with these codes: the shared ones, each with the codes of this operation. */
+/** @returns the error responses of one operation: references to the shared responses, described by the codes of this operation. */
 export const problemRefs = (of: readonly ErrorCode[]) =>
   Object.fromEntries(
     [...codesByStatus(of)].map(([status, list]) => [

@@ -4,44 +4,52 @@ import { Cursor, described, openEnum, ref, reply, type Static } from './common.t
 
 export const RequestPart = openEnum(requestParts, {
   $id: 'RequestPart',
-  description: 'The part of the request that `path` points into. There may be more.',
+  description: 'Part of the request that `path` points into. More values may be added.',
 })
 
 export const FieldError = reply(
   {
-    path: Type.String({ description: 'A JSON pointer to what is wrong; empty for the whole of it.' }),
-    message: Type.String({ description: 'What is wrong, naming the member: it can be shown as it is.' }),
+    path: Type.String({
+      description: 'JSON pointer to the invalid member. Empty if the whole part is invalid.',
+    }),
+    message: Type.String({
+      description: 'What is wrong with the member, as a text for users. It names the member.',
+    }),
     in: Type.Optional(ref(RequestPart)),
   },
-  { $id: 'FieldError', description: 'What is wrong with one member of the request.' },
+  { $id: 'FieldError', description: 'An invalid member of the request.' },
 )
 
 export const ErrorCodeSchema = openEnum(Object.keys(errors), {
   $id: 'ErrorCode',
   description:
-    'Stable: a code never changes its meaning. There may be more: treat an unknown one by its status.',
+    'Stable error code: a code never changes its meaning. More codes may be added: treat an unknown code by its status.',
 })
 
 export const Problem = reply(
   {
-    type: Type.String({ description: 'A URI that names the kind of problem.' }),
-    title: Type.String({ description: 'What `code` means, in a few words.' }),
+    type: Type.String({ description: 'URI of the kind of problem.' }),
+    title: Type.String({ description: 'Short description of `code`.' }),
     status: Type.Integer({
-      description: 'The HTTP status; in an `error` frame the one that HTTP would answer.',
+      description: 'HTTP status. In an `error` frame: the status of the same error over HTTP.',
     }),
-    detail: Type.String({ description: 'What is wrong here, and the way out.' }),
+    detail: Type.String({ description: 'What is wrong with this request and what you can do.' }),
     code: ref(ErrorCodeSchema),
     errors: Type.Optional(
-      Type.Array(ref(FieldError), { description: 'What is wrong where; absent if no member is to blame.' }),
+      Type.Array(ref(FieldError), {
+        description: 'Invalid members of the request. Absent if the error is not about a member.',
+      }),
     ),
-    request_id: Type.String({ description: 'What the server’s log calls this request; `-` if it has none.' }),
-    cursor: Type.Optional(described(Cursor, 'Only of `CURSOR_UNKNOWN`: the position of now.')),
+    request_id: Type.String({
+      description: 'Id of the request in the log of the server. `-` if the request has no id.',
+    }),
+    cursor: Type.Optional(described(Cursor, 'Only with `CURSOR_UNKNOWN`: cursor of the newest change.')),
   },
-  { $id: 'Problem', description: 'RFC 9457.' },
+  { $id: 'Problem', description: 'Problem details of RFC 9457.' },
 )
 export type Problem = Static<typeof Problem>
 
-/** The replies of a route that may refuse with these codes. plugins/openapi.ts refers them to one reply for each status. */
+/** @returns the error responses of a route with these codes. plugins/openapi.ts replaces them by shared responses. */
 export const problems = (...codes: ErrorCode[]) => {
   const byStatus = Map.groupBy(codes, (code) => errorInfo(code).status)
   return Object.fromEntries(
@@ -52,10 +60,10 @@ export const problems = (...codes: ErrorCode[]) => {
   )
 }
 
-/** What any call may answer that looks at the database. */
+/** Codes of every request that reads the database. */
 const reading: ErrorCode[] = ['INTERNAL', 'OVERLOADED', 'STORAGE_UNAVAILABLE', 'SHUTTING_DOWN']
 
-/** What any call may answer whose method can have a body, whether it is to have one or not. */
+/** Codes of every request whose method can have a body, whether the route expects a body or not. */
 export const bodyCodes: ErrorCode[] = ['INVALID_JSON', 'PAYLOAD_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE']
 
 export const readProblems = (...codes: ErrorCode[]) => problems(...codes, ...reading)

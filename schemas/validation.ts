@@ -2,42 +2,45 @@ import { Ajv, type ErrorObject, type Options, type ValidateFunction } from 'ajv'
 import { namedSchemas } from './index.ts'
 import { type FieldError, fieldError, type RequestPart } from '../src/errors.ts'
 
-// Our own schemas need no check against the schema of schemas, which would take 100 ms of every start.
+// Validating our own schemas against the JSON Schema meta-schema would add 100 ms to every start.
 const options: Options = { strict: false, meta: false, validateSchema: false }
 
 const createAjv = (more: Options) => {
   const ajv = new Ajv({ ...options, ...more })
-  // JSON can write what no UTF-8 can carry: lone surrogates. U+0000 ends strings in too many places.
+  // JSON escapes can contain lone surrogates, which UTF-8 cannot encode. U+0000 terminates strings in many languages.
   ajv.addFormat('text', (text: string) => text.isWellFormed() && !text.includes('\0'))
   ajv.addFormat('date-time', true)
-  // For generators; the range is checked by minimum and maximum.
+  // A hint for generators. `minimum` and `maximum` check the range.
   ajv.addFormat('int64', true)
   ajv.addSchema(namedSchemas)
   return ajv
 }
 
-/** Validates bodies and frames: nothing is changed, an unknown member is refused. */
+/** Validates bodies and frames. Changes nothing and rejects unknown members. */
 export const strictAjv = createAjv({})
 
-/** Validates what can only come as text: query strings, path parameters, headers. */
+/** Validates query strings, path parameters and headers. Converts their text to the type of the schema. */
 export const coercingAjv = createAjv({ coerceTypes: true, useDefaults: true })
 
-/** A validator as Fastify and the sockets call it: whether `data` is right, and if not, `errors`. */
+/** A validator as Fastify and the sockets call it. If it returns false, `errors` says why. */
 export type Validator = { (data: unknown): boolean; errors?: ErrorObject[] | null }
 
-/** @returns a validator that is compiled when it is first called: most of a start would be compiling. */
+/** @returns a validator that is compiled at its first call. Compiling all schemas would dominate the start time. */
 export const lazyValidator = (compile: () => ValidateFunction): Validator => {
   let compiled: ValidateFunction | undefined
   const validate: Validator = (data) => {
     compiled ??= compile()
-    const isRight = compiled(data)
+    const isValid = compiled(data)
     validate.errors = compiled.errors ?? null
-    return isRight
+    return isValid
   }
   return validate
 }
 
-/** @returns what is wrong where: JSON pointers into what was validated, and messages that name the member. */
+/**
+ * @param part the part of the request that was validated
+ * @returns one error per invalid member: a JSON pointer and a message that names the member
+ */
 export const fieldErrors = (
   errors: readonly ErrorObject[] | null | undefined,
   part?: RequestPart,
@@ -54,7 +57,7 @@ export const fieldErrors = (
 
 const count = (limit: number) => limit.toLocaleString('en')
 
-/** What Ajv's keywords ask for, in our words. */
+/** Error messages by keyword of Ajv. */
 const rules: Record<string, (params: ErrorObject['params']) => string> = {
   format: () => 'must be well-formed Unicode without U+0000',
   minLength: () => 'must not be empty',

@@ -540,22 +540,22 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
-         * @description Who logs in; the password where the account has one, or the server wants one.
+         * @description Username, and the password if the account has one or the server requires one.
          * @example {
          *       "username": "alice"
          *     }
          */
         LoginRequest: {
-            /** @description 1 to 64 letters, digits, `.`, `_` or `-`, and not `.` or `..`; compared without case. */
+            /** @description Username: 1 to 64 letters, digits, `.`, `_` or `-`, but not `.` or `..`. Case is ignored. */
             username: string;
             /**
              * Format: text
-             * @description The password of the account. If the login creates the account: at least `MIN_PASSWORD_LENGTH` (8) code points.
+             * @description Password of the account. If the login creates the account, the password needs at least `MIN_PASSWORD_LENGTH` (default 8) code points.
              */
             password?: string;
         };
         /**
-         * @description One’s own account.
+         * @description Your account.
          * @example {
          *       "id": 1,
          *       "username": "alice",
@@ -565,16 +565,16 @@ export interface components {
         Me: {
             /**
              * Format: int64
-             * @description The id of the user.
+             * @description Id of the user.
              */
             id: number;
-            /** @description The name, in upper and lower case as first written. */
+            /** @description Username, in the case in which it was registered. */
             username: string;
-            /** @description Whether a login needs a password. */
+            /** @description Whether the account has a password. */
             has_password: boolean;
         };
         /**
-         * @description The new password, and the one that the account has, if it has one.
+         * @description New password, and the current password if the account has one.
          * @example {
          *       "password": "a long sentence is a good password"
          *     }
@@ -582,17 +582,17 @@ export interface components {
         PasswordRequest: {
             /**
              * Format: text
-             * @description The new password: at least `MIN_PASSWORD_LENGTH` (8) and at most 256 code points.
+             * @description New password: at least `MIN_PASSWORD_LENGTH` (default 8) and at most 256 code points.
              */
             password: string;
             /**
              * Format: text
-             * @description The password as it is now; required if the account has one.
+             * @description Current password. Required if the account has a password.
              */
             current_password?: string;
         };
         /**
-         * @description A token, and whose it is.
+         * @description A token and its user.
          * @example {
          *       "token": "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl",
          *       "expires_at": "2026-11-21T09:00:00.000Z",
@@ -603,17 +603,17 @@ export interface components {
          *     }
          */
         Session: {
-            /** @description A JSON Web Token, for `Authorization: Bearer`. */
+            /** @description JSON Web Token. Send it as `Authorization: Bearer <token>`. */
             token: string;
             /**
              * Format: date-time
-             * @description When the token ends: RFC 3339, UTC, milliseconds.
+             * @description Time at which the token expires: RFC 3339, UTC, milliseconds.
              */
             expires_at: string;
             user: components["schemas"]["User"];
         };
         /**
-         * @description A person.
+         * @description A user.
          * @example {
          *       "id": 2,
          *       "username": "bob"
@@ -622,14 +622,14 @@ export interface components {
         User: {
             /**
              * Format: int64
-             * @description The id of the user.
+             * @description Id of the user.
              */
             id: number;
-            /** @description The name, in upper and lower case as first written. */
+            /** @description Username, in the case in which it was registered. */
             username: string;
         };
         /**
-         * @description People, by name.
+         * @description Users, ordered by name.
          * @example {
          *       "users": [
          *         {
@@ -640,31 +640,31 @@ export interface components {
          *     }
          */
         UserList: {
-            /** @description By name. */
+            /** @description Users, ordered by name. */
             users: components["schemas"]["User"][];
         };
-        /** @description The app's own object, up to 1 KiB of JSON; never read by the server. */
+        /** @description An object of your app: at most 1 KiB of JSON. The server stores it and does not interpret it. */
         Metadata: {
             [key: string]: unknown;
         };
         /**
-         * @description Somebody whom I block, and since when.
+         * @description A user whom you block, and the time of the block.
          * @example {
          *       "username": "bob",
          *       "blocked_at": "2026-11-20T09:03:00.000Z"
          *     }
          */
         Block: {
-            /** @description The name, in upper and lower case as first written. */
+            /** @description Username, in the case in which it was registered. */
             username: string;
             /**
              * Format: date-time
-             * @description Since when: RFC 3339, UTC, milliseconds.
+             * @description Time of the block: RFC 3339, UTC, milliseconds.
              */
             blocked_at: string;
         };
         /**
-         * @description Whom I block, the latest first.
+         * @description A page of the users whom you block, newest block first.
          * @example {
          *       "blocks": [
          *         {
@@ -675,13 +675,13 @@ export interface components {
          *     }
          */
         BlockList: {
-            /** @description The latest first. */
+            /** @description Blocks, newest first. */
             blocks: components["schemas"]["Block"][];
-            /** @description Pass it as `before` to get the next page; absent on the last page. */
+            /** @description Send it as `before` to get the next page. Absent on the last page. */
             before?: string;
         };
         /**
-         * @description A conversation as the caller sees it: a direct one has `peer` and its marks, a group has `title` and the caller’s `role`, which is absent after leaving. `last_message` is absent while there is none.
+         * @description A conversation as you see it. A direct conversation has `peer` and the marks of the peer. A group has `title` and, while you are a member, your `role`. `last_message` is absent if there is no message that you may read.
          * @example {
          *       "id": 1,
          *       "kind": "direct",
@@ -737,48 +737,48 @@ export interface components {
         Conversation: {
             /**
              * Format: int64
-             * @description The id of the conversation.
+             * @description Id of the conversation.
              */
             id: number;
             kind: components["schemas"]["ConversationKind"];
-            /** @description The name of the other user; absent in a group. */
+            /** @description Username of the other user. Absent in a group. */
             peer?: string;
-            /** @description The title of a group; absent in a direct one. */
+            /** @description Title of the group. Absent in a direct conversation. */
             title?: string;
             role?: components["schemas"]["MemberRole"];
-            /** @description How many members it has now. */
+            /** @description Number of members. */
             member_count: number;
             last_message?: components["schemas"]["Message"];
-            /** @description Messages of others past my `read_up_to`, counted up to 1,000 among the newest 2,000 past it. My own and deleted ones are not counted. */
+            /** @description Number of messages of other users after your `read_up_to`. At most 1,000, counted among the newest 2,000 messages after it. Deleted messages are not counted. */
             unread_count: number;
             /**
              * Format: int64
-             * @description The newest message id up to which everything was delivered; 0 for none.
+             * @description Id of the newest message up to which all messages were delivered. 0: none.
              */
             delivered_up_to: number;
             /**
              * Format: int64
-             * @description The newest message id up to which everything was read; 0 for none.
+             * @description Id of the newest message up to which all messages were read. 0: none.
              */
             read_up_to: number;
             /**
              * Format: int64
-             * @description The `delivered_up_to` of the other user; absent in a group.
+             * @description `delivered_up_to` of the other user. Absent in a group.
              */
             peer_delivered_up_to?: number;
             /**
              * Format: int64
-             * @description The `read_up_to` of the other user; absent in a group.
+             * @description `read_up_to` of the other user. Absent in a group.
              */
             peer_read_up_to?: number;
         };
         /**
-         * @description `direct`: between two users, one per pair. `group`: with a title and an owner. There may be more: show an unknown one as a group.
+         * @description `direct`: a conversation of two users, one per pair. `group`: a conversation with a title and an owner. More kinds may be added: treat an unknown kind as `group`.
          * @enum {string}
          */
         ConversationKind: "direct" | "group";
         /**
-         * @description By newest message.
+         * @description A page of conversations, newest message first.
          * @example {
          *       "conversations": [
          *         {
@@ -807,18 +807,18 @@ export interface components {
          *     }
          */
         ConversationList: {
-            /** @description The page, by newest message. */
+            /** @description Conversations, newest message first. */
             conversations: components["schemas"]["Conversation"][];
             /**
              * Format: int64
-             * @description The `before` of the next page; absent on the last page.
+             * @description Send it as `before` to get the next page. Absent on the last page.
              */
             before?: number;
-            /** @description The position of this page in the stream: keep that of the first page. */
+            /** @description Position in the event stream at which this page was read. Keep the cursor of the first page. */
             cursor: string;
         };
         /**
-         * @description A title, and who is in the group beside me.
+         * @description Title and members of a new group. You become its owner.
          * @example {
          *       "title": "Friday lunch",
          *       "members": [
@@ -829,14 +829,14 @@ export interface components {
         GroupRequest: {
             /**
              * Format: text
-             * @description The title of the group: 1 to 128 code points.
+             * @description Title of the group: 1 to 128 code points.
              */
             title: string;
-            /** @description The names of the other members; repeats and the caller’s own name are ignored. */
+            /** @description Usernames of the other members. Repeated names and your own name are ignored. */
             members: string[];
         };
         /**
-         * @description One who is in a conversation.
+         * @description A member of a conversation.
          * @example {
          *       "user_id": 1,
          *       "username": "alice",
@@ -848,25 +848,25 @@ export interface components {
         Member: {
             /**
              * Format: int64
-             * @description The id of the user.
+             * @description Id of the user.
              */
             user_id: number;
-            /** @description The name, in upper and lower case as first written. */
+            /** @description Username, in the case in which it was registered. */
             username: string;
             role: components["schemas"]["MemberRole"];
             /**
              * Format: int64
-             * @description The newest message id up to which everything was delivered; 0 for none.
+             * @description Id of the newest message up to which all messages were delivered. 0: none.
              */
             delivered_up_to: number;
             /**
              * Format: int64
-             * @description The newest message id up to which everything was read; 0 for none.
+             * @description Id of the newest message up to which all messages were read. 0: none.
              */
             read_up_to: number;
         };
         /**
-         * @description Who is in a conversation, the oldest member first.
+         * @description Members of a conversation, oldest member first.
          * @example {
          *       "members": [
          *         {
@@ -887,16 +887,16 @@ export interface components {
          *     }
          */
         MemberList: {
-            /** @description All members, the oldest first. */
+            /** @description All members, oldest member first. */
             members: components["schemas"]["Member"][];
         };
         /**
-         * @description `owner`: may rename the group and add and remove members. `member`: any other, and both of a direct conversation. There may be more: treat an unknown one as `member`.
+         * @description `owner`: may rename the group and add and remove members. `member`: any other member, and both users of a direct conversation. More roles may be added: treat an unknown role as `member`.
          * @enum {string}
          */
         MemberRole: "owner" | "member";
         /**
-         * @description Somebody’s marks in a conversation, as they are now.
+         * @description Marks of a user in a conversation.
          * @example {
          *       "conversation_id": 1,
          *       "username": "bob",
@@ -907,24 +907,24 @@ export interface components {
         Receipt: {
             /**
              * Format: int64
-             * @description The id of the conversation.
+             * @description Id of the conversation.
              */
             conversation_id: number;
-            /** @description Whose marks these are. */
+            /** @description Username of the user whose marks these are. */
             username: string;
             /**
              * Format: int64
-             * @description The newest message id up to which everything was delivered; 0 for none.
+             * @description Id of the newest message up to which all messages were delivered. 0: none.
              */
             delivered_up_to: number;
             /**
              * Format: int64
-             * @description The newest message id up to which everything was read; 0 for none.
+             * @description Id of the newest message up to which all messages were read. 0: none.
              */
             read_up_to: number;
         };
         /**
-         * @description Message ids up to which all was delivered or read.
+         * @description Ids of the messages up to which all messages were delivered or read. Give at least one.
          * @example {
          *       "read_up_to": 2
          *     }
@@ -932,17 +932,17 @@ export interface components {
         ReceiptRequest: {
             /**
              * Format: int64
-             * @description The newest message id up to which everything was delivered; 0 for none.
+             * @description Id of the newest message up to which all messages were delivered. 0: none.
              */
             delivered_up_to?: number;
             /**
              * Format: int64
-             * @description The newest message id up to which everything was read; 0 for none.
+             * @description Id of the newest message up to which all messages were read. 0: none.
              */
             read_up_to?: number;
         };
         /**
-         * @description The new title.
+         * @description New title of the group.
          * @example {
          *       "title": "Saturday lunch"
          *     }
@@ -950,7 +950,7 @@ export interface components {
         RenameRequest: {
             /**
              * Format: text
-             * @description The title of the group: 1 to 128 code points.
+             * @description Title of the group: 1 to 128 code points.
              */
             title: string;
         };
@@ -976,11 +976,11 @@ export interface components {
              * @enum {string}
              */
             type: "conversation";
-            /** @description Opaque. A position in the stream of events: pass it back to resume after it. */
+            /** @description Opaque position in the event stream. Send it back to resume after this position. */
             cursor: string;
             /**
              * Format: int64
-             * @description The id of the conversation.
+             * @description Id of the conversation.
              */
             conversation_id: number;
             kind: components["schemas"]["ConversationKind"];
@@ -995,67 +995,67 @@ export interface components {
         /** @description An event, as `GET /ws` sends it. `type` decides which members it has: `x-frames` names the schema of each type. New types may be added: skip events of an unknown type, and keep their cursor. */
         Event: {
             type: components["schemas"]["EventType"];
-            /** @description Opaque. A position in the stream of events: pass it back to resume after it. */
+            /** @description Opaque position in the event stream. Send it back to resume after this position. */
             cursor: string;
             /**
              * Format: int64
-             * @description The id of the message. Ids rise in the order in which messages were stored, with gaps.
+             * @description Id of the message. Ids rise in the order in which messages were stored, with gaps.
              */
             id?: number;
             /**
              * Format: int64
-             * @description The id of the conversation.
+             * @description Id of the conversation.
              */
             conversation_id?: number;
-            /** @description The name of the sender. */
+            /** @description Username of the sender. */
             sender?: string;
             /**
              * Format: int64
-             * @description The user id of the sender.
+             * @description User id of the sender.
              */
             sender_id?: number;
-            /** @description The name of the receiver; absent in a group. */
+            /** @description Username of the receiver. Absent in a group. */
             receiver?: string;
             /**
              * Format: int64
-             * @description The user id of the receiver; absent in a group.
+             * @description User id of the receiver. Absent in a group.
              */
             receiver_id?: number;
-            /** @description The text as it was sent or last edited; empty once deleted. */
+            /** @description Text of the message, as sent or last edited. Empty after deletion. */
             content?: string;
             /**
              * Format: date-time
-             * @description When the message was stored: RFC 3339, UTC, milliseconds.
+             * @description Time at which the message was stored: RFC 3339, UTC, milliseconds.
              */
             timestamp?: string;
-            /** @description The key that the sender gave. Only the sender sees it; absent if none was given. */
+            /** @description Idempotency key of the sender. Only the sender receives it. Absent if the sender gave none. */
             client_id?: string;
             /**
              * Format: int64
-             * @description The id of the message that this one replies to; absent if none.
+             * @description Id of the message that this message replies to. Absent if it is not a reply.
              */
             reply_to?: number;
             metadata?: components["schemas"]["Metadata"];
             /**
              * Format: date-time
-             * @description When it was last edited; absent if never.
+             * @description Time of the last edit. Absent if the message was never edited.
              */
             edited_at?: string;
             /**
              * Format: date-time
-             * @description When it was deleted; absent if it was not.
+             * @description Time of the deletion. Absent if the message was not deleted.
              */
             deleted_at?: string;
             /** @description The member who moved the marks. */
             username?: string;
             /**
              * Format: int64
-             * @description The newest message id up to which everything was delivered; 0 for none.
+             * @description Id of the newest message up to which all messages were delivered. 0: none.
              */
             delivered_up_to?: number;
             /**
              * Format: int64
-             * @description The newest message id up to which everything was read; 0 for none.
+             * @description Id of the newest message up to which all messages were read. 0: none.
              */
             read_up_to?: number;
             kind?: components["schemas"]["ConversationKind"];
@@ -1098,55 +1098,55 @@ export interface components {
              * @enum {string}
              */
             type: "message";
-            /** @description Opaque. A position in the stream of events: pass it back to resume after it. */
+            /** @description Opaque position in the event stream. Send it back to resume after this position. */
             cursor?: string;
             /**
              * Format: int64
-             * @description The id of the message. Ids rise in the order in which messages were stored, with gaps.
+             * @description Id of the message. Ids rise in the order in which messages were stored, with gaps.
              */
             id: number;
             /**
              * Format: int64
-             * @description The id of the conversation.
+             * @description Id of the conversation.
              */
             conversation_id: number;
-            /** @description The name of the sender. */
+            /** @description Username of the sender. */
             sender: string;
             /**
              * Format: int64
-             * @description The user id of the sender.
+             * @description User id of the sender.
              */
             sender_id: number;
-            /** @description The name of the receiver; absent in a group. */
+            /** @description Username of the receiver. Absent in a group. */
             receiver?: string;
             /**
              * Format: int64
-             * @description The user id of the receiver; absent in a group.
+             * @description User id of the receiver. Absent in a group.
              */
             receiver_id?: number;
-            /** @description The text as it was sent or last edited; empty once deleted. */
+            /** @description Text of the message, as sent or last edited. Empty after deletion. */
             content: string;
             /**
              * Format: date-time
-             * @description When the message was stored: RFC 3339, UTC, milliseconds.
+             * @description Time at which the message was stored: RFC 3339, UTC, milliseconds.
              */
             timestamp: string;
-            /** @description The key that the sender gave. Only the sender sees it; absent if none was given. */
+            /** @description Idempotency key of the sender. Only the sender receives it. Absent if the sender gave none. */
             client_id?: string;
             /**
              * Format: int64
-             * @description The id of the message that this one replies to; absent if none.
+             * @description Id of the message that this message replies to. Absent if it is not a reply.
              */
             reply_to?: number;
             metadata?: components["schemas"]["Metadata"];
             /**
              * Format: date-time
-             * @description When it was last edited; absent if never.
+             * @description Time of the last edit. Absent if the message was never edited.
              */
             edited_at?: string;
             /**
              * Format: date-time
-             * @description When it was deleted; absent if it was not.
+             * @description Time of the deletion. Absent if the message was not deleted.
              */
             deleted_at?: string;
         };
@@ -1172,55 +1172,55 @@ export interface components {
              * @enum {string}
              */
             type: "message_updated";
-            /** @description Opaque. A position in the stream of events: pass it back to resume after it. */
+            /** @description Opaque position in the event stream. Send it back to resume after this position. */
             cursor: string;
             /**
              * Format: int64
-             * @description The id of the message. Ids rise in the order in which messages were stored, with gaps.
+             * @description Id of the message. Ids rise in the order in which messages were stored, with gaps.
              */
             id: number;
             /**
              * Format: int64
-             * @description The id of the conversation.
+             * @description Id of the conversation.
              */
             conversation_id: number;
-            /** @description The name of the sender. */
+            /** @description Username of the sender. */
             sender: string;
             /**
              * Format: int64
-             * @description The user id of the sender.
+             * @description User id of the sender.
              */
             sender_id: number;
-            /** @description The name of the receiver; absent in a group. */
+            /** @description Username of the receiver. Absent in a group. */
             receiver?: string;
             /**
              * Format: int64
-             * @description The user id of the receiver; absent in a group.
+             * @description User id of the receiver. Absent in a group.
              */
             receiver_id?: number;
-            /** @description The text as it was sent or last edited; empty once deleted. */
+            /** @description Text of the message, as sent or last edited. Empty after deletion. */
             content: string;
             /**
              * Format: date-time
-             * @description When the message was stored: RFC 3339, UTC, milliseconds.
+             * @description Time at which the message was stored: RFC 3339, UTC, milliseconds.
              */
             timestamp: string;
-            /** @description The key that the sender gave. Only the sender sees it; absent if none was given. */
+            /** @description Idempotency key of the sender. Only the sender receives it. Absent if the sender gave none. */
             client_id?: string;
             /**
              * Format: int64
-             * @description The id of the message that this one replies to; absent if none.
+             * @description Id of the message that this message replies to. Absent if it is not a reply.
              */
             reply_to?: number;
             metadata?: components["schemas"]["Metadata"];
             /**
              * Format: date-time
-             * @description When it was last edited; absent if never.
+             * @description Time of the last edit. Absent if the message was never edited.
              */
             edited_at?: string;
             /**
              * Format: date-time
-             * @description When it was deleted; absent if it was not.
+             * @description Time of the deletion. Absent if the message was not deleted.
              */
             deleted_at?: string;
         };
@@ -1241,41 +1241,41 @@ export interface components {
              * @enum {string}
              */
             type: "receipt";
-            /** @description Opaque. A position in the stream of events: pass it back to resume after it. */
+            /** @description Opaque position in the event stream. Send it back to resume after this position. */
             cursor: string;
             /**
              * Format: int64
-             * @description The id of the conversation.
+             * @description Id of the conversation.
              */
             conversation_id: number;
             /** @description The member who moved the marks. */
             username: string;
             /**
              * Format: int64
-             * @description The newest message id up to which everything was delivered; 0 for none.
+             * @description Id of the newest message up to which all messages were delivered. 0: none.
              */
             delivered_up_to: number;
             /**
              * Format: int64
-             * @description The newest message id up to which everything was read; 0 for none.
+             * @description Id of the newest message up to which all messages were read. 0: none.
              */
             read_up_to: number;
         };
         /**
-         * @description All is well.
+         * @description The server is healthy.
          * @example {
          *       "status": "ok"
          *     }
          */
         Health: {
             /**
-             * @description Always `ok`; a problem otherwise.
+             * @description Always `ok`. An unhealthy server responds with a problem.
              * @enum {string}
              */
             status: "ok";
         };
         /**
-         * @description The new content.
+         * @description New content of the message.
          * @example {
          *       "content": "Lunch on Friday at noon?"
          *     }
@@ -1283,12 +1283,12 @@ export interface components {
         EditRequest: {
             /**
              * Format: text
-             * @description Returned byte for byte; at most `MAX_MESSAGE_LENGTH` (4,096) code points.
+             * @description Text of the message: at most `MAX_MESSAGE_LENGTH` (default 4,096) code points. Returned unchanged, byte for byte.
              */
             content: string;
         };
         /**
-         * @description `receiver` is absent in a group; `client_id` is shown to its sender only.
+         * @description A message. `receiver` and `receiver_id` are absent in a group. Only the sender receives `client_id`.
          * @example {
          *       "id": 2,
          *       "conversation_id": 1,
@@ -1318,56 +1318,56 @@ export interface components {
         Message: {
             /**
              * Format: int64
-             * @description The id of the message. Ids rise in the order in which messages were stored, with gaps.
+             * @description Id of the message. Ids rise in the order in which messages were stored, with gaps.
              */
             id: number;
             /**
              * Format: int64
-             * @description The id of the conversation.
+             * @description Id of the conversation.
              */
             conversation_id: number;
-            /** @description The name of the sender. */
+            /** @description Username of the sender. */
             sender: string;
             /**
              * Format: int64
-             * @description The user id of the sender.
+             * @description User id of the sender.
              */
             sender_id: number;
-            /** @description The name of the receiver; absent in a group. */
+            /** @description Username of the receiver. Absent in a group. */
             receiver?: string;
             /**
              * Format: int64
-             * @description The user id of the receiver; absent in a group.
+             * @description User id of the receiver. Absent in a group.
              */
             receiver_id?: number;
-            /** @description The text as it was sent or last edited; empty once deleted. */
+            /** @description Text of the message, as sent or last edited. Empty after deletion. */
             content: string;
             /**
              * Format: date-time
-             * @description When the message was stored: RFC 3339, UTC, milliseconds.
+             * @description Time at which the message was stored: RFC 3339, UTC, milliseconds.
              */
             timestamp: string;
-            /** @description The key that the sender gave. Only the sender sees it; absent if none was given. */
+            /** @description Idempotency key of the sender. Only the sender receives it. Absent if the sender gave none. */
             client_id?: string;
             /**
              * Format: int64
-             * @description The id of the message that this one replies to; absent if none.
+             * @description Id of the message that this message replies to. Absent if it is not a reply.
              */
             reply_to?: number;
             metadata?: components["schemas"]["Metadata"];
             /**
              * Format: date-time
-             * @description When it was last edited; absent if never.
+             * @description Time of the last edit. Absent if the message was never edited.
              */
             edited_at?: string;
             /**
              * Format: date-time
-             * @description When it was deleted; absent if it was not.
+             * @description Time of the deletion. Absent if the message was not deleted.
              */
             deleted_at?: string;
         };
         /**
-         * @description Oldest first.
+         * @description A page of messages, oldest first.
          * @example [
          *       {
          *         "id": 2,
@@ -1384,7 +1384,7 @@ export interface components {
          */
         MessageList: components["schemas"]["Message"][];
         /**
-         * @description Either `receiver_username` or `conversation_id`.
+         * @description A message to send. Give either `receiver_username` or `conversation_id`.
          * @example {
          *       "receiver_username": "bob",
          *       "content": "Lunch on Friday?",
@@ -1392,29 +1392,29 @@ export interface components {
          *     }
          */
         SendRequest: {
-            /** @description The receiver of a direct message. Not together with `conversation_id`. */
+            /** @description Username of the receiver of a direct message. Do not combine with `conversation_id`. */
             receiver_username?: string;
             /**
              * Format: int64
-             * @description A conversation that the sender is in. Not together with `receiver_username`.
+             * @description Id of a conversation of which you are a member. Do not combine with `receiver_username`.
              */
             conversation_id?: number;
             /**
              * Format: text
-             * @description Returned byte for byte; at most `MAX_MESSAGE_LENGTH` (4,096) code points.
+             * @description Text of the message: at most `MAX_MESSAGE_LENGTH` (default 4,096) code points. Returned unchanged, byte for byte.
              */
             content: string;
-            /** @description The sender's own key for this message, unique per sender for ever. The same key again is the same message. Use a UUIDv7. With an `Idempotency-Key` header too, both must be equal. */
+            /** @description Idempotency key of the message, unique per sender for ever: a repeated key returns the original message. Use a UUIDv7. If you also send the `Idempotency-Key` header, both must be equal. */
             client_id?: string;
             /**
              * Format: int64
-             * @description The id of a message of the same conversation.
+             * @description Id of the message that you reply to. It must be in the same conversation.
              */
             reply_to?: number;
             metadata?: components["schemas"]["Metadata"];
         };
         /**
-         * @description The message as it is stored.
+         * @description The stored message.
          * @example {
          *       "status": "sent",
          *       "id": 2,
@@ -1436,66 +1436,66 @@ export interface components {
             status: "sent";
             /**
              * Format: int64
-             * @description The id of the message. Ids rise in the order in which messages were stored, with gaps.
+             * @description Id of the message. Ids rise in the order in which messages were stored, with gaps.
              */
             id: number;
             /**
              * Format: int64
-             * @description The id of the conversation.
+             * @description Id of the conversation.
              */
             conversation_id: number;
-            /** @description The name of the sender. */
+            /** @description Username of the sender. */
             sender: string;
             /**
              * Format: int64
-             * @description The user id of the sender.
+             * @description User id of the sender.
              */
             sender_id: number;
-            /** @description The name of the receiver; absent in a group. */
+            /** @description Username of the receiver. Absent in a group. */
             receiver?: string;
             /**
              * Format: int64
-             * @description The user id of the receiver; absent in a group.
+             * @description User id of the receiver. Absent in a group.
              */
             receiver_id?: number;
-            /** @description The text as it was sent or last edited; empty once deleted. */
+            /** @description Text of the message, as sent or last edited. Empty after deletion. */
             content: string;
             /**
              * Format: date-time
-             * @description When the message was stored: RFC 3339, UTC, milliseconds.
+             * @description Time at which the message was stored: RFC 3339, UTC, milliseconds.
              */
             timestamp: string;
-            /** @description The key that the sender gave. Only the sender sees it; absent if none was given. */
+            /** @description Idempotency key of the sender. Only the sender receives it. Absent if the sender gave none. */
             client_id?: string;
             /**
              * Format: int64
-             * @description The id of the message that this one replies to; absent if none.
+             * @description Id of the message that this message replies to. Absent if it is not a reply.
              */
             reply_to?: number;
             metadata?: components["schemas"]["Metadata"];
             /**
              * Format: date-time
-             * @description When it was last edited; absent if never.
+             * @description Time of the last edit. Absent if the message was never edited.
              */
             edited_at?: string;
             /**
              * Format: date-time
-             * @description When it was deleted; absent if it was not.
+             * @description Time of the deletion. Absent if the message was not deleted.
              */
             deleted_at?: string;
         };
-        /** @description Stable: a code never changes its meaning. There may be more: treat an unknown one by its status. */
+        /** @description Stable error code: a code never changes its meaning. More codes may be added: treat an unknown code by its status. */
         ErrorCode: string;
-        /** @description What is wrong with one member of the request. */
+        /** @description An invalid member of the request. */
         FieldError: {
-            /** @description A JSON pointer to what is wrong; empty for the whole of it. */
+            /** @description JSON pointer to the invalid member. Empty if the whole part is invalid. */
             path: string;
-            /** @description What is wrong, naming the member: it can be shown as it is. */
+            /** @description What is wrong with the member, as a text for users. It names the member. */
             message: string;
             in?: components["schemas"]["RequestPart"];
         };
         /**
-         * @description RFC 9457.
+         * @description Problem details of RFC 9457.
          * @example {
          *       "type": "urn:messenger:problem:user-not-found",
          *       "title": "No such user",
@@ -1513,24 +1513,24 @@ export interface components {
          *     }
          */
         Problem: {
-            /** @description A URI that names the kind of problem. */
+            /** @description URI of the kind of problem. */
             type: string;
-            /** @description What `code` means, in a few words. */
+            /** @description Short description of `code`. */
             title: string;
-            /** @description The HTTP status; in an `error` frame the one that HTTP would answer. */
+            /** @description HTTP status. In an `error` frame: the status of the same error over HTTP. */
             status: number;
-            /** @description What is wrong here, and the way out. */
+            /** @description What is wrong with this request and what you can do. */
             detail: string;
             code: components["schemas"]["ErrorCode"];
-            /** @description What is wrong where; absent if no member is to blame. */
+            /** @description Invalid members of the request. Absent if the error is not about a member. */
             errors?: components["schemas"]["FieldError"][];
-            /** @description What the server’s log calls this request; `-` if it has none. */
+            /** @description Id of the request in the log of the server. `-` if the request has no id. */
             request_id: string;
-            /** @description Only of `CURSOR_UNKNOWN`: the position of now. */
+            /** @description Only with `CURSOR_UNKNOWN`: cursor of the newest change. */
             cursor?: string;
         };
         /**
-         * @description The part of the request that `path` points into. There may be more.
+         * @description Part of the request that `path` points into. More values may be added.
          * @enum {string}
          */
         RequestPart: "body" | "query" | "path" | "header" | "frame";
@@ -1579,7 +1579,7 @@ export interface components {
              * @description An id that the client chooses. The `ack`, `pong` or `error` that answers the frame repeats it.
              */
             id?: string;
-            /** @description Opaque. A position in the stream of events: pass it back to resume after it. */
+            /** @description Opaque position in the event stream. Send it back to resume after this position. */
             cursor?: string;
             message?: components["schemas"]["Message"];
             receipt?: components["schemas"]["Receipt"];
@@ -1599,7 +1599,7 @@ export interface components {
              * @enum {string}
              */
             type: "caught_up";
-            /** @description Opaque. A position in the stream of events: pass it back to resume after it. */
+            /** @description Opaque position in the event stream. Send it back to resume after this position. */
             cursor: string;
         };
         /**
@@ -1668,7 +1668,7 @@ export interface components {
              */
             type: "hello";
             user: components["schemas"]["User"];
-            /** @description Opaque. A position in the stream of events: pass it back to resume after it. */
+            /** @description Opaque position in the event stream. Send it back to resume after this position. */
             cursor: string;
             /** @description The heartbeat interval in milliseconds. The server closes a socket that is silent for two. */
             heartbeat_ms: number;
@@ -1748,7 +1748,7 @@ export interface components {
             type: "typing";
             /**
              * Format: int64
-             * @description The id of the conversation.
+             * @description Id of the conversation.
              */
             conversation_id: number;
             /** @description The member who is typing. */
@@ -1815,23 +1815,23 @@ export interface components {
              * @description An id that the client chooses. The `ack`, `pong` or `error` that answers the frame repeats it.
              */
             id?: string;
-            /** @description The receiver of a direct message. Not together with `conversation_id`. */
+            /** @description Username of the receiver of a direct message. Do not combine with `conversation_id`. */
             receiver_username?: string;
             /**
              * Format: int64
-             * @description A conversation that the sender is in. Not together with `receiver_username`.
+             * @description Id of a conversation of which you are a member. Do not combine with `receiver_username`.
              */
             conversation_id?: number;
             /**
              * Format: text
-             * @description Returned byte for byte; at most `MAX_MESSAGE_LENGTH` (4,096) code points.
+             * @description Text of the message: at most `MAX_MESSAGE_LENGTH` (default 4,096) code points. Returned unchanged, byte for byte.
              */
             content: string;
-            /** @description The sender's own key for this message, unique per sender for ever. The same key again is the same message. Use a UUIDv7. With an `Idempotency-Key` header too, both must be equal. */
+            /** @description Idempotency key of the message, unique per sender for ever: a repeated key returns the original message. Use a UUIDv7. If you also send the `Idempotency-Key` header, both must be equal. */
             client_id?: string;
             /**
              * Format: int64
-             * @description The id of a message of the same conversation.
+             * @description Id of the message that you reply to. It must be in the same conversation.
              */
             reply_to?: number;
             metadata?: components["schemas"]["Metadata"];
@@ -1863,7 +1863,7 @@ export interface components {
             message_id: number;
             /**
              * Format: text
-             * @description Returned byte for byte; at most `MAX_MESSAGE_LENGTH` (4,096) code points.
+             * @description Text of the message: at most `MAX_MESSAGE_LENGTH` (default 4,096) code points. Returned unchanged, byte for byte.
              */
             content: string;
         };
@@ -1914,17 +1914,17 @@ export interface components {
             id?: string;
             /**
              * Format: int64
-             * @description The id of the conversation.
+             * @description Id of the conversation.
              */
             conversation_id: number;
             /**
              * Format: int64
-             * @description The newest message id up to which everything was delivered; 0 for none.
+             * @description Id of the newest message up to which all messages were delivered. 0: none.
              */
             delivered_up_to?: number;
             /**
              * Format: int64
-             * @description The newest message id up to which everything was read; 0 for none.
+             * @description Id of the newest message up to which all messages were read. 0: none.
              */
             read_up_to?: number;
         };
@@ -1948,7 +1948,7 @@ export interface components {
             id?: string;
             /**
              * Format: int64
-             * @description The id of the conversation.
+             * @description Id of the conversation.
              */
             conversation_id: number;
         };
@@ -2060,7 +2060,7 @@ export interface components {
         /** @description `METHOD_NOT_ALLOWED`: This address has no such method. */
         MethodNotAllowed: {
             headers: {
-                /** @description The methods that this address takes. */
+                /** @description Methods that this path supports. */
                 Allow?: string;
                 [name: string]: unknown;
             };
@@ -2201,7 +2201,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description A token, and whose it is. */
+            /** @description A token and its user. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2245,7 +2245,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description A token, and whose it is. */
+            /** @description A token and its user. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2281,7 +2281,7 @@ export interface operations {
     logout: {
         parameters: {
             query?: {
-                /** @description All my tokens, not only this one. */
+                /** @description Revoke all tokens of your account, not only the token of this request. */
                 everywhere?: boolean;
             };
             header?: never;
@@ -2290,7 +2290,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description The request succeeded. */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -2328,7 +2328,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description One’s own account. */
+            /** @description Your account. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2364,7 +2364,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description The request succeeded. */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -2406,7 +2406,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Done. */
+            /** @description The request succeeded. */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -2440,9 +2440,9 @@ export interface operations {
     findUsers: {
         parameters: {
             query?: {
-                /** @description How the name begins, compared without case. */
+                /** @description First characters of the username. Case is ignored. */
                 prefix?: string;
-                /** @description How many at most. */
+                /** @description Maximum number of users. */
                 limit?: number;
             };
             header?: never;
@@ -2451,7 +2451,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description People, by name. */
+            /** @description Users, ordered by name. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2482,7 +2482,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The sender's own key for this message, unique per sender for ever. The same key again is the same message. Use a UUIDv7. With an `Idempotency-Key` header too, both must be equal. */
+                /** @description Idempotency key of the message, unique per sender for ever: a repeated key returns the original message. Use a UUIDv7. If you also send the `Idempotency-Key` header, both must be equal. */
                 "idempotency-key"?: string;
             };
             path?: never;
@@ -2494,10 +2494,10 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The message as it is stored. */
+            /** @description The stored message. */
             200: {
                 headers: {
-                    /** @description Only for a repeat: the message is the original. */
+                    /** @description Present only if the key was used before. The response is the original message in its current state. */
                     "Idempotent-Replayed"?: "true";
                     [name: string]: unknown;
                 };
@@ -2538,17 +2538,17 @@ export interface operations {
     getHistory: {
         parameters: {
             query?: {
-                /** @description How many at most. */
+                /** @description Maximum number of items on the page. */
                 limit?: number;
-                /** @description A message id: the newest messages below it. Not together with `after`. */
+                /** @description Message id: returns the newest messages before it. Do not combine with `after`. */
                 before?: number;
-                /** @description A message id: the oldest messages past it. Not together with `before`. */
+                /** @description Message id: returns the oldest messages after it. Do not combine with `before`. */
                 after?: number;
             };
             header?: never;
             path: {
                 /**
-                 * @description 1 to 64 letters, digits, `.`, `_` or `-`, and not `.` or `..`; compared without case.
+                 * @description Username: 1 to 64 letters, digits, `.`, `_` or `-`, but not `.` or `..`. Case is ignored.
                  * @example bob
                  */
                 username: string;
@@ -2557,14 +2557,14 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Oldest first. */
+            /** @description A page of messages, oldest first. */
             200: {
                 headers: {
-                    /** @description Whether there are older messages than this page: ask for those with `before` and the id of its first message. */
+                    /** @description Whether older messages exist. To get them, send the id of the first message of this page as `before`. */
                     "Has-Older"?: boolean;
-                    /** @description Whether there are newer messages than this page: ask for those with `after` and the id of its last message. */
+                    /** @description Whether newer messages exist. To get them, send the id of the last message of this page as `after`. */
                     "Has-Newer"?: boolean;
-                    /** @description The pages beside this one (RFC 8288): `rel="prev"` to older, `rel="next"` to newer messages. */
+                    /** @description Links to the adjacent pages (RFC 8288): `rel="prev"` for older messages, `rel="next"` for newer messages. */
                     Link?: string;
                     [name: string]: unknown;
                 };
@@ -2598,7 +2598,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The id of the message.
+                 * @description Id of the message.
                  * @example 2
                  */
                 id: number;
@@ -2607,7 +2607,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description `receiver` is absent in a group; `client_id` is shown to its sender only. */
+            /** @description A message. `receiver` and `receiver_id` are absent in a group. Only the sender receives `client_id`. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2650,7 +2650,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The id of the message.
+                 * @description Id of the message.
                  * @example 2
                  */
                 id: number;
@@ -2663,7 +2663,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description `receiver` is absent in a group; `client_id` is shown to its sender only. */
+            /** @description A message. `receiver` and `receiver_id` are absent in a group. Only the sender receives `client_id`. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2705,9 +2705,9 @@ export interface operations {
     listConversations: {
         parameters: {
             query?: {
-                /** @description How many at most. A page has 100 or about 1 MiB at most: `before` says whether there are more. */
+                /** @description Maximum number of conversations. A page has at most 100 conversations and about 1 MiB of text. If there are more, the response has `before`. */
                 limit?: number;
-                /** @description The `before` of the last page. */
+                /** @description `before` of the previous page. */
                 before?: number;
             };
             header?: never;
@@ -2716,7 +2716,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description By newest message. */
+            /** @description A page of conversations, newest message first. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2749,7 +2749,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The id of the conversation.
+                 * @description Id of the conversation.
                  * @example 1
                  */
                 id: number;
@@ -2758,7 +2758,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description A conversation as the caller sees it: a direct one has `peer` and its marks, a group has `title` and the caller’s `role`, which is absent after leaving. `last_message` is absent while there is none. */
+            /** @description A conversation as you see it. A direct conversation has `peer` and the marks of the peer. A group has `title` and, while you are a member, your `role`. `last_message` is absent if there is no message that you may read. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2790,17 +2790,17 @@ export interface operations {
     listMessages: {
         parameters: {
             query?: {
-                /** @description How many at most. */
+                /** @description Maximum number of items on the page. */
                 limit?: number;
-                /** @description A message id: the newest messages below it. Not together with `after`. */
+                /** @description Message id: returns the newest messages before it. Do not combine with `after`. */
                 before?: number;
-                /** @description A message id: the oldest messages past it. Not together with `before`. */
+                /** @description Message id: returns the oldest messages after it. Do not combine with `before`. */
                 after?: number;
             };
             header?: never;
             path: {
                 /**
-                 * @description The id of the conversation.
+                 * @description Id of the conversation.
                  * @example 1
                  */
                 id: number;
@@ -2809,14 +2809,14 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Oldest first. */
+            /** @description A page of messages, oldest first. */
             200: {
                 headers: {
-                    /** @description Whether there are older messages than this page: ask for those with `before` and the id of its first message. */
+                    /** @description Whether older messages exist. To get them, send the id of the first message of this page as `before`. */
                     "Has-Older"?: boolean;
-                    /** @description Whether there are newer messages than this page: ask for those with `after` and the id of its last message. */
+                    /** @description Whether newer messages exist. To get them, send the id of the last message of this page as `after`. */
                     "Has-Newer"?: boolean;
-                    /** @description The pages beside this one (RFC 8288): `rel="prev"` to older, `rel="next"` to newer messages. */
+                    /** @description Links to the adjacent pages (RFC 8288): `rel="prev"` for older messages, `rel="next"` for newer messages. */
                     Link?: string;
                     [name: string]: unknown;
                 };
@@ -2850,7 +2850,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The id of the conversation.
+                 * @description Id of the conversation.
                  * @example 1
                  */
                 id: number;
@@ -2859,7 +2859,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Who is in a conversation, the oldest member first. */
+            /** @description Members of a conversation, oldest member first. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2894,7 +2894,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The id of the conversation.
+                 * @description Id of the conversation.
                  * @example 1
                  */
                 id: number;
@@ -2907,7 +2907,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Somebody’s marks in a conversation, as they are now. */
+            /** @description Marks of a user in a conversation. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2948,7 +2948,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description My own key for this group: the same key again is the same group. UUIDv7 is advised. */
+                /** @description Idempotency key of the group: a repeated key returns the original group. Use a UUIDv7. */
                 "idempotency-key"?: string;
             };
             path?: never;
@@ -2960,10 +2960,10 @@ export interface operations {
             };
         };
         responses: {
-            /** @description A conversation as the caller sees it: a direct one has `peer` and its marks, a group has `title` and the caller’s `role`, which is absent after leaving. `last_message` is absent while there is none. */
+            /** @description A conversation as you see it. A direct conversation has `peer` and the marks of the peer. A group has `title` and, while you are a member, your `role`. `last_message` is absent if there is no message that you may read. */
             200: {
                 headers: {
-                    /** @description Only for a repeat: the group is the one that was made first, as it is now. */
+                    /** @description Present only if the key was used before. The response is the original group in its current state. */
                     "Idempotent-Replayed"?: "true";
                     [name: string]: unknown;
                 };
@@ -3007,7 +3007,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The id of the group.
+                 * @description Id of the group.
                  * @example 2
                  */
                 id: number;
@@ -3020,7 +3020,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description A conversation as the caller sees it: a direct one has `peer` and its marks, a group has `title` and the caller’s `role`, which is absent after leaving. `last_message` is absent while there is none. */
+            /** @description A conversation as you see it. A direct conversation has `peer` and the marks of the peer. A group has `title` and, while you are a member, your `role`. `last_message` is absent if there is no message that you may read. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3063,12 +3063,12 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The id of the group.
+                 * @description Id of the group.
                  * @example 2
                  */
                 id: number;
                 /**
-                 * @description 1 to 64 letters, digits, `.`, `_` or `-`, and not `.` or `..`; compared without case.
+                 * @description Username: 1 to 64 letters, digits, `.`, `_` or `-`, but not `.` or `..`. Case is ignored.
                  * @example bob
                  */
                 username: string;
@@ -3077,7 +3077,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description A conversation as the caller sees it: a direct one has `peer` and its marks, a group has `title` and the caller’s `role`, which is absent after leaving. `last_message` is absent while there is none. */
+            /** @description A conversation as you see it. A direct conversation has `peer` and the marks of the peer. A group has `title` and, while you are a member, your `role`. `last_message` is absent if there is no message that you may read. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3122,12 +3122,12 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The id of the group.
+                 * @description Id of the group.
                  * @example 2
                  */
                 id: number;
                 /**
-                 * @description 1 to 64 letters, digits, `.`, `_` or `-`, and not `.` or `..`; compared without case.
+                 * @description Username: 1 to 64 letters, digits, `.`, `_` or `-`, but not `.` or `..`. Case is ignored.
                  * @example bob
                  */
                 username: string;
@@ -3136,7 +3136,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description The request succeeded. */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -3177,7 +3177,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description 1 to 64 letters, digits, `.`, `_` or `-`, and not `.` or `..`; compared without case.
+                 * @description Username: 1 to 64 letters, digits, `.`, `_` or `-`, but not `.` or `..`. Case is ignored.
                  * @example bob
                  */
                 username: string;
@@ -3186,7 +3186,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Somebody whom I block, and since when. */
+            /** @description A user whom you block, and the time of the block. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3225,7 +3225,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description 1 to 64 letters, digits, `.`, `_` or `-`, and not `.` or `..`; compared without case.
+                 * @description Username: 1 to 64 letters, digits, `.`, `_` or `-`, but not `.` or `..`. Case is ignored.
                  * @example bob
                  */
                 username: string;
@@ -3234,7 +3234,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description The request succeeded. */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -3268,9 +3268,9 @@ export interface operations {
     listBlocks: {
         parameters: {
             query?: {
-                /** @description How many at most. */
+                /** @description Maximum number of items on the page. */
                 limit?: number;
-                /** @description The `before` of the last page. */
+                /** @description `before` of the previous page. */
                 before?: string;
             };
             header?: never;
@@ -3279,7 +3279,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Whom I block, the latest first. */
+            /** @description A page of the users whom you block, newest block first. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3309,9 +3309,9 @@ export interface operations {
     sync: {
         parameters: {
             query?: {
-                /** @description The last cursor that was seen. */
+                /** @description The newest cursor that you received. */
                 cursor?: string;
-                /** @description How many at most. */
+                /** @description Maximum number of items on the page. */
                 limit?: number;
                 /** @description Seconds to wait for an event if there is none after the cursor. */
                 wait?: number;
@@ -3356,7 +3356,7 @@ export interface operations {
     connect: {
         parameters: {
             query?: {
-                /** @description The last cursor that was seen. */
+                /** @description The newest cursor that you received. */
                 cursor?: string;
             };
             header?: never;
@@ -3365,7 +3365,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description From here on the connection is a WebSocket. */
+            /** @description The connection is now a WebSocket. */
             101: {
                 headers: {
                     [name: string]: unknown;
@@ -3403,7 +3403,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description All is well. */
+            /** @description The server is healthy. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3435,7 +3435,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description All is well. */
+            /** @description The server is healthy. */
             200: {
                 headers: {
                     [name: string]: unknown;
