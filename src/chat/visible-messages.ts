@@ -13,7 +13,7 @@ export type ConversationRef = {
 }
 
 /** Ascending: message ids from `start`, oldest first. Otherwise: message ids down from `start`, newest first. */
-export type MessageRange = { start: number; isAscending: boolean; limit: number }
+type MessageRange = { start: number; isAscending: boolean; limit: number }
 
 /** Membership periods that one statement reads. A user may join and leave any number of times. */
 const PERIODS = 256

@@ -165,7 +165,11 @@ t.test('a stop between two steps leaves the rest to the next start, and keeps no
     },
   }
   const reader = { all: () => Promise.reject(new Error('unreadable')) }
-  const removalSteps = createRemovalSteps(reader as never, writer as never, { MAX_RECEIPT_GROUP: 32 } as never)
+  const removalSteps = createRemovalSteps(
+    reader as never,
+    writer as never,
+    { MAX_RECEIPT_GROUP: 32 } as never,
+  )
   await removalSteps.resume()
   await Promise.all([removalSteps.leaveGroups(1), removalSteps.leaveGroups(2)])
   t.equal(steps, 1)
