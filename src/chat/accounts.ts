@@ -27,7 +27,7 @@ export const login = async (
   const user = await chat.reader.get(users.userByKey, { key: foldName(username) })
   if (!user) {
     if (chat.config.REGISTRATION === 'closed') return refuseUnknown(needsPassword, password)
-    const made = await makeAccount(chat, username, password)
+    const made = await ensureAccount(chat, username, password)
     // A concurrent login may have created the account first. Log in to that account then.
     return made.created ? tokens.issue(made.user) : login(chat, tokens, { username, password }, address)
   }
@@ -56,7 +56,7 @@ const refuseUnknown = async (needsPassword: boolean, password = ''): Promise<nev
  * @returns the account, and whether this call created it
  * @throws AppError `VALIDATION_FAILED` if the name or the password is not allowed, `OVERLOADED`
  */
-export const makeAccount = async (chat: Chat, username: string, password: string | undefined) => {
+export const ensureAccount = async (chat: Chat, username: string, password: string | undefined) => {
   // Checked before the password is hashed, which costs far more.
   checkUsername(username, '/username')
   if (password !== undefined) checkNewPassword(password, chat.config.MIN_PASSWORD_LENGTH)

@@ -5,7 +5,7 @@ import * as users from '../../db/queries/users.ts'
 import type { User } from '../../schemas/account.ts'
 import { AppError, invalid } from '../errors.ts'
 import type { Secrets } from './secrets.ts'
-import { makeAccount } from './accounts.ts'
+import { ensureAccount } from './accounts.ts'
 import type { Chat } from './context.ts'
 import { prefixRange } from './directory.ts'
 import { timestamp } from './messages.ts'
@@ -60,7 +60,7 @@ export const createAccount = async (
   if (password === undefined && chat.config.AUTH_MODE === 'password') {
     throw new AppError('PASSWORD_REQUIRED', 'AUTH_MODE is "password": a new account needs a password.')
   }
-  const { user, created } = await makeAccount(chat, username, password)
+  const { user, created } = await ensureAccount(chat, username, password)
   if (!created) throw invalid('/username', 'is taken (a removed account keeps its name); choose another')
   return { id: user.id, username: user.username }
 }
