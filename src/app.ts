@@ -1,3 +1,4 @@
+import helmet from '@fastify/helmet'
 import fastify, { type FastifyInstance, type FastifyServerOptions, LogController } from 'fastify'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import { auth } from '../plugins/auth.ts'
@@ -24,6 +25,7 @@ import { type Config, listOf } from './config.ts'
 import { NO_BODY_LIMIT } from './http/body-limit.ts'
 import { isHandshake } from './http/handshake.ts'
 import { replyWithProblem } from './http/problem-replies.ts'
+import { pageHeaders } from './http/static-files.ts'
 import { Response } from './http/response.ts'
 import { accountRoutes } from './routes/accounts.ts'
 import { blockRoutes } from './routes/blocks.ts'
@@ -109,8 +111,11 @@ export const buildApp = async (config: Config, options: Pick<FastifyServerOption
   await app.register(healthRoutes)
   await app.register(metricsRoutes)
   await app.register(documentRoutes)
-  await app.register(docs)
-  await app.register(web)
+  await app.register(async (scope) => {
+    await scope.register(helmet, pageHeaders)
+    await scope.register(docs)
+    await scope.register(web)
+  })
   app.refuseOtherMethods()
 
   await app.ready()

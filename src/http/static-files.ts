@@ -1,14 +1,15 @@
 import { createHash } from 'node:crypto'
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
+import type { FastifyHelmetOptions } from '@fastify/helmet'
 import type { FastifyReply, FastifyRequest, FastifySchema } from 'fastify'
 
-/** A file as it is sent, compressed or not. */
+/** A file in memory, with its compressed form and its weak ETag. `type` is the value of Content-Type. */
 export type File = { type: string; body: Buffer; gzipped: Buffer; etag: string }
 
 const compress = promisify(gzip)
 
-/** Pages and their files are no calls: they stand in no document. */
+/** The schema of a route that serves a page or a file. It appears in no document. */
 export const hidden: FastifySchema & { hide: true } = { hide: true }
 
 export const prepareFile = async (type: string, body: Buffer): Promise<File> => ({
@@ -18,9 +19,10 @@ export const prepareFile = async (type: string, body: Buffer): Promise<File> => 
   etag: `W/"${digest(body)}"`,
 })
 
+/** @returns the SHA-256 hash of `content` in base64 */
 export const digest = (content: Buffer) => createHash('sha256').update(content).digest('base64')
 
-/** @returns a function that loads when it is first called, and keeps it; what failed is tried again. */
+/** @returns a function that calls `load` once and caches its result; after a failure the next call loads again */
 export const loadOnce = <T>(load: () => Promise<T>) => {
   let loading: Promise<T> | undefined
   return () => {
@@ -32,13 +34,15 @@ export const loadOnce = <T>(load: () => Promise<T>) => {
   }
 }
 
-/** Sends a file, unless the browser has it; it is to ask again each time, or to keep it as `cache` says. */
+/**
+ * Sends a file, or 304 if the browser has this version of it (RFC 9110, section 13).
+ * @param cache the value of Cache-Control; by default the browser revalidates the file before each use
+ */
 export const sendFile = (file: File, request: FastifyRequest, reply: FastifyReply, cache = 'no-cache') => {
   reply.headers({
     ETag: file.etag,
     'Cache-Control': cache,
     'Content-Type': file.type,
-    'X-Content-Type-Options': 'nosniff',
     Vary: 'Accept-Encoding',
   })
   if (request.headers['if-none-match'] === file.etag) return reply.code(304).send()
@@ -47,30 +51,37 @@ export const sendFile = (file: File, request: FastifyRequest, reply: FastifyRepl
   return reply.send(isGzip ? file.gzipped : file.body)
 }
 
-/** Sends a page, which loads and asks nothing but the server's own files, and what `more` allows or forbids besides. */
-export const sendPage = (
+/** Sends a page. `directives` are added to the strict Content-Security-Policy, or replace parts of it. */
+export const sendPage = async (
   file: File,
   request: FastifyRequest,
   reply: FastifyReply,
-  more: Record<string, string>,
+  directives: Record<string, string>,
 ) => {
-  const policy = { ...strict, ...more }
-  reply.headers({
-    'Content-Security-Policy': Object.entries(policy)
-      .map((rule) => rule.join(' '))
-      .join('; '),
-    'Referrer-Policy': 'no-referrer',
-  })
+  await reply.helmet({ contentSecurityPolicy: policy(directives) })
   return sendFile(file, request, reply)
 }
 
-const strict = {
-  'default-src': "'none'",
-  'script-src': "'self'",
-  'style-src': "'self'",
-  'img-src': "'self'",
-  'connect-src': "'self'",
-  'base-uri': "'none'",
-  'form-action': "'none'",
-  'frame-ancestors': "'none'",
+/** A page may load scripts, styles and images from this server, and call it. */
+const policy = (directives: Record<string, string> = {}) => ({
+  useDefaults: false,
+  directives: {
+    'default-src': "'none'",
+    'script-src': "'self'",
+    'style-src': "'self'",
+    'img-src': "'self'",
+    'connect-src': "'self'",
+    'base-uri': "'none'",
+    'form-action': "'none'",
+    'frame-ancestors': "'none'",
+    ...directives,
+  },
+})
+
+/** Options of @fastify/helmet for pages and their files. */
+export const pageHeaders: FastifyHelmetOptions = {
+  contentSecurityPolicy: policy(),
+  xFrameOptions: { action: 'deny' },
+  // Whether a host is served over HTTPS only is decided where TLS ends: at the proxy.
+  strictTransportSecurity: false,
 }
