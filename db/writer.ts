@@ -23,7 +23,7 @@ export type WriterEvents = {
   broken: StorageError
 }
 
-export type AppendOptions = {
+type AppendOptions = {
   /** Returned with each change that the operation makes. */
   origin?: unknown
   /** About the number of members that the operation touches, as far as the caller knows; 1 by default. */

@@ -44,7 +44,7 @@ export const loadDotEnv = () => {
   if (existsSync('.env')) loadEnvFile('.env')
 }
 
-export const MIN_SECRET_BYTES = 32
+const MIN_SECRET_BYTES = 32
 
 /** @returns the entries of a comma-separated list, trimmed, without empty ones */
 export const listOf = (text: string): string[] =>

@@ -8,7 +8,7 @@ import { AppError } from '../errors.ts'
 const BUDGET = 67_108_864
 
 /** A body that arrived completely. Its bytes count towards the budget until `release`. */
-export type Body = { bytes: Buffer; release(): void }
+type Body = { bytes: Buffer; release(): void }
 
 type Done = (error: AppError | undefined, body?: Body) => void
 type Unfinished = { refuse(error: AppError): void }

@@ -16,7 +16,7 @@ import type { Reply } from './control.ts'
 export type Operated = { chat: Chat; secrets: Secrets }
 
 /** What an operator may have changed, whether the server runs or not. */
-export const commands = {
+const commands = {
   'create-user': ({ chat }: Operated, account: { username: string; password?: string }) =>
     createAccount(chat, account),
   'remove-user': async ({ chat }: Operated, { username }: { username: string }) =>

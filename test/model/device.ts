@@ -17,7 +17,7 @@ export type Shown = {
 }
 
 /** The number in a cursor, which is opaque to clients: here it is looked at, to see it rise. */
-export const numberOf = (cursor: string) => Number(cursor.slice(cursor.lastIndexOf('.') + 1))
+const numberOf = (cursor: string) => Number(cursor.slice(cursor.lastIndexOf('.') + 1))
 
 /** Reports are not sent again and again for one hole, but they say all that came. */
 export class View {

@@ -109,4 +109,3 @@ export const pageOf = (page: Page) => ({
   tick: (text: string, word: 'Waiting to be sent' | 'Sent' | 'Delivered' | 'Read') =>
     page.locator('.message', { hasText: text }).getByRole('img', { name: word, exact: true }).waitFor(),
 })
-export type ChatPage = ReturnType<typeof pageOf>

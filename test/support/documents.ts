@@ -94,7 +94,7 @@ export const isKnownClose = (code: number): boolean =>
   notOurs.has(code) || code in asyncApi.channels.stream['x-close-codes']
 
 /** The operation at an address, as it was called or as a template. */
-export const operationOf = (method: string, address: string): Operation | undefined => {
+const operationOf = (method: string, address: string): Operation | undefined => {
   const path = address.split('?')[0] as string
   patterns ??= Object.keys(openApi.paths)
     // What is written out comes before what stands for anything: /users/me.
