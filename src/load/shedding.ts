@@ -1,30 +1,34 @@
 import type { Config } from '../config.ts'
 import { AppError } from '../errors.ts'
 
-/** What is refused first when there is too much to do: what writes; what only reads goes on the longest. */
+/** Load class of a request or frame. Under overload writes are refused first and reads later. */
 export type Work = 'write' | 'read'
 
-/** Reads are refused at this many times the delay at which writes are. */
-const READS_LAST = 4
+/** Reads are refused at this multiple of the delay at which writes are refused. */
+const READ_FACTOR = 4
 /**
- * Of what waited too long one in so many is refused. Who sends more than is taken learns it so, while TCP holds back the
- * rest; refusing all of it would take the time of what is served.
+ * Of the frames that waited too long, one in 8 is refused. The refusals tell the client that it sends too much, while TCP
+ * flow control holds back the rest. Refusing all of them would take the time of the frames that are served.
  */
 const LATE_REFUSED = 8
 const WINDOW_MS = 250
 const RESOLUTION_MS = 10
 
-/** The delay of the event loop since the last call, in milliseconds. */
-export type Measure = { read(): { mean: number; max: number }; stop(): void }
+/** Measures the delay of the event loop. */
+export type Measure = {
+  /** @returns the mean and the longest delay since the last call, in milliseconds */
+  read(): { mean: number; max: number }
+  stop(): void
+}
 
 /**
- * How late a timer is. The monitor of perf_hooks forgets at a reset when it last looked: where a turn of the loop is longer
- * than a window, that is all.
+ * Measures how late a timer of 10 ms is. `monitorEventLoopDelay` of perf_hooks does not work here: `reset()` discards the
+ * time of the last sample, so a turn of the loop that is longer than a window is not measured.
  */
 export const measureEventLoop = (): Measure => {
   let last = performance.now()
   let [sum, max, count] = [0, 0, 0]
-  const look = () => {
+  const sample = () => {
     const now = performance.now()
     const late = now - last - RESOLUTION_MS
     last = now
@@ -32,11 +36,11 @@ export const measureEventLoop = (): Measure => {
     max = Math.max(max, late)
     count += 1
   }
-  const timer = setInterval(look, RESOLUTION_MS).unref()
+  const timer = setInterval(sample, RESOLUTION_MS).unref()
   return {
     read() {
-      // Of two timers that are late the other may come first.
-      if (performance.now() - last > RESOLUTION_MS) look()
+      // If both timers are late, the timer of the window may run before this one.
+      if (performance.now() - last > RESOLUTION_MS) sample()
       const delay = { mean: count === 0 ? 0 : sum / count, max }
       sum = max = count = 0
       return delay
@@ -46,8 +50,9 @@ export const measureEventLoop = (): Measure => {
 }
 
 /**
- * How much the server has to do. A loop that lags for two windows in a row has more than it can take: one long pause
- * (a big page, a garbage collection) lies in one window and refuses nobody.
+ * Decides what to refuse under overload. The server is overloaded while the event loop lags in two consecutive windows of
+ * 250 ms. One long pause (a big page, a garbage collection) falls into one window and refuses nothing.
+ * @param measure measures the event loop; tests pass their own
  */
 export const createLoad = ({ MAX_LOOP_DELAY_MS }: Config, measure: Measure = measureEventLoop()) => {
   let last = 0
@@ -56,7 +61,7 @@ export const createLoad = ({ MAX_LOOP_DELAY_MS }: Config, measure: Measure = mea
   let late = 0
   const timer = setInterval(() => load.endWindow(), WINDOW_MS).unref()
 
-  const limitOf = (work: Work) => (work === 'write' ? MAX_LOOP_DELAY_MS : MAX_LOOP_DELAY_MS * READS_LAST)
+  const limitOf = (work: Work) => (work === 'write' ? MAX_LOOP_DELAY_MS : MAX_LOOP_DELAY_MS * READ_FACTOR)
 
   const load = {
     endWindow() {
@@ -65,34 +70,36 @@ export const createLoad = ({ MAX_LOOP_DELAY_MS }: Config, measure: Measure = mea
       last = mean
       worst = Math.max(worst, max)
     },
-    /** Milliseconds that the event loop lags, for at least two windows now. */
+    /** Mean delay of the event loop in milliseconds: the smaller one of the last two windows. */
     get delay() {
       return delay
     },
-    /** @returns the longest pause of the event loop since the last call, in milliseconds: for the metrics. */
+    /** @returns the longest delay of the event loop since the last call, in milliseconds */
     takeWorst() {
       const taken = worst
       worst = 0
       return taken
     },
     /**
+     * Call it before work of a frame or request begins.
      * @param waited milliseconds since it was read
-     * @throws AppError `OVERLOADED` when work of this kind is too much now
+     * @throws AppError `OVERLOADED` if work of this class must be refused now
      */
     check(work: Work, waited = 0) {
       if (MAX_LOOP_DELAY_MS === 0) return
       const limit = limitOf(work)
       if (waited > limit) late += 1
       if (delay <= limit && (waited <= limit || late % LATE_REFUSED !== 0)) return
-      throw tooMuch()
+      throw overloaded()
     },
     /**
-     * For requests, which no socket holds back: each one that waited too long is refused. That costs less than to serve it.
-     * @param waited milliseconds
-     * @returns `OVERLOADED`, or undefined where the request did not wait too long
+     * For HTTP requests, which no socket holds back: each one that waited too long is refused, because a refusal costs less
+     * than a reply.
+     * @param waited milliseconds since it was read
+     * @returns `OVERLOADED`; undefined if the request did not wait too long
      */
     lateness(work: Work, waited: number): AppError | undefined {
-      return MAX_LOOP_DELAY_MS === 0 || waited <= limitOf(work) ? undefined : tooMuch()
+      return MAX_LOOP_DELAY_MS === 0 || waited <= limitOf(work) ? undefined : overloaded()
     },
     stop() {
       clearInterval(timer)
@@ -103,9 +110,9 @@ export const createLoad = ({ MAX_LOOP_DELAY_MS }: Config, measure: Measure = mea
 }
 export type Load = ReturnType<typeof createLoad>
 
-const tooMuch = () =>
-  new AppError('OVERLOADED', 'The server has more to do than it can; try again in a moment.', {
+const overloaded = () =>
+  new AppError('OVERLOADED', 'The server is overloaded. Retry after the given delay.', {
     overload: 'event_loop',
-    // Those who were refused together must not come back together.
+    // Random, so that clients that were refused together do not retry together.
     retryAfter: 1 + Math.floor(Math.random() * 3),
   })

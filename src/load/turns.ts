@@ -1,18 +1,18 @@
-/** Milliseconds of a turn of the event loop in which work is begun. */
+/** Work may begin in this many first milliseconds of a turn of the event loop. */
 const TURN_MS = 10
-/** Pieces of work that one source begins before the next source has its turn. */
+/** Pieces of work that one source begins before the next source does. */
 const SHARE = 32
 
 /** A source of work: a socket with unhandled frames, or one request. */
 export type Waiting = {
-  /** Begins its next piece of work. @returns whether it has more */
+  /** Begins the next piece of work. @returns whether more pieces wait */
   handleNext(): boolean
 }
 
 /**
- * Shares the event loop among requests, bodies, handshakes, frames and pages of replays. One turn of the loop may read from
- * thousands of connections. Work that begins after the first 10 ms of a turn waits, in order of arrival, for a later
- * turn, so that probes, replies and commits are never delayed by all of it.
+ * Shares the event loop among requests, bodies, handshakes, frames and replay pages. One turn of the loop may read from
+ * thousands of connections. After the first 10 ms of a turn no work begins: it waits for a later turn, in order of arrival,
+ * so that probes, replies and commits do not wait for all of it.
  */
 export class Turns {
   readonly #waiting = new Set<Waiting>()
@@ -21,20 +21,21 @@ export class Turns {
   #isAccepting = false
   #acceptUntil = 0
 
-  /** Whether work may begin in this turn: nothing waits, and the turn has time left. */
+  /** Whether work may begin now: no other work waits, and this turn has time left. */
   get hasTime(): boolean {
-    return this.#waiting.size === 0 && this.#isInTime()
+    return this.#waiting.size === 0 && this.#hasTimeLeft()
   }
 
-  /** Begins its work in a later turn, after everything that waits already. */
+  /** Queues a source. Its work begins in a later turn, after all sources in the queue. */
   add(waiting: Waiting) {
     this.#waiting.add(waiting)
     if (!this.#isOn) this.#begin()
   }
 
   /**
-   * Must be called for each new connection. Node accepts one in a turn of the event loop: with 10 ms of work in each, 500
-   * connections would take 5 s. So this turn and the next begin nothing, and connections get half of the time.
+   * Call it for each new connection. Node accepts one connection per turn of the event loop: with 10 ms of work in each turn,
+   * 500 connections would take 5 s. So no work begins in the rest of this turn and in the next one, for at most 10 of every
+   * 20 ms.
    */
   accepted() {
     if (!this.#isOn) return
@@ -45,7 +46,7 @@ export class Turns {
     this.#end = 0
   }
 
-  /** Resolves when work may begin: at once while this turn has time. */
+  /** Resolves when work may begin, which is at once while this turn has time left. */
   async ready(): Promise<void> {
     if (this.hasTime) return
     await new Promise<void>((resolve) => {
@@ -58,7 +59,7 @@ export class Turns {
     })
   }
 
-  #isInTime(): boolean {
+  #hasTimeLeft(): boolean {
     if (!this.#isOn) this.#begin()
     return performance.now() < this.#end
   }
@@ -68,7 +69,7 @@ export class Turns {
     this.#end = performance.now() + TURN_MS
     setImmediate(() => {
       this.#isOn = false
-      if (!this.#isAccepting || this.#waiting.size === 0) this.#goOn()
+      if (!this.#isAccepting || this.#waiting.size === 0) this.#continue()
       else {
         this.#begin()
         this.#end = 0
@@ -77,14 +78,14 @@ export class Turns {
     })
   }
 
-  #goOn() {
+  #continue() {
     const [waiting] = this.#waiting
-    if (!waiting || !this.#isInTime()) return
+    if (!waiting || !this.#hasTimeLeft()) return
     this.#waiting.delete(waiting)
     let hasMore = true
     for (let left = SHARE; hasMore && left > 0; left -= 1) hasMore = waiting.handleNext()
     if (hasMore) this.#waiting.add(waiting)
-    // A tick that a microtask adds runs behind all microtasks, in which the begun work continues: their time counts too.
-    queueMicrotask(() => process.nextTick(() => this.#goOn()))
+    // A tick that a microtask queues runs after all microtasks. The begun work continues in them, and their time counts too.
+    queueMicrotask(() => process.nextTick(() => this.#continue()))
   }
 }
