@@ -1,12 +1,16 @@
 import type { Batch } from '../../db/writer.ts'
 
-/**
- * Where a change came from: the frame that asked for it, so that its socket gets an `ack` instead of the change.
- * `question` is its number among those that wait for an answer, `frame` the `id` that the client gave it.
- */
-export type Origin = { user_id: number; socket: string; question: number; frame: string | undefined }
+/** The frame that requested a change. Its connection answers it with an `ack` in place of the change's event. */
+export type Origin = {
+  user_id: number
+  connection_id: string
+  /** Number of the request, unique within its connection. */
+  request_id: number
+  /** The `id` that the client gave the frame. */
+  frame_id: string | undefined
+}
 
-/** What is told and not stored. */
+/** A notification that is never stored. */
 export type Signal =
   | {
       type: 'typing'
@@ -15,29 +19,35 @@ export type Signal =
       username: string
       audience: readonly number[]
     }
-  /** One token of a user was revoked; or all of them but `except`. */
+  /** The token `jti` of a user was revoked. */
   | { type: 'tokens_ended'; user_id: number; jti: string; except?: never }
+  /** All tokens of a user were revoked, except the token `except` if given. */
   | { type: 'tokens_ended'; user_id: number; jti?: never; except?: string | undefined }
   | { type: 'all_tokens_ended' }
-  /** A user's first socket on a server came, or the last one left. */
+  /** The first socket of a user on `server` opened (`online`), or the last one closed. */
   | { type: 'presence'; server: string; user_id: number; username: string; online: boolean }
-  /** Whether these may see each other's presence may have changed. */
+  /** These users may now see, or no longer see, the presence of each other. */
   | { type: 'acquaintance'; user_ids: readonly number[] }
 
 /**
- * Fan-out between the processes that serve one database. Its contract, which test/contract/bus.ts checks of every
- * implementation:
+ * Publishes commits and signals to all processes that serve one database. test/contract/bus.ts checks every implementation
+ * against this contract:
  *
- * - Every subscriber gets every batch, its own publisher's included, in the order of the numbers: within `publish` or
- *   later, the very object or a copy that went through JSON.
- * - A batch may be lost, and then the next one shows a gap: subscribers read the database. None comes twice.
- * - `publish` and `signal` never throw and never wait for a subscriber.
- * - Signals may be lost, and keep no order towards batches.
+ * - Every subscriber receives every batch of every process, including its own. Batches arrive in the order of their
+ *   numbers. Delivery happens within the call of `publish` or later. A subscriber receives the published object itself or
+ *   a copy that went through JSON, so batches hold JSON values only.
+ * - A batch may be lost, but is never delivered twice. A subscriber detects a loss by the gap before the next batch's
+ *   `first` and reads the missing changes from the database.
+ * - `publish` and `signal` never throw and never wait for a subscriber. An exception of one subscriber does not affect
+ *   the others; the bus reports it to the error handler that its constructor took.
+ * - Signals may be lost, have no order relative to batches, and carry JSON values only.
+ * - The function that `subscribe` returns ends the subscription: the listener is not called after it. Further calls of
+ *   the function do nothing.
  */
 export type Bus = {
   publish(batch: Batch<Origin>): void
   signal(signal: Signal): void
-  /** @returns what ends the subscription. */
+  /** @returns a function that ends the subscription */
   subscribe(listener: BusListener): () => void
 }
 

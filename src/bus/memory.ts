@@ -1,9 +1,12 @@
 import type { Bus, BusListener } from './bus.ts'
 
-/** The bus of a server that is alone with its database: subscribers are called within `publish`, in its turn. */
+/**
+ * @param onError receives what a subscriber throws
+ * @returns a bus within one process. It calls subscribers synchronously, within `publish` and `signal`.
+ */
 export const createMemoryBus = (onError: (error: unknown) => void): Bus => {
   const listeners = new Set<BusListener>()
-  const tell = (call: (listener: BusListener) => void) => {
+  const callAll = (call: (listener: BusListener) => void) => {
     for (const listener of listeners) {
       try {
         call(listener)
@@ -13,8 +16,8 @@ export const createMemoryBus = (onError: (error: unknown) => void): Bus => {
     }
   }
   return {
-    publish: (batch) => tell((listener) => listener.batch(batch)),
-    signal: (signal) => tell((listener) => listener.signal(signal)),
+    publish: (batch) => callAll((listener) => listener.batch(batch)),
+    signal: (signal) => callAll((listener) => listener.signal(signal)),
     subscribe(listener) {
       listeners.add(listener)
       return () => listeners.delete(listener)

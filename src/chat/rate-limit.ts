@@ -1,36 +1,36 @@
 import ipaddr from 'ipaddr.js'
 import { createCache } from '../cache.ts'
 import { AppError } from '../errors.ts'
+import { TokenBucket } from '../load/token-bucket.ts'
 
 /**
- * A limit of `perMinute` a key, all at once or spread (a token bucket, refilled steadily); 0 is no limit.
- * It answers at once, since what comes over a socket must reach the writer in the order in which it came.
+ * @param perMinute calls per key in a minute, evenly spread or all at once; 0 disables the limit
+ * @param now clock in milliseconds
+ * @returns a function that counts a call, and throws AppError `RATE_LIMITED` with the seconds until the call is allowed. It
+ *   is synchronous because frames of one socket must reach the writer in order of arrival.
  */
 export const createRateLimit = (perMinute: number, now: () => number = () => performance.now()) => {
-  // The keys that were seen last are those that matter; one that falls out begins anew.
-  const buckets = createCache<string | number, { tokens: number; at: number }>(100_000)
+  // A key that the cache evicts starts with a full bucket.
+  const buckets = createCache<string | number, TokenBucket>(100_000)
   const perMs = perMinute / 60_000
 
   /**
-   * @param cost what the call takes of the limit. One that takes more than all of it is allowed when nothing is used, and
-   *   the next call waits the longer.
-   * @throws AppError `RATE_LIMITED` with the seconds until the call is allowed
+   * @param cost tokens that the call takes. A call that costs more than `perMinute` needs a full bucket, and later calls
+   *   wait until the debt is repaid.
    */
   return (key: string | number, cost = 1): void => {
     if (perMinute === 0) return
     const time = now()
-    const bucket = buckets.get(key) ?? { tokens: perMinute, at: time }
-    bucket.tokens = Math.min(perMinute, bucket.tokens + (time - bucket.at) * perMs)
-    bucket.at = time
+    const bucket = buckets.get(key) ?? new TokenBucket(perMinute, perMs, time)
     buckets.set(key, bucket)
-    const needed = Math.min(cost, perMinute)
-    if (bucket.tokens < needed) {
-      const retryAfter = Math.ceil((needed - bucket.tokens) / perMs / 1000)
+    const wait = bucket.msUntil(Math.min(cost, perMinute), time)
+    if (wait > 0) {
+      const retryAfter = Math.ceil(wait / 1000)
       const counted = cost === 1 ? '' : `, and this counts as ${cost}`
       const detail = `At most ${perMinute} a minute${counted}; try again in ${retryAfter} s.`
       throw new AppError('RATE_LIMITED', detail, { retryAfter })
     }
-    bucket.tokens -= cost
+    bucket.take(cost)
   }
 }
 

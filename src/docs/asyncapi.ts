@@ -5,19 +5,14 @@ import { serverFrames } from '../../schemas/server-frames.ts'
 import { SocketQuery } from '../../schemas/socket.ts'
 import { namedSchemas } from '../../schemas/index.ts'
 import { closeCodes } from '../close-codes.ts'
+import { frameTable } from '../realtime/frames.ts'
 
 type Frame = { $id?: string; description?: string; properties: object }
 
-/** What answers a frame of a client; `typing` is answered only where it was wrong. */
-const answers: Record<keyof typeof clientFrames, string[]> = {
-  send: ['AckFrame', 'ErrorFrame'],
-  edit: ['AckFrame', 'ErrorFrame'],
-  delete: ['AckFrame', 'ErrorFrame'],
-  receipt: ['AckFrame', 'ErrorFrame'],
-  typing: ['ErrorFrame'],
-  watch: ['AckFrame', 'ErrorFrame'],
-  auth: ['AckFrame', 'ErrorFrame'],
-  ping: ['PongFrame', 'ErrorFrame'],
+/** Names of the frames that may answer a client frame. */
+const answersOf = (type: keyof typeof frameTable) => {
+  const { answer } = frameTable[type]
+  return answer === 'none' ? ['ErrorFrame'] : [nameOf(serverFrames[answer]), 'ErrorFrame']
 }
 
 /** A socket without a subprotocol, for clients of the first contract. */
@@ -76,7 +71,7 @@ const createAsyncApi = () => {
           operation('receive', 'stream', frame, {
             reply: {
               channel: { $ref: '#/channels/stream' },
-              messages: answers[type as keyof typeof clientFrames].map((name) =>
+              messages: answersOf(type as keyof typeof frameTable).map((name) =>
                 channelMessage('stream', name),
               ),
             },

@@ -1,18 +1,18 @@
 import type { Change, StoredMessage } from '../../db/changes.ts'
+import type { Origin } from '../bus/bus.ts'
 import { isPersonal, toEventFrame } from '../chat/event-frames.ts'
 import { toMessage } from '../chat/messages.ts'
-import type { Origin } from '../bus/bus.ts'
-import { textFrame } from './framing.ts'
+import { textFrame } from './transport.ts'
 
-/** A change as the bus hands it on. */
+/** A change as the bus delivers it. */
 export type Delivery = Omit<Change, 'operation'> & { origin?: Origin | undefined }
 
-/** Nobody has this id: what such a viewer is shown is what every other sees. */
+/** No user has this id. Stands for every viewer whose frame is not personal. */
 const ANYBODY = 0
 
 /**
- * One change as bytes, encoded once for all who see the same: 200 devices of a receiver share one buffer. A message is made
- * JSON once, and put into each of its frames as text: making each frame anew was a tenth of a send.
+ * Encodes one change for its audience, once per distinct frame: 200 devices of a receiver share one buffer. A message is
+ * serialized once and spliced into each frame as text. Serializing it per frame took a tenth of a send.
  */
 export class Encoded {
   readonly change: Delivery
@@ -25,7 +25,7 @@ export class Encoded {
     this.cursor = cursor
   }
 
-  /** @returns the frame of `messenger.v1` that tells `viewer_id` of the change. */
+  /** @returns the event frame for `viewer_id` */
   frame(viewer_id: number): Buffer {
     const { event } = this.change
     const viewer = isPersonal(event, viewer_id) ? viewer_id : ANYBODY
@@ -36,7 +36,7 @@ export class Encoded {
     )
   }
 
-  /** @returns the frame that a plain socket of `viewer_id` gets: a direct message to it, or nothing. */
+  /** @returns the frame for a plain socket of `viewer_id`; undefined unless it is a new direct message to that user */
   plain(viewer_id: number): Buffer | undefined {
     const { event } = this.change
     if (event.type !== 'message' || event.message.receiver_id !== viewer_id) return undefined
@@ -46,7 +46,7 @@ export class Encoded {
     )
   }
 
-  /** @returns the answer to the socket that asked for the change, in the place of the change. */
+  /** @returns the `ack` that the requesting connection receives instead of the event. `id` is the client's frame id. */
   ack(viewer_id: number, id: string | undefined): Buffer {
     const { event } = this.change
     const head = `{"type":"ack",${id === undefined ? '' : `"id":${JSON.stringify(id)},`}"cursor":"${this.cursor}"`
@@ -65,7 +65,7 @@ export class Encoded {
     return frame
   }
 
-  /** The message as `viewer_id` sees it: to its sender it has its `client_id` besides. */
+  /** The JSON of the message. Only the sender's has the `client_id`. */
   #messageText(message: StoredMessage, viewer_id: number): string {
     this.#message ??= JSON.stringify(toMessage(message, ANYBODY))
     return message.client_id !== null && message.sender_id === viewer_id

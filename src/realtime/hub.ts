@@ -1,22 +1,23 @@
 import type { Batch } from '../../db/writer.ts'
+import type { Bus, Origin, Signal } from '../bus/bus.ts'
 import type { Identity } from '../chat/context.ts'
 import type { Cursors } from '../chat/cursors.ts'
 import type { Waiter, WakeReason } from '../chat/sync.ts'
 import { errors } from '../errors.ts'
-import type { Bus, BusListener, Origin, Signal } from '../bus/bus.ts'
-import type { Connection } from './connection.ts'
 import { Encoded } from './encoding.ts'
-import { textFrame } from './framing.ts'
 import type { Presence } from './presence.ts'
+import type { Subscriber } from './subscriber.ts'
+import { textFrame } from './transport.ts'
 
-type Wait = { me: Identity; wake: (why: WakeReason) => void }
+/** A long poll of /sync. */
+type Poll = { me: Identity; wake: (reason: WakeReason) => void }
 
-/** Who is here: hands each change to the sockets and waiting calls of those whom it concerns. */
+/** Routes each committed change to the open sockets and long polls of its audience. */
 export class Hub {
-  /** Every change up to this number has been handed on. */
+  /** Every change up to this number was delivered. */
   head: number
-  readonly #connections = new Map<number, Set<Connection>>()
-  readonly #waits = new Map<number, Set<Wait>>()
+  readonly #connections = new Map<number, Set<Subscriber>>()
+  readonly #polls = new Map<number, Set<Poll>>()
   readonly #cursors: Cursors
   readonly #presence: Presence
   #size = 0
@@ -26,44 +27,41 @@ export class Hub {
     this.#cursors = cursors
     this.#presence = presence
     this.head = head
-    const listener: BusListener = {
-      batch: (batch) => this.#deliver(batch),
-      signal: (signal) => this.#signal(signal),
-    }
-    bus.subscribe(listener)
+    bus.subscribe({ batch: (batch) => this.#deliver(batch), signal: (signal) => this.#signal(signal) })
   }
 
+  /** The number of open sockets. */
   get size() {
     return this.#size
   }
 
-  /** How many calls wait. */
+  /** The number of long polls. */
   get waiting() {
     return this.#waiting
   }
 
+  /** @returns the number of long polls of a user */
   waitsOf(user_id: number): number {
-    return this.#waits.get(user_id)?.size ?? 0
+    return this.#polls.get(user_id)?.size ?? 0
   }
 
-  /** All open connections, for the heartbeat and for the stop. */
-  *all(): Iterable<Connection> {
+  *all(): Iterable<Subscriber> {
     for (const connections of this.#connections.values()) yield* connections
   }
 
-  connectionsOf(user_id: number): ReadonlySet<Connection> {
+  connectionsOf(user_id: number): ReadonlySet<Subscriber> {
     return this.#connections.get(user_id) ?? none
   }
 
-  add(connection: Connection) {
+  add(connection: Subscriber) {
     const { user_id } = connection.me
     const connections = this.#connections.get(user_id) ?? new Set()
     this.#connections.set(user_id, connections.add(connection))
     this.#size += 1
-    if (connections.size === 1) this.#presence.arrived(connection.me)
+    if (connections.size === 1) this.#presence.connected(connection.me)
   }
 
-  remove(connection: Connection) {
+  remove(connection: Subscriber) {
     const { user_id } = connection.me
     const connections = this.#connections.get(user_id)
     /* c8 ignore next -- an end that is seen twice is a race */
@@ -72,16 +70,16 @@ export class Hub {
     this.#presence.watches.unwatch(connection)
     if (connections.size === 0) {
       this.#connections.delete(user_id)
-      this.#presence.left(connection.me)
+      this.#presence.disconnected(connection.me)
     }
   }
 
-  /** @returns a wait that ends with the next change that concerns `me`, or with my token. */
+  /** @returns a wait that ends with the next change that concerns `me`, or with the token of `me` */
   waitFor(me: Identity): Waiter {
     const { promise, resolve: wake } = Promise.withResolvers<WakeReason>()
-    const wait = { me, wake }
-    const waits = this.#waits.get(me.user_id) ?? new Set()
-    this.#waits.set(me.user_id, waits.add(wait))
+    const poll = { me, wake }
+    const polls = this.#polls.get(me.user_id) ?? new Set()
+    this.#polls.set(me.user_id, polls.add(poll))
     this.#waiting += 1
     let timer: NodeJS.Timeout | undefined
     return {
@@ -92,28 +90,28 @@ export class Hub {
       end: () => wake('stop'),
       cancel: () => {
         clearTimeout(timer)
-        waits.delete(wait)
+        polls.delete(poll)
         this.#waiting -= 1
-        if (waits.size === 0 && this.#waits.get(me.user_id) === waits) this.#waits.delete(me.user_id)
+        if (polls.size === 0 && this.#polls.get(me.user_id) === polls) this.#polls.delete(me.user_id)
       },
     }
   }
 
-  /** Ends every wait, for the stop. */
-  wakeAll() {
-    for (const waits of this.#waits.values()) for (const { wake } of waits) wake('stop')
+  /** Ends every long poll, for example when the server stops. */
+  wakeAll(reason: WakeReason) {
+    for (const polls of this.#polls.values()) for (const { wake } of polls) wake(reason)
   }
 
   #deliver(batch: Batch<Origin>) {
     const { head } = this
     this.head = batch.last
-    if (batch.first > head + 1) this.#closeGap(head)
+    if (batch.first > head + 1) this.#replayAll(head)
     for (const change of batch.changes) {
       try {
         this.#deliverChange(change)
       } catch (error) {
-        // The rest of the batch is treated as lost: it is in the database, and everybody reads it there.
-        this.#closeGap(change.number - 1)
+        // Treats the rest of the batch as lost: every subscriber reads it from the database.
+        this.#replayAll(change.number - 1)
         throw error
       }
     }
@@ -121,31 +119,31 @@ export class Hub {
 
   #deliverChange(change: Batch<Origin>['changes'][number]) {
     const encoded = new Encoded(change, this.#cursors.format(change.number))
-    // Marks that are announced later reach nobody now, and still are to be acknowledged in their place.
+    // A paced receipt has no audience yet, but its request needs the `ack` at this position of the stream.
     if (change.audience.length === 0 && change.origin) this.#acknowledge(change.origin, encoded)
     for (const user_id of change.audience) {
       const connections = this.#connections.get(user_id)
-      if (connections) for (const connection of connections) tell(connection, encoded)
-      const waits = this.#waits.get(user_id)
-      if (waits) for (const { wake } of waits) wake('again')
+      if (connections) for (const connection of connections) deliver(connection, encoded)
+      const polls = this.#polls.get(user_id)
+      if (polls) for (const { wake } of polls) wake('again')
     }
     const { event } = change
     if (event.type === 'conversation') {
-      this.#presence.watches.reconsider(change.audience, this, [...event.joined, ...event.left])
+      this.#presence.watches.refresh(change.audience, this, [...event.joined, ...event.left])
     }
   }
 
-  /** What came after `head` did not all arrive here. It is in the database, whomever it concerned. */
-  #closeGap(head: number) {
-    for (const connection of this.all()) connection.fallBehind(head)
-    for (const waits of this.#waits.values()) for (const { wake } of waits) wake('again')
-    this.#presence.watches.reconsider([...this.#connections.keys()], this)
+  /** Makes every subscriber read the changes after `head` from the database, because the audience of a lost one is unknown. */
+  #replayAll(head: number) {
+    for (const connection of this.all()) connection.replayAfter(head)
+    this.wakeAll('again')
+    this.#presence.watches.refresh([...this.#connections.keys()], this)
   }
 
   #acknowledge(origin: Origin, encoded: Encoded) {
     /* c8 ignore next -- whether the socket is gone by then is a race */
     for (const connection of this.#connections.get(origin.user_id) ?? none) {
-      if (connection.id === origin.socket) tell(connection, encoded)
+      if (connection.id === origin.connection_id) deliver(connection, encoded)
     }
   }
 
@@ -165,24 +163,24 @@ export class Hub {
         for (const connection of [...this.connectionsOf(signal.user_id)]) {
           if (isEnded(connection.me)) connection.finish(errors.UNAUTHORIZED.close)
         }
-        for (const { me, wake } of this.#waits.get(signal.user_id) ?? []) if (isEnded(me)) wake('token_ended')
+        for (const { me, wake } of this.#polls.get(signal.user_id) ?? []) if (isEnded(me)) wake('token_ended')
         return
       }
       case 'all_tokens_ended':
         for (const connection of [...this.all()]) connection.finish(errors.UNAUTHORIZED.close)
-        for (const waits of this.#waits.values()) for (const { wake } of waits) wake('token_ended')
+        this.wakeAll('token_ended')
         return
       case 'presence':
         this.#presence.changed(signal)
         return
       case 'acquaintance':
-        this.#presence.watches.reconsider(signal.user_ids, this, signal.user_ids)
+        this.#presence.watches.refresh(signal.user_ids, this, signal.user_ids)
     }
   }
 }
 
-/** A socket that can't be told is closed, and resumes from its cursor; the others are told all the same. */
-const tell = (connection: Connection, encoded: Encoded) => {
+/** A connection that fails is closed and resumes from its cursor. The other connections are not affected. */
+const deliver = (connection: Subscriber, encoded: Encoded) => {
   try {
     connection.deliver(encoded)
     /* c8 ignore next 3 -- nothing is known to throw here */

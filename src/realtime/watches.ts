@@ -1,185 +1,193 @@
 import type { Chat } from '../chat/context.ts'
 import { findVisibleUser } from '../chat/directory.ts'
 import { foldName } from '../../db/names.ts'
-import type { Connection } from './connection.ts'
+import type { Subscriber } from './subscriber.ts'
 
-/** Between two looks of a socket at those whom it watches. */
+/** Milliseconds between two lookups of one connection's list. */
 const PACE_MS = 1000
 
-type Watched = {
+/** The watch list of one connection. */
+type WatchList = {
   /** Folded names. */
   keys: ReadonlySet<string>
-  /** Those that are to be looked at. */
+  /** Keys that must be looked up. */
   dirty: Set<string>
-  /** Who is shown, by id. */
-  seen: Map<number, string>
-  isLooking: boolean
-  /** Ends the wait for the next look. */
+  /** Names of the users whose presence the connection receives, by id. */
+  visible: Map<number, string>
+  isBusy: boolean
+  /** Ends the pause before the next lookup. */
   wake: () => void
 }
 
-/** What one who watches is told: somebody can be seen now, or no longer. */
-export type Tell = {
-  shown(connection: Connection, user_id: number, username: string): void
-  hidden(connection: Connection, username: string): void
+export type WatchListener = {
+  /** A watched user exists and may be seen. Called again after each time the user was hidden. */
+  onVisible(connection: Subscriber, user_id: number, username: string): void
+  /** A watched user may no longer be seen. */
+  onHidden(connection: Subscriber, username: string): void
 }
 
-/** Who wants to know of whom, and may: looked up in small steps, since a list is long and conversations are many. */
+type ConnectionsOf = { connectionsOf(user_id: number): Iterable<Subscriber> }
+
+/**
+ * Who watches whose presence, and is allowed to. A list has up to 100 names and each lookup may read many conversations,
+ * so lookups run one per turn of the event loop, one list per user at a time, and at most once a second per connection.
+ */
 export class Watches {
   readonly #chat: Chat
-  readonly #tell: Tell
+  readonly #listener: WatchListener
   readonly #onError: (error: unknown) => void
-  readonly #watchers = new Map<number, Set<Connection>>()
-  readonly #watched = new Map<Connection, Watched>()
-  readonly #lookedAt = new WeakMap<Connection, number>()
-  /** The last look that each user waits for. */
-  readonly #lanes = new Map<number, Promise<void>>()
+  /** Connections that receive the presence of a user. */
+  readonly #watchers = new Map<number, Set<Subscriber>>()
+  readonly #lists = new Map<Subscriber, WatchList>()
+  /** When the last lookup of a connection began. */
+  readonly #lookedUpAt = new WeakMap<Subscriber, number>()
+  /** The last lookup that each user's connections queued. */
+  readonly #queues = new Map<number, Promise<void>>()
 
-  constructor(chat: Chat, tell: Tell, onError: (error: unknown) => void) {
+  /** @param onError receives errors of lookups that no `watch` call waits for */
+  constructor(chat: Chat, listener: WatchListener, onError: (error: unknown) => void) {
     this.#chat = chat
-    this.#tell = tell
+    this.#listener = listener
     this.#onError = onError
   }
 
-  /** Those who watch a user, and may. */
-  watchersOf(user_id: number): Iterable<Connection> {
+  /** @returns the connections that receive the presence of a user */
+  watchersOf(user_id: number): Iterable<Subscriber> {
     return this.#watchers.get(user_id) ?? []
   }
 
   /**
-   * Replaces what `connection` watches, and tells how it is now: at once, or a second after its last look. A list that is
-   * replaced before that is looked at no more.
+   * Replaces the watch list of `connection`. Resolves when the listener was called for each visible user: at once, or a
+   * second after the previous lookup. A list that is replaced before that is not looked up further.
    */
-  async watch(connection: Connection, names: readonly string[]): Promise<void> {
+  async watch(connection: Subscriber, names: readonly string[]): Promise<void> {
     this.unwatch(connection)
     if (names.length === 0) return
     const keys = new Set(names.map(foldName))
-    const watched = { keys, dirty: new Set(keys), seen: new Map(), isLooking: false, wake: () => {} }
-    this.#watched.set(connection, watched)
-    await this.#look(connection, watched)
+    const list = { keys, dirty: new Set(keys), visible: new Map(), isBusy: false, wake: () => {} }
+    this.#lists.set(connection, list)
+    await this.#lookUp(connection, list)
   }
 
-  unwatch(connection: Connection) {
-    const watched = this.#watched.get(connection)
-    if (!watched) return
-    for (const user_id of watched.seen.keys()) this.#ignore(connection, user_id)
-    this.#watched.delete(connection)
-    watched.wake()
+  /** Removes the watch list of `connection` without a call of the listener. */
+  unwatch(connection: Subscriber) {
+    const list = this.#lists.get(connection)
+    if (!list) return
+    for (const user_id of list.visible.keys()) this.#removeWatcher(connection, user_id)
+    this.#lists.delete(connection)
+    list.wake()
   }
 
   /**
-   * Whom these users may see may have changed.
-   * @param changed those who came to the others or left them; where it is absent, anybody may have.
+   * Looks up again who may be seen, after a membership or a block changed.
+   * @param user_ids the users between whom visibility may have changed
+   * @param changed those of them who joined, left or were blocked; all of them may have if absent
    */
-  reconsider(
-    user_ids: readonly number[],
-    hub: { connectionsOf(user_id: number): Iterable<Connection> },
-    changed?: readonly number[],
-  ) {
-    if (this.#watched.size === 0 || changed?.length === 0) return
+  refresh(user_ids: readonly number[], hub: ConnectionsOf, changed?: readonly number[]) {
+    if (this.#lists.size === 0 || changed?.length === 0) return
     const watching = user_ids
       .flatMap((user_id) => [...hub.connectionsOf(user_id)])
-      .filter((connection) => this.#watched.has(connection))
+      .filter((connection) => this.#lists.has(connection))
     if (watching.length > 0) this.#mark(watching, user_ids, changed).catch(this.#onError)
   }
 
-  /** Has those looked at that concern each: the others see who came or left, and those see everybody. */
-  async #mark(watching: Connection[], user_ids: readonly number[], changed?: readonly number[]) {
-    // Where the names can't be read, everybody is looked at.
+  /** Marks the keys to look up: all of `user_ids` for users who changed, and `changed` for the others. */
+  async #mark(watching: Subscriber[], user_ids: readonly number[], changed?: readonly number[]) {
+    // Without names, the whole list is marked.
     const name = changed && (await this.#chat.names(user_ids).catch(() => undefined))
     const keysOf = (ids: readonly number[] = []) => new Set(name && ids.map((id) => foldName(name(id))))
-    const [everybody, some, moved] = [keysOf(user_ids), keysOf(changed), new Set(changed)]
+    const [allKeys, changedKeys, changedIds] = [keysOf(user_ids), keysOf(changed), new Set(changed)]
     for (const connection of watching) {
-      const watched = this.#watched.get(connection)
+      const list = this.#lists.get(connection)
       /* c8 ignore next -- one that went while names were read is a race */
-      if (!watched) continue
-      const concerned = moved.has(connection.me.user_id) ? everybody : some
-      for (const key of name ? watched.keys.intersection(concerned) : watched.keys) watched.dirty.add(key)
-      if (!watched.isLooking) this.#look(connection, watched).catch(this.#onError)
+      if (!list) continue
+      const concerned = changedIds.has(connection.me.user_id) ? allKeys : changedKeys
+      for (const key of name ? list.keys.intersection(concerned) : list.keys) list.dirty.add(key)
+      if (!list.isBusy) this.#lookUp(connection, list).catch(this.#onError)
     }
   }
 
-  /** Looks at those who are to be looked at. A user's sockets do it one after the other, and none more than once a second. */
-  async #look(connection: Connection, watched: Watched): Promise<void> {
-    if (watched.dirty.size === 0) return
-    watched.isLooking = true
+  async #lookUp(connection: Subscriber, list: WatchList): Promise<void> {
+    if (list.dirty.size === 0) return
+    list.isBusy = true
     try {
-      const wait = (this.#lookedAt.get(connection) ?? -PACE_MS) + PACE_MS - performance.now()
-      if (wait > 0) await pause(watched, wait)
-      await this.#inLane(connection.me.user_id, () => this.#lookAtAll(connection, watched))
+      const wait = (this.#lookedUpAt.get(connection) ?? -PACE_MS) + PACE_MS - performance.now()
+      if (wait > 0) await pause(list, wait)
+      await this.#enqueue(connection.me.user_id, () => this.#lookUpDirty(connection, list))
     } finally {
-      watched.isLooking = false
-      // What has changed since, and what a failed read has left.
-      if (this.#isCurrent(connection, watched)) this.#look(connection, watched).catch(this.#onError)
+      list.isBusy = false
+      // Keys that were marked meanwhile, and those that a failed read left.
+      if (this.#isCurrent(connection, list)) this.#lookUp(connection, list).catch(this.#onError)
     }
   }
 
-  async #inLane(user_id: number, body: () => Promise<void>) {
-    const before = this.#lanes.get(user_id)
-    const mine = before ? before.then(body, body) : body()
-    this.#lanes.set(user_id, mine)
+  /** Runs the lookups of one user's connections one after the other. */
+  async #enqueue(user_id: number, lookUp: () => Promise<void>) {
+    const previous = this.#queues.get(user_id)
+    const current = previous ? previous.then(lookUp, lookUp) : lookUp()
+    this.#queues.set(user_id, current)
     try {
-      await mine
+      await current
     } finally {
-      if (this.#lanes.get(user_id) === mine) this.#lanes.delete(user_id)
+      if (this.#queues.get(user_id) === current) this.#queues.delete(user_id)
     }
   }
 
-  async #lookAtAll(connection: Connection, watched: Watched) {
-    if (!this.#isCurrent(connection, watched)) return
-    this.#lookedAt.set(connection, performance.now())
-    for (const key of [...watched.dirty]) {
-      // Before the look: what changes while it reads is looked at again.
-      watched.dirty.delete(key)
+  async #lookUpDirty(connection: Subscriber, list: WatchList) {
+    if (!this.#isCurrent(connection, list)) return
+    this.#lookedUpAt.set(connection, performance.now())
+    for (const key of [...list.dirty]) {
+      // Before the read, so that a change during the read marks the key again.
+      list.dirty.delete(key)
       try {
-        await this.#lookAt(connection, watched, key)
+        await this.#lookUpKey(connection, list, key)
       } catch (error) {
-        watched.dirty.add(key)
-        this.#lookedAt.set(connection, performance.now())
+        list.dirty.add(key)
+        this.#lookedUpAt.set(connection, performance.now())
         throw error
       }
-      if (!this.#isCurrent(connection, watched)) return
-      // A read is done at once: without this a hundred would be one turn.
+      if (!this.#isCurrent(connection, list)) return
+      // Reads are synchronous below their promise: without this a hundred would run in one turn.
       await new Promise((resolve) => setImmediate(resolve))
     }
   }
 
-  async #lookAt(connection: Connection, watched: Watched, key: string) {
+  async #lookUpKey(connection: Subscriber, list: WatchList, key: string) {
     const found = await findVisibleUser(this.#chat, connection.me, key)
-    // A later list or the end of the socket has overtaken this look.
-    if (!this.#isCurrent(connection, watched)) return
-    const { seen } = watched
+    // The list may have been replaced, or the socket closed, during the read.
+    if (!this.#isCurrent(connection, list)) return
+    const { visible } = list
     if (found) {
-      if (seen.has(found.id)) return
-      seen.set(found.id, found.username)
+      if (visible.has(found.id)) return
+      visible.set(found.id, found.username)
       this.#watchers.set(found.id, (this.#watchers.get(found.id) ?? new Set()).add(connection))
-      this.#tell.shown(connection, found.id, found.username)
+      this.#listener.onVisible(connection, found.id, found.username)
       return
     }
-    for (const [user_id, username] of seen) {
+    for (const [user_id, username] of visible) {
       if (foldName(username) !== key) continue
-      seen.delete(user_id)
-      this.#ignore(connection, user_id)
-      this.#tell.hidden(connection, username)
+      visible.delete(user_id)
+      this.#removeWatcher(connection, user_id)
+      this.#listener.onHidden(connection, username)
     }
   }
 
-  #isCurrent(connection: Connection, watched: Watched) {
-    return this.#watched.get(connection) === watched
+  #isCurrent(connection: Subscriber, list: WatchList) {
+    return this.#lists.get(connection) === list
   }
 
-  #ignore(connection: Connection, user_id: number) {
+  #removeWatcher(connection: Subscriber, user_id: number) {
     const watchers = this.#watchers.get(user_id)
     watchers?.delete(connection)
     if (watchers?.size === 0) this.#watchers.delete(user_id)
   }
 }
 
-/** Resolves after `ms`, or when it is woken. */
-const pause = (watched: Watched, ms: number) =>
+/** Resolves after `ms`, or when `list.wake` is called. */
+const pause = (list: WatchList, ms: number) =>
   new Promise<void>((resolve) => {
     const timer = setTimeout(resolve, ms)
-    watched.wake = () => {
+    list.wake = () => {
       clearTimeout(timer)
       resolve()
     }

@@ -6,9 +6,10 @@ import { readProblems } from '../../schemas/problem.ts'
 import { readHead } from '../chat/cursors.ts'
 import { listOf } from '../config.ts'
 import { AppError, invalid } from '../errors.ts'
-import type { Start } from '../realtime/socket-server.ts'
+import type { Start } from '../realtime/connection.ts'
+import { detachReply, openTransport } from '../realtime/transport.ts'
 
-/** The upgrade of `GET /ws`: all that can be refused is refused before it. */
+/** `GET /ws`: the WebSocket handshake. Every check runs before the upgrade, so that a refusal is an HTTP reply. */
 export const socketRoutes: FastifyPluginAsyncTypebox = async (app) => {
   app.decorateRequest('streamStart', undefined)
   const allowed = listOf(app.config.CORS_ORIGINS)
@@ -20,25 +21,27 @@ export const socketRoutes: FastifyPluginAsyncTypebox = async (app) => {
     onRequest: async (request, reply) => {
       if (request.ws) return
       reply.header('Upgrade', 'websocket')
-      throw new AppError('UPGRADE_REQUIRED', 'Connect to this address with a WebSocket.')
+      throw new AppError(
+        'UPGRADE_REQUIRED',
+        'This path only accepts WebSocket connections. Send a WebSocket handshake.',
+      )
     },
     preHandler: async (request, reply) => {
       checkOrigin(request, allowed)
       const { cursor } = request.query as { cursor?: string }
       checkProtocol(request, cursor)
-      app.sockets.checkRoom()
+      app.sockets.checkCapacity()
       if (cursor !== undefined) {
         const after = app.chat.cursors.parse(cursor, await readHead(app.chat))
         request.streamStart = after === undefined ? 'unknown' : { cursor, after }
       }
-      // Nothing refuses from here on. An open socket would keep its reply, and with it the request: 3.6 of 8.4 KB each.
-      reply.raw.detachSocket(request.raw.socket)
+      detachReply(request, reply)
     },
     schema: {
       operationId: 'connect',
-      summary: 'The WebSocket; `/asyncapi.json` describes its frames',
+      summary: 'Open the WebSocket; `/asyncapi.json` describes its frames',
       description:
-        'Offer the subprotocol `messenger.v1`. A browser, which can’t set a header, offers its token beside it as `bearer.` and the token. Without a subprotocol the socket only sends and receives direct messages.',
+        'Offer the subprotocol `messenger.v1`. A browser can’t set the `Authorization` header: offer `bearer.` followed by the token as a second subprotocol. Without a subprotocol the socket only sends and receives direct messages.',
       tags: ['Stream'],
       querystring: SocketQuery,
       ...socketFrames,
@@ -48,11 +51,9 @@ export const socketRoutes: FastifyPluginAsyncTypebox = async (app) => {
       },
     },
     wsHandler: (socket, request) => {
-      // Its listener for errors, that of @fastify/websocket, keeps both likewise; the connection has one of its own.
-      socket.removeAllListeners('error')
-      app.sockets.accept(socket, request.raw.socket, request.me, request.streamStart)
+      app.sockets.accept(openTransport(socket, request.raw.socket), request.me, request.streamStart)
     },
-    /* c8 ignore next -- the first hook has refused what is no upgrade */
+    /* c8 ignore next -- the first hook refuses every request that is not a handshake */
     handler: () => {},
   })
 }
@@ -63,7 +64,7 @@ const checkOrigin = ({ headers, host }: FastifyRequest, allowed: readonly string
   if (URL.parse(origin)?.host !== host) {
     throw new AppError(
       'ORIGIN_NOT_ALLOWED',
-      'Pages of this origin may not connect; CORS_ORIGINS lists those that may.',
+      'Pages of this origin may not connect. Add the origin to CORS_ORIGINS.',
     )
   }
 }
@@ -79,6 +80,7 @@ const checkProtocol = ({ headers }: FastifyRequest, cursor: string | undefined) 
 
 declare module 'fastify' {
   interface FastifyRequest {
+    /** Set by `GET /ws`. */
     streamStart: Start
   }
 }

@@ -22,7 +22,7 @@ export const syncRoutes: FastifyPluginAsyncTypebox = async (app) => {
       },
     },
     async ({ me, query }, reply) => {
-      if (query.wait > 0) app.sockets.checkRoomToWait(me)
+      if (query.wait > 0) app.sockets.checkPollCapacity(me)
       let waiter: Waiter | undefined
       // Who has gone takes no place among those who wait.
       reply.raw.once('close', () => waiter?.end())

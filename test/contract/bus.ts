@@ -50,7 +50,7 @@ export const busContract = (
       number: 100,
       audience: [1, 2],
       event: { type: 'receipt', conversation_id: 1, username: 'alice', delivered_up_to: 2, read_up_to: 1 },
-      origin: { user_id: 1, socket: 's', question: 7, frame: 'f' },
+      origin: { user_id: 1, connection_id: 's', request_id: 7, frame_id: 'f' },
     }
     bus.publish({ first: 100, last: 100, changes: [change] })
     await all

@@ -42,10 +42,10 @@ t.test('a fault in the middle of a batch leaves no hole: everybody reads on in t
   const waiting = carol.call<SyncPage>('GET', `/sync?wait=30&cursor=${cursor}`)
   await isWaiting
   const { watches } = app.sockets.presence
-  const reconsider = watches.reconsider.bind(watches)
+  const refresh = watches.refresh.bind(watches)
   Object.assign(watches, {
-    reconsider() {
-      Object.assign(watches, { reconsider })
+    refresh() {
+      Object.assign(watches, { refresh })
       throw fault
     },
   })

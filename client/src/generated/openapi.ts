@@ -425,8 +425,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * The WebSocket; `/asyncapi.json` describes its frames
-         * @description Offer the subprotocol `messenger.v1`. A browser, which can’t set a header, offers its token beside it as `bearer.` and the token. Without a subprotocol the socket only sends and receives direct messages.
+         * Open the WebSocket; `/asyncapi.json` describes its frames
+         * @description Offer the subprotocol `messenger.v1`. A browser can’t set the `Authorization` header: offer `bearer.` followed by the token as a second subprotocol. Without a subprotocol the socket only sends and receives direct messages.
          */
         get: operations["connect"];
         put?: never;
