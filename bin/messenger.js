@@ -2,7 +2,7 @@
 import module from 'node:module'
 
 await import('./check-node.js')
-// What was compiled once is there at the next start, which then takes half as long.
+// The cache of compiled code halves the time of later starts.
 module.enableCompileCache?.()
 await import('../src/signals.ts')
 await import('../db/early.ts')

@@ -5,7 +5,7 @@ import type { Identity } from '../src/chat/context.ts'
 import { createTokens, type Tokens, unauthorized } from '../src/chat/tokens.ts'
 import { openSecrets, type Secrets, type VerifyingSecret } from '../src/chat/secrets.ts'
 
-/** Tokens, and the hook that wants one before a protected call. */
+/** Decorates `secrets`, `tokens`, and `authenticate`, the hook that verifies the token of a request. */
 export const auth = plugin(
   async (app) => {
     const { TOKEN_TTL } = app.config
@@ -22,7 +22,7 @@ export const auth = plugin(
         verifyWithAny(secrets.verifying(), ({ secret: key, until }) => {
           const { header, payload } = app.jwt.verify<CompleteToken>(token, { key, complete: true })
           if (Object.keys(header).some((name) => name !== 'alg' && name !== 'typ'))
-            throw new Error('a header of somebody else')
+            throw new Error('The token header has an unknown parameter.')
           return { claims: payload, until }
         }),
     }
@@ -32,42 +32,45 @@ export const auth = plugin(
     app.decorateRequest('me', null as never)
     app.decorate('authenticate', (request, _reply, done) => {
       const found = tokens.verify(bearer(request))
-      const goOn = (me: Identity) => {
+      const accept = (me: Identity) => {
         request.me = me
         done()
       }
-      // Most tokens were seen before, and are not waited for.
-      if (found instanceof Promise) found.then(goOn, done)
-      else goOn(found)
+      // Most tokens are cached. Those are accepted in the same turn of the event loop.
+      if (found instanceof Promise) found.then(accept, done)
+      else accept(found)
     })
   },
   { name: 'auth', dependencies: ['database', 'chat'] },
 )
 
-/** What a token holds; its header is signed, and says nothing but how. */
+/** A decoded token. Its header may name only the algorithm and the type. */
 type CompleteToken = { header: object; payload: unknown }
 
-/** @returns what `verify` does with the first key that fits. @throws what it throws for the last one */
+/** @returns the result of `verify` for the first key that it accepts. @throws its error for the last key */
 const verifyWithAny = <T>(keys: readonly VerifyingSecret[], verify: (key: VerifyingSecret) => T): T => {
   for (const key of keys.slice(0, -1)) {
     try {
       return verify(key)
     } catch {
-      // An older key may fit.
+      // Another key may have signed the token.
     }
   }
   return verify(keys.at(-1) as VerifyingSecret)
 }
 
-/** @returns the token of a request. @throws AppError `UNAUTHORIZED` where there is none */
+/** @returns the token of a request (RFC 6750, section 2.1). @throws AppError `UNAUTHORIZED` if it has none */
 const bearer = ({ headers, ws }: FastifyRequest): string => {
   const token =
     /^Bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1] ?? (ws ? offeredToken(headers) : undefined)
-  if (!token) throw unauthorized('Send a token as in "Authorization: Bearer <token>"; POST /login gives one.')
+  if (!token)
+    throw unauthorized(
+      'The request has no token. Log in with POST /login and send "Authorization: Bearer <token>".',
+    )
   return token
 }
 
-/** Browsers can't set a header for a socket: they offer the token as a subprotocol. */
+/** A browser can not set headers for a WebSocket, so it offers the token as a subprotocol. */
 const offeredToken = (headers: FastifyRequest['headers']) =>
   /(?:^|,)\s*bearer\.([^\s,]+)/.exec(headers['sec-websocket-protocol'] ?? '')?.[1]
 

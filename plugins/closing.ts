@@ -2,14 +2,14 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import plugin from 'fastify-plugin'
 import { AppError } from '../src/errors.ts'
 
-/** Once the server stops, what still comes over open connections is refused, and they are closed. */
+/** During a stop, refuses new requests on open connections and closes the connections. */
 export const closing = plugin(
   async (app) => {
     let isClosing = false
     app.addHook('preClose', async () => {
       isClosing = true
-      // Node ends connections that look idle, and a request may have come that was not read yet. Those of this turn may
-      // have been read before; in the next turn all are.
+      // Node closes idle connections next. One of them may have received a request that Node has not read yet. After two
+      // turns of the event loop every such request is read.
       await nextTurn()
       await nextTurn()
     })
@@ -19,7 +19,7 @@ export const closing = plugin(
         return
       }
       reply.header('Connection', 'close')
-      done(new AppError('SHUTTING_DOWN', 'The server is stopping; connect again.'))
+      done(new AppError('SHUTTING_DOWN', 'The server is shutting down. Connect again.'))
     })
   },
   { name: 'closing', dependencies: ['problems'] },

@@ -3,7 +3,7 @@ import type { FastifyRequest } from 'fastify'
 import plugin from 'fastify-plugin'
 import { listOf } from '../src/config.ts'
 
-/** Lets pages of other origins call the server, where CORS_ORIGINS lists any. */
+/** Allows pages of the origins in CORS_ORIGINS to call the server. */
 export const crossOrigin = plugin(
   async (app) => {
     const origin = listOf(app.config.CORS_ORIGINS)
@@ -14,7 +14,7 @@ export const crossOrigin = plugin(
       exposedHeaders: ['Link', 'Has-Older', 'Has-Newer', 'Idempotent-Replayed', 'Retry-After'],
     }
     await app.register(cors, {
-      // An OPTIONS that is no preflight is refused as any method that an address has not.
+      // An OPTIONS request that is not a preflight gets 405 from the other-methods plugin.
       delegator: async (request: FastifyRequest) => ({ ...options, preflight: isPreflight(request) }),
     })
   },

@@ -2,7 +2,7 @@ import plugin from 'fastify-plugin'
 import type { Database } from '../db/database.ts'
 import { openDatabase } from '../db/open.ts'
 
-/** Opens the database at boot and closes it last of all. */
+/** Opens the database before the other plugins and closes it after them. */
 export const database = plugin(
   async (app) => {
     const opened = await openDatabase(app.config.DATABASE_URL, {

@@ -4,7 +4,10 @@ import { AppError } from '../src/errors.ts'
 import { hidden, loadOnce, prepareFile, sendFile, sendPage } from '../src/http/static-files.ts'
 import { httpPage, socketPage } from '../src/docs/reference-pages.ts'
 
-/** Only the files are taken of the package: its plugin reads and hashes 2.5 MB at every start. */
+/**
+ * Only the files of the package are used, because its plugin reads and hashes 2.5 MB at each start. swagger-ui-dist has
+ * the same files, but depends on a package that reports installs to a third party.
+ */
 const swaggerUi = new URL('static/', import.meta.resolve('@fastify/swagger-ui'))
 const own = new URL('../web/reference/', import.meta.url)
 
@@ -16,7 +19,7 @@ const files: [name: string, folder: URL, type: string][] = [
   ['reference.js', own, 'text/javascript; charset=utf-8'],
 ]
 
-/** The reference at /docs, with the socket beside it. Each file is read when it is first asked for, and kept. */
+/** Serves the API reference at /docs and /docs/socket. Each file is read on its first request and cached. */
 export const docs = plugin(
   async (app) => {
     const load = new Map(
@@ -28,7 +31,7 @@ export const docs = plugin(
     const page = (path: string, write: () => string) => {
       const load = loadOnce(async () => prepareFile('text/html; charset=utf-8', Buffer.from(write())))
       app.get(path, { schema: hidden }, async (request, reply) =>
-        // Swagger UI's icons are data.
+        // Swagger UI has its icons as data URLs.
         sendPage(await load(), request, reply, { 'img-src': "'self' data:" }),
       )
     }
@@ -38,7 +41,7 @@ export const docs = plugin(
 
     app.get<{ Params: { file: string } }>('/docs/:file', { schema: hidden }, async (request, reply) => {
       const file = await load.get(request.params.file)?.()
-      if (!file) throw new AppError('ROUTE_NOT_FOUND', 'The reference has no such file.')
+      if (!file) throw new AppError('ROUTE_NOT_FOUND', 'The API reference has no such file.')
       return sendFile(file, request, reply)
     })
   },

@@ -2,8 +2,8 @@ import plugin from 'fastify-plugin'
 import { AppError } from '../src/errors.ts'
 
 /**
- * A request names one host (RFC 9112, 3.2). Node takes the first of several, where a proxy before it may have taken the
- * last; and answers by itself, without a body, where there is none.
+ * Requires exactly one Host header (RFC 9112, section 3.2). Of several, Node uses the first and a proxy may use the last.
+ * Without one, Node would answer by itself and without a body.
  */
 export const host = plugin(
   async (app) => {
@@ -19,7 +19,7 @@ export const host = plugin(
         return
       }
       reply.header('Connection', 'close')
-      done(new AppError('BAD_REQUEST', 'A request must have one Host header.'))
+      done(new AppError('BAD_REQUEST', 'The request must have exactly one Host header.'))
     })
   },
   { name: 'host', dependencies: ['problems'] },

@@ -4,12 +4,12 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 const SIZES = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1024]
 const SECONDS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5]
 
-/** Requests of one route: how many had which status, and how long they took in all. */
+/** The requests of one route: their number by status, and the sum of their durations. */
 type RouteCount = { method: string; route: string; statuses: Map<number, number>; seconds: number }
 
 /**
- * What Prometheus reads. Nothing is computed per message: numbers are kept where things happen and fetched when they are
- * asked for. Labels are routes, statuses, close codes and kinds of work, of which there are few whatever clients send.
+ * Metrics for Prometheus. A message costs nothing here: each part of the server counts for itself, and the counts are read
+ * when metrics are requested. All labels have few values, whatever clients send.
  */
 export const metrics = plugin(
   async (app) => {
@@ -50,7 +50,7 @@ export const metrics = plugin(
     })
     counter(
       'messenger_requests_total',
-      'HTTP requests answered.',
+      'Answered HTTP requests.',
       ['method', 'route', 'status'],
       (metric) => {
         for (const { method, route, statuses } of routes) {
@@ -60,32 +60,42 @@ export const metrics = plugin(
     )
     counter(
       'messenger_request_seconds_total',
-      'Time that they took, in all.',
+      'Sum of the durations of answered HTTP requests.',
       ['method', 'route'],
       (metric) => {
         for (const { method, route, seconds } of routes) metric.inc({ method, route }, seconds)
       },
     )
-    counter('messenger_problems_total', 'Requests and frames refused.', ['code'], (metric) => {
+    counter('messenger_problems_total', 'Refused requests and frames, by error code.', ['code'], (metric) => {
       for (const [code, count] of app.problems.counts) metric.inc({ code }, count)
     })
-    counter('messenger_overload_total', 'Those refused for too much to do.', ['reason'], (metric) => {
-      for (const [reason, count] of Object.entries(app.problems.overloads)) metric.inc({ reason }, count)
-    })
+    counter(
+      'messenger_overload_total',
+      'Requests and frames refused with OVERLOADED, by the exhausted resource.',
+      ['reason'],
+      (metric) => {
+        for (const [reason, count] of Object.entries(app.problems.overloads)) metric.inc({ reason }, count)
+      },
+    )
 
     gauge('messenger_sockets', 'Open sockets.', () => app.sockets.hub.size)
-    counter('messenger_sockets_opened_total', 'Sockets taken in.', [], (metric) => {
+    counter('messenger_sockets_opened_total', 'Accepted sockets.', [], (metric) => {
       metric.inc(app.sockets.counts.opened)
     })
-    counter('messenger_sockets_closed_total', 'Sockets that the server closed.', ['code'], (metric) => {
-      for (const [code, count] of app.sockets.counts.closed) metric.inc({ code }, count)
-    })
-    counter('messenger_frames_total', 'Frames received.', [], (metric) =>
+    counter(
+      'messenger_sockets_closed_total',
+      'Sockets closed by the server, by close code.',
+      ['code'],
+      (metric) => {
+        for (const [code, count] of app.sockets.counts.closed) metric.inc({ code }, count)
+      },
+    )
+    counter('messenger_frames_total', 'Received frames.', [], (metric) =>
       metric.inc(app.sockets.counts.frames),
     )
     counter(
       'messenger_frames_dropped_total',
-      'Typing and presence not sent to slow readers.',
+      'Typing and presence frames that were dropped for slow readers.',
       [],
       (metric) => {
         metric.inc(app.sockets.counts.dropped)
@@ -93,16 +103,16 @@ export const metrics = plugin(
     )
 
     const { writer } = app.database
-    gauge('messenger_queue_length', 'Changes that wait to be written.', () => writer.pending)
+    gauge('messenger_queue_length', 'Changes in the queue of the writer.', () => writer.pending)
     const batchSize = new Histogram({
       name: 'messenger_batch_size',
-      help: 'Changes that shared a commit.',
+      help: 'Changes per commit.',
       buckets: SIZES,
       registers,
     })
     const batchSeconds = new Histogram({
       name: 'messenger_batch_seconds',
-      help: 'Time of a commit, from its first statement to the disk.',
+      help: 'Duration of a commit, from its first statement to fsync.',
       buckets: SECONDS,
       registers,
     })
@@ -113,17 +123,21 @@ export const metrics = plugin(
 
     gauge(
       'messenger_event_loop_delay_seconds',
-      'How late the event loop has been for half a second: what work is refused by.',
+      'Delay of the event loop over the last half second. Load shedding uses it.',
       () => app.chat.load.delay / 1000,
     )
     gauge(
       'messenger_event_loop_delay_max_seconds',
-      'The longest pause of the event loop since this was last asked for.',
+      'Longest pause of the event loop since the last scrape.',
       () => app.chat.load.takeWorst() / 1000,
     )
-    gauge('process_resident_memory_bytes', 'Memory of the process.', () => process.memoryUsage.rss())
-    gauge('process_start_time_seconds', 'When it started.', () => Date.now() / 1000 - process.uptime())
-    counter('process_cpu_seconds_total', 'Processor time.', [], (metric) => {
+    gauge('process_resident_memory_bytes', 'Resident memory of the process.', () => process.memoryUsage.rss())
+    gauge(
+      'process_start_time_seconds',
+      'Start time of the process, in seconds since 1970.',
+      () => Date.now() / 1000 - process.uptime(),
+    )
+    counter('process_cpu_seconds_total', 'CPU time of the process.', [], (metric) => {
       const { user, system } = process.cpuUsage()
       metric.inc((user + system) / 1e6)
     })

@@ -5,7 +5,7 @@ import { codesAnywhere, problemRefs, problemResponses } from '../schemas/problem
 import { type ErrorCode, errors } from '../src/errors.ts'
 import { addExamples, apiInfo, apiServers, apiTags, bearerScheme } from '../schemas/document.ts'
 
-/** Collects the routes that come after it into an OpenAPI document, which is made when it is first asked for. */
+/** Collects all later routes into an OpenAPI document, which is generated on its first request. */
 export const openapi = plugin(
   async (app) => {
     await app.register(swagger, {
@@ -31,7 +31,7 @@ export const openapi = plugin(
         shareProblems(openapiObject)
         return openapiObject
       },
-      // A component is called what its schema is called.
+      // The name of a component is the `$id` of its schema.
       refResolver: { buildLocalReference: ({ $id }) => $id as string },
     })
   },
@@ -45,7 +45,7 @@ type OpenApi = {
   components: { schemas: Record<string, object>; responses?: object }
 }
 
-/** Refers each refusal to the one reply of its status, and lists the codes of an operation beside its replies. */
+/** Replaces each error reply by a reference to the shared reply of its status, and lists all codes of an operation. */
 const shareProblems = ({ paths, components }: OpenApi) => {
   components.responses = problemResponses()
   for (const operation of Object.values(paths).flatMap((path) => Object.values(path))) {
@@ -63,7 +63,7 @@ const byTable = (one: ErrorCode, other: ErrorCode) => order.indexOf(one) - order
 
 type Query = { properties: Record<string, object>; required: string[] }
 
-/** A schema requires what has a default, since a handler always has it: to those who call it is optional. */
+/** TypeBox requires members that have a default, because a handler always sees them. For callers they are optional. */
 const withOptionalDefaults = (schema: FastifySchema): FastifySchema => {
   const query = schema?.querystring as Query | undefined
   if (!query?.required) return schema

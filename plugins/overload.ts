@@ -5,8 +5,8 @@ import { createRequestTurns, type RequestTurns } from '../src/http/request-turns
 import type { Work } from '../src/load/shedding.ts'
 
 /**
- * Refuses calls when there is too much to do, and begins the others when the event loop has time for them, before anything
- * is read or verified. A request with a body waits once, when its body is complete: `validation` has it wait.
+ * Refuses requests during an overload, and starts the others when the event loop has time, before a token is verified. A
+ * request with a body waits once, after its body has arrived: the validation plugin calls `requestTurns` for it.
  */
 export const overload = plugin(
   async (app) => {
@@ -38,7 +38,7 @@ declare module 'fastify' {
     requestTurns: RequestTurns
   }
   interface FastifyContextConfig {
-    /** What tells how the server is must answer when nothing else does. */
+    /** The route reports the state of the server, so it is never refused or delayed. */
     isVital?: boolean
   }
 }

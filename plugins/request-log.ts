@@ -1,6 +1,6 @@
 import plugin from 'fastify-plugin'
 
-/** At `debug` a line for each request. The address stands there as its route: what people put into one is theirs. */
+/** Logs each request at level `debug`. It logs the route instead of the URL, which may contain private data. */
 export const requestLog = plugin(
   async (app) => {
     if (!['debug', 'trace'].includes(app.config.LOG_LEVEL)) return

@@ -50,7 +50,7 @@ const receipt = { conversation_id: 1, username: 'bob', delivered_up_to: 2, read_
 const block = { username: 'bob', blocked_at: '2026-11-20T09:03:00.000Z' }
 const unknownUser = {
   type: 'urn:messenger:problem:user-not-found',
-  title: 'No such user',
+  title: 'User not found',
   status: 404,
   detail: 'Nobody has this name.',
   code: 'USER_NOT_FOUND',

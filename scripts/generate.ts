@@ -5,7 +5,7 @@ import { type App, buildApp } from '../src/app.ts'
 import { asyncApi } from '../src/docs/asyncapi.ts'
 import { loadConfig } from '../src/config.ts'
 
-/** Every file that is made from the code, by its path, and what makes it. */
+/** The generated files by path, each with the function that generates its text. */
 export const generated: Record<string, (app: App) => string | Promise<string>> = {
   'docs/openapi.json': (app) => json(app.swagger()),
   'docs/asyncapi.json': () => json(asyncApi()),
@@ -13,7 +13,7 @@ export const generated: Record<string, (app: App) => string | Promise<string>> =
 
 const json = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`
 
-/** @returns the text of each generated file. */
+/** @returns the text of each generated file by its path */
 export const generate = async (): Promise<Map<string, string>> => {
   const folder = await mkdtemp(join(tmpdir(), 'messenger-'))
   try {
@@ -27,7 +27,7 @@ export const generate = async (): Promise<Map<string, string>> => {
   }
 }
 
-/* c8 ignore start -- npm run generate: it rewrites the tree, which a test only compares with the above */
+/* c8 ignore start -- npm run generate rewrites the tree; a test compares the tree with generate() */
 if (import.meta.main) {
   const root = new URL('..', import.meta.url)
   for (const [path, text] of await generate()) await writeFile(new URL(path, root), text)

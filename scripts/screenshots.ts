@@ -8,13 +8,13 @@ import { buildApp } from '../src/app.ts'
 import { loadConfig } from '../src/config.ts'
 
 /**
- * Takes the pictures of docs/: people talk on a server of their own, at a time that is always the same.
- * `npm run screenshots` wants Chromium, and Inter for the letters.
+ * Takes the screenshots in docs/ from a scripted conversation at a fixed time.
+ * `npm run screenshots` needs Chromium and the font Inter.
  */
 const folder = await mkdtemp(join(tmpdir(), 'messenger-'))
 const output = fileURLToPath(new URL('../docs/', import.meta.url))
 
-/** When each message was written, in the pictures. */
+/** The time that the screenshots show for each message. */
 const times = new Map<number, string>()
 let now = ''
 const at = (time: string, day = '12') => {
@@ -98,7 +98,7 @@ await say(amara, 'maya', 'Mine lost a buckle on the stairs 🙈')
 at('09:42')
 await say(jonas, 'maya', 'I will. See you at the station, seven sharp.')
 
-/** All but what was just written has been read by all. */
+/** Marks all messages as read, except the newest of some conversations. */
 const read = async (who: Messenger, isNew: (content: string) => boolean = () => false) => {
   const { data } = await who.api.GET('/conversations', { params: { query: { limit: 100 } } })
   for (const { id, last_message } of data?.conversations ?? []) {
@@ -136,7 +136,7 @@ const shoot = async (options: BrowserContextOptions, name: string, file: string,
   await row.click()
   await page.locator('.message').last().waitFor()
   await act()
-  // The eye of the reader, not the mouse's or the keyboard's.
+  // Without a hover effect and after the animations.
   await page.mouse.move(0, 0)
   await page.waitForTimeout(600)
   await page.screenshot({ path: join(output, file), animations: 'disabled' })

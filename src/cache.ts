@@ -1,10 +1,11 @@
 import { LRUCache } from 'lru-cache'
 
 /**
- * Keeps what was used last, as far as the sizes of its entries sum up to `size`. Its room is taken when it is needed:
- * lru-cache's own `max` takes all of it at once, 20 ms and several MB for 100,000 entries.
- * @param ttl milliseconds that an entry lives, where it ends by itself
- * @param sizeOf the size of an entry, a whole number above 0: 1 unless entries differ much
+ * Creates an LRU cache that grows on demand. The `max` option of lru-cache would allocate all of it at once, which takes
+ * 20 ms and several MB for 100,000 entries.
+ * @param size the maximum sum of the sizes of all entries
+ * @param ttl milliseconds until an entry expires; 0 for never
+ * @param sizeOf returns the size of an entry, a positive integer; by default 1
  */
 export const createCache = <K extends {}, V extends {}>(
   size: number,

@@ -3,7 +3,7 @@ import { type AppError, errorInfo, type RequestPart } from './errors.ts'
 
 /**
  * Builds the body of an error response (RFC 9457).
- * @param partOf the part of an HTTP request that a path points into, which a use case does not know
+ * @param partOf returns the part of the request that a path points into; a use case knows only the name of a member
  */
 export const problem = (
   error: AppError,

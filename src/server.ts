@@ -3,16 +3,16 @@ import { type App, buildApp } from './app.ts'
 import { type Config, ConfigError, loadConfig, loadDotEnv } from './config.ts'
 import { onStopSignal } from './signals.ts'
 
-/** Milliseconds after which a stop no longer waits for requests that don't end. */
+/** Milliseconds until a stop closes connections whose requests have not finished. */
 const STOP_TIMEOUT = 3000
 
-/** Milliseconds after which a stop waits for nothing, the disk included. */
+/** Milliseconds until a stop gives up, even if writes still wait for the disk. */
 const STOP_DEADLINE = 4000
 
-/** Milliseconds that the writer's thread then has to end. */
+/** Milliseconds that the writer thread then has to end. */
 const THREAD_TIMEOUT = 200
 
-/** Starts the server that the environment describes. The only listen(). */
+/** Starts a server with the configuration of the environment. This is the only call of listen(). */
 const main = async () => {
   loadDotEnv()
   const config = loadConfig(process.env)
@@ -24,7 +24,7 @@ const main = async () => {
   onStopSignal(() => stop(app, 0))
 }
 
-/** After a failed fsync what is in memory can't be trusted: a new process reads what is on the disk. */
+/** After a failed fsync the state in memory may differ from the disk. Only a new process can read it again. */
 const stopWhenBroken = async (app: App) => {
   const error = await app.database.broken
   app.log.fatal({ err: error }, 'storage failed; stopping')
@@ -33,34 +33,34 @@ const stopWhenBroken = async (app: App) => {
 
 const logger = ({ LOG_LEVEL }: Config) => ({
   level: LOG_LEVEL,
-  /* c8 ignore next -- not every system has script(1) to make a terminal for the tests */
+  /* c8 ignore next -- a test needs script(1) for a terminal, which not every system has */
   ...(process.stdout.isTTY && { transport: { target: 'pino-pretty', options: { ignore: 'pid,hostname' } } }),
 })
 
 const announce = (app: App, config: Config) => {
-  app.log.info(`messages are kept in ${config.DATABASE_URL}`)
+  app.log.info(`database: ${config.DATABASE_URL}`)
   const isOpen = config.AUTH_MODE !== 'password'
   app.log.info(
-    `auth mode ${isOpen ? 'open: a name is enough to log in, unless its account has a password' : 'password'}`,
+    `auth mode ${isOpen ? 'open: an account without a password needs only its name to log in' : 'password'}`,
   )
   if (!isOpen && config.REGISTRATION === 'open') {
     app.log.info(
-      'registration is open: anybody who reaches this server can make an account; REGISTRATION=closed leaves that to "npm run admin -- create-user"',
+      'registration is open: anyone who can reach this server can create an account; with REGISTRATION=closed only "npm run admin -- create-user" creates accounts',
     )
   }
 }
 
 let stopping: Promise<void> | undefined
 
-/** Answers what is in flight, closes sockets with 1001, closes the database, and ends the process. */
+/** Finishes open requests, closes sockets with 1001, closes the database, and ends the process. */
 const stop = (app: App, exitCode: 0 | 1) => {
-  // Storage may fail while a stop is under way.
+  // Storage may fail during a stop.
   if (exitCode === 1 || !stopping) process.exitCode = exitCode
   stopping ??= (async () => {
     const { server } = app
-    // close() waits for connections that are kept alive, and for ever for a request that never ends.
+    // close() waits for idle keep-alive connections and for requests that never finish.
     const idle = setInterval(() => server.closeIdleConnections(), 100)
-    /* c8 ignore next -- whether anything is left by then is a race */
+    /* c8 ignore next -- whether a connection is still open by then is a race */
     const late = setTimeout(() => server.closeAllConnections(), STOP_TIMEOUT)
     const deadline = setTimeout(() => void abandon(app), STOP_DEADLINE)
     await app.close()
@@ -71,36 +71,36 @@ const stop = (app: App, exitCode: 0 | 1) => {
   })()
 }
 
-/** Ends the process though writes still wait for the disk: what is not answered was not promised. */
+/** Ends the process although writes still wait for the disk. Their requests were not answered, so nothing was promised. */
 const abandon = async (app: App) => {
   app.log.error(
     { pending: app.database.writer.pending },
-    'the stop took too long; what still waits is not answered',
+    'the stop took too long; pending writes are not answered',
   )
-  // A thread that hangs inside the system does not end, and an exit would wait for it.
-  /* c8 ignore next -- what it reached ends with it */
+  // process.exit() would wait for a thread that is blocked in a system call.
+  /* c8 ignore next -- SIGKILL also ends the collection of coverage */
   setTimeout(() => process.kill(process.pid, 'SIGKILL'), THREAD_TIMEOUT)
   await app.database.writer.terminate()
   process.exit()
 }
 
-/** @returns what the one who started it did wrong. @throws what is a fault of ours */
-const sentence = (error: unknown): string => {
+/** @returns the operator's mistake as a sentence. @throws the error itself if it is a bug */
+const describeMistake = (error: unknown): string => {
   if (error instanceof ConfigError || error instanceof StorageError) return error.message
   const { code, address, port } = error as { code?: string; address?: string; port?: number }
-  if (code === 'EADDRINUSE') return `Port ${port} is in use: choose another with PORT.`
-  /* c8 ignore start -- what a user may not listen on differs from machine to machine; what is no mistake of theirs is ours */
+  if (code === 'EADDRINUSE') return `Port ${port} is in use. Set PORT to another one.`
+  /* c8 ignore start -- which addresses are forbidden depends on the machine; other errors are bugs */
   if (code === 'EACCES' || code === 'EADDRNOTAVAIL')
-    return `The server may not listen on ${address}, port ${port}.`
+    return `The server is not allowed to listen on ${address}, port ${port}. Set HOST and PORT to others.`
   throw error
   /* c8 ignore stop */
 }
 
 try {
   await main()
-  /* c8 ignore start -- the process ends here, and what it reached may end with it */
+  /* c8 ignore start -- the process ends here, and may end before coverage is written */
 } catch (error) {
-  console.error(sentence(error))
+  console.error(describeMistake(error))
   process.exit(1)
 }
 /* c8 ignore stop */

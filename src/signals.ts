@@ -1,13 +1,13 @@
 /**
- * To be imported before what takes long to load: as the first process of a container, one that has no listener yet is not
- * ended by a signal. Until the server is there nothing was taken in, and the process just ends.
+ * Import this before modules that take long to load. In a container the process has PID 1, and the kernel ignores signals
+ * for which PID 1 has no handler. Before the server listens there is nothing to finish, so a signal ends the process.
  */
 let stop = () => process.exit()
 
-// Every one is taken: npm hands on the Ctrl-C that the terminal has sent already, and a second would cut the stop short.
+// npm forwards the Ctrl-C that the terminal has already sent, so a second signal must not cut the stop short.
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop())
 
-/** Has the signals that ask for an end do this from now on. */
+/** Replaces what SIGTERM and SIGINT do. */
 export const onStopSignal = (listener: () => void) => {
   stop = listener as () => never
 }

@@ -31,7 +31,7 @@ export const generateSources = async (): Promise<Map<string, string>> => {
     ],
     [
       'client/src/generated/close-codes.ts',
-      `${banner('src/errors.ts')}export const closeCodes = ${JSON.stringify(closeCodes, null, 2)} as const\n`,
+      `${banner('src/close-codes.ts')}export const closeCodes = ${JSON.stringify(closeCodes, null, 2)} as const\n`,
     ],
   ])
 }

@@ -15,10 +15,10 @@ const answersOf = (type: keyof typeof frameTable) => {
   return answer === 'none' ? ['ErrorFrame'] : [nameOf(serverFrames[answer]), 'ErrorFrame']
 }
 
-/** A socket without a subprotocol, for clients of the first contract. */
+/** The frames of a socket without a subprotocol, as clients of the first contract use it. */
 const plain = { sends: ['SendFrame'], receives: ['MessageFrame', 'AckFrame', 'ErrorFrame'] }
 
-/** Made from the schemas that validate the frames. */
+/** Generates the document from the schemas that validate the frames. */
 const createAsyncApi = () => {
   const sends = Object.values(clientFrames).map(nameOf)
   const receives = Object.values(serverFrames).map(nameOf)
@@ -33,14 +33,14 @@ const createAsyncApi = () => {
     },
     defaultContentType: 'application/json',
     servers: {
-      server: server('ws', '3000', 'As `npm start` runs it.'),
-      secure: server('wss', '443', 'Behind a proxy that ends TLS.'),
+      server: server('ws', '3000', 'A server started with `npm start`.'),
+      secure: server('wss', '443', 'A server behind a proxy that terminates TLS.'),
     },
     channels: {
       stream: {
         address: '/ws',
         title: 'messenger.v1',
-        summary: 'Everything that happens to a user, in order, and all that a user can do',
+        summary: 'All events of a user in order, and all actions of a user',
         description: streamDescription,
         messages: messagesOf([...sends, ...receives]),
         bindings: binding({
@@ -56,9 +56,9 @@ const createAsyncApi = () => {
       plain: {
         address: '/ws',
         title: 'Plain socket',
-        summary: 'The first contract: direct messages, and nothing else',
+        summary: 'The first contract: direct messages only',
         description:
-          'Without a subprotocol. A client sends messages, and receives each direct message that is sent to its user; what it got wrong comes back as an `error`. An `ack` comes only where a frame has a `client_id` or an `id`. There is no cursor: what comes while the socket is closed is found in the history.',
+          'Connect without a subprotocol. The client sends direct messages and receives those sent to its user. An invalid frame is answered with `error`. A frame is answered with `ack` only if it has a `client_id` or an `id`. There is no cursor: read messages that arrived while the socket was closed from the history.',
         messages: messagesOf([...plain.sends, ...plain.receives]),
         bindings: binding({}),
         'x-close-codes': closeCodes,
@@ -88,14 +88,14 @@ const createAsyncApi = () => {
         action: 'receive',
         channel: { $ref: '#/channels/plain' },
         summary: 'The `send` frame.',
-        description: 'A direct message to a user.',
+        description: 'Sends a direct message to a user.',
         messages: plain.sends.map((name) => channelMessage('plain', name)),
       },
       sendPlain: {
         action: 'send',
         channel: { $ref: '#/channels/plain' },
-        summary: 'What a plain socket receives.',
-        description: 'A direct message to this user, or an answer.',
+        summary: 'The frames of a plain socket.',
+        description: 'A direct message to this user, or the answer to a frame.',
         messages: plain.receives.map((name) => channelMessage('plain', name)),
       },
     },
@@ -110,7 +110,7 @@ const createAsyncApi = () => {
       correlationIds: {
         frameId: {
           description:
-            'Any frame of a client may carry an `id` of its own; the `ack`, `error` or `pong` that answers it returns it.',
+            'Any client frame may have an `id`. The `ack`, `error` or `pong` that answers the frame has the same `id`.',
           location: '$message.payload#/id',
         },
       },
@@ -120,18 +120,18 @@ const createAsyncApi = () => {
 }
 
 const description =
-  'What goes over `GET /ws`: JSON text frames, told apart by `type`. It is written from the server’s side: it receives what a client sends, and sends what a client receives. Clients ignore frames and members that they don’t know.'
+  'The frames of `GET /ws`: JSON text, distinguished by `type`. This document takes the server’s view: the server receives the frames that a client sends. Clients must ignore unknown frames and unknown members.'
 
 const streamDescription = [
-  'With the subprotocol `messenger.v1`. The server speaks first, with `hello`. Frames with a `cursor` stand in one order, the same for every device; keep the last cursor that was seen.',
-  'To go on after a break connect with `?cursor=` and that cursor: what was missed comes once and in order, then `caught_up`, then what happens now. An unknown cursor is told by an `error` (`CURSOR_UNKNOWN`), then `hello` at the newest: load the conversations anew.',
-  'An answer to a change means that it is on disk. A frame that was not answered is sent again with the same `client_id`, over any socket or HTTP, and is stored once.',
-  'When the server closes the socket `x-close-codes` says why, and whether to come back: `resume`, after a random delay that grows; `renew`, with a fresh token; `fix`, not before the client was mended.',
+  'Connect with the subprotocol `messenger.v1`. The first frame of the server is `hello`. Frames with a `cursor` have one order, which is the same on every device. Store the last cursor that you received.',
+  'To resume, connect with `?cursor=` and that cursor. You receive each missed event exactly once and in order, then `caught_up`, then live events. If the cursor is unknown, you receive an `error` (`CURSOR_UNKNOWN`) and then a `hello` with the newest cursor: reload the conversations.',
+  'An answer to a change means that the change is on disk. If a frame was not answered, send it again with the same `client_id`, over any socket or over HTTP. It is stored once.',
+  '`x-close-codes` lists why the server closes a socket and whether to reconnect. `resume`: reconnect after a random delay that grows. `renew`: reconnect with a new token. `fix`: do not reconnect, because the client or its user has to change something first.',
 ].join('\n\n')
 
 const subprotocol = {
   type: 'string',
-  description: '`messenger.v1`; in a browser beside it `bearer.` and the token.',
+  description: '`messenger.v1`. In a browser, add `bearer.` followed by the token as a second subprotocol.',
   examples: ['messenger.v1', 'messenger.v1, bearer.eyJhbGciOiJIUzI1NiJ9.e30.c2ln'],
 }
 
@@ -140,8 +140,8 @@ const server = (protocol: 'ws' | 'wss', port: string, text: string) => ({
   protocol,
   description: text,
   variables: {
-    host: { default: 'localhost', description: 'The server’s name or address.' },
-    port: { default: port, description: 'Its port.' },
+    host: { default: 'localhost', description: 'Host name or address of the server.' },
+    port: { default: port, description: 'Port of the server.' },
   },
   security: [
     { $ref: '#/components/securitySchemes/bearerToken' },
@@ -180,15 +180,15 @@ const message = (frame: Frame) => ({
 
 const typeOf = ({ properties }: Frame) => (properties as { type: { enum: string[] } }).type.enum[0]
 
-/** In a message `id` is the message's own. */
+/** Whether `id` is a correlation id. In a message it is the id of the message. */
 const isCorrelated = ({ properties }: Frame) => (properties as { id: { type: string } }).id.type === 'string'
 
-/** @returns the named schemas, and all that they refer to, as AsyncAPI has them. */
+/** @returns the named schemas and all schemas that they refer to, in the form of AsyncAPI */
 const usedSchemas = (names: readonly string[]) => {
   const byName = new Map(namedSchemas.map((schema) => [schema.$id, schema]))
   const schemas: Record<string, object> = {}
   const wanted = new Set(names)
-  // A set goes on to what is added while it is gone through.
+  // The loop also visits elements that are added during it.
   for (const name of wanted) {
     const schema = toDocument(byName.get(name) as object)
     schemas[name] = schema
@@ -199,7 +199,7 @@ const usedSchemas = (names: readonly string[]) => {
   return schemas
 }
 
-/** @returns a schema as plain JSON, with references into this document; a string of one value is a `const`. */
+/** @returns a schema as plain JSON with references into this document. An enum of one value becomes a `const`. */
 const toDocument = (schema: object): object =>
   JSON.parse(JSON.stringify(schema), (key, value: unknown) => {
     if (key === '$id') return undefined
@@ -214,5 +214,5 @@ const isSingleValue = (value: unknown): value is { enum: [string] } =>
 
 let document: ReturnType<typeof createAsyncApi> | undefined
 
-/** @returns the AsyncAPI document of the socket, made when it is first asked for. */
+/** @returns the AsyncAPI document of the socket, which is generated on the first call */
 export const asyncApi = () => (document ??= createAsyncApi())

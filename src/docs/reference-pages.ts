@@ -15,7 +15,7 @@ type Schema = {
 }
 type Message = { name: string; title: string; summary?: string; examples?: { payload: object }[] }
 
-/** @returns the page of the HTTP API: an empty one, which Swagger UI fills from /openapi.json. */
+/** @returns the page of the HTTP API. Swagger UI fills it from /openapi.json. */
 export const httpPage = () =>
   page(
     'HTTP API',
@@ -24,22 +24,22 @@ export const httpPage = () =>
     `<section class="access" aria-label="Access">
       <form id="login" hidden>
         <label>Username <input name="username" autocomplete="username" maxlength="64" required></label>
-        <label>Password, if the account has one <input name="password" type="password" autocomplete="current-password"></label>
+        <label>Password (if the account has one) <input name="password" type="password" autocomplete="current-password"></label>
         <button>Log in</button>
       </form>
       <form id="logout" hidden>
-        <span>Logged in as <strong id="who"></strong>. “Try it out” sends this token.</span>
+        <span>Logged in as <strong id="who"></strong>. “Try it out” uses this token.</span>
         <button name="leave">Log out</button>
       </form>
       <p id="login-note" role="alert"></p>
     </section>
-    <main id="reference"><noscript><p>This page needs JavaScript; <a href="/openapi.json">openapi.json</a> does not.</p></noscript></main>
+    <main id="reference"><noscript><p>This page needs JavaScript. Without it, read <a href="/openapi.json">openapi.json</a>.</p></noscript></main>
     <script src="/docs/swagger-ui-bundle.js"></script>
     <script type="module" src="/docs/reference.js"></script>`,
     'light',
   )
 
-/** @returns the page of the socket, written from its AsyncAPI document. */
+/** @returns the page of the socket, generated from its AsyncAPI document */
 export const socketPage = () => {
   const { channels, operations, components, info } = asyncApi()
   const schemas = components.schemas as Record<string, Schema>
@@ -78,20 +78,20 @@ export const socketPage = () => {
     `<div class="columns">
       <nav class="contents" aria-label="On this page">
         ${list('Connecting', [entry('connecting', 'messenger.v1'), entry('plain', 'Plain socket')])}
-        ${list('A client sends', entries(received))}
-        ${list('The server sends', entries(sent))}
+        ${list('Client frames', entries(received))}
+        ${list('Server frames', entries(sent))}
         ${list(
-          'Parts of frames',
+          'Schemas',
           parts.map((name) => entry(name, name)),
         )}
-        ${list('When it ends', [entry('closing', 'Close codes'), entry('errors', 'Errors')])}
+        ${list('Closing and errors', [entry('closing', 'Close codes'), entry('errors', 'Errors')])}
       </nav>
       <main>
         <h1>The socket</h1>
         ${paragraphs(info.description)}
         <h2 id="connecting"><code>GET /ws</code>, ${escape(channels.stream.title)}</h2>
         ${paragraphs(channels.stream.description)}
-        <p>The token, one of two ways:</p>
+        <p>Send the token in one of two ways:</p>
         ${table(
           ['Where', 'How'],
           Object.values(components.securitySchemes).map((scheme) => [
@@ -101,12 +101,12 @@ export const socketPage = () => {
         )}
         <h2 id="plain">${escape(channels.plain.title)}</h2>
         ${paragraphs(channels.plain.description)}
-        <h2>What a client sends</h2>
+        <h2>Client frames</h2>
         <p>${rich(components.correlationIds.frameId.description)}</p>
         ${received.map(frame).join('\n')}
-        <h2>What the server sends</h2>
+        <h2>Server frames</h2>
         ${sent.map(frame).join('\n')}
-        <h2>Parts of frames</h2>
+        <h2>Schemas</h2>
         ${parts
           .map((name) => {
             const schema = schemas[name] as Schema
@@ -115,18 +115,18 @@ export const socketPage = () => {
           .join('\n')}
         <h2 id="closing">Close codes</h2>
         ${table(
-          ['Code', 'Name', 'Why', 'Come back?'],
+          ['Code', 'Name', 'Reason', 'Reconnect?'],
           Object.entries(closeCodes).map(([number, { name, why, reconnect }]) => [
             `<code>${number}</code>`,
             escape(name),
             rich(why),
-            comeBack[reconnect],
+            reconnectTexts[reconnect],
           ]),
         )}
         <h2 id="errors">Errors</h2>
-        <p>The <code>code</code> of a <a href="#Problem">Problem</a>, over HTTP and in <a href="#ErrorFrame"><code>error</code></a> frames.</p>
+        <p>The values of <code>code</code> in a <a href="#Problem">Problem</a>, over HTTP and in <a href="#ErrorFrame"><code>error</code></a> frames.</p>
         ${table(
-          ['Code', 'Status', 'What it says', 'Try again?'],
+          ['Code', 'Status', 'Title', 'Retry?'],
           Object.entries(errors).map(([name, error]) => [
             `<code>${name}</code>`,
             String(error.status),
@@ -146,10 +146,10 @@ type Operation = {
   reply?: { messages: { $ref: string }[] }
 }
 
-const comeBack = {
+const reconnectTexts = {
   resume: 'yes, after a random delay that grows',
-  renew: 'with a fresh token',
-  fix: 'not before the client was mended',
+  renew: 'yes, with a new token',
+  fix: 'no, change something first',
 }
 
 const page = (title: string, path: string, head: string, body: string, scheme = '') => `<!doctype html>
@@ -209,7 +209,7 @@ const paragraphs = (text = '') =>
     .map((part) => `<p>${rich(part)}</p>`)
     .join('\n')
 
-/** Text with `code` in it. */
+/** Escapes text and renders `code` in backquotes. */
 const rich = (text: string) => escape(text).replaceAll(/`([^`]+)`/g, '<code>$1</code>')
 
 const escape = (text: string) =>

@@ -2,8 +2,8 @@ import type { IncomingMessage } from 'node:http'
 import { AppError } from '../errors.ts'
 
 /**
- * Bytes of all bodies together that are not parsed yet. 10,000 connections (MAX_CONNECTIONS) with bodies of 64 KiB, the
- * longest send, would hold ten times as much; a second of ordinary traffic holds a hundredth of it.
+ * Bytes of all bodies that are not parsed yet. 10,000 connections (MAX_CONNECTIONS) with bodies of 64 KiB, the longest
+ * send, would need ten times as much; a second of ordinary traffic needs a hundredth.
  */
 const BUDGET = 67_108_864
 
@@ -33,7 +33,7 @@ export class Bodies {
    * Reads a body.
    * @param limit bytes that the body may have; Content-Length is checked before anything is read
    * @param done is called once: with the body, with `PAYLOAD_TOO_LARGE`, or with `OVERLOADED` when this is the oldest
-   *   unfinished body and the budget is exceeded. It is not called for a client that goes away before the end.
+   *   unfinished body and the budget is exceeded. It is not called if the client disconnects before the end.
    */
   read(request: IncomingMessage, limit: number, done: Done) {
     if (Number(request.headers['content-length']) > limit) {
@@ -86,8 +86,8 @@ export class Bodies {
 const NOTHING = Buffer.alloc(0)
 
 /**
- * Most bodies are one chunk, which is kept as it is. More are copied into one buffer: kept by themselves, chunks of one byte
- * would take a hundred times the memory that is counted.
+ * Most bodies are one chunk, which is used without a copy. Further chunks are copied into one buffer, because separate
+ * chunks of one byte would take a hundred times the memory that is counted.
  */
 const append = (buffer: Buffer, length: number, chunk: Buffer, limit: number): Buffer => {
   if (length === 0) return chunk

@@ -2,16 +2,16 @@ import { MAX_METADATA_BYTES } from '../chat/content.ts'
 import type { Config } from '../config.ts'
 import { namedSchemas } from '../../schemas/index.ts'
 
-/** Bytes of the body of an operation that takes none: some clients send `{}` with each POST. */
+/** Bytes of a body that an operation without a body accepts. Some clients send `{}` with every POST. */
 export const NO_BODY_LIMIT = 1024
 
-/** Bytes of one code point as a client may write it: two escapes such as `\ud83d`. */
+/** Bytes of one code point in its longest form: two escapes such as `\ud83d`. */
 const CODE_POINT = 12
-/** Bytes of a number: an integer below 2^53 has 16 digits, and may be written as 1e3 or 1.0. */
+/** Bytes of a number. An integer below 2^53 has 16 digits, and may be written as 1e3 or 1.0. */
 const NUMBER = 32
-/** Bytes of line break and indentation beside each member and element. */
+/** Bytes of the line break and the indentation of a member or an element. */
 const SPACE = 16
-/** Code points of a username that an account can be made with. */
+/** Code points of the longest username that a new account can have. */
 const USERNAME = 64
 
 type Schema = {
@@ -27,17 +27,17 @@ type Schema = {
 }
 
 /**
- * @returns a function that gives the bytes of the largest body that a schema and the configuration allow, as any JSON
- *   library may write it. Everything below 2^53 fits; a body that is larger can not be valid.
- * @throws Error, from that function, naming the member of which the schema does not bound the size
+ * @returns a function that computes the size in bytes of the largest valid body of a schema, in the longest form that a JSON
+ *   library writes. A larger body can not be valid.
+ * @throws Error, from that function, if the schema does not limit the size of a member
  */
 export const createBodyLimit = ({ MAX_MESSAGE_LENGTH, MAX_GROUP_MEMBERS }: Config) => {
-  /** Members that the configuration or a use case bounds more closely than the schema. */
+  /** Members whose limit is in the configuration or in a use case instead of the schema. */
   const known: Record<string, number> = {
     content: text(MAX_MESSAGE_LENGTH),
-    // Each byte may come as an escape of six; indentation may take as much as a third more.
+    // A byte may be an escape of six bytes, and indentation may add a third.
     metadata: MAX_METADATA_BYTES * 8,
-    // Longer names exist in databases that were taken over. A body full of them is refused; a few are no longer than the rest.
+    // Imported databases may have longer names. A few of them fit, because most names are much shorter than 64.
     members: 2 + MAX_GROUP_MEMBERS * (text(USERNAME) + 1 + SPACE),
   }
 

@@ -2,9 +2,10 @@ import type { IncomingMessage } from 'node:http'
 import { isAnswering } from './replies.ts'
 
 /**
- * Whether a request leaves HTTP for a WebSocket. Node takes every Upgrade for one, and then neither answers the request nor
- * closes its connection at a stop. What is no handshake (RFC 6455, 4.1: a GET of HTTP/1.1) is an ordinary request, such as
- * the offer of HTTP/2 that curl makes. A body would be taken for frames; and a reply that is still to leave would be lost.
+ * Node's `shouldUpgradeCallback`: whether a request is a WebSocket handshake (RFC 6455, section 4.1: GET, HTTP/1.1). By
+ * default Node hands over the socket of every Upgrade request, and then neither answers it nor closes it at a stop; but
+ * curl, for example, sends Upgrade to offer HTTP/2. A request with a body is not upgraded, because the body would be read
+ * as frames, nor one behind an unanswered request, whose reply would be lost.
  */
 export const isHandshake = ({ method, httpVersion, headers, socket }: IncomingMessage): boolean =>
   method === 'GET' &&

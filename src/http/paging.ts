@@ -3,8 +3,7 @@ import type { Message } from '../../schemas/message.ts'
 import type { HistoryPage } from '../chat/history.ts'
 
 /**
- * Says whether there are pages beside one (`Has-Older`, `Has-Newer`), and names them in the `Link` header (RFC 8288):
- * `prev` to older, `next` to newer messages.
+ * Sets `Has-Older`, `Has-Newer` and the `Link` header (RFC 8288): `prev` leads to older, `next` to newer messages.
  * @returns the messages of the page
  */
 export const linkPages = (
@@ -19,7 +18,7 @@ export const linkPages = (
     ...link('before', older ? messages[0] : undefined, 'prev'),
     ...link('after', newer ? messages.at(-1) : undefined, 'next'),
   ]
-  // An empty page has no id to go on from.
+  // An empty page has no message id to continue from.
   const isEmpty = messages.length === 0
   reply.header('Has-Older', String(older && !isEmpty)).header('Has-Newer', String(newer && !isEmpty))
   if (links.length > 0) reply.header('Link', links.join(', '))

@@ -3,14 +3,14 @@ import type { Socket } from 'node:net'
 import type { Turns } from '../load/turns.ts'
 import { isAnswering } from './replies.ts'
 
-/** Pipelined requests that wait at once: each takes some 3 KB. A connection that brings more is closed. */
+/** The most pipelined requests that wait at the same time, about 3 KB each. A connection that exceeds it is closed. */
 const MAX_HELD = 10_000
 
 type Handle = (request: IncomingMessage, reply: ServerResponse) => void
 
 /**
- * Has pipelined requests wait for a turn of the event loop, the probes among them. One chunk of 64 KiB holds up to 1,900
- * requests: begun at once, those of 50 connections would take 3 s. A request behind no other is begun at once.
+ * Delays pipelined requests to later turns of the event loop. A chunk of 64 KiB holds up to 1,900 requests; those of 50
+ * connections would block the event loop for 3 s. A request that follows an answered one starts at once.
  */
 export const spreadPipelines = (server: Server, turns: Turns, maxHeld = MAX_HELD) => {
   const [handle] = server.listeners('request') as [Handle]
@@ -20,7 +20,7 @@ export const spreadPipelines = (server: Server, turns: Turns, maxHeld = MAX_HELD
   const hold = (socket: Socket) => {
     const inbox: [IncomingMessage, ServerResponse][] = []
     inboxes.set(socket, inbox)
-    // Behind the chunk: at the end of each request Node reads on.
+    // In the next tick, because Node resumes the socket at the end of each request of the chunk.
     process.nextTick(() => {
       if (inboxes.has(socket)) socket.pause()
     })

@@ -1,19 +1,18 @@
 import { type AppError, type ErrorCode, errorInfo, type Overload } from '../errors.ts'
 
-/** Milliseconds without a refusal after which what it was refused for is over. */
+/** Milliseconds without a refusal until its cause is considered over. */
 const QUIET_MS = 10_000
 
 type Level = (details: object, text: string) => void
 export type Log = { error: Level; warn: Level; info: Level }
 
-/** Whose request or frame it was. */
+/** The request or socket that was refused, and its user. */
 type Details = { reqId?: string; user_id?: number | undefined; socket?: string }
 
 /**
- * Counts what both doors refuse, and logs what the operator should know. A mistake of ours is a line each time; a disk
- * that fails or too much to do is one when it begins and one when it is over: were each refusal one, the log would feed
- * the overload that it tells of.
- * @param quietMs milliseconds without a refusal after which it is over
+ * Counts refused requests and frames, and logs what the operator has to know. Each internal error is a line. A failing
+ * disk or an overload is one line at its start and one at its end, because a line per refusal would add to the overload.
+ * @param quietMs milliseconds without a refusal until the cause is considered over
  */
 export const createProblemLog = (log: Log, quietMs = QUIET_MS) => {
   const counts = new Map<ErrorCode, number>()
@@ -38,9 +37,9 @@ export const createProblemLog = (log: Log, quietMs = QUIET_MS) => {
   }
 
   return {
-    /** How many requests and frames were refused with which code. */
+    /** The number of refused requests and frames by code. */
     counts,
-    /** For what the overloaded ones were. */
+    /** The number of `OVERLOADED` refusals by exhausted resource. */
     overloads,
     note(error: AppError, details: Details) {
       const { code, message, cause } = error

@@ -3,22 +3,22 @@ import { AppError } from '../errors.ts'
 import type { Load, Work } from '../load/shedding.ts'
 import type { Turns } from '../load/turns.ts'
 
-/** Requests that wait at once: each takes some 5 KB. Further ones are refused. */
+/** The most requests that wait at the same time, about 5 KB each. Further requests are refused. */
 const MAX_WAITING = 10_000
 
 export type Step = {
   /** Continues the request, or refuses it with the error. */
   go(error?: AppError): void
-  /** Called instead of `go` when the client has gone. */
+  /** Called instead of `go` if the client has disconnected. */
   drop?(): void
 }
 
-/** Begins requests when the event loop has time for them, in order of arrival. */
+/** Starts requests in order of arrival, each when the event loop has time for it. */
 export const createRequestTurns = (turns: Turns, load: Load, maxWaiting = MAX_WAITING) => {
   let waiting = 0
 
   return {
-    /** Calls `go` now if this turn has time, else in a later turn; with `OVERLOADED` where too many wait or it waited too long. */
+    /** Calls `go` now if this turn has time, else in a later turn; with `OVERLOADED` if too many wait or it waited too long. */
     begin({ socket }: IncomingMessage, work: Work, { go, drop }: Step) {
       if (turns.hasTime) {
         go()
@@ -26,7 +26,7 @@ export const createRequestTurns = (turns: Turns, load: Load, maxWaiting = MAX_WA
       }
       if (waiting >= maxWaiting) {
         go(
-          new AppError('OVERLOADED', 'Too many requests wait; try again in a moment.', {
+          new AppError('OVERLOADED', 'Too many requests are waiting. Try again in a moment.', {
             overload: 'queue',
             retryAfter: 1 + Math.floor(Math.random() * 3),
           }),

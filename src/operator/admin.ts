@@ -13,10 +13,14 @@ import { run, settings, type Terminal } from './terminal.ts'
 
 type Output = { json?: true }
 
-/** `npm run admin`: looking needs no server; changes are made by the one that runs, or else on the file. */
+/**
+ * `npm run admin`. Read commands open the database directly. Other commands run in the server if it runs, otherwise on the
+ * database itself.
+ * @returns the exit code
+ */
 export const admin = (args: readonly string[], terminal: Terminal): Promise<number> => {
   const print = (line: string) => void terminal.stdout.write(`${line}\n`)
-  const look = async <T>(body: (database: Inspection) => Promise<T>): Promise<T> => {
+  const inspect = async <T>(body: (database: Inspection) => Promise<T>): Promise<T> => {
     const database = inspectDatabase(settings(terminal).DATABASE_URL)
     try {
       return await body(database)
@@ -24,27 +28,27 @@ export const admin = (args: readonly string[], terminal: Terminal): Promise<numb
       database.close()
     }
   }
-  /** Makes a change, and prints `sentence`, or as JSON `facts` and what the change gave. */
-  const make = async <K extends keyof Commands>(
+  /** Runs a command, and prints `sentence`, or with --json `facts` and the result of the command. */
+  const execute = async <K extends keyof Commands>(
     command: K,
     input: Arguments<K> & object,
     output: Output,
     sentence: string,
     facts: object = {},
   ) => {
-    const given = (await change(settings(terminal), command, input)) ?? {}
-    print(output.json ? json({ done: command, ...facts, ...given }) : sentence)
+    const result = (await change(settings(terminal), command, input)) ?? {}
+    print(output.json ? json({ done: command, ...facts, ...result }) : sentence)
   }
   const program = new Command('npm run admin --')
-    .description('Looks after the database that DATABASE_URL names, whether the server runs or not.')
+    .description('Manages the database in DATABASE_URL. Works whether the server runs or not.')
     .showHelpAfterError()
 
   program
     .command('state')
-    .description('how much there is of everything')
-    .option('--check', 'read all of it, and say what is damaged')
+    .description('show the size of the database and the number of rows')
+    .option('--check', 'read the whole database and report damage')
     .action(async ({ check, ...output }: { check?: true } & Output) => {
-      const { damage, ...figures } = await look(async (database) => ({
+      const { damage, ...figures } = await inspect(async (database) => ({
         bytes: database.bytes,
         ...(await countAll(database.reader)),
         damage: check && database.check(),
@@ -55,16 +59,16 @@ export const admin = (args: readonly string[], terminal: Terminal): Promise<numb
         if (damage) rows.push(['damage', damage.length === 0 ? 'none' : damage.join('; ')])
         print(table(rows))
       }
-      if (damage && damage.length > 0) program.error('The database is damaged: restore a backup.')
+      if (damage && damage.length > 0) program.error('The database is damaged. Restore a backup.')
     })
 
   program
     .command('users')
-    .description('accounts by name, those that were removed too')
-    .option('--prefix <text>', 'only names that begin so', '')
-    .option('--limit <count>', 'as many at most', countOf, 100)
+    .description('list accounts by name, including removed ones')
+    .option('--prefix <text>', 'only names with this prefix', '')
+    .option('--limit <count>', 'the maximum number of accounts', countOf, 100)
     .action(async (options: { prefix: string; limit: number } & Output) => {
-      const users = await look(({ reader }) => listAccounts(reader, options))
+      const users = await inspect(({ reader }) => listAccounts(reader, options))
       if (options.json) print(json({ users }))
       else {
         const rows = users.map((user) => [
@@ -80,18 +84,20 @@ export const admin = (args: readonly string[], terminal: Terminal): Promise<numb
 
   program
     .command('create-user <name>')
-    .description('make an account; its password is asked for or read from the input')
-    .option('--generate', 'make a password, and show it')
-    .option('--no-password', 'its name is enough to log in: only where AUTH_MODE is open')
+    .description('create an account; the password is prompted for or read from stdin')
+    .option('--generate', 'generate a password and print it')
+    .option('--no-password', 'create it without a password; login then needs AUTH_MODE=open')
     .action(async (username: string, options: { generate?: true; password: boolean } & Output) => {
-      if (options.generate && !options.password) program.error('either --generate or --no-password')
+      if (options.generate && !options.password) program.error('Use either --generate or --no-password.')
       const password = options.password ? await newPassword(terminal, options.generate) : undefined
       const shown = options.generate && password
-      await make(
+      await execute(
         'create-user',
         { username, ...(password !== undefined && { password }) },
         options,
-        shown ? `${username} has an account; its password is ${shown}` : `${username} has an account.`,
+        shown
+          ? `The account ${username} is created. Its password is ${shown}`
+          : `The account ${username} is created.`,
         { username, ...(shown && { password: shown }) },
       )
     })
@@ -99,19 +105,19 @@ export const admin = (args: readonly string[], terminal: Terminal): Promise<numb
   program
     .command('remove-user <name>')
     .description(
-      'end its tokens, close its sockets, leave its groups; the name stays taken, the messages stay',
+      'end its tokens, close its sockets and leave its groups; its messages stay and its name can not be used again',
     )
     .action((username: string, output: Output) =>
-      make('remove-user', { username }, output, `${username} is removed.`, { username }),
+      execute('remove-user', { username }, output, `The account ${username} is removed.`, { username }),
     )
 
   program
     .command('set-password <name>')
-    .description('set or reset a password, which is asked for or read from the input; tokens end')
-    .option('--generate', 'make one, and show it')
+    .description('set a password, which is prompted for or read from stdin; all tokens of the account end')
+    .option('--generate', 'generate a password and print it')
     .action(async (username: string, options: { generate?: true } & Output) => {
       const password = await newPassword(terminal, options.generate)
-      await make(
+      await execute(
         'set-password',
         { username, password },
         options,
@@ -122,22 +128,22 @@ export const admin = (args: readonly string[], terminal: Terminal): Promise<numb
 
   program
     .command('revoke-tokens [name]')
-    .description('end every token of an account')
-    .option('--everybody', 'of all accounts')
+    .description('end all tokens of an account')
+    .option('--everybody', 'end the tokens of all accounts')
     .action(async (username: string | undefined, { everybody, ...output }: { everybody?: true } & Output) => {
       if ((username === undefined) === (everybody === undefined))
-        program.error('either a name or --everybody')
+        program.error('Use either a name or --everybody.')
       const sentence = 'The tokens have ended.'
-      if (username === undefined) await make('revoke-every-token', {}, output, sentence)
-      else await make('revoke-tokens', { username }, output, sentence, { username })
+      if (username === undefined) await execute('revoke-every-token', {}, output, sentence)
+      else await execute('revoke-tokens', { username }, output, sentence, { username })
     })
 
   program
     .command('rotate-secret')
-    .description('sign tokens with a new secret; what the last one signed holds until it ends by itself')
-    .option('--urgent', 'the last one has leaked: what it signed ends now')
+    .description('sign tokens with a new secret; existing tokens stay valid until they expire')
+    .option('--urgent', 'the old secret has leaked: end existing tokens now')
     .action(({ urgent = false, ...output }: { urgent?: boolean } & Output) =>
-      make('rotate-secret', { urgent }, output, 'A new secret signs from now on.', { urgent }),
+      execute('rotate-secret', { urgent }, output, 'New tokens are signed with a new secret.', { urgent }),
     )
 
   for (const command of program.commands) command.option('--json', 'print the result as one line of JSON')
@@ -150,14 +156,14 @@ const countOf = (text: string): number => {
   throw new InvalidArgumentError('It must be a whole number above 0.')
 }
 
-/** A password never stands in the list of processes: it is generated, typed unseen, or comes through a pipe. */
+/** Generates a password, prompts for it without echo, or reads it from a pipe. An argument would show in the process list. */
 const newPassword = async ({ stdin, stderr }: Terminal, generate = false): Promise<string> => {
   if (generate) return randomBytes(15).toString('base64url')
   if (!stdin.isTTY) return (await text(stdin)).replace(/\r?\n$/, '')
   /* c8 ignore start -- needs a terminal */
   stderr.write('New password: ')
-  const unseen = new Writable({ write: (_chunk, _encoding, done) => done() })
-  const lines = createInterface({ input: stdin, output: unseen, terminal: true })
+  const silent = new Writable({ write: (_chunk, _encoding, done) => done() })
+  const lines = createInterface({ input: stdin, output: silent, terminal: true })
   const password = await lines.question('')
   lines.close()
   stderr.write('\n')

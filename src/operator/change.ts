@@ -8,9 +8,9 @@ import { type Arguments, type Commands, runCommand } from './commands.ts'
 import { callControl, controlAddress, type Reply } from './control.ts'
 
 /**
- * Has a command run: by the server where one runs, for it alone may write; else on the database itself.
- * @returns what the command gives
- * @throws AppError saying why it can't be done; StorageError
+ * Runs a command in the server if one runs, because only the server may write then; otherwise on the database itself.
+ * @returns the result of the command
+ * @throws AppError if the command is refused; StorageError if the database can not be opened
  */
 export const change = async <K extends keyof Commands>(
   config: Config,

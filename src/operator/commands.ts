@@ -12,10 +12,10 @@ import { removeAccount } from '../chat/removal.ts'
 import type { Secrets } from '../chat/secrets.ts'
 import type { Reply } from './control.ts'
 
-/** What commands work with: of a running server, or of a database that was opened for one command. */
+/** The objects that commands use: those of the running server, or of a database that is opened for one command. */
 export type Operated = { chat: Chat; secrets: Secrets }
 
-/** What an operator may have changed, whether the server runs or not. */
+/** All commands that change something. They work whether the server runs or not. */
 const commands = {
   'create-user': ({ chat }: Operated, account: { username: string; password?: string }) =>
     createAccount(chat, account),
@@ -35,10 +35,13 @@ export type Commands = typeof commands
 export type Arguments<K extends keyof Commands> =
   Parameters<Commands[K]> extends [unknown, infer A] ? A & object : object
 
-/** Runs a command that came from the operator's own account, through a socket that nobody else may open. */
+/**
+ * Runs a command of the operator. `request` is trusted, because only the server's own user can open the control socket.
+ * @throws an unexpected error; a refusal is a reply
+ */
 export const runCommand = async (operated: Operated, request: unknown): Promise<Reply> => {
   const { command, ...args } = request as { command: keyof Commands }
-  if (!Object.hasOwn(commands, command)) return { ok: false, message: 'There is no such command.' }
+  if (!Object.hasOwn(commands, command)) return { ok: false, message: 'Unknown command.' }
   try {
     return { ok: true, value: await commands[command](operated, args as never) }
   } catch (cause) {

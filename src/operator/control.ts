@@ -5,16 +5,16 @@ import { connect, createServer, type Socket } from 'node:net'
 import { relative } from 'node:path'
 import { text } from 'node:stream/consumers'
 
-/** The longest name that every system takes for a socket. */
+/** Bytes of the longest socket path that every operating system accepts. */
 const MAX_PATH = 100
 
-/** What came of a command, as it goes over the socket. */
+/** The result of a command, as it is sent over the control socket. */
 export type Reply = { ok: true; value: unknown } | { ok: false; message: string }
 
 /**
- * @param path a file beside the database
- * @returns where a running server listens to its operator: a socket that its own user alone may open. Undefined where
- *   the path is too long for one; then the operator has to stop the server.
+ * @param path a path beside the database file
+ * @returns the path of the control socket, which only the server's own user can open; undefined if the path is too long,
+ *   and then the operator has to stop the server to run a command
  */
 export const controlAddress = (path: string): string | undefined => {
   /* c8 ignore next 3 -- the tests run on Unix */
@@ -25,8 +25,9 @@ export const controlAddress = (path: string): string | undefined => {
 }
 
 /**
- * Listens for commands: one line of JSON a connection, and one back. The caller is the only server of the database.
- * @param run never throws
+ * Listens on the control socket. Each connection carries one JSON request and one JSON reply. The caller must be the only
+ * server of the database, because an existing socket is replaced.
+ * @param run executes a request; it must not throw
  */
 export const serveControl = (address: string, run: (request: string) => Promise<Reply>) => {
   const reading = new Set<Socket>()
@@ -41,16 +42,16 @@ export const serveControl = (address: string, run: (request: string) => Promise<
       })
       .catch(() => socket.destroy())
   })
-  // One that a killed server left behind.
+  // A killed server leaves its socket behind.
   if (process.platform !== 'win32') rmSync(address, { force: true })
   const umask = process.umask(0o177)
   server.listen(address)
   process.umask(umask)
   return {
     server,
-    /** Answers the commands that came; who has not said what is to be done is not waited for. */
+    /** Finishes the commands that have arrived, and closes connections that have not sent one. */
     async close() {
-      /* c8 ignore next -- whether a stop comes before it listens is a race */
+      /* c8 ignore next -- whether a stop comes before the server listens is a race */
       if (!server.listening) return
       server.close()
       for (const socket of reading) socket.destroy()
@@ -59,7 +60,7 @@ export const serveControl = (address: string, run: (request: string) => Promise<
   }
 }
 
-/** @returns what the running server answers; undefined where none listens. */
+/** @returns the reply of the running server; undefined if none listens */
 export const callControl = async (address: string, request: object): Promise<Reply | undefined> => {
   const socket = connect({ path: address, allowHalfOpen: true })
   const opened = await new Promise<boolean>((resolve) => {
@@ -70,6 +71,6 @@ export const callControl = async (address: string, request: object): Promise<Rep
   socket.end(JSON.stringify(request))
   const answer = await text(socket).catch(() => '')
   return answer === ''
-    ? { ok: false, message: 'The server ended before it answered: look whether it was done.' }
+    ? { ok: false, message: 'The server ended before it answered. Check whether the command took effect.' }
     : JSON.parse(answer)
 }

@@ -5,7 +5,7 @@ import { StorageError } from '../../db/errors.ts'
 import { type Config, ConfigError, loadConfig, loadDotEnv } from '../config.ts'
 import { AppError } from '../errors.ts'
 
-/** Where an operator's command runs; `process` is one. */
+/** The streams and the environment of a command. `process` is one. */
 export type Terminal = {
   stdin: Readable & { isTTY?: boolean }
   stdout: Writable
@@ -13,7 +13,7 @@ export type Terminal = {
   env: Record<string, string | undefined>
 }
 
-/** @returns the settings of the server that would start here. @throws ConfigError */
+/** @returns the configuration that a server started here would have. @throws ConfigError */
 export const settings = ({ env }: Terminal): Config => {
   loadDotEnv()
   return loadConfig(env)
@@ -22,7 +22,7 @@ export const settings = ({ env }: Terminal): Config => {
 export const consoleOf = ({ stdout, stderr }: Terminal) => new Console({ stdout, stderr })
 
 /**
- * Runs what an operator called for; what can't be done is told in a sentence.
+ * Parses the arguments and runs the command. A mistake of the operator is printed as a sentence.
  * @returns the exit code
  */
 export const run = async (program: Command, args: readonly string[], terminal: Terminal): Promise<number> => {
@@ -37,7 +37,7 @@ export const run = async (program: Command, args: readonly string[], terminal: T
     return 0
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode
-    /* c8 ignore next -- a fault of ours */
+    /* c8 ignore next -- a bug */
     if (!isForOperator(error)) throw error
     terminal.stderr.write(`${error.message}\n`)
     return 1

@@ -14,9 +14,9 @@ export const accountRoutes: FastifyPluginAsyncTypebox = async (app) => {
     {
       schema: {
         operationId: 'renewToken',
-        summary: 'A fresh token for a valid one',
+        summary: 'Renew my token',
         description:
-          'The token that asks stays valid until it ends. On an open socket a fresh one is handed over with an `auth` frame.',
+          'Returns a new token. The old one stays valid until it expires. Pass the new token to an open socket with an `auth` frame.',
         tags,
         querystring: NoQuery,
         response: {
@@ -33,8 +33,8 @@ export const accountRoutes: FastifyPluginAsyncTypebox = async (app) => {
     {
       schema: {
         operationId: 'logout',
-        summary: 'Revoke this token, or all of mine; their sockets close',
-        description: 'The token ends at once, and so do the sockets that were opened with it.',
+        summary: 'Revoke this token, or all my tokens',
+        description: 'The token ends immediately, and the sockets that use it are closed.',
         tags,
         querystring: LogoutQuery,
         response: { 204: NoContent, ...writeProblems('VALIDATION_FAILED') },
@@ -51,8 +51,9 @@ export const accountRoutes: FastifyPluginAsyncTypebox = async (app) => {
     {
       schema: {
         operationId: 'getMe',
-        summary: 'My account',
-        description: 'Whose token this is: also the way to find out whether it still holds.',
+        summary: 'Get my account',
+        description:
+          'Returns the account of the token. You can also use it to check whether the token is still valid.',
         tags,
         response: { 200: ref(Me), ...readProblems() },
       },
@@ -65,8 +66,9 @@ export const accountRoutes: FastifyPluginAsyncTypebox = async (app) => {
     {
       schema: {
         operationId: 'removeMe',
-        summary: 'Remove my account; its name stays taken, its messages stay',
-        description: 'Tokens end, sockets close, groups are left. There is no way back.',
+        summary: 'Remove my account',
+        description:
+          'All tokens end, all sockets are closed, and the account leaves its groups. Its messages stay, and its name can not be used again. This can not be undone.',
         tags,
         response: { 204: NoContent, ...writeProblems() },
       },
@@ -82,9 +84,9 @@ export const accountRoutes: FastifyPluginAsyncTypebox = async (app) => {
     {
       schema: {
         operationId: 'setPassword',
-        summary: 'Set or change my password; my other tokens end',
+        summary: 'Set or change my password',
         description:
-          'An account that has a password needs it as `current_password`. The token that asks stays valid.',
+          'If the account has a password, `current_password` is required. All other tokens of the account end; this one stays valid.',
         tags,
         body: ref(PasswordRequest),
         response: {
@@ -104,8 +106,8 @@ export const accountRoutes: FastifyPluginAsyncTypebox = async (app) => {
     {
       schema: {
         operationId: 'findUsers',
-        summary: 'People to write to, by the beginning of their name',
-        description: 'By name, as many as `limit`; with an empty `prefix` the first of all.',
+        summary: 'Find users by the beginning of their name',
+        description: 'Returns at most `limit` users, ordered by name. An empty `prefix` matches every user.',
         tags,
         querystring: UsersQuery,
         response: { 200: ref(UserList), ...readProblems('VALIDATION_FAILED') },

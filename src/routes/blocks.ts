@@ -12,9 +12,9 @@ export const blockRoutes: FastifyPluginAsyncTypebox = async (app) => {
     {
       schema: {
         operationId: 'blockUser',
-        summary: 'Block somebody in our direct conversation',
+        summary: 'Block a user',
         description:
-          'Neither of the two can send to the other from now on, nor sees the other’s presence, typing or receipts. To block again changes nothing.',
+          'Neither of you can send direct messages to the other or see the other’s presence, typing or receipts. Blocking again changes nothing.',
         tags,
         params: UsernameParams,
         response: {
@@ -31,8 +31,8 @@ export const blockRoutes: FastifyPluginAsyncTypebox = async (app) => {
     {
       schema: {
         operationId: 'unblockUser',
-        summary: 'End a block',
-        description: 'Where there is no block, nothing changes.',
+        summary: 'Unblock a user',
+        description: 'Changes nothing if the user is not blocked.',
         tags,
         params: UsernameParams,
         response: { 204: NoContent, ...writeProblems('VALIDATION_FAILED', 'USER_NOT_FOUND') },
@@ -49,8 +49,9 @@ export const blockRoutes: FastifyPluginAsyncTypebox = async (app) => {
     {
       schema: {
         operationId: 'listBlocks',
-        summary: 'Whom I block',
-        description: 'The latest first. Where there are more than `limit`, `before` says where to go on.',
+        summary: 'List the users that I block',
+        description:
+          'Newest block first. If there are more than `limit`, the reply has the `before` of the next page.',
         tags,
         querystring: BlocksQuery,
         response: { 200: ref(BlockList), ...readProblems('VALIDATION_FAILED') },

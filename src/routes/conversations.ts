@@ -23,9 +23,9 @@ export const conversationRoutes: FastifyPluginAsyncTypebox = async (app) => {
     {
       schema: {
         operationId: 'listConversations',
-        summary: 'My conversations, by newest message',
+        summary: 'List my conversations',
         description:
-          'With the events after the `cursor` of its first page the list is complete. A page has at most 100 conversations or about 1 MiB, whatever `limit` says: `before` is where to go on. A group that one has left stays, without `role`.',
+          'Ordered by newest message. Read all pages, then apply the events after the `cursor` of the first page: the list is then complete. A page has at most 100 conversations and about 1 MiB; `before` leads to the next page. A group that you have left stays in the list, without `role`.',
         tags,
         querystring: ConversationsQuery,
         response: { 200: ref(ConversationList), ...readProblems('VALIDATION_FAILED') },
@@ -39,8 +39,8 @@ export const conversationRoutes: FastifyPluginAsyncTypebox = async (app) => {
     {
       schema: {
         operationId: 'getConversation',
-        summary: 'One of my conversations',
-        description: 'One that I left is shown as I left it.',
+        summary: 'Get one of my conversations',
+        description: 'A group that you have left is returned as it was when you left.',
         tags,
         params: ConversationParams,
         response: {
@@ -57,9 +57,9 @@ export const conversationRoutes: FastifyPluginAsyncTypebox = async (app) => {
     {
       schema: {
         operationId: 'listMessages',
-        summary: 'The messages of a conversation that I may read, oldest first',
+        summary: 'List the messages of a conversation',
         description:
-          'The newest page unless told otherwise; `Has-Older` and `Has-Newer` say whether there are pages beside it, and `Link` names them. Of long messages a page has fewer than `limit`, about 1 MiB.',
+          'Returns the messages that you may read, oldest first, and the newest page by default. `Has-Older` and `Has-Newer` tell whether there are more pages, and `Link` has their URLs. A page is limited to about 1 MiB, so it may have fewer than `limit` messages.',
         tags,
         params: ConversationParams,
         querystring: PageQuery,
@@ -78,8 +78,9 @@ export const conversationRoutes: FastifyPluginAsyncTypebox = async (app) => {
     {
       schema: {
         operationId: 'listMembers',
-        summary: 'Who is in a conversation, with role and marks',
-        description: 'The oldest member first. For a conversation that I left: nobody.',
+        summary: 'List the members of a conversation',
+        description:
+          'Returns each member with role, `delivered_up_to` and `read_up_to`, longest membership first. The list is empty for a group that you have left.',
         tags,
         params: ConversationParams,
         response: {
@@ -96,9 +97,9 @@ export const conversationRoutes: FastifyPluginAsyncTypebox = async (app) => {
     {
       schema: {
         operationId: 'putReceipt',
-        summary: 'Move my marks forward',
+        summary: 'Mark messages as delivered or read',
         description:
-          'They are clamped to the newest message, and what is read is delivered. The answer is where they are.',
+          'Marks only move forward, and at most to the newest message. A message that is read is also delivered. Returns the marks after the change.',
         tags,
         params: ConversationParams,
         body: ref(ReceiptRequest),

@@ -6,15 +6,15 @@ import { problems } from '../../schemas/problem.ts'
 
 const tags = ['Operation']
 
-/** What describes the interface; each is made when it is first asked for. */
+/** The interface documents. Each is generated on its first request. */
 export const documentRoutes: FastifyPluginAsyncTypebox = async (app) => {
   app.get(
     '/openapi.json',
     {
       schema: {
         operationId: 'getOpenApi',
-        summary: 'The HTTP API, as OpenAPI 3.1',
-        description: 'This document.',
+        summary: 'Get the OpenAPI 3.1 document of the HTTP API',
+        description: 'Returns this document.',
         tags,
         response: { 200: ref(Document), ...problems('OVERLOADED', 'SHUTTING_DOWN') },
       },
@@ -27,8 +27,8 @@ export const documentRoutes: FastifyPluginAsyncTypebox = async (app) => {
     {
       schema: {
         operationId: 'getAsyncApi',
-        summary: 'The socket, as AsyncAPI 3',
-        description: 'Every frame, in both directions.',
+        summary: 'Get the AsyncAPI 3 document of the socket',
+        description: 'Describes every frame in both directions.',
         tags,
         response: { 200: ref(Document), ...problems('OVERLOADED', 'SHUTTING_DOWN') },
       },

@@ -20,9 +20,9 @@ export const groupRoutes: FastifyPluginAsyncTypebox = async (app) => {
     {
       schema: {
         operationId: 'createGroup',
-        summary: 'Make a group, which I own',
+        summary: 'Create a group',
         description:
-          'The group has me, its owner, and the named: 256 members at most. The same `Idempotency-Key` again is the same group: the answer is that group, as it is now, with `Idempotent-Replayed: true`. It is kept for ever, and can be repeated after I left the group.',
+          'You become the owner. A group has at most 256 members, including you. Retry with the same `Idempotency-Key`: the reply is then the group of the first request in its current state, with `Idempotent-Replayed: true`. A key never expires, and works even after you have left the group.',
         tags,
         headers: GroupHeaders,
         body: ref(GroupRequest),
@@ -53,8 +53,8 @@ export const groupRoutes: FastifyPluginAsyncTypebox = async (app) => {
     {
       schema: {
         operationId: 'renameGroup',
-        summary: 'Give my group another title',
-        description: 'Only its owner may. The same title again changes nothing.',
+        summary: 'Rename a group',
+        description: 'Only the owner can rename a group. The same title changes nothing.',
         tags,
         params: GroupParams,
         body: ref(RenameRequest),
@@ -72,8 +72,8 @@ export const groupRoutes: FastifyPluginAsyncTypebox = async (app) => {
     {
       schema: {
         operationId: 'addMember',
-        summary: 'Add somebody to my group',
-        description: 'Only its owner may. To add a member again changes nothing.',
+        summary: 'Add a member to a group',
+        description: 'Only the owner can add members. Adding a member again changes nothing.',
         tags,
         params: GroupMemberParams,
         response: {
@@ -98,9 +98,9 @@ export const groupRoutes: FastifyPluginAsyncTypebox = async (app) => {
     {
       schema: {
         operationId: 'removeMember',
-        summary: 'Take somebody out of my group, or leave one by my own name',
+        summary: 'Remove a member from a group, or leave it',
         description:
-          'Only its owner may take out others; anybody may leave. When the owner leaves, the oldest member inherits.',
+          'Use your own name to leave. Only the owner can remove others. If the owner leaves, the member with the longest membership becomes the owner.',
         tags,
         params: GroupMemberParams,
         response: {

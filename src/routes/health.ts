@@ -13,8 +13,8 @@ export const healthRoutes: FastifyPluginAsyncTypebox = async (app) => {
       config: { isVital: true },
       schema: {
         operationId: 'getLive',
-        summary: 'Whether the process answers',
-        description: 'Looks at nothing else.',
+        summary: 'Check whether the process is alive',
+        description: 'Checks nothing else.',
         tags,
         response: { 200: ref(Health), ...problems('SHUTTING_DOWN') },
       },
@@ -28,8 +28,8 @@ export const healthRoutes: FastifyPluginAsyncTypebox = async (app) => {
       config: { isVital: true },
       schema: {
         operationId: 'getReady',
-        summary: 'Whether messages can be stored and read',
-        description: 'Reads from the database, and writes what changes nothing.',
+        summary: 'Check whether messages can be stored and read',
+        description: 'Reads from the database, and commits a write that changes nothing.',
         tags,
         response: { 200: ref(Health), ...readProblems() },
       },

@@ -10,9 +10,9 @@ export const loginRoutes: FastifyPluginAsyncTypebox = async (app) => {
     {
       schema: {
         operationId: 'login',
-        summary: 'Log in by name; makes the account if absent',
+        summary: 'Log in, and create the account if it does not exist',
         description:
-          'Without a password where the account has none and the server runs with `AUTH_MODE=open`. With `REGISTRATION=closed` no account is made.',
+          'With `AUTH_MODE=open`, an account without a password needs only its name. With `REGISTRATION=closed`, a login never creates an account.',
         tags: ['Accounts'],
         body: ref(LoginRequest),
         response: {

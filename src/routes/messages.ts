@@ -27,9 +27,9 @@ export const messageRoutes: FastifyPluginAsyncTypebox = async (app) => {
     {
       schema: {
         operationId: 'sendMessage',
-        summary: 'Send a message; the answer means that it is on disk',
+        summary: 'Send a message',
         description:
-          'The same `client_id` again is the same message: the answer is the original, as it is now, with `Idempotent-Replayed: true`. The header `Idempotency-Key` is another way to give it.',
+          'A 200 means that the message is on disk. Retry with the same `client_id`: the reply is then the message of the first request in its current state, with `Idempotent-Replayed: true`. You can send the key as the `Idempotency-Key` header instead.',
         tags,
         headers: SendHeaders,
         body: ref(SendRequest),
@@ -51,7 +51,7 @@ export const messageRoutes: FastifyPluginAsyncTypebox = async (app) => {
     async ({ body, headers, me }, reply) => {
       const key = headers['idempotency-key']
       if (key !== undefined && body.client_id !== undefined && key !== body.client_id) {
-        throw invalid('/client_id', 'and the header Idempotency-Key must be equal: give one of them')
+        throw invalid('/client_id', 'and the header Idempotency-Key must be equal. Send only one of them')
       }
       const { message, duplicate } = await send(
         app.chat,
@@ -68,9 +68,9 @@ export const messageRoutes: FastifyPluginAsyncTypebox = async (app) => {
     {
       schema: {
         operationId: 'getHistory',
-        summary: 'My messages with somebody, oldest first',
+        summary: 'List my direct messages with a user',
         description:
-          'The newest page unless told otherwise; `Has-Older` and `Has-Newer` say whether there are pages beside it, and `Link` names them. Of long messages a page has fewer than `limit`, about 1 MiB.',
+          'Oldest first. Returns the newest page by default. `Has-Older` and `Has-Newer` tell whether there are more pages, and `Link` has their URLs. A page is limited to about 1 MiB, so it may have fewer than `limit` messages.',
         tags,
         params: UsernameParams,
         querystring: PageQuery,
@@ -93,9 +93,9 @@ export const messageRoutes: FastifyPluginAsyncTypebox = async (app) => {
     {
       schema: {
         operationId: 'editMessage',
-        summary: 'Replace the content of my message',
+        summary: 'Edit my message',
         description:
-          'Everybody who has the message gets it anew, with `edited_at`. The same content again changes nothing.',
+          'Replaces the content and sets `edited_at`. Everyone who can see the message receives a `message_updated` event. The same content changes nothing.',
         tags,
         params: MessageParams,
         body: ref(EditRequest),
@@ -120,9 +120,9 @@ export const messageRoutes: FastifyPluginAsyncTypebox = async (app) => {
     {
       schema: {
         operationId: 'deleteMessage',
-        summary: 'Empty my message; it keeps its place',
+        summary: 'Delete my message',
         description:
-          'Everybody who has the message gets it anew, with empty content and `deleted_at`. To delete it again changes nothing.',
+          'Clears the content and sets `deleted_at`. The message keeps its id and its position. Everyone who can see it receives a `message_updated` event. Deleting again changes nothing.',
         tags,
         params: MessageParams,
         response: {

@@ -9,11 +9,14 @@ export const metricsRoutes: FastifyPluginAsyncTypebox = async (app) => {
       config: { isVital: true },
       schema: {
         operationId: 'getMetrics',
-        summary: 'Counters of this process, as Prometheus reads them',
-        description: 'Counters, gauges and histograms, each with a sentence on what it counts.',
+        summary: 'Get the metrics of this process for Prometheus',
+        description: 'Returns counters, gauges and histograms, each with a help text.',
         tags: ['Operation'],
         response: {
-          200: { description: 'Text.', content: { 'text/plain': { schema: MetricsText } } },
+          200: {
+            description: 'The metrics in the text format of Prometheus.',
+            content: { 'text/plain': { schema: MetricsText } },
+          },
           ...problems('SHUTTING_DOWN'),
         },
       },

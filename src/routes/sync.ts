@@ -10,9 +10,9 @@ export const syncRoutes: FastifyPluginAsyncTypebox = async (app) => {
     {
       schema: {
         operationId: 'sync',
-        summary: 'What happened to me after a cursor: the frames that a socket gets',
+        summary: 'Get my events after a cursor',
         description:
-          'Without a cursor: the cursor of now, and no events. With `wait` it waits that long for the first. Of long messages a page has fewer than `limit`, about 1 MiB.',
+          'Returns the frames that a socket would receive. Without a cursor, returns the current cursor and no events. With `wait`, waits up to that many seconds for the first event. A page is limited to about 1 MiB, so it may have fewer than `limit` events.',
         tags: ['Stream'],
         querystring: SyncQuery,
         response: {
@@ -24,11 +24,11 @@ export const syncRoutes: FastifyPluginAsyncTypebox = async (app) => {
     async ({ me, query }, reply) => {
       if (query.wait > 0) app.sockets.checkPollCapacity(me)
       let waiter: Waiter | undefined
-      // Who has gone takes no place among those who wait.
+      // A client that disconnects must not stay counted as a waiting one.
       reply.raw.once('close', () => waiter?.end())
       return sync(app.chat, me, query, (who) => {
         waiter = app.sockets.hub.waitFor(who)
-        /* c8 ignore next -- whether one goes between two looks is a race */
+        /* c8 ignore next -- whether a client disconnects between two reads is a race */
         if (reply.raw.closed) waiter.end()
         return waiter
       })

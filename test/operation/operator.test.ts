@@ -58,18 +58,24 @@ t.test('while the server runs, the operator has it change accounts', async (t) =
   })
 
   t.test('an account is made, with a password or by its name alone', async (t) => {
-    t.match(await admin(['create-user', 'gerd'], 'open sesame\n'), { code: 0, out: 'gerd has an account.\n' })
+    t.match(await admin(['create-user', 'gerd'], 'open sesame\n'), {
+      code: 0,
+      out: 'The account gerd is created.\n',
+    })
     t.match(await login('gerd', 'open sesame'), { username: 'gerd' })
-    t.match(await admin(['create-user', 'hans', '--no-password']), { code: 0, out: /hans has an account/ })
+    t.match(await admin(['create-user', 'hans', '--no-password']), {
+      code: 0,
+      out: /account hans is created/,
+    })
     t.match(await login('hans'), { username: 'hans' })
     const { out } = await admin(['create-user', 'inga', '--generate'])
-    t.match(await login('inga', /its password is (\S+)/.exec(out)?.[1]), { username: 'inga' })
+    t.match(await login('inga', /Its password is (\S+)/.exec(out)?.[1]), { username: 'inga' })
     for (const [args, input, err] of [
       [['create-user', 'GERD', '--no-password'], '', /username is taken/],
       [['create-user', '..', '--no-password'], '', /username must be 1 to 64/],
       [['create-user', 'jana'], 'seven77', /password must have 8 to 256 characters/],
       [['create-user', 'jana'], 'eight \0 and more', /password must have 8 to 256/],
-      [['create-user', 'jana', '--generate', '--no-password'], '', /either --generate or --no-password/],
+      [['create-user', 'jana', '--generate', '--no-password'], '', /Use either --generate or --no-password/],
     ] as const) {
       t.match(await admin([...args], input), { code: 1, out: '', err }, args.join(' '))
     }
@@ -104,7 +110,7 @@ t.test('while the server runs, the operator has it change accounts', async (t) =
     for (const { closed } of sockets) t.equal((await closed).code, 4401)
     t.match(await waiting, { status: 401 }, 'who waits is told')
     t.match(await again.call('GET', '/users/me'), { status: 401 })
-    t.match(await admin(['revoke-tokens']), { code: 1, err: /either a name or --everybody/ })
+    t.match(await admin(['revoke-tokens']), { code: 1, err: /Use either a name or --everybody/ })
   })
 
   t.test('a rotated secret signs from now on; the last one verifies, unless it has leaked', async (t) => {

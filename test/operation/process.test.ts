@@ -24,7 +24,7 @@ const run = async (cwd: string, env: Record<string, string>, node = process.exec
 t.test('the process serves two people with several devices, and says what it does', async (t) => {
   const folder = await temporaryFolder(t)
   const { url, child, exited, output } = await startProcess(t, folder)
-  t.match(output(), /messages are kept in sqlite:messenger\.db/)
+  t.match(output(), /database: sqlite:messenger\.db/)
   t.match(output(), /auth mode open/)
   t.match(output(), `listening on ${url}`)
   t.ok(existsSync(join(folder, 'messenger.db')), 'in the folder')

@@ -1,6 +1,6 @@
 /* global SwaggerUIBundle */
 
-/** Where this tab keeps its session: it outlives a reload and ends with the tab. */
+/** The key in sessionStorage, which survives a reload and is deleted with the tab. */
 const KEY = 'messenger:docs'
 
 const byId = (id) => document.getElementById(id)
@@ -11,12 +11,12 @@ const readSession = () => {
   return session && Date.parse(session.expires_at) > Date.now() ? session : undefined
 }
 
-/** @returns what Swagger UI shows: the document, for this server, with examples that can be sent more than once. */
+/** @returns the OpenAPI document for Swagger UI, with this server and with examples that can be sent repeatedly */
 const loadDocument = async () => {
   const document = await (await fetch('/openapi.json')).json()
-  // The policy of this page allows no other server.
+  // The Content-Security-Policy of this page allows no other server.
   document.servers = [{ url: location.origin }]
-  // The same key with another content is refused: who edits the example and sends it again would get a 422.
+  // A changed example with the same key would be refused with 422.
   for (const example of document.components.schemas.SendRequest.examples) delete example.client_id
   return document
 }
@@ -31,9 +31,9 @@ const createReference = async () => {
       docExpansion: 'list',
       filter: true,
       defaultModelsExpandDepth: 0,
-      // Below, and for this tab only.
+      // This script stores the session, for this tab only.
       persistAuthorization: false,
-      // No foreign host is asked what it thinks of the document.
+      // Swagger UI would send the document to a validator on another host.
       validatorUrl: null,
       onComplete: () => resolve(ui),
     })
@@ -47,12 +47,12 @@ const show = (session) => {
   note.textContent = ''
 }
 
-/** @returns the server's reply; undefined where there is none, and then the page says so */
+/** @returns the reply of the server; undefined, with a note on the page, if the request fails */
 const post = async (path, init) => {
   try {
     return await fetch(path, { method: 'POST', ...init })
   } catch {
-    note.textContent = 'The server could not be reached. Try again.'
+    note.textContent = 'The server can not be reached. Try again.'
     return undefined
   }
 }
@@ -97,7 +97,7 @@ onSubmit(login, async () => {
 })
 
 onSubmit(logout, async () => {
-  // A token that has ended is one that is no longer there: 401 is as good as 204.
+  // A 401 means that the token has already ended, which is the same result as 204.
   if (!(await post('/logout', { headers: { authorization: `Bearer ${session.token}` } }))) return
   session = undefined
   sessionStorage.removeItem(KEY)

@@ -7,7 +7,7 @@ export declare const closeCodes: {
     readonly "1002": {
         readonly name: "protocol error";
         readonly reconnect: "fix";
-        readonly why: "a frame was not as RFC 6455 has it";
+        readonly why: "a frame violated RFC 6455";
     };
     readonly "1003": {
         readonly name: "unsupported data";
@@ -22,7 +22,7 @@ export declare const closeCodes: {
     readonly "1008": {
         readonly name: "policy violation";
         readonly reconnect: "fix";
-        readonly why: "a frame came in more than 16,384 parts";
+        readonly why: "a frame had more than 16,384 fragments";
     };
     readonly "1009": {
         readonly name: "too big";
@@ -32,17 +32,17 @@ export declare const closeCodes: {
     readonly "1011": {
         readonly name: "internal error";
         readonly reconnect: "resume";
-        readonly why: "something went wrong in the server";
+        readonly why: "the server failed unexpectedly";
     };
     readonly "1013": {
         readonly name: "try again later";
         readonly reconnect: "resume";
-        readonly why: "the server is overloaded; this version refuses the handshake with 503 instead, and open sockets stay";
+        readonly why: "the server is overloaded; this version answers the handshake with 503 instead and keeps open sockets";
     };
     readonly "4400": {
         readonly name: "too many bad frames";
         readonly reconnect: "fix";
-        readonly why: "ten frames within a minute were not valid";
+        readonly why: "ten frames within one minute were invalid";
     };
     readonly "4401": {
         readonly name: "token ended";
@@ -52,21 +52,21 @@ export declare const closeCodes: {
     readonly "4408": {
         readonly name: "no heartbeat";
         readonly reconnect: "resume";
-        readonly why: "nothing was heard for two heartbeats";
+        readonly why: "the client sent nothing for two heartbeats";
     };
     readonly "4409": {
         readonly name: "too many sockets";
         readonly reconnect: "fix";
-        readonly why: "the user has as many open as are allowed";
+        readonly why: "the user has the maximum number of open sockets";
     };
     readonly "4410": {
         readonly name: "too slow";
         readonly reconnect: "resume";
-        readonly why: "more was queued than the socket took; resume from your cursor";
+        readonly why: "the client read more slowly than events arrived; resume from your cursor";
     };
     readonly "4429": {
         readonly name: "too fast";
         readonly reconnect: "resume";
-        readonly why: "frames came faster than allowed for 10 s";
+        readonly why: "the client exceeded the frame rate for 10 s";
     };
 };

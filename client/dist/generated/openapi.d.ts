@@ -9,8 +9,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Log in by name; makes the account if absent
-         * @description Without a password where the account has none and the server runs with `AUTH_MODE=open`. With `REGISTRATION=closed` no account is made.
+         * Log in, and create the account if it does not exist
+         * @description With `AUTH_MODE=open`, an account without a password needs only its name. With `REGISTRATION=closed`, a login never creates an account.
          */
         post: operations["login"];
         delete?: never;
@@ -29,8 +29,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * A fresh token for a valid one
-         * @description The token that asks stays valid until it ends. On an open socket a fresh one is handed over with an `auth` frame.
+         * Renew my token
+         * @description Returns a new token. The old one stays valid until it expires. Pass the new token to an open socket with an `auth` frame.
          */
         post: operations["renewToken"];
         delete?: never;
@@ -49,8 +49,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Revoke this token, or all of mine; their sockets close
-         * @description The token ends at once, and so do the sockets that were opened with it.
+         * Revoke this token, or all my tokens
+         * @description The token ends immediately, and the sockets that use it are closed.
          */
         post: operations["logout"];
         delete?: never;
@@ -67,15 +67,15 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * My account
-         * @description Whose token this is: also the way to find out whether it still holds.
+         * Get my account
+         * @description Returns the account of the token. You can also use it to check whether the token is still valid.
          */
         get: operations["getMe"];
         put?: never;
         post?: never;
         /**
-         * Remove my account; its name stays taken, its messages stay
-         * @description Tokens end, sockets close, groups are left. There is no way back.
+         * Remove my account
+         * @description All tokens end, all sockets are closed, and the account leaves its groups. Its messages stay, and its name can not be used again. This can not be undone.
          */
         delete: operations["removeMe"];
         options?: never;
@@ -92,8 +92,8 @@ export interface paths {
         };
         get?: never;
         /**
-         * Set or change my password; my other tokens end
-         * @description An account that has a password needs it as `current_password`. The token that asks stays valid.
+         * Set or change my password
+         * @description If the account has a password, `current_password` is required. All other tokens of the account end; this one stays valid.
          */
         put: operations["setPassword"];
         post?: never;
@@ -111,8 +111,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * People to write to, by the beginning of their name
-         * @description By name, as many as `limit`; with an empty `prefix` the first of all.
+         * Find users by the beginning of their name
+         * @description Returns at most `limit` users, ordered by name. An empty `prefix` matches every user.
          */
         get: operations["findUsers"];
         put?: never;
@@ -133,8 +133,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Send a message; the answer means that it is on disk
-         * @description The same `client_id` again is the same message: the answer is the original, as it is now, with `Idempotent-Replayed: true`. The header `Idempotency-Key` is another way to give it.
+         * Send a message
+         * @description A 200 means that the message is on disk. Retry with the same `client_id`: the reply is then the message of the first request in its current state, with `Idempotent-Replayed: true`. You can send the key as the `Idempotency-Key` header instead.
          */
         post: operations["sendMessage"];
         delete?: never;
@@ -151,8 +151,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * My messages with somebody, oldest first
-         * @description The newest page unless told otherwise; `Has-Older` and `Has-Newer` say whether there are pages beside it, and `Link` names them. Of long messages a page has fewer than `limit`, about 1 MiB.
+         * List my direct messages with a user
+         * @description Oldest first. Returns the newest page by default. `Has-Older` and `Has-Newer` tell whether there are more pages, and `Link` has their URLs. A page is limited to about 1 MiB, so it may have fewer than `limit` messages.
          */
         get: operations["getHistory"];
         put?: never;
@@ -174,15 +174,15 @@ export interface paths {
         put?: never;
         post?: never;
         /**
-         * Empty my message; it keeps its place
-         * @description Everybody who has the message gets it anew, with empty content and `deleted_at`. To delete it again changes nothing.
+         * Delete my message
+         * @description Clears the content and sets `deleted_at`. The message keeps its id and its position. Everyone who can see it receives a `message_updated` event. Deleting again changes nothing.
          */
         delete: operations["deleteMessage"];
         options?: never;
         head?: never;
         /**
-         * Replace the content of my message
-         * @description Everybody who has the message gets it anew, with `edited_at`. The same content again changes nothing.
+         * Edit my message
+         * @description Replaces the content and sets `edited_at`. Everyone who can see the message receives a `message_updated` event. The same content changes nothing.
          */
         patch: operations["editMessage"];
         trace?: never;
@@ -195,8 +195,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * My conversations, by newest message
-         * @description With the events after the `cursor` of its first page the list is complete. A page has at most 100 conversations or about 1 MiB, whatever `limit` says: `before` is where to go on. A group that one has left stays, without `role`.
+         * List my conversations
+         * @description Ordered by newest message. Read all pages, then apply the events after the `cursor` of the first page: the list is then complete. A page has at most 100 conversations and about 1 MiB; `before` leads to the next page. A group that you have left stays in the list, without `role`.
          */
         get: operations["listConversations"];
         put?: never;
@@ -215,8 +215,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * One of my conversations
-         * @description One that I left is shown as I left it.
+         * Get one of my conversations
+         * @description A group that you have left is returned as it was when you left.
          */
         get: operations["getConversation"];
         put?: never;
@@ -235,8 +235,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * The messages of a conversation that I may read, oldest first
-         * @description The newest page unless told otherwise; `Has-Older` and `Has-Newer` say whether there are pages beside it, and `Link` names them. Of long messages a page has fewer than `limit`, about 1 MiB.
+         * List the messages of a conversation
+         * @description Returns the messages that you may read, oldest first, and the newest page by default. `Has-Older` and `Has-Newer` tell whether there are more pages, and `Link` has their URLs. A page is limited to about 1 MiB, so it may have fewer than `limit` messages.
          */
         get: operations["listMessages"];
         put?: never;
@@ -255,8 +255,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Who is in a conversation, with role and marks
-         * @description The oldest member first. For a conversation that I left: nobody.
+         * List the members of a conversation
+         * @description Returns each member with role, `delivered_up_to` and `read_up_to`, longest membership first. The list is empty for a group that you have left.
          */
         get: operations["listMembers"];
         put?: never;
@@ -276,8 +276,8 @@ export interface paths {
         };
         get?: never;
         /**
-         * Move my marks forward
-         * @description They are clamped to the newest message, and what is read is delivered. The answer is where they are.
+         * Mark messages as delivered or read
+         * @description Marks only move forward, and at most to the newest message. A message that is read is also delivered. Returns the marks after the change.
          */
         put: operations["putReceipt"];
         post?: never;
@@ -297,8 +297,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Make a group, which I own
-         * @description The group has me, its owner, and the named: 256 members at most. The same `Idempotency-Key` again is the same group: the answer is that group, as it is now, with `Idempotent-Replayed: true`. It is kept for ever, and can be repeated after I left the group.
+         * Create a group
+         * @description You become the owner. A group has at most 256 members, including you. Retry with the same `Idempotency-Key`: the reply is then the group of the first request in its current state, with `Idempotent-Replayed: true`. A key never expires, and works even after you have left the group.
          */
         post: operations["createGroup"];
         delete?: never;
@@ -321,8 +321,8 @@ export interface paths {
         options?: never;
         head?: never;
         /**
-         * Give my group another title
-         * @description Only its owner may. The same title again changes nothing.
+         * Rename a group
+         * @description Only the owner can rename a group. The same title changes nothing.
          */
         patch: operations["renameGroup"];
         trace?: never;
@@ -336,14 +336,14 @@ export interface paths {
         };
         get?: never;
         /**
-         * Add somebody to my group
-         * @description Only its owner may. To add a member again changes nothing.
+         * Add a member to a group
+         * @description Only the owner can add members. Adding a member again changes nothing.
          */
         put: operations["addMember"];
         post?: never;
         /**
-         * Take somebody out of my group, or leave one by my own name
-         * @description Only its owner may take out others; anybody may leave. When the owner leaves, the oldest member inherits.
+         * Remove a member from a group, or leave it
+         * @description Use your own name to leave. Only the owner can remove others. If the owner leaves, the member with the longest membership becomes the owner.
          */
         delete: operations["removeMember"];
         options?: never;
@@ -360,14 +360,14 @@ export interface paths {
         };
         get?: never;
         /**
-         * Block somebody in our direct conversation
-         * @description Neither of the two can send to the other from now on, nor sees the other’s presence, typing or receipts. To block again changes nothing.
+         * Block a user
+         * @description Neither of you can send direct messages to the other or see the other’s presence, typing or receipts. Blocking again changes nothing.
          */
         put: operations["blockUser"];
         post?: never;
         /**
-         * End a block
-         * @description Where there is no block, nothing changes.
+         * Unblock a user
+         * @description Changes nothing if the user is not blocked.
          */
         delete: operations["unblockUser"];
         options?: never;
@@ -383,8 +383,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Whom I block
-         * @description The latest first. Where there are more than `limit`, `before` says where to go on.
+         * List the users that I block
+         * @description Newest block first. If there are more than `limit`, the reply has the `before` of the next page.
          */
         get: operations["listBlocks"];
         put?: never;
@@ -403,8 +403,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * What happened to me after a cursor: the frames that a socket gets
-         * @description Without a cursor: the cursor of now, and no events. With `wait` it waits that long for the first. Of long messages a page has fewer than `limit`, about 1 MiB.
+         * Get my events after a cursor
+         * @description Returns the frames that a socket would receive. Without a cursor, returns the current cursor and no events. With `wait`, waits up to that many seconds for the first event. A page is limited to about 1 MiB, so it may have fewer than `limit` events.
          */
         get: operations["sync"];
         put?: never;
@@ -443,8 +443,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Whether the process answers
-         * @description Looks at nothing else.
+         * Check whether the process is alive
+         * @description Checks nothing else.
          */
         get: operations["getLive"];
         put?: never;
@@ -463,8 +463,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Whether messages can be stored and read
-         * @description Reads from the database, and writes what changes nothing.
+         * Check whether messages can be stored and read
+         * @description Reads from the database, and commits a write that changes nothing.
          */
         get: operations["getReady"];
         put?: never;
@@ -483,8 +483,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Counters of this process, as Prometheus reads them
-         * @description Counters, gauges and histograms, each with a sentence on what it counts.
+         * Get the metrics of this process for Prometheus
+         * @description Returns counters, gauges and histograms, each with a help text.
          */
         get: operations["getMetrics"];
         put?: never;
@@ -503,8 +503,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * The HTTP API, as OpenAPI 3.1
-         * @description This document.
+         * Get the OpenAPI 3.1 document of the HTTP API
+         * @description Returns this document.
          */
         get: operations["getOpenApi"];
         put?: never;
@@ -523,8 +523,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * The socket, as AsyncAPI 3
-         * @description Every frame, in both directions.
+         * Get the AsyncAPI 3 document of the socket
+         * @description Describes every frame in both directions.
          */
         get: operations["getAsyncApi"];
         put?: never;
@@ -1498,7 +1498,7 @@ export interface components {
          * @description Problem details of RFC 9457.
          * @example {
          *       "type": "urn:messenger:problem:user-not-found",
-         *       "title": "No such user",
+         *       "title": "User not found",
          *       "status": 404,
          *       "detail": "Nobody has this name.",
          *       "code": "USER_NOT_FOUND",
@@ -1610,7 +1610,7 @@ export interface components {
          *       "retryable": false,
          *       "problem": {
          *         "type": "urn:messenger:problem:user-not-found",
-         *         "title": "No such user",
+         *         "title": "User not found",
          *         "status": 404,
          *         "detail": "Nobody has this name.",
          *         "code": "USER_NOT_FOUND",
@@ -2019,7 +2019,7 @@ export interface components {
         };
     };
     responses: {
-        /** @description `BAD_REQUEST`: The request could not be understood. `INVALID_JSON`: Not valid JSON. `VALIDATION_FAILED`: Something in the request is not allowed. */
+        /** @description `BAD_REQUEST`: The request is malformed. `INVALID_JSON`: Invalid JSON. `VALIDATION_FAILED`: The request is not valid. */
         BadRequest: {
             headers: {
                 [name: string]: unknown;
@@ -2028,7 +2028,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description `UNAUTHORIZED`: A valid token is needed. `PASSWORD_REQUIRED`: A password is needed. `INVALID_CREDENTIALS`: Name or password is wrong. */
+        /** @description `UNAUTHORIZED`: A valid token is required. `PASSWORD_REQUIRED`: A password is required. `INVALID_CREDENTIALS`: The username or the password is wrong. */
         Unauthorized: {
             headers: {
                 /** @description `Bearer` (RFC 6750). */
@@ -2039,7 +2039,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description `FORBIDDEN`: Not allowed. `BLOCKED`: Not allowed between these two. `ORIGIN_NOT_ALLOWED`: This origin may not connect. */
+        /** @description `FORBIDDEN`: Not allowed. `BLOCKED`: A block prevents this. `ORIGIN_NOT_ALLOWED`: This origin is not allowed. */
         Forbidden: {
             headers: {
                 [name: string]: unknown;
@@ -2048,7 +2048,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description `ROUTE_NOT_FOUND`: No such address. `USER_NOT_FOUND`: No such user. `CONVERSATION_NOT_FOUND`: No such conversation. `MESSAGE_NOT_FOUND`: No such message. */
+        /** @description `ROUTE_NOT_FOUND`: Route not found. `USER_NOT_FOUND`: User not found. `CONVERSATION_NOT_FOUND`: Conversation not found. `MESSAGE_NOT_FOUND`: Message not found. */
         NotFound: {
             headers: {
                 [name: string]: unknown;
@@ -2057,7 +2057,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description `METHOD_NOT_ALLOWED`: This address has no such method. */
+        /** @description `METHOD_NOT_ALLOWED`: Method not allowed. */
         MethodNotAllowed: {
             headers: {
                 /** @description Methods that this path supports. */
@@ -2086,7 +2086,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description `CURSOR_UNKNOWN`: This database does not know the cursor. */
+        /** @description `CURSOR_UNKNOWN`: Unknown cursor. */
         Gone: {
             headers: {
                 [name: string]: unknown;
@@ -2095,7 +2095,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description `PAYLOAD_TOO_LARGE`: Too large. */
+        /** @description `PAYLOAD_TOO_LARGE`: The request is too large. */
         PayloadTooLarge: {
             headers: {
                 [name: string]: unknown;
@@ -2104,7 +2104,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description `URI_TOO_LONG`: The address is too long. */
+        /** @description `URI_TOO_LONG`: The URL is too long. */
         UriTooLong: {
             headers: {
                 [name: string]: unknown;
@@ -2122,7 +2122,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description `IDEMPOTENCY_KEY_REUSED`: The key was used for another request. */
+        /** @description `IDEMPOTENCY_KEY_REUSED`: The key was used for a different request. */
         KeyReused: {
             headers: {
                 [name: string]: unknown;
@@ -2131,7 +2131,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description `UPGRADE_REQUIRED`: This address speaks WebSocket. */
+        /** @description `UPGRADE_REQUIRED`: This path requires a WebSocket. */
         UpgradeRequired: {
             headers: {
                 [name: string]: unknown;
@@ -2160,7 +2160,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description `INTERNAL`: Something went wrong here. */
+        /** @description `INTERNAL`: Internal error. */
         InternalError: {
             headers: {
                 [name: string]: unknown;
@@ -2169,7 +2169,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
+        /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
         Unavailable: {
             headers: {
                 /** @description Seconds to wait before the next attempt. */
@@ -2210,19 +2210,19 @@ export interface operations {
                     "application/json": components["schemas"]["Session"];
                 };
             };
-            /** @description `BAD_REQUEST`: The request could not be understood. `INVALID_JSON`: Not valid JSON. `VALIDATION_FAILED`: Something in the request is not allowed. */
+            /** @description `BAD_REQUEST`: The request is malformed. `INVALID_JSON`: Invalid JSON. `VALIDATION_FAILED`: The request is not valid. */
             400: components["responses"]["BadRequest"];
-            /** @description `PASSWORD_REQUIRED`: A password is needed. `INVALID_CREDENTIALS`: Name or password is wrong. */
+            /** @description `PASSWORD_REQUIRED`: A password is required. `INVALID_CREDENTIALS`: The username or the password is wrong. */
             401: components["responses"]["Unauthorized"];
             /** @description `FORBIDDEN`: Not allowed. */
             403: components["responses"]["Forbidden"];
-            /** @description `METHOD_NOT_ALLOWED`: This address has no such method. */
+            /** @description `METHOD_NOT_ALLOWED`: Method not allowed. */
             405: components["responses"]["MethodNotAllowed"];
             /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
             408: components["responses"]["RequestTimeout"];
-            /** @description `PAYLOAD_TOO_LARGE`: Too large. */
+            /** @description `PAYLOAD_TOO_LARGE`: The request is too large. */
             413: components["responses"]["PayloadTooLarge"];
-            /** @description `URI_TOO_LONG`: The address is too long. */
+            /** @description `URI_TOO_LONG`: The URL is too long. */
             414: components["responses"]["UriTooLong"];
             /** @description `UNSUPPORTED_MEDIA_TYPE`: The body must be application/json. */
             415: components["responses"]["UnsupportedMediaType"];
@@ -2230,9 +2230,9 @@ export interface operations {
             429: components["responses"]["TooManyRequests"];
             /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
             431: components["responses"]["HeadersTooLarge"];
-            /** @description `INTERNAL`: Something went wrong here. */
+            /** @description `INTERNAL`: Internal error. */
             500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
@@ -2254,17 +2254,17 @@ export interface operations {
                     "application/json": components["schemas"]["Session"];
                 };
             };
-            /** @description `BAD_REQUEST`: The request could not be understood. `INVALID_JSON`: Not valid JSON. `VALIDATION_FAILED`: Something in the request is not allowed. */
+            /** @description `BAD_REQUEST`: The request is malformed. `INVALID_JSON`: Invalid JSON. `VALIDATION_FAILED`: The request is not valid. */
             400: components["responses"]["BadRequest"];
-            /** @description `UNAUTHORIZED`: A valid token is needed. */
+            /** @description `UNAUTHORIZED`: A valid token is required. */
             401: components["responses"]["Unauthorized"];
-            /** @description `METHOD_NOT_ALLOWED`: This address has no such method. */
+            /** @description `METHOD_NOT_ALLOWED`: Method not allowed. */
             405: components["responses"]["MethodNotAllowed"];
             /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
             408: components["responses"]["RequestTimeout"];
-            /** @description `PAYLOAD_TOO_LARGE`: Too large. */
+            /** @description `PAYLOAD_TOO_LARGE`: The request is too large. */
             413: components["responses"]["PayloadTooLarge"];
-            /** @description `URI_TOO_LONG`: The address is too long. */
+            /** @description `URI_TOO_LONG`: The URL is too long. */
             414: components["responses"]["UriTooLong"];
             /** @description `UNSUPPORTED_MEDIA_TYPE`: The body must be application/json. */
             415: components["responses"]["UnsupportedMediaType"];
@@ -2272,9 +2272,9 @@ export interface operations {
             429: components["responses"]["TooManyRequests"];
             /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
             431: components["responses"]["HeadersTooLarge"];
-            /** @description `INTERNAL`: Something went wrong here. */
+            /** @description `INTERNAL`: Internal error. */
             500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
@@ -2297,25 +2297,25 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `BAD_REQUEST`: The request could not be understood. `INVALID_JSON`: Not valid JSON. `VALIDATION_FAILED`: Something in the request is not allowed. */
+            /** @description `BAD_REQUEST`: The request is malformed. `INVALID_JSON`: Invalid JSON. `VALIDATION_FAILED`: The request is not valid. */
             400: components["responses"]["BadRequest"];
-            /** @description `UNAUTHORIZED`: A valid token is needed. */
+            /** @description `UNAUTHORIZED`: A valid token is required. */
             401: components["responses"]["Unauthorized"];
-            /** @description `METHOD_NOT_ALLOWED`: This address has no such method. */
+            /** @description `METHOD_NOT_ALLOWED`: Method not allowed. */
             405: components["responses"]["MethodNotAllowed"];
             /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
             408: components["responses"]["RequestTimeout"];
-            /** @description `PAYLOAD_TOO_LARGE`: Too large. */
+            /** @description `PAYLOAD_TOO_LARGE`: The request is too large. */
             413: components["responses"]["PayloadTooLarge"];
-            /** @description `URI_TOO_LONG`: The address is too long. */
+            /** @description `URI_TOO_LONG`: The URL is too long. */
             414: components["responses"]["UriTooLong"];
             /** @description `UNSUPPORTED_MEDIA_TYPE`: The body must be application/json. */
             415: components["responses"]["UnsupportedMediaType"];
             /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
             431: components["responses"]["HeadersTooLarge"];
-            /** @description `INTERNAL`: Something went wrong here. */
+            /** @description `INTERNAL`: Internal error. */
             500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
@@ -2337,21 +2337,21 @@ export interface operations {
                     "application/json": components["schemas"]["Me"];
                 };
             };
-            /** @description `BAD_REQUEST`: The request could not be understood. */
+            /** @description `BAD_REQUEST`: The request is malformed. */
             400: components["responses"]["BadRequest"];
-            /** @description `UNAUTHORIZED`: A valid token is needed. */
+            /** @description `UNAUTHORIZED`: A valid token is required. */
             401: components["responses"]["Unauthorized"];
-            /** @description `METHOD_NOT_ALLOWED`: This address has no such method. */
+            /** @description `METHOD_NOT_ALLOWED`: Method not allowed. */
             405: components["responses"]["MethodNotAllowed"];
             /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
             408: components["responses"]["RequestTimeout"];
-            /** @description `URI_TOO_LONG`: The address is too long. */
+            /** @description `URI_TOO_LONG`: The URL is too long. */
             414: components["responses"]["UriTooLong"];
             /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
             431: components["responses"]["HeadersTooLarge"];
-            /** @description `INTERNAL`: Something went wrong here. */
+            /** @description `INTERNAL`: Internal error. */
             500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
@@ -2371,25 +2371,25 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `BAD_REQUEST`: The request could not be understood. `INVALID_JSON`: Not valid JSON. */
+            /** @description `BAD_REQUEST`: The request is malformed. `INVALID_JSON`: Invalid JSON. */
             400: components["responses"]["BadRequest"];
-            /** @description `UNAUTHORIZED`: A valid token is needed. */
+            /** @description `UNAUTHORIZED`: A valid token is required. */
             401: components["responses"]["Unauthorized"];
-            /** @description `METHOD_NOT_ALLOWED`: This address has no such method. */
+            /** @description `METHOD_NOT_ALLOWED`: Method not allowed. */
             405: components["responses"]["MethodNotAllowed"];
             /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
             408: components["responses"]["RequestTimeout"];
-            /** @description `PAYLOAD_TOO_LARGE`: Too large. */
+            /** @description `PAYLOAD_TOO_LARGE`: The request is too large. */
             413: components["responses"]["PayloadTooLarge"];
-            /** @description `URI_TOO_LONG`: The address is too long. */
+            /** @description `URI_TOO_LONG`: The URL is too long. */
             414: components["responses"]["UriTooLong"];
             /** @description `UNSUPPORTED_MEDIA_TYPE`: The body must be application/json. */
             415: components["responses"]["UnsupportedMediaType"];
             /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
             431: components["responses"]["HeadersTooLarge"];
-            /** @description `INTERNAL`: Something went wrong here. */
+            /** @description `INTERNAL`: Internal error. */
             500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
@@ -2413,17 +2413,17 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `BAD_REQUEST`: The request could not be understood. `INVALID_JSON`: Not valid JSON. `VALIDATION_FAILED`: Something in the request is not allowed. */
+            /** @description `BAD_REQUEST`: The request is malformed. `INVALID_JSON`: Invalid JSON. `VALIDATION_FAILED`: The request is not valid. */
             400: components["responses"]["BadRequest"];
-            /** @description `UNAUTHORIZED`: A valid token is needed. `INVALID_CREDENTIALS`: Name or password is wrong. */
+            /** @description `UNAUTHORIZED`: A valid token is required. `INVALID_CREDENTIALS`: The username or the password is wrong. */
             401: components["responses"]["Unauthorized"];
-            /** @description `METHOD_NOT_ALLOWED`: This address has no such method. */
+            /** @description `METHOD_NOT_ALLOWED`: Method not allowed. */
             405: components["responses"]["MethodNotAllowed"];
             /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
             408: components["responses"]["RequestTimeout"];
-            /** @description `PAYLOAD_TOO_LARGE`: Too large. */
+            /** @description `PAYLOAD_TOO_LARGE`: The request is too large. */
             413: components["responses"]["PayloadTooLarge"];
-            /** @description `URI_TOO_LONG`: The address is too long. */
+            /** @description `URI_TOO_LONG`: The URL is too long. */
             414: components["responses"]["UriTooLong"];
             /** @description `UNSUPPORTED_MEDIA_TYPE`: The body must be application/json. */
             415: components["responses"]["UnsupportedMediaType"];
@@ -2431,9 +2431,9 @@ export interface operations {
             429: components["responses"]["TooManyRequests"];
             /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
             431: components["responses"]["HeadersTooLarge"];
-            /** @description `INTERNAL`: Something went wrong here. */
+            /** @description `INTERNAL`: Internal error. */
             500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
@@ -2460,21 +2460,21 @@ export interface operations {
                     "application/json": components["schemas"]["UserList"];
                 };
             };
-            /** @description `BAD_REQUEST`: The request could not be understood. `VALIDATION_FAILED`: Something in the request is not allowed. */
+            /** @description `BAD_REQUEST`: The request is malformed. `VALIDATION_FAILED`: The request is not valid. */
             400: components["responses"]["BadRequest"];
-            /** @description `UNAUTHORIZED`: A valid token is needed. */
+            /** @description `UNAUTHORIZED`: A valid token is required. */
             401: components["responses"]["Unauthorized"];
-            /** @description `METHOD_NOT_ALLOWED`: This address has no such method. */
+            /** @description `METHOD_NOT_ALLOWED`: Method not allowed. */
             405: components["responses"]["MethodNotAllowed"];
             /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
             408: components["responses"]["RequestTimeout"];
-            /** @description `URI_TOO_LONG`: The address is too long. */
+            /** @description `URI_TOO_LONG`: The URL is too long. */
             414: components["responses"]["UriTooLong"];
             /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
             431: components["responses"]["HeadersTooLarge"];
-            /** @description `INTERNAL`: Something went wrong here. */
+            /** @description `INTERNAL`: Internal error. */
             500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
@@ -2505,33 +2505,33 @@ export interface operations {
                     "application/json": components["schemas"]["SentMessage"];
                 };
             };
-            /** @description `BAD_REQUEST`: The request could not be understood. `INVALID_JSON`: Not valid JSON. `VALIDATION_FAILED`: Something in the request is not allowed. */
+            /** @description `BAD_REQUEST`: The request is malformed. `INVALID_JSON`: Invalid JSON. `VALIDATION_FAILED`: The request is not valid. */
             400: components["responses"]["BadRequest"];
-            /** @description `UNAUTHORIZED`: A valid token is needed. */
+            /** @description `UNAUTHORIZED`: A valid token is required. */
             401: components["responses"]["Unauthorized"];
-            /** @description `FORBIDDEN`: Not allowed. `BLOCKED`: Not allowed between these two. */
+            /** @description `FORBIDDEN`: Not allowed. `BLOCKED`: A block prevents this. */
             403: components["responses"]["Forbidden"];
-            /** @description `USER_NOT_FOUND`: No such user. `CONVERSATION_NOT_FOUND`: No such conversation. `MESSAGE_NOT_FOUND`: No such message. */
+            /** @description `USER_NOT_FOUND`: User not found. `CONVERSATION_NOT_FOUND`: Conversation not found. `MESSAGE_NOT_FOUND`: Message not found. */
             404: components["responses"]["NotFound"];
-            /** @description `METHOD_NOT_ALLOWED`: This address has no such method. */
+            /** @description `METHOD_NOT_ALLOWED`: Method not allowed. */
             405: components["responses"]["MethodNotAllowed"];
             /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
             408: components["responses"]["RequestTimeout"];
-            /** @description `PAYLOAD_TOO_LARGE`: Too large. */
+            /** @description `PAYLOAD_TOO_LARGE`: The request is too large. */
             413: components["responses"]["PayloadTooLarge"];
-            /** @description `URI_TOO_LONG`: The address is too long. */
+            /** @description `URI_TOO_LONG`: The URL is too long. */
             414: components["responses"]["UriTooLong"];
             /** @description `UNSUPPORTED_MEDIA_TYPE`: The body must be application/json. */
             415: components["responses"]["UnsupportedMediaType"];
-            /** @description `IDEMPOTENCY_KEY_REUSED`: The key was used for another request. */
+            /** @description `IDEMPOTENCY_KEY_REUSED`: The key was used for a different request. */
             422: components["responses"]["KeyReused"];
             /** @description `RATE_LIMITED`: Too many requests. */
             429: components["responses"]["TooManyRequests"];
             /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
             431: components["responses"]["HeadersTooLarge"];
-            /** @description `INTERNAL`: Something went wrong here. */
+            /** @description `INTERNAL`: Internal error. */
             500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
@@ -2572,23 +2572,23 @@ export interface operations {
                     "application/json": components["schemas"]["MessageList"];
                 };
             };
-            /** @description `BAD_REQUEST`: The request could not be understood. `VALIDATION_FAILED`: Something in the request is not allowed. */
+            /** @description `BAD_REQUEST`: The request is malformed. `VALIDATION_FAILED`: The request is not valid. */
             400: components["responses"]["BadRequest"];
-            /** @description `UNAUTHORIZED`: A valid token is needed. */
+            /** @description `UNAUTHORIZED`: A valid token is required. */
             401: components["responses"]["Unauthorized"];
-            /** @description `USER_NOT_FOUND`: No such user. */
+            /** @description `USER_NOT_FOUND`: User not found. */
             404: components["responses"]["NotFound"];
-            /** @description `METHOD_NOT_ALLOWED`: This address has no such method. */
+            /** @description `METHOD_NOT_ALLOWED`: Method not allowed. */
             405: components["responses"]["MethodNotAllowed"];
             /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
             408: components["responses"]["RequestTimeout"];
-            /** @description `URI_TOO_LONG`: The address is too long. */
+            /** @description `URI_TOO_LONG`: The URL is too long. */
             414: components["responses"]["UriTooLong"];
             /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
             431: components["responses"]["HeadersTooLarge"];
-            /** @description `INTERNAL`: Something went wrong here. */
+            /** @description `INTERNAL`: Internal error. */
             500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
@@ -2616,21 +2616,21 @@ export interface operations {
                     "application/json": components["schemas"]["Message"];
                 };
             };
-            /** @description `BAD_REQUEST`: The request could not be understood. `INVALID_JSON`: Not valid JSON. `VALIDATION_FAILED`: Something in the request is not allowed. */
+            /** @description `BAD_REQUEST`: The request is malformed. `INVALID_JSON`: Invalid JSON. `VALIDATION_FAILED`: The request is not valid. */
             400: components["responses"]["BadRequest"];
-            /** @description `UNAUTHORIZED`: A valid token is needed. */
+            /** @description `UNAUTHORIZED`: A valid token is required. */
             401: components["responses"]["Unauthorized"];
             /** @description `FORBIDDEN`: Not allowed. */
             403: components["responses"]["Forbidden"];
-            /** @description `MESSAGE_NOT_FOUND`: No such message. */
+            /** @description `MESSAGE_NOT_FOUND`: Message not found. */
             404: components["responses"]["NotFound"];
-            /** @description `METHOD_NOT_ALLOWED`: This address has no such method. */
+            /** @description `METHOD_NOT_ALLOWED`: Method not allowed. */
             405: components["responses"]["MethodNotAllowed"];
             /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
             408: components["responses"]["RequestTimeout"];
-            /** @description `PAYLOAD_TOO_LARGE`: Too large. */
+            /** @description `PAYLOAD_TOO_LARGE`: The request is too large. */
             413: components["responses"]["PayloadTooLarge"];
-            /** @description `URI_TOO_LONG`: The address is too long. */
+            /** @description `URI_TOO_LONG`: The URL is too long. */
             414: components["responses"]["UriTooLong"];
             /** @description `UNSUPPORTED_MEDIA_TYPE`: The body must be application/json. */
             415: components["responses"]["UnsupportedMediaType"];
@@ -2638,9 +2638,9 @@ export interface operations {
             429: components["responses"]["TooManyRequests"];
             /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
             431: components["responses"]["HeadersTooLarge"];
-            /** @description `INTERNAL`: Something went wrong here. */
+            /** @description `INTERNAL`: Internal error. */
             500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
@@ -2672,23 +2672,23 @@ export interface operations {
                     "application/json": components["schemas"]["Message"];
                 };
             };
-            /** @description `BAD_REQUEST`: The request could not be understood. `INVALID_JSON`: Not valid JSON. `VALIDATION_FAILED`: Something in the request is not allowed. */
+            /** @description `BAD_REQUEST`: The request is malformed. `INVALID_JSON`: Invalid JSON. `VALIDATION_FAILED`: The request is not valid. */
             400: components["responses"]["BadRequest"];
-            /** @description `UNAUTHORIZED`: A valid token is needed. */
+            /** @description `UNAUTHORIZED`: A valid token is required. */
             401: components["responses"]["Unauthorized"];
-            /** @description `FORBIDDEN`: Not allowed. `BLOCKED`: Not allowed between these two. */
+            /** @description `FORBIDDEN`: Not allowed. `BLOCKED`: A block prevents this. */
             403: components["responses"]["Forbidden"];
-            /** @description `MESSAGE_NOT_FOUND`: No such message. */
+            /** @description `MESSAGE_NOT_FOUND`: Message not found. */
             404: components["responses"]["NotFound"];
-            /** @description `METHOD_NOT_ALLOWED`: This address has no such method. */
+            /** @description `METHOD_NOT_ALLOWED`: Method not allowed. */
             405: components["responses"]["MethodNotAllowed"];
             /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
             408: components["responses"]["RequestTimeout"];
             /** @description `MESSAGE_DELETED`: The message was deleted. */
             409: components["responses"]["Conflict"];
-            /** @description `PAYLOAD_TOO_LARGE`: Too large. */
+            /** @description `PAYLOAD_TOO_LARGE`: The request is too large. */
             413: components["responses"]["PayloadTooLarge"];
-            /** @description `URI_TOO_LONG`: The address is too long. */
+            /** @description `URI_TOO_LONG`: The URL is too long. */
             414: components["responses"]["UriTooLong"];
             /** @description `UNSUPPORTED_MEDIA_TYPE`: The body must be application/json. */
             415: components["responses"]["UnsupportedMediaType"];
@@ -2696,9 +2696,9 @@ export interface operations {
             429: components["responses"]["TooManyRequests"];
             /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
             431: components["responses"]["HeadersTooLarge"];
-            /** @description `INTERNAL`: Something went wrong here. */
+            /** @description `INTERNAL`: Internal error. */
             500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
@@ -2725,21 +2725,21 @@ export interface operations {
                     "application/json": components["schemas"]["ConversationList"];
                 };
             };
-            /** @description `BAD_REQUEST`: The request could not be understood. `VALIDATION_FAILED`: Something in the request is not allowed. */
+            /** @description `BAD_REQUEST`: The request is malformed. `VALIDATION_FAILED`: The request is not valid. */
             400: components["responses"]["BadRequest"];
-            /** @description `UNAUTHORIZED`: A valid token is needed. */
+            /** @description `UNAUTHORIZED`: A valid token is required. */
             401: components["responses"]["Unauthorized"];
-            /** @description `METHOD_NOT_ALLOWED`: This address has no such method. */
+            /** @description `METHOD_NOT_ALLOWED`: Method not allowed. */
             405: components["responses"]["MethodNotAllowed"];
             /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
             408: components["responses"]["RequestTimeout"];
-            /** @description `URI_TOO_LONG`: The address is too long. */
+            /** @description `URI_TOO_LONG`: The URL is too long. */
             414: components["responses"]["UriTooLong"];
             /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
             431: components["responses"]["HeadersTooLarge"];
-            /** @description `INTERNAL`: Something went wrong here. */
+            /** @description `INTERNAL`: Internal error. */
             500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
@@ -2767,23 +2767,23 @@ export interface operations {
                     "application/json": components["schemas"]["Conversation"];
                 };
             };
-            /** @description `BAD_REQUEST`: The request could not be understood. `VALIDATION_FAILED`: Something in the request is not allowed. */
+            /** @description `BAD_REQUEST`: The request is malformed. `VALIDATION_FAILED`: The request is not valid. */
             400: components["responses"]["BadRequest"];
-            /** @description `UNAUTHORIZED`: A valid token is needed. */
+            /** @description `UNAUTHORIZED`: A valid token is required. */
             401: components["responses"]["Unauthorized"];
-            /** @description `CONVERSATION_NOT_FOUND`: No such conversation. */
+            /** @description `CONVERSATION_NOT_FOUND`: Conversation not found. */
             404: components["responses"]["NotFound"];
-            /** @description `METHOD_NOT_ALLOWED`: This address has no such method. */
+            /** @description `METHOD_NOT_ALLOWED`: Method not allowed. */
             405: components["responses"]["MethodNotAllowed"];
             /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
             408: components["responses"]["RequestTimeout"];
-            /** @description `URI_TOO_LONG`: The address is too long. */
+            /** @description `URI_TOO_LONG`: The URL is too long. */
             414: components["responses"]["UriTooLong"];
             /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
             431: components["responses"]["HeadersTooLarge"];
-            /** @description `INTERNAL`: Something went wrong here. */
+            /** @description `INTERNAL`: Internal error. */
             500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
@@ -2824,23 +2824,23 @@ export interface operations {
                     "application/json": components["schemas"]["MessageList"];
                 };
             };
-            /** @description `BAD_REQUEST`: The request could not be understood. `VALIDATION_FAILED`: Something in the request is not allowed. */
+            /** @description `BAD_REQUEST`: The request is malformed. `VALIDATION_FAILED`: The request is not valid. */
             400: components["responses"]["BadRequest"];
-            /** @description `UNAUTHORIZED`: A valid token is needed. */
+            /** @description `UNAUTHORIZED`: A valid token is required. */
             401: components["responses"]["Unauthorized"];
-            /** @description `CONVERSATION_NOT_FOUND`: No such conversation. */
+            /** @description `CONVERSATION_NOT_FOUND`: Conversation not found. */
             404: components["responses"]["NotFound"];
-            /** @description `METHOD_NOT_ALLOWED`: This address has no such method. */
+            /** @description `METHOD_NOT_ALLOWED`: Method not allowed. */
             405: components["responses"]["MethodNotAllowed"];
             /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
             408: components["responses"]["RequestTimeout"];
-            /** @description `URI_TOO_LONG`: The address is too long. */
+            /** @description `URI_TOO_LONG`: The URL is too long. */
             414: components["responses"]["UriTooLong"];
             /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
             431: components["responses"]["HeadersTooLarge"];
-            /** @description `INTERNAL`: Something went wrong here. */
+            /** @description `INTERNAL`: Internal error. */
             500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
@@ -2868,23 +2868,23 @@ export interface operations {
                     "application/json": components["schemas"]["MemberList"];
                 };
             };
-            /** @description `BAD_REQUEST`: The request could not be understood. `VALIDATION_FAILED`: Something in the request is not allowed. */
+            /** @description `BAD_REQUEST`: The request is malformed. `VALIDATION_FAILED`: The request is not valid. */
             400: components["responses"]["BadRequest"];
-            /** @description `UNAUTHORIZED`: A valid token is needed. */
+            /** @description `UNAUTHORIZED`: A valid token is required. */
             401: components["responses"]["Unauthorized"];
-            /** @description `CONVERSATION_NOT_FOUND`: No such conversation. */
+            /** @description `CONVERSATION_NOT_FOUND`: Conversation not found. */
             404: components["responses"]["NotFound"];
-            /** @description `METHOD_NOT_ALLOWED`: This address has no such method. */
+            /** @description `METHOD_NOT_ALLOWED`: Method not allowed. */
             405: components["responses"]["MethodNotAllowed"];
             /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
             408: components["responses"]["RequestTimeout"];
-            /** @description `URI_TOO_LONG`: The address is too long. */
+            /** @description `URI_TOO_LONG`: The URL is too long. */
             414: components["responses"]["UriTooLong"];
             /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
             431: components["responses"]["HeadersTooLarge"];
-            /** @description `INTERNAL`: Something went wrong here. */
+            /** @description `INTERNAL`: Internal error. */
             500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
@@ -2916,21 +2916,21 @@ export interface operations {
                     "application/json": components["schemas"]["Receipt"];
                 };
             };
-            /** @description `BAD_REQUEST`: The request could not be understood. `INVALID_JSON`: Not valid JSON. `VALIDATION_FAILED`: Something in the request is not allowed. */
+            /** @description `BAD_REQUEST`: The request is malformed. `INVALID_JSON`: Invalid JSON. `VALIDATION_FAILED`: The request is not valid. */
             400: components["responses"]["BadRequest"];
-            /** @description `UNAUTHORIZED`: A valid token is needed. */
+            /** @description `UNAUTHORIZED`: A valid token is required. */
             401: components["responses"]["Unauthorized"];
             /** @description `FORBIDDEN`: Not allowed. */
             403: components["responses"]["Forbidden"];
-            /** @description `CONVERSATION_NOT_FOUND`: No such conversation. */
+            /** @description `CONVERSATION_NOT_FOUND`: Conversation not found. */
             404: components["responses"]["NotFound"];
-            /** @description `METHOD_NOT_ALLOWED`: This address has no such method. */
+            /** @description `METHOD_NOT_ALLOWED`: Method not allowed. */
             405: components["responses"]["MethodNotAllowed"];
             /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
             408: components["responses"]["RequestTimeout"];
-            /** @description `PAYLOAD_TOO_LARGE`: Too large. */
+            /** @description `PAYLOAD_TOO_LARGE`: The request is too large. */
             413: components["responses"]["PayloadTooLarge"];
-            /** @description `URI_TOO_LONG`: The address is too long. */
+            /** @description `URI_TOO_LONG`: The URL is too long. */
             414: components["responses"]["UriTooLong"];
             /** @description `UNSUPPORTED_MEDIA_TYPE`: The body must be application/json. */
             415: components["responses"]["UnsupportedMediaType"];
@@ -2938,9 +2938,9 @@ export interface operations {
             429: components["responses"]["TooManyRequests"];
             /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
             431: components["responses"]["HeadersTooLarge"];
-            /** @description `INTERNAL`: Something went wrong here. */
+            /** @description `INTERNAL`: Internal error. */
             500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
@@ -2971,33 +2971,33 @@ export interface operations {
                     "application/json": components["schemas"]["Conversation"];
                 };
             };
-            /** @description `BAD_REQUEST`: The request could not be understood. `INVALID_JSON`: Not valid JSON. `VALIDATION_FAILED`: Something in the request is not allowed. */
+            /** @description `BAD_REQUEST`: The request is malformed. `INVALID_JSON`: Invalid JSON. `VALIDATION_FAILED`: The request is not valid. */
             400: components["responses"]["BadRequest"];
-            /** @description `UNAUTHORIZED`: A valid token is needed. */
+            /** @description `UNAUTHORIZED`: A valid token is required. */
             401: components["responses"]["Unauthorized"];
-            /** @description `BLOCKED`: Not allowed between these two. */
+            /** @description `BLOCKED`: A block prevents this. */
             403: components["responses"]["Forbidden"];
-            /** @description `USER_NOT_FOUND`: No such user. */
+            /** @description `USER_NOT_FOUND`: User not found. */
             404: components["responses"]["NotFound"];
-            /** @description `METHOD_NOT_ALLOWED`: This address has no such method. */
+            /** @description `METHOD_NOT_ALLOWED`: Method not allowed. */
             405: components["responses"]["MethodNotAllowed"];
             /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
             408: components["responses"]["RequestTimeout"];
-            /** @description `PAYLOAD_TOO_LARGE`: Too large. */
+            /** @description `PAYLOAD_TOO_LARGE`: The request is too large. */
             413: components["responses"]["PayloadTooLarge"];
-            /** @description `URI_TOO_LONG`: The address is too long. */
+            /** @description `URI_TOO_LONG`: The URL is too long. */
             414: components["responses"]["UriTooLong"];
             /** @description `UNSUPPORTED_MEDIA_TYPE`: The body must be application/json. */
             415: components["responses"]["UnsupportedMediaType"];
-            /** @description `IDEMPOTENCY_KEY_REUSED`: The key was used for another request. */
+            /** @description `IDEMPOTENCY_KEY_REUSED`: The key was used for a different request. */
             422: components["responses"]["KeyReused"];
             /** @description `RATE_LIMITED`: Too many requests. */
             429: components["responses"]["TooManyRequests"];
             /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
             431: components["responses"]["HeadersTooLarge"];
-            /** @description `INTERNAL`: Something went wrong here. */
+            /** @description `INTERNAL`: Internal error. */
             500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
@@ -3029,21 +3029,21 @@ export interface operations {
                     "application/json": components["schemas"]["Conversation"];
                 };
             };
-            /** @description `BAD_REQUEST`: The request could not be understood. `INVALID_JSON`: Not valid JSON. `VALIDATION_FAILED`: Something in the request is not allowed. */
+            /** @description `BAD_REQUEST`: The request is malformed. `INVALID_JSON`: Invalid JSON. `VALIDATION_FAILED`: The request is not valid. */
             400: components["responses"]["BadRequest"];
-            /** @description `UNAUTHORIZED`: A valid token is needed. */
+            /** @description `UNAUTHORIZED`: A valid token is required. */
             401: components["responses"]["Unauthorized"];
             /** @description `FORBIDDEN`: Not allowed. */
             403: components["responses"]["Forbidden"];
-            /** @description `CONVERSATION_NOT_FOUND`: No such conversation. */
+            /** @description `CONVERSATION_NOT_FOUND`: Conversation not found. */
             404: components["responses"]["NotFound"];
-            /** @description `METHOD_NOT_ALLOWED`: This address has no such method. */
+            /** @description `METHOD_NOT_ALLOWED`: Method not allowed. */
             405: components["responses"]["MethodNotAllowed"];
             /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
             408: components["responses"]["RequestTimeout"];
-            /** @description `PAYLOAD_TOO_LARGE`: Too large. */
+            /** @description `PAYLOAD_TOO_LARGE`: The request is too large. */
             413: components["responses"]["PayloadTooLarge"];
-            /** @description `URI_TOO_LONG`: The address is too long. */
+            /** @description `URI_TOO_LONG`: The URL is too long. */
             414: components["responses"]["UriTooLong"];
             /** @description `UNSUPPORTED_MEDIA_TYPE`: The body must be application/json. */
             415: components["responses"]["UnsupportedMediaType"];
@@ -3051,9 +3051,9 @@ export interface operations {
             429: components["responses"]["TooManyRequests"];
             /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
             431: components["responses"]["HeadersTooLarge"];
-            /** @description `INTERNAL`: Something went wrong here. */
+            /** @description `INTERNAL`: Internal error. */
             500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
@@ -3086,23 +3086,23 @@ export interface operations {
                     "application/json": components["schemas"]["Conversation"];
                 };
             };
-            /** @description `BAD_REQUEST`: The request could not be understood. `INVALID_JSON`: Not valid JSON. `VALIDATION_FAILED`: Something in the request is not allowed. */
+            /** @description `BAD_REQUEST`: The request is malformed. `INVALID_JSON`: Invalid JSON. `VALIDATION_FAILED`: The request is not valid. */
             400: components["responses"]["BadRequest"];
-            /** @description `UNAUTHORIZED`: A valid token is needed. */
+            /** @description `UNAUTHORIZED`: A valid token is required. */
             401: components["responses"]["Unauthorized"];
-            /** @description `FORBIDDEN`: Not allowed. `BLOCKED`: Not allowed between these two. */
+            /** @description `FORBIDDEN`: Not allowed. `BLOCKED`: A block prevents this. */
             403: components["responses"]["Forbidden"];
-            /** @description `USER_NOT_FOUND`: No such user. `CONVERSATION_NOT_FOUND`: No such conversation. */
+            /** @description `USER_NOT_FOUND`: User not found. `CONVERSATION_NOT_FOUND`: Conversation not found. */
             404: components["responses"]["NotFound"];
-            /** @description `METHOD_NOT_ALLOWED`: This address has no such method. */
+            /** @description `METHOD_NOT_ALLOWED`: Method not allowed. */
             405: components["responses"]["MethodNotAllowed"];
             /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
             408: components["responses"]["RequestTimeout"];
             /** @description `GROUP_FULL`: The group is full. */
             409: components["responses"]["Conflict"];
-            /** @description `PAYLOAD_TOO_LARGE`: Too large. */
+            /** @description `PAYLOAD_TOO_LARGE`: The request is too large. */
             413: components["responses"]["PayloadTooLarge"];
-            /** @description `URI_TOO_LONG`: The address is too long. */
+            /** @description `URI_TOO_LONG`: The URL is too long. */
             414: components["responses"]["UriTooLong"];
             /** @description `UNSUPPORTED_MEDIA_TYPE`: The body must be application/json. */
             415: components["responses"]["UnsupportedMediaType"];
@@ -3110,9 +3110,9 @@ export interface operations {
             429: components["responses"]["TooManyRequests"];
             /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
             431: components["responses"]["HeadersTooLarge"];
-            /** @description `INTERNAL`: Something went wrong here. */
+            /** @description `INTERNAL`: Internal error. */
             500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
@@ -3143,21 +3143,21 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `BAD_REQUEST`: The request could not be understood. `INVALID_JSON`: Not valid JSON. `VALIDATION_FAILED`: Something in the request is not allowed. */
+            /** @description `BAD_REQUEST`: The request is malformed. `INVALID_JSON`: Invalid JSON. `VALIDATION_FAILED`: The request is not valid. */
             400: components["responses"]["BadRequest"];
-            /** @description `UNAUTHORIZED`: A valid token is needed. */
+            /** @description `UNAUTHORIZED`: A valid token is required. */
             401: components["responses"]["Unauthorized"];
             /** @description `FORBIDDEN`: Not allowed. */
             403: components["responses"]["Forbidden"];
-            /** @description `USER_NOT_FOUND`: No such user. `CONVERSATION_NOT_FOUND`: No such conversation. */
+            /** @description `USER_NOT_FOUND`: User not found. `CONVERSATION_NOT_FOUND`: Conversation not found. */
             404: components["responses"]["NotFound"];
-            /** @description `METHOD_NOT_ALLOWED`: This address has no such method. */
+            /** @description `METHOD_NOT_ALLOWED`: Method not allowed. */
             405: components["responses"]["MethodNotAllowed"];
             /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
             408: components["responses"]["RequestTimeout"];
-            /** @description `PAYLOAD_TOO_LARGE`: Too large. */
+            /** @description `PAYLOAD_TOO_LARGE`: The request is too large. */
             413: components["responses"]["PayloadTooLarge"];
-            /** @description `URI_TOO_LONG`: The address is too long. */
+            /** @description `URI_TOO_LONG`: The URL is too long. */
             414: components["responses"]["UriTooLong"];
             /** @description `UNSUPPORTED_MEDIA_TYPE`: The body must be application/json. */
             415: components["responses"]["UnsupportedMediaType"];
@@ -3165,9 +3165,9 @@ export interface operations {
             429: components["responses"]["TooManyRequests"];
             /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
             431: components["responses"]["HeadersTooLarge"];
-            /** @description `INTERNAL`: Something went wrong here. */
+            /** @description `INTERNAL`: Internal error. */
             500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
@@ -3195,27 +3195,27 @@ export interface operations {
                     "application/json": components["schemas"]["Block"];
                 };
             };
-            /** @description `BAD_REQUEST`: The request could not be understood. `INVALID_JSON`: Not valid JSON. `VALIDATION_FAILED`: Something in the request is not allowed. */
+            /** @description `BAD_REQUEST`: The request is malformed. `INVALID_JSON`: Invalid JSON. `VALIDATION_FAILED`: The request is not valid. */
             400: components["responses"]["BadRequest"];
-            /** @description `UNAUTHORIZED`: A valid token is needed. */
+            /** @description `UNAUTHORIZED`: A valid token is required. */
             401: components["responses"]["Unauthorized"];
-            /** @description `USER_NOT_FOUND`: No such user. */
+            /** @description `USER_NOT_FOUND`: User not found. */
             404: components["responses"]["NotFound"];
-            /** @description `METHOD_NOT_ALLOWED`: This address has no such method. */
+            /** @description `METHOD_NOT_ALLOWED`: Method not allowed. */
             405: components["responses"]["MethodNotAllowed"];
             /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
             408: components["responses"]["RequestTimeout"];
-            /** @description `PAYLOAD_TOO_LARGE`: Too large. */
+            /** @description `PAYLOAD_TOO_LARGE`: The request is too large. */
             413: components["responses"]["PayloadTooLarge"];
-            /** @description `URI_TOO_LONG`: The address is too long. */
+            /** @description `URI_TOO_LONG`: The URL is too long. */
             414: components["responses"]["UriTooLong"];
             /** @description `UNSUPPORTED_MEDIA_TYPE`: The body must be application/json. */
             415: components["responses"]["UnsupportedMediaType"];
             /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
             431: components["responses"]["HeadersTooLarge"];
-            /** @description `INTERNAL`: Something went wrong here. */
+            /** @description `INTERNAL`: Internal error. */
             500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
@@ -3241,27 +3241,27 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `BAD_REQUEST`: The request could not be understood. `INVALID_JSON`: Not valid JSON. `VALIDATION_FAILED`: Something in the request is not allowed. */
+            /** @description `BAD_REQUEST`: The request is malformed. `INVALID_JSON`: Invalid JSON. `VALIDATION_FAILED`: The request is not valid. */
             400: components["responses"]["BadRequest"];
-            /** @description `UNAUTHORIZED`: A valid token is needed. */
+            /** @description `UNAUTHORIZED`: A valid token is required. */
             401: components["responses"]["Unauthorized"];
-            /** @description `USER_NOT_FOUND`: No such user. */
+            /** @description `USER_NOT_FOUND`: User not found. */
             404: components["responses"]["NotFound"];
-            /** @description `METHOD_NOT_ALLOWED`: This address has no such method. */
+            /** @description `METHOD_NOT_ALLOWED`: Method not allowed. */
             405: components["responses"]["MethodNotAllowed"];
             /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
             408: components["responses"]["RequestTimeout"];
-            /** @description `PAYLOAD_TOO_LARGE`: Too large. */
+            /** @description `PAYLOAD_TOO_LARGE`: The request is too large. */
             413: components["responses"]["PayloadTooLarge"];
-            /** @description `URI_TOO_LONG`: The address is too long. */
+            /** @description `URI_TOO_LONG`: The URL is too long. */
             414: components["responses"]["UriTooLong"];
             /** @description `UNSUPPORTED_MEDIA_TYPE`: The body must be application/json. */
             415: components["responses"]["UnsupportedMediaType"];
             /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
             431: components["responses"]["HeadersTooLarge"];
-            /** @description `INTERNAL`: Something went wrong here. */
+            /** @description `INTERNAL`: Internal error. */
             500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
@@ -3288,21 +3288,21 @@ export interface operations {
                     "application/json": components["schemas"]["BlockList"];
                 };
             };
-            /** @description `BAD_REQUEST`: The request could not be understood. `VALIDATION_FAILED`: Something in the request is not allowed. */
+            /** @description `BAD_REQUEST`: The request is malformed. `VALIDATION_FAILED`: The request is not valid. */
             400: components["responses"]["BadRequest"];
-            /** @description `UNAUTHORIZED`: A valid token is needed. */
+            /** @description `UNAUTHORIZED`: A valid token is required. */
             401: components["responses"]["Unauthorized"];
-            /** @description `METHOD_NOT_ALLOWED`: This address has no such method. */
+            /** @description `METHOD_NOT_ALLOWED`: Method not allowed. */
             405: components["responses"]["MethodNotAllowed"];
             /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
             408: components["responses"]["RequestTimeout"];
-            /** @description `URI_TOO_LONG`: The address is too long. */
+            /** @description `URI_TOO_LONG`: The URL is too long. */
             414: components["responses"]["UriTooLong"];
             /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
             431: components["responses"]["HeadersTooLarge"];
-            /** @description `INTERNAL`: Something went wrong here. */
+            /** @description `INTERNAL`: Internal error. */
             500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
@@ -3331,25 +3331,25 @@ export interface operations {
                     "application/json": components["schemas"]["SyncPage"];
                 };
             };
-            /** @description `BAD_REQUEST`: The request could not be understood. `VALIDATION_FAILED`: Something in the request is not allowed. */
+            /** @description `BAD_REQUEST`: The request is malformed. `VALIDATION_FAILED`: The request is not valid. */
             400: components["responses"]["BadRequest"];
-            /** @description `UNAUTHORIZED`: A valid token is needed. */
+            /** @description `UNAUTHORIZED`: A valid token is required. */
             401: components["responses"]["Unauthorized"];
-            /** @description `METHOD_NOT_ALLOWED`: This address has no such method. */
+            /** @description `METHOD_NOT_ALLOWED`: Method not allowed. */
             405: components["responses"]["MethodNotAllowed"];
             /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
             408: components["responses"]["RequestTimeout"];
-            /** @description `CURSOR_UNKNOWN`: This database does not know the cursor. */
+            /** @description `CURSOR_UNKNOWN`: Unknown cursor. */
             410: components["responses"]["Gone"];
-            /** @description `URI_TOO_LONG`: The address is too long. */
+            /** @description `URI_TOO_LONG`: The URL is too long. */
             414: components["responses"]["UriTooLong"];
             /** @description `RATE_LIMITED`: Too many requests. */
             429: components["responses"]["TooManyRequests"];
             /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
             431: components["responses"]["HeadersTooLarge"];
-            /** @description `INTERNAL`: Something went wrong here. */
+            /** @description `INTERNAL`: Internal error. */
             500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
@@ -3372,25 +3372,25 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `BAD_REQUEST`: The request could not be understood. `VALIDATION_FAILED`: Something in the request is not allowed. */
+            /** @description `BAD_REQUEST`: The request is malformed. `VALIDATION_FAILED`: The request is not valid. */
             400: components["responses"]["BadRequest"];
-            /** @description `UNAUTHORIZED`: A valid token is needed. */
+            /** @description `UNAUTHORIZED`: A valid token is required. */
             401: components["responses"]["Unauthorized"];
-            /** @description `ORIGIN_NOT_ALLOWED`: This origin may not connect. */
+            /** @description `ORIGIN_NOT_ALLOWED`: This origin is not allowed. */
             403: components["responses"]["Forbidden"];
-            /** @description `METHOD_NOT_ALLOWED`: This address has no such method. */
+            /** @description `METHOD_NOT_ALLOWED`: Method not allowed. */
             405: components["responses"]["MethodNotAllowed"];
             /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
             408: components["responses"]["RequestTimeout"];
-            /** @description `URI_TOO_LONG`: The address is too long. */
+            /** @description `URI_TOO_LONG`: The URL is too long. */
             414: components["responses"]["UriTooLong"];
-            /** @description `UPGRADE_REQUIRED`: This address speaks WebSocket. */
+            /** @description `UPGRADE_REQUIRED`: This path requires a WebSocket. */
             426: components["responses"]["UpgradeRequired"];
             /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
             431: components["responses"]["HeadersTooLarge"];
-            /** @description `INTERNAL`: Something went wrong here. */
+            /** @description `INTERNAL`: Internal error. */
             500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
@@ -3412,17 +3412,17 @@ export interface operations {
                     "application/json": components["schemas"]["Health"];
                 };
             };
-            /** @description `BAD_REQUEST`: The request could not be understood. */
+            /** @description `BAD_REQUEST`: The request is malformed. */
             400: components["responses"]["BadRequest"];
-            /** @description `METHOD_NOT_ALLOWED`: This address has no such method. */
+            /** @description `METHOD_NOT_ALLOWED`: Method not allowed. */
             405: components["responses"]["MethodNotAllowed"];
             /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
             408: components["responses"]["RequestTimeout"];
-            /** @description `URI_TOO_LONG`: The address is too long. */
+            /** @description `URI_TOO_LONG`: The URL is too long. */
             414: components["responses"]["UriTooLong"];
             /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
             431: components["responses"]["HeadersTooLarge"];
-            /** @description `SHUTTING_DOWN`: The server is stopping. */
+            /** @description `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
@@ -3444,19 +3444,19 @@ export interface operations {
                     "application/json": components["schemas"]["Health"];
                 };
             };
-            /** @description `BAD_REQUEST`: The request could not be understood. */
+            /** @description `BAD_REQUEST`: The request is malformed. */
             400: components["responses"]["BadRequest"];
-            /** @description `METHOD_NOT_ALLOWED`: This address has no such method. */
+            /** @description `METHOD_NOT_ALLOWED`: Method not allowed. */
             405: components["responses"]["MethodNotAllowed"];
             /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
             408: components["responses"]["RequestTimeout"];
-            /** @description `URI_TOO_LONG`: The address is too long. */
+            /** @description `URI_TOO_LONG`: The URL is too long. */
             414: components["responses"]["UriTooLong"];
             /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
             431: components["responses"]["HeadersTooLarge"];
-            /** @description `INTERNAL`: Something went wrong here. */
+            /** @description `INTERNAL`: Internal error. */
             500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: Too busy. `STORAGE_UNAVAILABLE`: The database can not be written or read. `SHUTTING_DOWN`: The server is stopping. */
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
@@ -3469,7 +3469,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Text. */
+            /** @description The metrics in the text format of Prometheus. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3478,17 +3478,17 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description `BAD_REQUEST`: The request could not be understood. */
+            /** @description `BAD_REQUEST`: The request is malformed. */
             400: components["responses"]["BadRequest"];
-            /** @description `METHOD_NOT_ALLOWED`: This address has no such method. */
+            /** @description `METHOD_NOT_ALLOWED`: Method not allowed. */
             405: components["responses"]["MethodNotAllowed"];
             /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
             408: components["responses"]["RequestTimeout"];
-            /** @description `URI_TOO_LONG`: The address is too long. */
+            /** @description `URI_TOO_LONG`: The URL is too long. */
             414: components["responses"]["UriTooLong"];
             /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
             431: components["responses"]["HeadersTooLarge"];
-            /** @description `SHUTTING_DOWN`: The server is stopping. */
+            /** @description `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
@@ -3510,17 +3510,17 @@ export interface operations {
                     "application/json": components["schemas"]["Document"];
                 };
             };
-            /** @description `BAD_REQUEST`: The request could not be understood. */
+            /** @description `BAD_REQUEST`: The request is malformed. */
             400: components["responses"]["BadRequest"];
-            /** @description `METHOD_NOT_ALLOWED`: This address has no such method. */
+            /** @description `METHOD_NOT_ALLOWED`: Method not allowed. */
             405: components["responses"]["MethodNotAllowed"];
             /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
             408: components["responses"]["RequestTimeout"];
-            /** @description `URI_TOO_LONG`: The address is too long. */
+            /** @description `URI_TOO_LONG`: The URL is too long. */
             414: components["responses"]["UriTooLong"];
             /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
             431: components["responses"]["HeadersTooLarge"];
-            /** @description `OVERLOADED`: Too busy. `SHUTTING_DOWN`: The server is stopping. */
+            /** @description `OVERLOADED`: The server is overloaded. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
@@ -3542,17 +3542,17 @@ export interface operations {
                     "application/json": components["schemas"]["Document"];
                 };
             };
-            /** @description `BAD_REQUEST`: The request could not be understood. */
+            /** @description `BAD_REQUEST`: The request is malformed. */
             400: components["responses"]["BadRequest"];
-            /** @description `METHOD_NOT_ALLOWED`: This address has no such method. */
+            /** @description `METHOD_NOT_ALLOWED`: Method not allowed. */
             405: components["responses"]["MethodNotAllowed"];
             /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
             408: components["responses"]["RequestTimeout"];
-            /** @description `URI_TOO_LONG`: The address is too long. */
+            /** @description `URI_TOO_LONG`: The URL is too long. */
             414: components["responses"]["UriTooLong"];
             /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
             431: components["responses"]["HeadersTooLarge"];
-            /** @description `OVERLOADED`: Too busy. `SHUTTING_DOWN`: The server is stopping. */
+            /** @description `OVERLOADED`: The server is overloaded. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
