@@ -2,16 +2,16 @@ import type { FastifyInstance } from 'fastify'
 import plugin from 'fastify-plugin'
 import type { Socket } from 'node:net'
 import { AppError, type ErrorCode } from '../src/errors.ts'
-import { readAwayRest } from '../src/http/read-away.ts'
+import { discardRest } from '../src/http/discard-rest.ts'
 import { refuseConnection } from '../src/http/refuse-connection.ts'
-import { noteReply } from '../src/http/replies.ts'
+import { trackReply } from '../src/http/replies.ts'
 
 /** Answers with problems what Node's HTTP server refuses before there is a request for Fastify. */
 export const clientErrors = plugin(
   async ({ server, problems }) => {
     server.on('request', (request, reply) => {
-      noteReply(request.socket, reply)
-      readAwayRest(request, reply)
+      trackReply(request.socket, reply)
+      discardRest(request, reply)
     })
     // Without a listener Node answers 417 without a body.
     server.on('checkExpectation', ({ socket }) =>

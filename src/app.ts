@@ -70,7 +70,9 @@ export const buildApp = async (config: Config, options: Pick<FastifyServerOption
     // A migration of a large database may take minutes.
     pluginTimeout: 0,
     routerOptions: { maxParamLength: 2048 },
-    frameworkErrors: replyWithProblem,
+    frameworkErrors(error, request, reply) {
+      replyWithProblem(error, request, reply)
+    },
     clientErrorHandler(this: FastifyInstance, error, socket) {
       onClientError(this, error, socket)
     },

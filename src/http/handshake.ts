@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import { isAnswering } from './replies.ts'
+import { hasPendingReply } from './replies.ts'
 
 /**
  * Node's `shouldUpgradeCallback`: whether a request is a WebSocket handshake (RFC 6455, section 4.1: GET, HTTP/1.1). By
@@ -13,4 +13,4 @@ export const isHandshake = ({ method, httpVersion, headers, socket }: IncomingMe
   /^websocket$/i.test(String(headers.upgrade)) &&
   (headers['content-length'] ?? '0') === '0' &&
   headers['transfer-encoding'] === undefined &&
-  !isAnswering(socket)
+  !hasPendingReply(socket)

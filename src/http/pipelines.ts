@@ -1,7 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Turns } from '../load/turns.ts'
-import { isAnswering } from './replies.ts'
+import { hasPendingReply } from './replies.ts'
 
 /** The most pipelined requests that wait at the same time, about 3 KB each. A connection that exceeds it is closed. */
 const MAX_HELD = 10_000
@@ -47,7 +47,7 @@ export const spreadPipelines = (server: Server, turns: Turns, maxHeld = MAX_HELD
   server.prependListener('request', (request, reply) => {
     const { socket } = request
     let inbox = inboxes.get(socket)
-    if (!inbox && (!isAnswering(socket) || turns.hasTime)) {
+    if (!inbox && (!hasPendingReply(socket) || turns.hasTime)) {
       handle(request, reply)
       return
     }

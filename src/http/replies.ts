@@ -6,7 +6,7 @@ type Replies = { last: ServerResponse; previous: ServerResponse | undefined }
 const replies = new WeakMap<Socket, Replies>()
 
 /** Remembers the reply of a request that arrived on this connection. */
-export const noteReply = (socket: Socket, reply: ServerResponse) => {
+export const trackReply = (socket: Socket, reply: ServerResponse) => {
   const noted = replies.get(socket)
   if (noted) {
     noted.previous = noted.last
@@ -17,4 +17,4 @@ export const noteReply = (socket: Socket, reply: ServerResponse) => {
 export const repliesOf = (socket: Socket): Partial<Replies> => replies.get(socket) ?? {}
 
 /** @returns whether an earlier request of this connection has no complete reply yet. Replies leave in order. */
-export const isAnswering = (socket: Socket): boolean => replies.get(socket)?.last.closed === false
+export const hasPendingReply = (socket: Socket): boolean => replies.get(socket)?.last.closed === false

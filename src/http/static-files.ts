@@ -52,13 +52,13 @@ export const sendFile = (file: File, request: FastifyRequest, reply: FastifyRepl
 }
 
 /** Sends a page. `directives` are added to the strict Content-Security-Policy, or replace parts of it. */
-export const sendPage = async (
+export const sendPage = (
   file: File,
   request: FastifyRequest,
   reply: FastifyReply,
   directives: Record<string, string>,
 ) => {
-  await reply.helmet({ contentSecurityPolicy: policy(directives) })
+  reply.helmet({ contentSecurityPolicy: policy(directives) })
   return sendFile(file, request, reply)
 }
 

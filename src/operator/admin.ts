@@ -8,7 +8,7 @@ import { inspectDatabase } from '../../db/open.ts'
 import { countAll, listAccounts } from '../chat/administration.ts'
 import { change } from './change.ts'
 import type { Arguments, Commands } from './commands.ts'
-import { json, plain, table } from './output.ts'
+import { json, printable, table } from './output.ts'
 import { run, settings, type Terminal } from './terminal.ts'
 
 type Output = { json?: true }
@@ -76,7 +76,7 @@ export const admin = (args: readonly string[], terminal: Terminal): Promise<numb
           user.has_password ? 'yes' : 'no',
           user.created_at,
           user.removed_at ?? '-',
-          plain(user.username),
+          printable(user.username),
         ])
         print(table([['id', 'password', 'created', 'removed', 'username'], ...rows]))
       }

@@ -13,22 +13,22 @@ import type { Secrets } from '../chat/secrets.ts'
 import type { Reply } from './control.ts'
 
 /** The objects that commands use: those of the running server, or of a database that is opened for one command. */
-export type Operated = { chat: Chat; secrets: Secrets }
+export type CommandContext = { chat: Chat; secrets: Secrets }
 
 /** All commands that change something. They work whether the server runs or not. */
 const commands = {
-  'create-user': ({ chat }: Operated, account: { username: string; password?: string }) =>
+  'create-user': ({ chat }: CommandContext, account: { username: string; password?: string }) =>
     createAccount(chat, account),
-  'remove-user': async ({ chat }: Operated, { username }: { username: string }) =>
+  'remove-user': async ({ chat }: CommandContext, { username }: { username: string }) =>
     removeAccount(chat, await accountNamed(chat, username)),
   'set-password': async (
-    { chat }: Operated,
+    { chat }: CommandContext,
     { username, password }: { username: string; password: string },
   ) => resetPassword(chat, await accountNamed(chat, username), password),
-  'revoke-tokens': async ({ chat }: Operated, { username }: { username: string }) =>
+  'revoke-tokens': async ({ chat }: CommandContext, { username }: { username: string }) =>
     revokeTokens(chat, await accountNamed(chat, username)),
-  'revoke-every-token': ({ chat }: Operated) => revokeEveryToken(chat),
-  'rotate-secret': async ({ chat, secrets }: Operated, { urgent }: { urgent: boolean }) =>
+  'revoke-every-token': ({ chat }: CommandContext) => revokeEveryToken(chat),
+  'rotate-secret': async ({ chat, secrets }: CommandContext, { urgent }: { urgent: boolean }) =>
     rotateSecret(chat, secrets, urgent),
 }
 export type Commands = typeof commands
@@ -39,11 +39,11 @@ export type Arguments<K extends keyof Commands> =
  * Runs a command of the operator. `request` is trusted, because only the server's own user can open the control socket.
  * @throws an unexpected error; a refusal is a reply
  */
-export const runCommand = async (operated: Operated, request: unknown): Promise<Reply> => {
+export const runCommand = async (context: CommandContext, request: unknown): Promise<Reply> => {
   const { command, ...args } = request as { command: keyof Commands }
   if (!Object.hasOwn(commands, command)) return { ok: false, message: 'Unknown command.' }
   try {
-    return { ok: true, value: await commands[command](operated, args as never) }
+    return { ok: true, value: await commands[command](context, args as never) }
   } catch (cause) {
     const error = asAppError(cause)
     if (!error) throw cause

@@ -13,7 +13,7 @@ export const table = (rows: readonly (readonly string[])[]): string => {
 const unsafe = /[\p{C}\p{Zl}\p{Zp}]/gu
 
 /** @returns a username that is safe to print. Usernames of an imported database may contain any character. */
-export const plain = (name: string): string =>
+export const printable = (name: string): string =>
   name.replaceAll(
     unsafe,
     (character) => `<U+${character.codePointAt(0)?.toString(16).toUpperCase().padStart(4, '0')}>`,

@@ -28,7 +28,7 @@ export const socketRoutes: FastifyPluginAsyncTypebox = async (app) => {
     },
     preHandler: async (request, reply) => {
       checkOrigin(request, allowed)
-      const { cursor } = request.query as { cursor?: string }
+      const { cursor } = request.query
       checkProtocol(request, cursor)
       app.sockets.checkCapacity()
       if (cursor !== undefined) {

@@ -171,7 +171,7 @@ t.test('settings may stand in .env, and the environment has the last word', asyn
   const { url, child, exited, output } = await startProcess(t, folder, { PORT: String(port) })
   t.match(output(), /sqlite:other\.db/)
   t.match(output(), /auth mode password/)
-  t.match(output(), /registration is open: anybody who reaches this server can make an account/)
+  t.match(output(), /registration is open: anyone who can reach this server can create an account/)
   t.equal((await call(url, 'POST', '/login', { body: { username: 'x' } })).status, 401)
   child.kill('SIGTERM')
   await exited

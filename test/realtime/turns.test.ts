@@ -3,7 +3,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import t, { type Test } from 'tap'
 import { spreadPipelines } from '../../src/http/pipelines.ts'
-import { noteReply } from '../../src/http/replies.ts'
+import { trackReply } from '../../src/http/replies.ts'
 import { createRequestTurns } from '../../src/http/request-turns.ts'
 import type { Waiting } from '../../src/load/turns.ts'
 import { Turns } from '../../src/load/turns.ts'
@@ -238,7 +238,7 @@ t.test('so many pipelined requests wait, and a connection that brings more is cl
     waiting.push(one)
   }
   spreadPipelines(server, turns, 3)
-  server.on('request', (request, reply) => noteReply(request.socket, reply))
+  server.on('request', (request, reply) => trackReply(request.socket, reply))
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   t.teardown(() => server.close())

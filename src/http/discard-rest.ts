@@ -7,7 +7,7 @@ const MAX_REST = 33_554_432
  * Reads and discards the rest of a request that already has its reply. Closing earlier would reset the connection and lose
  * the reply (RFC 9112, section 9.6). REQUEST_TIMEOUT_MS limits the time, because the request has not fully arrived.
  */
-export const readAwayRest = (request: IncomingMessage, reply: ServerResponse) => {
+export const discardRest = (request: IncomingMessage, reply: ServerResponse) => {
   const { 'content-length': length = '0', 'transfer-encoding': encoding } = request.headers
   if (length === '0' && encoding === undefined) return
   // Before Node's own listener, which would read without a limit.
