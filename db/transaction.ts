@@ -8,10 +8,10 @@ import * as users from './queries/users.ts'
 
 export type StoredUser = NonNullable<(typeof users.userById)['row']>
 
-export type RoomMember = { user_id: number; username: string; role: 'owner' | 'member'; from_number: number }
+export type Member = { user_id: number; username: string; role: 'owner' | 'member'; from_number: number }
 
 /** A conversation and who is in it now. */
-export type Room = {
+export type Conversation = {
   id: number
   kind: 'direct' | 'group'
   title: string | null
@@ -20,7 +20,7 @@ export type Room = {
   /** A block stands between the two of a direct one. */
   blocked: boolean
   /** The oldest first. */
-  members: readonly RoomMember[]
+  members: readonly Member[]
   /** The ids of `members`. */
   audience: readonly number[]
 }
@@ -30,8 +30,8 @@ export const createCaches = () => ({
   users: createCache<number, StoredUser>(50_000),
   userIds: createCache<string, number>(50_000),
   // By members, of which each takes about 250 bytes: 50,000 groups of 256 would take 3 GB.
-  rooms: createCache<number, Room>(200_000, { sizeOf: ({ members }) => 1 + members.length }),
-  roomIds: createCache<string, number>(50_000),
+  conversations: createCache<number, Conversation>(200_000, { sizeOf: ({ members }) => 1 + members.length }),
+  directIds: createCache<string, number>(50_000),
 })
 export type Caches = ReturnType<typeof createCaches>
 
@@ -56,8 +56,8 @@ export class Transaction {
   readonly #caches: Caches
   readonly #users = new Map<number, StoredUser>()
   readonly #userIds = new Map<string, number>()
-  readonly #rooms = new Map<number, Room>()
-  readonly #roomIds = new Map<string, number>()
+  readonly #conversations = new Map<number, Conversation>()
+  readonly #directIds = new Map<string, number>()
 
   constructor(statements: Statements, caches: Caches, last: number, now: number) {
     this.#statements = statements
@@ -119,42 +119,44 @@ export class Transaction {
     this.#users.clear()
   }
 
-  room(id: number): Room | undefined {
+  conversation(id: number): Conversation | undefined {
     return (
-      this.#rooms.get(id) ??
-      this.#caches.rooms.get(id) ??
-      this.#learnRoom(this.get(conversations.roomById, { id }))
+      this.#conversations.get(id) ??
+      this.#caches.conversations.get(id) ??
+      this.#learnConversation(this.get(conversations.conversationById, { id }))
     )
   }
 
   /** @returns the direct conversation of two users, whichever comes first. */
-  roomOf(a: number, b: number): Room | undefined {
+  directConversation(a: number, b: number): Conversation | undefined {
     const pair = pairOf(a, b)
     const key = `${pair.low_id}:${pair.high_id}`
-    const id = this.#roomIds.get(key) ?? this.#caches.roomIds.get(key)
-    return id === undefined ? this.#learnRoom(this.get(conversations.roomByPair, pair)) : this.room(id)
+    const id = this.#directIds.get(key) ?? this.#caches.directIds.get(key)
+    return id === undefined
+      ? this.#learnConversation(this.get(conversations.conversationByPair, pair))
+      : this.conversation(id)
   }
 
-  /** To be called where the rows behind a room were written, with the room as they have it now. */
-  changeRoom(changed: Omit<Room, 'audience'>): Room {
-    const room = { ...changed, audience: changed.members.map(({ user_id }) => user_id) }
-    this.#caches.rooms.delete(room.id)
-    this.#rooms.set(room.id, room)
-    return room
+  /** To be called where the rows behind a conversation were written, with the conversation as they have it now. */
+  setConversation(changed: Omit<Conversation, 'audience'>): Conversation {
+    const conversation = { ...changed, audience: changed.members.map(({ user_id }) => user_id) }
+    this.#caches.conversations.delete(conversation.id)
+    this.#conversations.set(conversation.id, conversation)
+    return conversation
   }
 
   /** The same where it is not known: it is read again, within this transaction at first. */
-  forgetRoom(id: number) {
-    this.#caches.rooms.delete(id)
-    this.#rooms.delete(id)
+  forgetConversation(id: number) {
+    this.#caches.conversations.delete(id)
+    this.#conversations.delete(id)
   }
 
   /** Hands what was read to the caches. To be called after the commit. */
   committed() {
     for (const [id, user] of this.#users) this.#caches.users.set(id, user)
     for (const [key, id] of this.#userIds) this.#caches.userIds.set(key, id)
-    for (const [id, room] of this.#rooms) this.#caches.rooms.set(id, room)
-    for (const [key, id] of this.#roomIds) this.#caches.roomIds.set(key, id)
+    for (const [id, conversation] of this.#conversations) this.#caches.conversations.set(id, conversation)
+    for (const [key, id] of this.#directIds) this.#caches.directIds.set(key, id)
   }
 
   #learnUser(user: StoredUser | undefined) {
@@ -165,15 +167,16 @@ export class Transaction {
     return user
   }
 
-  #learnRoom(row: (typeof conversations.roomById)['row']): Room | undefined {
+  #learnConversation(row: (typeof conversations.conversationById)['row']): Conversation | undefined {
     if (!row) return undefined
-    const room = this.changeRoom({
+    const conversation = this.setConversation({
       ...row,
       blocked: row.blocked === 1,
       members: this.all(members.membersOf, { conversation_id: row.id }),
     })
-    if (room.kind === 'direct') this.#roomIds.set(`${room.low_id}:${room.high_id}`, room.id)
-    return room
+    if (conversation.kind === 'direct')
+      this.#directIds.set(`${conversation.low_id}:${conversation.high_id}`, conversation.id)
+    return conversation
   }
 }
 

@@ -2,7 +2,7 @@ import { AppError, fieldError } from '../../src/errors.ts'
 import { unknownUser } from '../names.ts'
 import * as blocks from '../queries/blocks.ts'
 import * as members from '../queries/members.ts'
-import type { Room, RoomMember, StoredUser, Transaction } from '../transaction.ts'
+import type { Conversation, Member, StoredUser, Transaction } from '../transaction.ts'
 
 /** @returns the user that acts. @throws AppError `UNAUTHORIZED` when the account is no more. */
 export const actor = (tx: Transaction, id: number): StoredUser => {
@@ -32,11 +32,11 @@ export const membership = (
   user_id: number,
   conversation_id: number,
   path?: string,
-): { room: Room; me: RoomMember } => {
-  const room = tx.room(conversation_id)
-  const me = room && memberOf(room, user_id)
-  if (room && me) return { room, me }
-  if (tx.get(members.staysIn, { user_id, conversation_id })) {
+): { conversation: Conversation; me: Member } => {
+  const conversation = tx.conversation(conversation_id)
+  const me = conversation && memberOf(conversation, user_id)
+  if (conversation && me) return { conversation, me }
+  if (tx.get(members.latestPeriod, { user_id, conversation_id })) {
     throw new AppError('FORBIDDEN', 'You are no longer in this conversation.', at(path))
   }
   throw new AppError('CONVERSATION_NOT_FOUND', 'You are in no conversation with this id.', at(path))
@@ -45,21 +45,21 @@ export const membership = (
 const at = (path: string | undefined) =>
   path === undefined ? {} : { errors: [fieldError(path, 'must be the id of a conversation that you are in')] }
 
-export const memberOf = (room: Room, user_id: number) =>
-  room.members.find((member) => member.user_id === user_id)
+export const memberOf = (conversation: Conversation, user_id: number) =>
+  conversation.members.find((member) => member.user_id === user_id)
 
-/** @throws AppError `BLOCKED` when one of the two of a direct conversation blocks the other. */
-export const refuseBlocked = (room: Room) => {
-  if (room.blocked) throw blocked()
+/** @throws AppError `BLOCKED` if one of the two users of a direct conversation blocks the other */
+export const refuseBlocked = (conversation: Conversation) => {
+  if (conversation.blocked) throw blocked()
 }
 
-/** The same for two who may have no conversation yet. */
+/** Does the same for two users who have no conversation yet. */
 export const refuseBlockedPair = (tx: Transaction, a: number, b: number) => {
-  if (isBlocking(tx, a, b) || isBlocking(tx, b, a)) throw blocked()
+  if (tx.get(blocks.blockBetween, { a, b })) throw blocked()
 }
 
 export const isBlocking = (tx: Transaction, blocker_id: number, blocked_id: number) =>
   tx.get(blocks.blockOf, { blocker_id, blocked_id }) !== undefined
 
-/** The same sentence for whichever of the two it is. */
+/** The error does not say which of the two made the block. */
 export const blocked = () => new AppError('BLOCKED', 'One of the two has blocked the other.')

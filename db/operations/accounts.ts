@@ -2,7 +2,7 @@ import { AppError, fieldError } from '../../src/errors.ts'
 import { checkUsername, foldName } from '../names.ts'
 import * as members from '../queries/members.ts'
 import * as users from '../queries/users.ts'
-import type { Room, RoomMember, StoredUser, Transaction } from '../transaction.ts'
+import type { Conversation, Member, StoredUser, Transaction } from '../transaction.ts'
 import { actor, memberOf } from './access.ts'
 import { leave } from './groups.ts'
 
@@ -22,7 +22,7 @@ export type ResetPassword = { user_id: number; password_hash: string; family: st
 export type RemoveUser = { user_id: number; family: string }
 export type LeaveGroups = {
   user_id: number
-  after: members.StayPlace
+  after: members.PeriodPosition
   /** Members up to which everybody in a group is told of marks. */
   max_group: number
 }
@@ -38,7 +38,7 @@ const FORGOTTEN_AT_ONCE = 100
 const STEP_WEIGHT = 512
 
 /** Stays that a step looks at. */
-const STEP_STAYS = 128
+const STEP_PERIODS = 128
 
 /**
  * Creates an account, or finds the one that has the name.
@@ -93,7 +93,7 @@ export const resetPassword = (tx: Transaction, { user_id, password_hash, family 
 }
 
 /**
- * Removes an account: its tokens end, and nobody can log in to it. Its name stays taken and its messages stay, for those who
+ * Removes an account: its tokens end, and nobody can log in to it. Its name periods taken and its messages period, for those who
  * had them. Its groups are left by `leaveGroups`.
  */
 export const removeUser = (tx: Transaction, { user_id, family }: RemoveUser): void => {
@@ -106,19 +106,19 @@ export const removeUser = (tx: Transaction, { user_id, family }: RemoveUser): vo
  * Has a removed account leave the next of its groups, as many as fit in a step.
  * @returns where the next step begins; undefined when it is in no group any more
  */
-export const leaveGroups = (tx: Transaction, input: LeaveGroups): members.StayPlace | undefined => {
+export const leaveGroups = (tx: Transaction, input: LeaveGroups): members.PeriodPosition | undefined => {
   const { user_id, after, max_group } = input
   const end = tx.weight + STEP_WEIGHT
   let place = after
-  const stays = tx.all(members.staysBehind, { user_id, ...after, limit: STEP_STAYS })
-  for (const { conversation_id, from_number, is_open_group } of stays) {
+  const periods = tx.all(members.groupPeriodsAfter, { user_id, ...after, limit: STEP_PERIODS })
+  for (const { conversation_id, from_number, is_open_group } of periods) {
     if (tx.weight >= end) return place
     place = { conversation_id, from_number }
     if (!is_open_group) continue
-    const room = tx.room(conversation_id) as Room
-    leave(tx, room, memberOf(room, user_id) as RoomMember, max_group)
+    const conversation = tx.conversation(conversation_id) as Conversation
+    leave(tx, conversation, memberOf(conversation, user_id) as Member, max_group)
   }
-  if (stays.length === STEP_STAYS) return place
+  if (periods.length === STEP_PERIODS) return place
   tx.run(users.setLeft, { id: user_id })
   return undefined
 }

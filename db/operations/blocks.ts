@@ -3,7 +3,7 @@ import { invalid } from '../../src/errors.ts'
 import { unknownUser } from '../names.ts'
 import * as blocks from '../queries/blocks.ts'
 import * as members from '../queries/members.ts'
-import type { Room, StoredUser, Transaction } from '../transaction.ts'
+import type { Conversation, StoredUser, Transaction } from '../transaction.ts'
 import { actor, namedUser } from './access.ts'
 import { publishMarks } from './receipts.ts'
 
@@ -12,7 +12,7 @@ export type Block = { user_id: number; username: string }
 export type Blocked = { user_id: number; username: string; blocked_at: number }
 
 /**
- * Blocks somebody in the direct conversation with the actor. What each sees of the other's marks stays as it is now.
+ * Blocks somebody in the direct conversation with the actor. What each sees of the other's marks periods as it is now.
  * @throws AppError `USER_NOT_FOUND`, `VALIDATION_FAILED` for oneself
  */
 export const block = (tx: Transaction, { user_id, username }: Block): Blocked => {
@@ -40,21 +40,24 @@ export const unblock = (tx: Transaction, { user_id, username }: Block): { user_i
   const standing = tx.get(blocks.blockOf, pair)
   if (!standing) return { user_id: other.id }
   tx.run(blocks.deleteBlock, pair)
-  const room = forget(tx, me, other)
-  if (room && !room.blocked) {
-    for (const member of room.members) {
-      const stay = tx.get(members.staysIn, { user_id: member.user_id, conversation_id: room.id })
-      if (stay && stay.receipt_number > standing.number)
-        publishMarks(tx, stay, member.username, room.audience)
+  const conversation = forget(tx, me, other)
+  if (conversation && !conversation.blocked) {
+    for (const member of conversation.members) {
+      const period = tx.get(members.latestPeriod, {
+        user_id: member.user_id,
+        conversation_id: conversation.id,
+      })
+      if (period && period.receipt_number > standing.number)
+        publishMarks(tx, period, member.username, conversation.audience)
     }
   }
   return { user_id: other.id }
 }
 
 const frozenMarks = (tx: Transaction, a: StoredUser, b: StoredUser) => {
-  const room = tx.roomOf(a.id, b.id)
+  const conversation = tx.directConversation(a.id, b.id)
   const marks = ({ id }: StoredUser): Marks =>
-    (room && tx.get(members.staysIn, { user_id: id, conversation_id: room.id })) ?? {
+    (conversation && tx.get(members.latestPeriod, { user_id: id, conversation_id: conversation.id })) ?? {
       delivered_up_to: 0,
       read_up_to: 0,
     }
@@ -69,9 +72,9 @@ const frozenMarks = (tx: Transaction, a: StoredUser, b: StoredUser) => {
 }
 
 /** @returns the direct conversation of the two as it is now. */
-const forget = (tx: Transaction, a: StoredUser, b: StoredUser): Room | undefined => {
-  const room = tx.roomOf(a.id, b.id)
-  if (!room) return undefined
-  tx.forgetRoom(room.id)
-  return tx.room(room.id)
+const forget = (tx: Transaction, a: StoredUser, b: StoredUser): Conversation | undefined => {
+  const conversation = tx.directConversation(a.id, b.id)
+  if (!conversation) return undefined
+  tx.forgetConversation(conversation.id)
+  return tx.conversation(conversation.id)
 }

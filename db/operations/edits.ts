@@ -2,7 +2,7 @@ import type { StoredMessage } from '../changes.ts'
 import { AppError } from '../../src/errors.ts'
 import * as members from '../queries/members.ts'
 import * as messages from '../queries/messages.ts'
-import type { Room, RoomMember, Transaction } from '../transaction.ts'
+import type { Conversation, Member, Transaction } from '../transaction.ts'
 import { actor, membership, refuseBlocked } from './access.ts'
 import { hashContent, withNames } from './send.ts'
 
@@ -14,11 +14,11 @@ export type Delete = { user_id: number; message_id: number }
  * @throws AppError `MESSAGE_NOT_FOUND`, `FORBIDDEN`, `BLOCKED`, `MESSAGE_DELETED`
  */
 export const edit = (tx: Transaction, { user_id, message_id, content }: Edit): StoredMessage => {
-  const { room, sender, original_hash, message } = ownMessage(tx, user_id, message_id)
-  refuseBlocked(room)
+  const { conversation, sender, original_hash, message } = ownMessage(tx, user_id, message_id)
+  refuseBlocked(conversation)
   if (message.deleted_at !== null)
     throw new AppError('MESSAGE_DELETED', 'A deleted message can not be edited.')
-  if (message.content === content) return withNames(message, room, sender)
+  if (message.content === content) return withNames(message, conversation, sender)
   const number = tx.next()
   const change = { content, edited_at: tx.now }
   tx.run(messages.editMessage, {
@@ -27,8 +27,8 @@ export const edit = (tx: Transaction, { user_id, message_id, content }: Edit): S
     number,
     original_hash: original_hash ?? hashContent(message.content),
   })
-  const edited = withNames({ ...message, ...change }, room, sender)
-  tx.publish(number, witnesses(tx, room, message_id), { type: 'message_updated', message: edited })
+  const edited = withNames({ ...message, ...change }, conversation, sender)
+  tx.publish(number, witnesses(tx, conversation, message_id), { type: 'message_updated', message: edited })
   return edited
 }
 
@@ -37,8 +37,8 @@ export const edit = (tx: Transaction, { user_id, message_id, content }: Edit): S
  * @throws AppError `MESSAGE_NOT_FOUND`, `FORBIDDEN`
  */
 export const remove = (tx: Transaction, { user_id, message_id }: Delete): StoredMessage => {
-  const { room, sender, original_hash, message } = ownMessage(tx, user_id, message_id)
-  if (message.deleted_at !== null) return withNames(message, room, sender)
+  const { conversation, sender, original_hash, message } = ownMessage(tx, user_id, message_id)
+  if (message.deleted_at !== null) return withNames(message, conversation, sender)
   const number = tx.next()
   tx.run(messages.deleteMessage, {
     id: message_id,
@@ -46,8 +46,12 @@ export const remove = (tx: Transaction, { user_id, message_id }: Delete): Stored
     number,
     original_hash: original_hash ?? hashContent(message.content),
   })
-  const deleted = withNames({ ...message, content: '', metadata: null, deleted_at: tx.now }, room, sender)
-  tx.publish(number, witnesses(tx, room, message_id), { type: 'message_updated', message: deleted })
+  const deleted = withNames(
+    { ...message, content: '', metadata: null, deleted_at: tx.now },
+    conversation,
+    sender,
+  )
+  tx.publish(number, witnesses(tx, conversation, message_id), { type: 'message_updated', message: deleted })
   return deleted
 }
 
@@ -57,17 +61,17 @@ const ownMessage = (tx: Transaction, user_id: number, id: number) => {
   if (!row) throw new AppError('MESSAGE_NOT_FOUND', 'There is no message with this id that you may see.')
   const { original_hash, ...message } = row
   if (message.sender_id !== user_id) throw new AppError('FORBIDDEN', 'Only its sender may change a message.')
-  const { room } = membership(tx, user_id, message.conversation_id)
-  return { room, sender: username, original_hash, message }
+  const { conversation } = membership(tx, user_id, message.conversation_id)
+  return { conversation, sender: username, original_hash, message }
 }
 
-/** Of those who are in the conversation now, the ones who may have seen the message: it lies in one of their stays. */
-const witnesses = (tx: Transaction, room: Room, id: number): readonly number[] => {
-  if (room.kind === 'direct') return room.audience
-  const isWitness = ({ user_id, from_number }: RoomMember) => {
+/** Of those who are in the conversation now, the ones who may have seen the message: it lies in one of their periods. */
+const witnesses = (tx: Transaction, conversation: Conversation, id: number): readonly number[] => {
+  if (conversation.kind === 'direct') return conversation.audience
+  const isWitness = ({ user_id, from_number }: Member) => {
     if (from_number <= id) return true
-    const earlier = tx.get(members.stayAt, { user_id, conversation_id: room.id, number: id })
+    const earlier = tx.get(members.periodAt, { user_id, conversation_id: conversation.id, number: id })
     return earlier !== undefined && earlier.to_number >= id
   }
-  return room.members.filter(isWitness).map(({ user_id }) => user_id)
+  return conversation.members.filter(isWitness).map(({ user_id }) => user_id)
 }

@@ -4,7 +4,7 @@ import { AppError, fieldError } from '../../src/errors.ts'
 import { foldName, unknownUser } from '../names.ts'
 import * as conversations from '../queries/conversations.ts'
 import * as members from '../queries/members.ts'
-import type { Room, RoomMember, StoredUser, Transaction } from '../transaction.ts'
+import type { Conversation, Member, StoredUser, Transaction } from '../transaction.ts'
 import { actor, blocked, isBlocking, memberOf, membership, namedUser } from './access.ts'
 import { announce } from './receipts.ts'
 
@@ -61,7 +61,7 @@ export const createGroup = (tx: Transaction, input: CreateGroup): { id: number; 
     ...key,
   })
   const byId = [...joining.values()].toSorted((a, b) => a.id - b.id)
-  const room = tx.changeRoom({
+  const conversation = tx.setConversation({
     id,
     kind: 'group',
     title: input.title,
@@ -70,7 +70,7 @@ export const createGroup = (tx: Transaction, input: CreateGroup): { id: number; 
     blocked: false,
     members: byId.map((user) => join(tx, id, user, number, user === owner ? 'owner' : 'member')),
   })
-  publish(tx, number, room, room.audience, [])
+  publish(tx, number, conversation, conversation.audience, [])
   return { id, duplicate: false }
 }
 
@@ -85,11 +85,16 @@ const requestKey = (owner: StoredUser, client_id: string, { title, members: name
 
 /** @throws AppError what `ownGroup` refuses */
 export const renameGroup = (tx: Transaction, { user_id, conversation_id, title }: RenameGroup): void => {
-  const room = ownGroup(tx, user_id, conversation_id)
-  if (room.title === title) return
+  const conversation = ownGroup(tx, user_id, conversation_id)
+  if (conversation.title === title) return
   const number = tx.next()
-  tx.run(conversations.setGroup, { id: room.id, title, member_count: room.members.length, number })
-  publish(tx, number, tx.changeRoom({ ...room, title }), [], [])
+  tx.run(conversations.setGroup, {
+    id: conversation.id,
+    title,
+    member_count: conversation.members.length,
+    number,
+  })
+  publish(tx, number, tx.setConversation({ ...conversation, title }), [], [])
 }
 
 /**
@@ -97,19 +102,30 @@ export const renameGroup = (tx: Transaction, { user_id, conversation_id, title }
  * @throws AppError what `ownGroup` refuses, `USER_NOT_FOUND`, `BLOCKED`, `GROUP_FULL`
  */
 export const addMember = (tx: Transaction, input: AddMember): void => {
-  const room = ownGroup(tx, input.user_id, input.conversation_id)
+  const conversation = ownGroup(tx, input.user_id, input.conversation_id)
   const user = namedUser(tx, input.username, '/username')
-  if (memberOf(room, user.id)) return
+  if (memberOf(conversation, user.id)) return
   if (isBlocking(tx, user.id, input.user_id)) throw blocked()
-  if (room.members.length >= input.max_members) {
+  if (conversation.members.length >= input.max_members) {
     throw new AppError('GROUP_FULL', `A group has at most ${input.max_members} members.`)
   }
   const number = tx.next()
-  const earlier = tx.get(members.staysIn, { user_id: user.id, conversation_id: room.id })
-  const member = join(tx, room.id, user, number, 'member', earlier)
-  const member_count = room.members.length + 1
-  tx.run(conversations.setGroup, { id: room.id, title: room.title as string, member_count, number })
-  publish(tx, number, tx.changeRoom({ ...room, members: [...room.members, member] }), [user.id], [])
+  const earlier = tx.get(members.latestPeriod, { user_id: user.id, conversation_id: conversation.id })
+  const member = join(tx, conversation.id, user, number, 'member', earlier)
+  const member_count = conversation.members.length + 1
+  tx.run(conversations.setGroup, {
+    id: conversation.id,
+    title: conversation.title as string,
+    member_count,
+    number,
+  })
+  publish(
+    tx,
+    number,
+    tx.setConversation({ ...conversation, members: [...conversation.members, member] }),
+    [user.id],
+    [],
+  )
 }
 
 /**
@@ -121,28 +137,30 @@ export const removeMember = (
   { user_id, conversation_id, username, max_group }: RemoveMember,
 ): void => {
   const isMe = actor(tx, user_id).username_key === foldName(username)
-  const room = isMe ? group(tx, user_id, conversation_id).room : ownGroup(tx, user_id, conversation_id)
-  const member = memberOf(room, tx.userByName(username)?.id ?? 0)
+  const conversation = isMe
+    ? group(tx, user_id, conversation_id).conversation
+    : ownGroup(tx, user_id, conversation_id)
+  const member = memberOf(conversation, tx.userByName(username)?.id ?? 0)
   if (!member) throw unknownUser(username, '/username', 'Nobody of this name is a member.')
-  leave(tx, room, member, max_group)
+  leave(tx, conversation, member, max_group)
 }
 
-/** Ends a member's stay; the oldest of the others inherits a group that loses its owner. */
-export const leave = (tx: Transaction, room: Room, member: RoomMember, max_group: number) => {
-  // Marks that wait to be announced would wait for ever: they are told with the stay that they belong to.
-  announce(tx, { user_id: member.user_id, conversation_id: room.id, max_group })
+/** Ends a member's period; the oldest of the others inherits a group that loses its owner. */
+export const leave = (tx: Transaction, conversation: Conversation, member: Member, max_group: number) => {
+  // Marks that wait to be announced would wait for ever: they are told with the period that they belong to.
+  announce(tx, { user_id: member.user_id, conversation_id: conversation.id, max_group })
   const number = tx.next()
-  const [id, title, count] = [room.id, room.title as string, room.members.length - 1]
+  const [id, title, count] = [conversation.id, conversation.title as string, conversation.members.length - 1]
   const { user_id, from_number } = member
-  tx.run(members.endStay, { user_id, conversation_id: id, from_number, number, title, count })
+  tx.run(members.endPeriod, { user_id, conversation_id: id, from_number, number, title, count })
   tx.run(conversations.setGroup, { id, title, member_count: count, number })
-  const others = room.members.filter((other) => other !== member)
+  const others = conversation.members.filter((other) => other !== member)
   const [heir] = others
   if (member.role === 'owner' && heir) {
     tx.run(members.makeOwner, { ...heir, conversation_id: id })
     others[0] = { ...heir, role: 'owner' }
   }
-  publish(tx, number, tx.changeRoom({ ...room, members: others }), [], [user_id])
+  publish(tx, number, tx.setConversation({ ...conversation, members: others }), [], [user_id])
 }
 
 const join = (
@@ -150,23 +168,29 @@ const join = (
   conversation_id: number,
   { id: user_id, username }: StoredUser,
   number: number,
-  role: RoomMember['role'],
-  /** Those of an earlier stay. */
+  role: Member['role'],
+  /** Those of an earlier period. */
   marks: Marks = { delivered_up_to: 0, read_up_to: 0 },
-): RoomMember => {
+): Member => {
   const { delivered_up_to, read_up_to } = marks
   tx.run(members.insertMember, { user_id, conversation_id, number, role, delivered_up_to, read_up_to })
   return { user_id, username, role, from_number: number }
 }
 
 /** Tells those who are in it now, and those who left by this change. */
-const publish = (tx: Transaction, number: number, room: Room, joined: readonly number[], left: number[]) => {
-  tx.publish(number, [...room.audience, ...left], {
+const publish = (
+  tx: Transaction,
+  number: number,
+  conversation: Conversation,
+  joined: readonly number[],
+  left: number[],
+) => {
+  tx.publish(number, [...conversation.audience, ...left], {
     type: 'conversation',
-    conversation_id: room.id,
+    conversation_id: conversation.id,
     kind: 'group',
-    title: room.title,
-    member_count: room.members.length,
+    title: conversation.title,
+    member_count: conversation.members.length,
     joined,
     left,
     pair: [],
@@ -176,14 +200,14 @@ const publish = (tx: Transaction, number: number, room: Room, joined: readonly n
 const group = (tx: Transaction, user_id: number, conversation_id: number) => {
   actor(tx, user_id)
   const place = membership(tx, user_id, conversation_id)
-  if (place.room.kind !== 'group')
+  if (place.conversation.kind !== 'group')
     throw new AppError('CONVERSATION_NOT_FOUND', 'This conversation is not a group.')
   return place
 }
 
 /** @throws AppError what `membership` refuses, `CONVERSATION_NOT_FOUND` for no group, `FORBIDDEN` for all but its owner */
-const ownGroup = (tx: Transaction, user_id: number, conversation_id: number): Room => {
-  const { room, me } = group(tx, user_id, conversation_id)
+const ownGroup = (tx: Transaction, user_id: number, conversation_id: number): Conversation => {
+  const { conversation, me } = group(tx, user_id, conversation_id)
   if (me.role !== 'owner') throw new AppError('FORBIDDEN', 'Only the owner of the group may do this.')
-  return room
+  return conversation
 }

@@ -1,7 +1,7 @@
 import type { Marks } from '../changes.ts'
 import * as members from '../queries/members.ts'
 import * as messages from '../queries/messages.ts'
-import type { Room, Transaction } from '../transaction.ts'
+import type { Conversation, Transaction } from '../transaction.ts'
 import { actor, memberOf, membership } from './access.ts'
 
 export type Mark = {
@@ -26,24 +26,24 @@ export type Marked = Marks & { conversation_id: number; username: string }
 export const mark = (tx: Transaction, input: Mark): Marked => {
   const { username } = actor(tx, input.user_id)
   const { conversation_id, user_id } = input
-  const { room } = membership(tx, user_id, conversation_id)
-  const stay = currentStay(tx, user_id, conversation_id)
+  const { conversation } = membership(tx, user_id, conversation_id)
+  const period = currentPeriod(tx, user_id, conversation_id)
   const newest = tx.get(messages.newestMessage, { conversation_id })?.id ?? 0
   const clamp = (mark = 0) => Math.min(mark, newest)
-  const read_up_to = Math.max(stay.read_up_to, clamp(input.read_up_to))
-  const delivered_up_to = Math.max(stay.delivered_up_to, clamp(input.delivered_up_to), read_up_to)
+  const read_up_to = Math.max(period.read_up_to, clamp(input.read_up_to))
+  const delivered_up_to = Math.max(period.delivered_up_to, clamp(input.delivered_up_to), read_up_to)
   const marks = { conversation_id, username, delivered_up_to, read_up_to }
-  if (read_up_to !== stay.read_up_to || delivered_up_to !== stay.delivered_up_to) {
+  if (read_up_to !== period.read_up_to || delivered_up_to !== period.delivered_up_to) {
     const number = tx.next()
     tx.run(members.setMarks, {
       user_id,
-      from_number: stay.from_number,
+      from_number: period.from_number,
       ...marks,
       number,
       due: input.announce ? 0 : 1,
     })
     // Nobody else is told now, but the device that moved the marks has its ack in its place among the other frames.
-    const audience = input.announce ? receiptAudience(room, user_id, input.max_group) : []
+    const audience = input.announce ? receiptAudience(conversation, user_id, input.max_group) : []
     tx.publish(number, audience, { type: 'receipt', ...marks })
   }
   return marks
@@ -54,28 +54,28 @@ export const mark = (tx: Transaction, input: Mark): Marked => {
  * the number of the change must still learn of it.
  */
 export const announce = (tx: Transaction, { user_id, conversation_id, max_group }: Announce): void => {
-  const room = tx.room(conversation_id)
-  const stay = currentStay(tx, user_id, conversation_id)
-  if (!room || stay?.receipt_due !== 1) return
-  const me = memberOf(room, user_id)
-  if (me) publishMarks(tx, stay, me.username, receiptAudience(room, user_id, max_group))
+  const conversation = tx.conversation(conversation_id)
+  const period = currentPeriod(tx, user_id, conversation_id)
+  if (!conversation || period?.receipt_due !== 1) return
+  const me = memberOf(conversation, user_id)
+  if (me) publishMarks(tx, period, me.username, receiptAudience(conversation, user_id, max_group))
 }
 
 /** Gives every change that a stopped server had not announced yet a number of its own. */
 export const announceDue = (tx: Transaction): void => {
   for (const { user_id, conversation_id } of tx.all(members.dueReceipts, {})) {
-    publishMarks(tx, currentStay(tx, user_id, conversation_id), '', [])
+    publishMarks(tx, currentPeriod(tx, user_id, conversation_id), '', [])
   }
 }
 
-/** Renumbers the marks of a stay as they are, and tells `audience`. */
+/** Renumbers the marks of a period as they are, and tells `audience`. */
 export const publishMarks = (
   tx: Transaction,
-  stay: (typeof members.staysIn)['row'] & object,
+  period: (typeof members.latestPeriod)['row'] & object,
   username: string,
   audience: readonly number[],
 ) => {
-  const { user_id, conversation_id, from_number, delivered_up_to, read_up_to } = stay
+  const { user_id, conversation_id, from_number, delivered_up_to, read_up_to } = period
   const number = tx.next()
   tx.run(members.setMarks, {
     user_id,
@@ -89,9 +89,15 @@ export const publishMarks = (
   tx.publish(number, audience, { type: 'receipt', conversation_id, username, delivered_up_to, read_up_to })
 }
 
-const currentStay = (tx: Transaction, user_id: number, conversation_id: number) =>
-  tx.get(members.staysIn, { user_id, conversation_id }) as (typeof members.staysIn)['row'] & object
+const currentPeriod = (tx: Transaction, user_id: number, conversation_id: number) =>
+  tx.get(members.latestPeriod, { user_id, conversation_id }) as (typeof members.latestPeriod)['row'] & object
 
 /** Those who may see a person's marks: in a large group, and across a block, only that person's own devices. */
-const receiptAudience = (room: Room, user_id: number, max_group: number): readonly number[] =>
-  room.blocked || (room.kind === 'group' && room.members.length > max_group) ? [user_id] : room.audience
+const receiptAudience = (
+  conversation: Conversation,
+  user_id: number,
+  max_group: number,
+): readonly number[] =>
+  conversation.blocked || (conversation.kind === 'group' && conversation.members.length > max_group)
+    ? [user_id]
+    : conversation.audience

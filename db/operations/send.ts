@@ -4,7 +4,7 @@ import { AppError, fieldError } from '../../src/errors.ts'
 import * as conversations from '../queries/conversations.ts'
 import * as members from '../queries/members.ts'
 import * as messages from '../queries/messages.ts'
-import type { Room, RoomMember, StoredUser, Transaction } from '../transaction.ts'
+import type { Conversation, Member, StoredUser, Transaction } from '../transaction.ts'
 import { actor, membership, namedUser, refuseBlocked, refuseBlockedPair } from './access.ts'
 
 export type Send = {
@@ -28,10 +28,10 @@ export type Sent = { message: StoredMessage; duplicate: boolean }
  */
 export const send = (tx: Transaction, input: Send): Sent => {
   const sender = actor(tx, input.sender_id)
-  let place: Place
+  let place: Target
   try {
-    place = findPlace(tx, sender, input)
-    checkReplyTo(tx, place.room, input)
+    place = findTarget(tx, sender, input)
+    checkReplyTo(tx, place.conversation, input)
   } catch (error) {
     // The way that no message should take: only here, and where a conversation would be made, is the key looked up first.
     const original = findOriginal(tx, sender, input)
@@ -39,13 +39,13 @@ export const send = (tx: Transaction, input: Send): Sent => {
     throw error
   }
   // Where a conversation would be made, a used key is that of another message, and is refused.
-  if (!place.room) findOriginal(tx, sender, input)
+  if (!place.conversation) findOriginal(tx, sender, input)
 
-  const room = place.room ?? makeDirect(tx, sender, place.receiver)
+  const conversation = place.conversation ?? makeDirect(tx, sender, place.receiver)
   const id = tx.last + 1
   const row = {
     id,
-    conversation_id: room.id,
+    conversation_id: conversation.id,
     sender_id: sender.id,
     content: input.content,
     timestamp: tx.now,
@@ -55,39 +55,47 @@ export const send = (tx: Transaction, input: Send): Sent => {
   }
   if (tx.run(messages.insertMessage, row).changes === 0) return findOriginal(tx, sender, input) as Sent
   tx.next()
-  const message = withNames({ ...row, edited_at: null, deleted_at: null }, room, sender.username)
-  tx.publish(id, room.audience, { type: 'message', message })
+  const message = withNames({ ...row, edited_at: null, deleted_at: null }, conversation, sender.username)
+  tx.publish(id, conversation.audience, { type: 'message', message })
   return { message, duplicate: false }
 }
 
-type Place = { room: Room; receiver?: never } | { room: undefined; receiver: StoredUser }
+type Target =
+  | { conversation: Conversation; receiver?: never }
+  | { conversation: undefined; receiver: StoredUser }
 
-const findPlace = (tx: Transaction, sender: StoredUser, input: Send): Place => {
+const findTarget = (tx: Transaction, sender: StoredUser, input: Send): Target => {
   if (input.conversation_id !== undefined) {
-    const { room } = membership(tx, sender.id, input.conversation_id, '/conversation_id')
-    refuseBlocked(room)
-    if (room.kind === 'direct') refuseRemoved(tx, room, sender)
-    return { room }
+    const { conversation } = membership(tx, sender.id, input.conversation_id, '/conversation_id')
+    refuseBlocked(conversation)
+    if (conversation.kind === 'direct') refuseRemoved(tx, conversation, sender)
+    return { conversation }
   }
   const receiver = namedUser(tx, input.receiver_username as string, '/receiver_username')
-  const room = tx.roomOf(sender.id, receiver.id)
-  if (room) {
-    refuseBlocked(room)
-    return { room }
+  const conversation = tx.directConversation(sender.id, receiver.id)
+  if (conversation) {
+    refuseBlocked(conversation)
+    return { conversation }
   }
   refuseBlockedPair(tx, sender.id, receiver.id)
-  return { room, receiver }
+  return { conversation, receiver }
 }
 
-const refuseRemoved = (tx: Transaction, room: Room, sender: StoredUser) => {
-  const peer = tx.user(room.low_id === sender.id ? (room.high_id as number) : (room.low_id as number))
+const refuseRemoved = (tx: Transaction, conversation: Conversation, sender: StoredUser) => {
+  const peer = tx.user(
+    conversation.low_id === sender.id ? (conversation.high_id as number) : (conversation.low_id as number),
+  )
   if (peer?.removed_at !== null) throw new AppError('FORBIDDEN', 'The account of the other is no more.')
 }
 
-const checkReplyTo = (tx: Transaction, room: Room | undefined, { reply_to, sender_id }: Send) => {
+const checkReplyTo = (
+  tx: Transaction,
+  conversation: Conversation | undefined,
+  { reply_to, sender_id }: Send,
+) => {
   if (reply_to === undefined) return
   const original = tx.get(messages.visibleMessage, { id: reply_to, user_id: sender_id })
-  if (!room || original?.conversation_id !== room.id) {
+  if (!conversation || original?.conversation_id !== conversation.id) {
     throw new AppError('MESSAGE_NOT_FOUND', 'reply_to names no message of this conversation.', {
       errors: [fieldError('/reply_to', 'must be the id of a message of this conversation')],
     })
@@ -100,7 +108,7 @@ const findOriginal = (tx: Transaction, sender: StoredUser, input: Send): Sent | 
   const row = tx.get(messages.messageByClientId, { client_id: input.client_id, sender_id: sender.id })
   if (!row) return undefined
   const receiver = input.receiver_username === undefined ? undefined : tx.userByName(input.receiver_username)
-  const conversation_id = receiver ? tx.roomOf(sender.id, receiver.id)?.id : input.conversation_id
+  const conversation_id = receiver ? tx.directConversation(sender.id, receiver.id)?.id : input.conversation_id
   const { original_hash, ...message } = row
   const isSameContent = original_hash
     ? hashContent(input.content).equals(original_hash)
@@ -115,12 +123,12 @@ const findOriginal = (tx: Transaction, sender: StoredUser, input: Send): Sent | 
     })
   }
   return {
-    message: withNames(message, tx.room(message.conversation_id) as Room, sender.username),
+    message: withNames(message, tx.conversation(message.conversation_id) as Conversation, sender.username),
     duplicate: true,
   }
 }
 
-const makeDirect = (tx: Transaction, sender: StoredUser, receiver: StoredUser): Room => {
+const makeDirect = (tx: Transaction, sender: StoredUser, receiver: StoredUser): Conversation => {
   const number = tx.next()
   const [low, high] = sender.id < receiver.id ? [sender, receiver] : [receiver, sender]
   const pair = low === high ? [low] : [low, high]
@@ -142,30 +150,30 @@ const makeDirect = (tx: Transaction, sender: StoredUser, receiver: StoredUser): 
       read_up_to: 0,
     })
   }
-  const room = tx.room(id) as Room
-  tx.publish(number, room.audience, {
+  const conversation = tx.conversation(id) as Conversation
+  tx.publish(number, conversation.audience, {
     type: 'conversation',
     conversation_id: id,
     kind: 'direct',
     title: null,
     member_count: pair.length,
-    joined: room.audience,
+    joined: conversation.audience,
     left: [],
-    pair: room.members.map(({ user_id, username }) => ({ user_id, username })),
+    pair: conversation.members.map(({ user_id, username }) => ({ user_id, username })),
   })
-  return room
+  return conversation
 }
 
-/** Names the people of a message in `room`; its sender's name is known. */
+/** Names the people of a message in `conversation`; its sender's name is known. */
 export const withNames = (
   row: Omit<StoredMessage, 'sender' | 'receiver' | 'receiver_id'>,
-  room: Room,
+  conversation: Conversation,
   sender: string,
 ): StoredMessage =>
-  nameMessage(row, room, (id) =>
+  nameMessage(row, conversation, (id) =>
     id === row.sender_id
       ? sender
-      : (room.members.find(({ user_id }) => user_id === id) as RoomMember).username,
+      : (conversation.members.find(({ user_id }) => user_id === id) as Member).username,
   )
 
 /** What is kept of a content that is no longer there, to recognise a repeat by. */

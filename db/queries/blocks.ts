@@ -1,4 +1,25 @@
+import type { Expression, Kysely } from 'kysely'
 import { query } from '../query.ts'
+import type { Tables } from '../tables.ts'
+
+type UserId = number | Expression<number> | Expression<number | null>
+
+/** Selects the blocks between two users: none, one, or one in each direction. */
+export const blockBetweenUsers = (db: Kysely<Tables>, a: UserId, b: UserId) =>
+  db
+    .selectFrom('blocks')
+    .select('blocks.number')
+    .where(({ eb, and, or }) =>
+      or([
+        and([eb('blocks.blocker_id', '=', a as number), eb('blocks.blocked_id', '=', b as number)]),
+        and([eb('blocks.blocker_id', '=', b as number), eb('blocks.blocked_id', '=', a as number)]),
+      ]),
+    )
+
+/** A row if one of two users blocks the other. */
+export const blockBetween = query<{ a: number; b: number }>()((db, arg) =>
+  blockBetweenUsers(db, arg('a'), arg('b')),
+)
 
 export const insertBlock = query<{
   blocker_id: number
@@ -29,6 +50,7 @@ export const deleteBlock = query<{ blocker_id: number; blocked_id: number }>()((
     .where('blocked_id', '=', arg('blocked_id')),
 )
 
+/** The block of one user against another. */
 export const blockOf = query<{ blocker_id: number; blocked_id: number }>()((db, arg) =>
   db
     .selectFrom('blocks')
@@ -37,7 +59,7 @@ export const blockOf = query<{ blocker_id: number; blocked_id: number }>()((db, 
     .where('blocked_id', '=', arg('blocked_id')),
 )
 
-/** Behind one of them, the latest first. */
+/** A page of a user's blocks, the latest first, after the block at `created_at` of `blocked_id`. */
 export const blocksBy = query<{
   blocker_id: number
   created_at: number

@@ -2,6 +2,7 @@ import { type ExpressionBuilder, sql } from 'kysely'
 import { listedIds } from '../lists.ts'
 import { query } from '../query.ts'
 import { OPEN, type Tables } from '../tables.ts'
+import { type PeriodPosition, periodsAfter } from './members.ts'
 
 type Period = { conversation_id: number; from_number: number; to_number: number }
 
@@ -17,33 +18,12 @@ const newestIn = <T extends { mine: Period }>(eb: ExpressionBuilder<Tables & T, 
     .limit(1)
 
 /**
- * One's membership periods behind one of them, `limit` at most. `newest` is set for the latest period in a conversation: the
- * id of its newest message, or where there is none the number at which it began. The list is ordered by it.
+ * A page of a user's membership periods. `newest` orders the list of conversations. It is set for the latest period in
+ * each conversation only: the id of its newest message or, without a message, the number at which it began.
  */
-export const placesOf = query<{
-  user_id: number
-  conversation_id: number
-  from_number: number
-  limit: number
-}>()((db, arg) =>
+export const newestByPeriod = query<PeriodPosition & { user_id: number; limit: number }>()((db, arg) =>
   db
-    .selectFrom((inner) =>
-      inner
-        .selectFrom('members')
-        .select(['conversation_id', 'from_number', 'to_number'])
-        .where('user_id', '=', arg('user_id'))
-        .where(({ eb, refTuple, tuple }) =>
-          eb(
-            refTuple('conversation_id', 'from_number'),
-            '>',
-            tuple(arg('conversation_id'), arg('from_number')),
-          ),
-        )
-        .orderBy('conversation_id')
-        .orderBy('from_number')
-        .limit(arg('limit'))
-        .as('mine'),
-    )
+    .selectFrom(periodsAfter(db, arg).select(['conversation_id', 'from_number', 'to_number']).as('mine'))
     .select(['mine.conversation_id', 'mine.from_number'])
     .select((eb) =>
       eb
@@ -67,12 +47,12 @@ export const placesOf = query<{
     .orderBy('mine.from_number'),
 )
 
-/** Bounds of the unread count: what it counts up to, and how many messages past the read mark it looks at. */
+/** Bounds of the unread count: its maximum, and the number of messages after the read mark that it examines. */
 type UnreadBounds = { max_unread: number; max_looked: number }
 
 /**
- * Counts others' messages past the read mark of a period, among the newest ones past it. The index alone gives them; the
- * row behind it is read only for one who has left, from whom later changes are hidden.
+ * Counts the messages of others after the read mark of a period, among the newest `max_looked`. It reads the index only.
+ * It reads the rows too for a former member, from whom later changes are hidden.
  */
 const unreadIn = (user_id: number, { max_unread, max_looked }: UnreadBounds) => sql<number>`(
   select count(*) from (
@@ -92,7 +72,7 @@ const unreadIn = (user_id: number, { max_unread, max_looked }: UnreadBounds) => 
   ) as unread
 )`
 
-/** Some of one's conversations: what each is, one's latest membership period there, its newest message and unread count. */
+/** Some conversations of a user, each with the user's latest membership period, its newest message and unread count. */
 export const conversationsByIds = query<{ user_id: number; ids: string } & UnreadBounds>()((db, arg) =>
   db
     .selectFrom(listedIds(arg('ids')))
@@ -120,8 +100,8 @@ export const conversationsByIds = query<{ user_id: number; ids: string } & Unrea
 )
 
 /**
- * The other one of each of these direct conversations, with that one's marks: as they were when a block began, while one
- * stands. The block of either side has the marks of both.
+ * The peer in each of these direct conversations, with the peer's marks. During a block, the marks are those of the moment
+ * at which it began. The block of either direction stores the marks of both users.
  */
 export const peersByIds = query<{ user_id: number; ids: string }>()((db, arg) =>
   db

@@ -1,23 +1,25 @@
-import { sql } from 'kysely'
+import type { Kysely } from 'kysely'
 import { query } from '../query.ts'
+import type { Tables } from '../tables.ts'
+import { blockBetweenUsers } from './blocks.ts'
 
-/** A conversation as the writer needs it: whether a block stands between the two of a direct one is part of it. */
-const room = ['id', 'kind', 'title', 'low_id', 'high_id'] as const
-const isBlocked = sql<0 | 1>`exists (
-  select 1 from blocks where (blocker_id = low_id and blocked_id = high_id) or (blocker_id = high_id and blocked_id = low_id)
-)`.as('blocked')
-
-export const roomById = query<{ id: number }>()((db, arg) =>
-  db.selectFrom('conversations').select(room).select(isBlocked).where('id', '=', arg('id')),
-)
-
-export const roomByPair = query<{ low_id: number; high_id: number }>()((db, arg) =>
+/** A conversation, and whether one of the two users of a direct conversation blocks the other. */
+const withBlocked = (db: Kysely<Tables>) =>
   db
     .selectFrom('conversations')
-    .select(room)
-    .select(isBlocked)
-    .where('low_id', '=', arg('low_id'))
-    .where('high_id', '=', arg('high_id')),
+    .select(['id', 'kind', 'title', 'low_id', 'high_id'])
+    .select(({ exists, ref }) =>
+      exists(blockBetweenUsers(db, ref('low_id'), ref('high_id')))
+        .$castTo<0 | 1>()
+        .as('blocked'),
+    )
+
+export const conversationById = query<{ id: number }>()((db, arg) =>
+  withBlocked(db).where('id', '=', arg('id')),
+)
+
+export const conversationByPair = query<{ low_id: number; high_id: number }>()((db, arg) =>
+  withBlocked(db).where('low_id', '=', arg('low_id')).where('high_id', '=', arg('high_id')),
 )
 
 export const insertConversation = query<{
@@ -38,7 +40,7 @@ export const insertConversation = query<{
   }),
 )
 
-/** A group with the key under which it is requested again. */
+/** A group, with the idempotency key of its request if there was one. */
 export const insertGroup = query<{
   title: string
   member_count: number

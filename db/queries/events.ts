@@ -2,32 +2,26 @@ import { type Kysely, sql } from 'kysely'
 import { listedIds, listedPeriods } from '../lists.ts'
 import { query } from '../query.ts'
 import { OPEN, type Tables } from '../tables.ts'
-import { untilOf, wasInAt } from './members.ts'
+import { blockBetweenUsers } from './blocks.ts'
+import { periodsAfter, untilOf, wasInAt } from './members.ts'
 import { messageColumns } from './messages.ts'
 
 /**
- * What happened to a user is read a few membership periods at a time, from the rows as they are now. `periods`: as
- * `listedPeriods` takes them, each cut to the numbers that the read covers. Each is a range of an index; `cross join` keeps
- * SQLite from scanning the messages of everybody instead.
+ * The events of a user are read from the current rows, for some membership periods at a time. `periods` is the packed list
+ * that `listedPeriods` takes, each period cut to the numbers that the read covers. Each period is a range of an index.
+ * `cross join` fixes the join order: otherwise SQLite may scan the messages of all users.
  */
 type Window = { periods: string; limit: number }
 
-/** Some of a user's membership periods behind one of them, by conversation, with what the conversation is now. */
+/** A page of a user's membership periods, each with the current state of its conversation. */
 type Periods = { user_id: number; conversation_id: number; from_number: number; limit: number }
 
-const periodsBehind = (db: Kysely<Tables>, arg: <K extends keyof Periods>(name: K) => Periods[K]) =>
-  db
-    .selectFrom('members')
-    .select(['conversation_id', 'from_number', 'to_number', 'title_at_end', 'count_at_end'])
-    .where('user_id', '=', arg('user_id'))
-    .where(({ eb, refTuple, tuple }) =>
-      eb(refTuple('conversation_id', 'from_number'), '>', tuple(arg('conversation_id'), arg('from_number'))),
-    )
-    .orderBy('conversation_id')
-    .orderBy('from_number')
-    .limit(arg('limit'))
+const periodColumns = ['conversation_id', 'from_number', 'to_number', 'title_at_end', 'count_at_end'] as const
 
-const withRooms = (db: Kysely<Tables>, periods: ReturnType<typeof periodsBehind>, user_id: number) =>
+const pageOf = (db: Kysely<Tables>, arg: <K extends keyof Periods>(name: K) => Periods[K]) =>
+  periodsAfter(db, arg).select(periodColumns)
+
+const withConversations = (db: Kysely<Tables>, periods: ReturnType<typeof pageOf>, user_id: number) =>
   db
     .selectFrom(periods.as('mine'))
     .crossJoin('conversations')
@@ -39,13 +33,13 @@ const withRooms = (db: Kysely<Tables>, periods: ReturnType<typeof periodsBehind>
     .orderBy('mine.conversation_id')
     .orderBy('mine.from_number')
 
-export const periodsOf = query<Periods>()((db, arg) => withRooms(db, periodsBehind(db, arg), arg('user_id')))
+export const periodsOf = query<Periods>()((db, arg) => withConversations(db, pageOf(db, arg), arg('user_id')))
 
-/** The same, in these conversations only. */
+/** The same for these conversations only. */
 export const periodsIn = query<Periods & { ids: string }>()((db, arg) =>
-  withRooms(
+  withConversations(
     db,
-    periodsBehind(db, arg).where('conversation_id', 'in', (eb) =>
+    pageOf(db, arg).where('conversation_id', 'in', (eb) =>
       eb.selectFrom(listedIds(arg('ids'))).select('listed.id'),
     ),
     arg('user_id'),
@@ -59,7 +53,7 @@ const withConversation = [
   'conversations.high_id',
 ] as const
 
-/** To one who has left, a message that was changed later is hidden; members are spared the look at its row. */
+/** Hides from a former member what was changed after the end of membership. For members it does not read `changed`. */
 export const newMessages = query<Window>()((db, arg) =>
   db
     .selectFrom((inner) =>
@@ -90,7 +84,7 @@ export const newMessages = query<Window>()((db, arg) =>
     .orderBy('found.number'),
 )
 
-/** The message and the number of its change lie each in one of the user's periods. */
+/** Messages of which both the id and the number of the last change lie in a membership period of the user. */
 export const changedMessages = query<Window & { user_id: number }>()((db, arg) =>
   db
     .selectFrom(listedPeriods(arg('periods')))
@@ -107,7 +101,7 @@ export const changedMessages = query<Window & { user_id: number }>()((db, arg) =
     .limit(arg('limit')),
 )
 
-/** In groups past `max_group` members, and what moved across a block, one's own marks only. */
+/** Only the user's own marks in groups of more than `max_group` members and for what changed during a block. */
 export const receipts = query<Window & { user_id: number; max_group: number }>()((db, arg) =>
   db
     .selectFrom(listedPeriods(arg('periods')))
@@ -126,7 +120,7 @@ export const receipts = query<Window & { user_id: number; max_group: number }>()
     .whereRef('other.receipt_number', '<=', 'listed.to_number')
     .whereRef('conversations.id', '=', 'other.conversation_id')
     .whereRef('users.id', '=', 'other.user_id')
-    .where(({ eb, or, and, not, exists, selectFrom }) =>
+    .where(({ eb, or, and, not, exists, ref }) =>
       or([
         eb('other.user_id', '=', arg('user_id')),
         and([
@@ -137,22 +131,12 @@ export const receipts = query<Window & { user_id: number; max_group: number }>()
           eb('conversations.kind', '=', 'direct'),
           not(
             exists(
-              selectFrom('blocks')
-                .select('blocks.number')
-                // What was announced before the block began may have been missed, and is not announced again.
-                .whereRef('blocks.number', '<', 'other.receipt_number')
-                .where((block) =>
-                  block.or([
-                    block.and([
-                      block('blocks.blocker_id', '=', block.ref('conversations.low_id')),
-                      block('blocks.blocked_id', '=', block.ref('conversations.high_id')),
-                    ]),
-                    block.and([
-                      block('blocks.blocker_id', '=', block.ref('conversations.high_id')),
-                      block('blocks.blocked_id', '=', block.ref('conversations.low_id')),
-                    ]),
-                  ]),
-                ),
+              // What was published before the block began may have been missed, and is not published again.
+              blockBetweenUsers(db, ref('conversations.low_id'), ref('conversations.high_id')).where(
+                'blocks.number',
+                '<',
+                ref('other.receipt_number'),
+              ),
             ),
           ),
         ]),

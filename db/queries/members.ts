@@ -1,9 +1,27 @@
 import { type AliasedExpression, type Expression, expressionBuilder, type Kysely, sql } from 'kysely'
 import { query } from '../query.ts'
 import { OPEN, type Tables } from '../tables.ts'
+import { blockBetweenUsers } from './blocks.ts'
 
-/** Where a walk through the membership periods of a user goes on: behind this period. */
-export type StayPlace = { conversation_id: number; from_number: number }
+/** A position in the list of a user's membership periods: directly after this period. */
+export type PeriodPosition = { conversation_id: number; from_number: number }
+
+type PeriodPage = PeriodPosition & { user_id: number; limit: number }
+
+/** Selects the next `limit` membership periods of a user, by conversation and start. Nothing bounds how many a user has. */
+export const periodsAfter = (
+  db: Kysely<Tables>,
+  arg: <K extends keyof PeriodPage>(name: K) => PeriodPage[K],
+) =>
+  db
+    .selectFrom('members')
+    .where('user_id', '=', arg('user_id'))
+    .where(({ eb, refTuple, tuple }) =>
+      eb(refTuple('conversation_id', 'from_number'), '>', tuple(arg('conversation_id'), arg('from_number'))),
+    )
+    .orderBy('conversation_id')
+    .orderBy('from_number')
+    .limit(arg('limit'))
 
 export const insertMember = query<{
   user_id: number
@@ -23,7 +41,7 @@ export const insertMember = query<{
   } as never),
 )
 
-/** Current members of a conversation, the oldest first. OPEN is a literal: only so the partial index serves the query. */
+/** Current members of a conversation, the oldest first. SQLite uses the partial index only if OPEN is a literal. */
 export const membersOf = query<{ conversation_id: number }>()((db, arg) =>
   db
     .selectFrom('members')
@@ -42,20 +60,30 @@ export const membersOf = query<{ conversation_id: number }>()((db, arg) =>
     .orderBy('members.user_id'),
 )
 
-/** The latest stay of one in a conversation, with the number of its members. */
-export const latestStay = query<{ user_id: number; conversation_id: number }>()((db, arg) =>
+/** The latest membership period of a user in a conversation. */
+export const latestPeriod = query<{ user_id: number; conversation_id: number }>()((db, arg) =>
   db
     .selectFrom('members')
-    .innerJoin('conversations', 'conversations.id', 'members.conversation_id')
-    .select(['members.to_number', 'conversations.member_count'])
-    .where('members.user_id', '=', arg('user_id'))
-    .where('members.conversation_id', '=', arg('conversation_id'))
-    .orderBy('members.from_number', 'desc')
+    .selectAll()
+    .where('user_id', '=', arg('user_id'))
+    .where('conversation_id', '=', arg('conversation_id'))
+    .orderBy('from_number', 'desc')
     .limit(1),
 )
 
-/** The last stay that began at a number or before it: the only one that may hold the number. */
-export const stayAt = query<{ user_id: number; conversation_id: number; number: number }>()((db, arg) =>
+/** The number of members of a conversation; no row unless the user is a member now. */
+export const memberCount = query<{ user_id: number; conversation_id: number }>()((db, arg) =>
+  db
+    .selectFrom('members')
+    .innerJoin('conversations', 'conversations.id', 'members.conversation_id')
+    .select('conversations.member_count')
+    .where('members.user_id', '=', arg('user_id'))
+    .where('members.conversation_id', '=', arg('conversation_id'))
+    .where('members.to_number', '=', OPEN),
+)
+
+/** The last period that began at or before a number: the only one that can contain the number. */
+export const periodAt = query<{ user_id: number; conversation_id: number; number: number }>()((db, arg) =>
   db
     .selectFrom('members')
     .select('to_number')
@@ -66,47 +94,20 @@ export const stayAt = query<{ user_id: number; conversation_id: number; number: 
     .limit(1),
 )
 
-/** Those who are in a conversation now, except whom `user_id` blocks and who blocks `user_id`. */
+/** Current members of a conversation without those who block `user_id` or whom `user_id` blocks. */
 export const unblockedMembers = query<{ conversation_id: number; user_id: number }>()((db, arg) =>
   db
     .selectFrom('members')
     .select('members.user_id')
     .where('members.conversation_id', '=', arg('conversation_id'))
     .where('members.to_number', '=', sql.lit(OPEN))
-    .where(({ not, exists, selectFrom }) =>
-      not(
-        exists(
-          selectFrom('blocks')
-            .select('blocks.number')
-            .where('blocks.blocker_id', '=', arg('user_id'))
-            .whereRef('blocks.blocked_id', '=', 'members.user_id'),
-        ),
-      ),
-    )
-    .where(({ not, exists, selectFrom }) =>
-      not(
-        exists(
-          selectFrom('blocks')
-            .select('blocks.number')
-            .whereRef('blocks.blocker_id', '=', 'members.user_id')
-            .where('blocks.blocked_id', '=', arg('user_id')),
-        ),
-      ),
+    .where(({ not, exists, ref }) =>
+      not(exists(blockBetweenUsers(db, arg('user_id'), ref('members.user_id')))),
     ),
 )
 
-/** All of one's stays in a conversation, the newest first. */
-export const staysIn = query<{ user_id: number; conversation_id: number }>()((db, arg) =>
-  db
-    .selectFrom('members')
-    .selectAll()
-    .where('user_id', '=', arg('user_id'))
-    .where('conversation_id', '=', arg('conversation_id'))
-    .orderBy('from_number', 'desc'),
-)
-
-/** A conversation that the user is or was in. */
-const roomOf = (db: Kysely<Tables>, user_id: number) =>
+/** A conversation that the user is or was a member of. */
+const joinedConversation = (db: Kysely<Tables>, user_id: number) =>
   db
     .selectFrom('conversations')
     .select(['conversations.id', 'conversations.kind', 'conversations.low_id', 'conversations.high_id'])
@@ -119,14 +120,15 @@ const roomOf = (db: Kysely<Tables>, user_id: number) =>
       ),
     )
 
-export const myRoomById = query<{ user_id: number; id: number }>()((db, arg) =>
-  roomOf(db, arg('user_id')).where('conversations.id', '=', arg('id')),
+export const joinedConversationById = query<{ user_id: number; id: number }>()((db, arg) =>
+  joinedConversation(db, arg('user_id')).where('conversations.id', '=', arg('id')),
 )
 
-export const myRoomByPair = query<{ user_id: number; low_id: number; high_id: number }>()((db, arg) =>
-  roomOf(db, arg('user_id'))
-    .where('conversations.low_id', '=', arg('low_id'))
-    .where('conversations.high_id', '=', arg('high_id')),
+export const joinedConversationByPair = query<{ user_id: number; low_id: number; high_id: number }>()(
+  (db, arg) =>
+    joinedConversation(db, arg('user_id'))
+      .where('conversations.low_id', '=', arg('low_id'))
+      .where('conversations.high_id', '=', arg('high_id')),
 )
 
 const latestEnd = (db: Kysely<Tables>, user_id: number, conversation: Expression<number>) =>
@@ -138,11 +140,11 @@ const latestEnd = (db: Kysely<Tables>, user_id: number, conversation: Expression
     .orderBy('latest.from_number', 'desc')
     .limit(1)
 
-/** The number at which a user's latest period in a conversation ends; for members `OPEN`. */
+/** The number at which a user's latest period in a conversation ends; `OPEN` for a member. */
 export const untilOf = (db: Kysely<Tables>, user_id: number, conversation: Expression<number>) =>
   latestEnd(db, user_id, conversation).$asScalar().$notNull()
 
-/** Whether the user was in the conversation at this number. One row, however many periods there are. */
+/** Whether the user was a member of the conversation at this number. Reads one row, however many periods there are. */
 export const wasInAt = (
   db: Kysely<Tables>,
   user_id: number,
@@ -155,7 +157,7 @@ export const wasInAt = (
     number,
   )
 
-/** A walk through one's periods in a conversation: those with numbers from `start` on, or up to it; `limit` at most. */
+/** The next `limit` periods of a user in a conversation, from the number `start` on or, downward, up to it. */
 type Walk = { user_id: number; conversation_id: number; start: number; limit: number }
 
 type Mine = {
@@ -166,7 +168,7 @@ type Mine = {
   to_id: number
 }
 
-/** Adds whether there are messages with ids from `from_id` to `to_id`. */
+/** Adds whether a message has an id between `from_id` and `to_id`, both included. */
 const withMessages = (db: Kysely<Tables>, mine: AliasedExpression<Mine, 'mine'>, user_id: number) =>
   db
     .selectFrom(mine)
@@ -184,7 +186,7 @@ const withMessages = (db: Kysely<Tables>, mine: AliasedExpression<Mine, 'mine'>,
     )
     .select((eb) => untilOf(db, user_id, eb.ref('mine.conversation_id')).as('until'))
 
-/** The latest first, each cut to the ids up to `start`. */
+/** The latest first. Each is cut to the ids up to `start`. */
 export const periodsDown = query<Walk>()((db, arg) =>
   withMessages(
     db,
@@ -210,7 +212,7 @@ export const periodsDown = query<Walk>()((db, arg) =>
   ).orderBy('mine.from_number', 'desc'),
 )
 
-/** The earliest first, each cut to the ids from `start` on. */
+/** The earliest first. Each is cut to the ids from `start` on. */
 export const periodsUp = query<Walk>()((db, arg) =>
   withMessages(
     db,
@@ -228,7 +230,7 @@ export const periodsUp = query<Walk>()((db, arg) =>
       )
       .where('user_id', '=', arg('user_id'))
       .where('conversation_id', '=', arg('conversation_id'))
-      // The period that holds `start`, if one does, is the last that begins before it.
+      // If a period contains `start`, it is the last one that begins at or before `start`.
       .where('from_number', '>=', ({ fn, selectFrom, val }) =>
         fn.coalesce(
           selectFrom('members as around')
@@ -269,12 +271,12 @@ export const setMarks = query<{
     .where('from_number', '=', arg('from_number')),
 )
 
-/** Stays whose marks changed and were not announced. The 1 stands in the text: an index of such rows only serves it. */
+/** Periods whose marks changed and were not published. SQLite uses the partial index only if the 1 is a literal. */
 export const dueReceipts = query()((db) =>
   db.selectFrom('members').select(['user_id', 'conversation_id']).where('receipt_due', '=', sql.lit(1)),
 )
 
-export const endStay = query<{
+export const endPeriod = query<{
   user_id: number
   conversation_id: number
   from_number: number
@@ -306,64 +308,25 @@ export const makeOwner = query<{ user_id: number; conversation_id: number; from_
       .where('from_number', '=', arg('from_number')),
 )
 
-/** One's stays behind one of them, and whether each is in a group and goes on. */
-export const staysBehind = query<{
-  user_id: number
-  conversation_id: number
-  from_number: number
-  limit: number
-}>()((db, arg) =>
+/** A page of a user's periods, and whether the user is a member of a group by it now. */
+export const groupPeriodsAfter = query<PeriodPage>()((db, arg) =>
   db
-    .selectFrom('members')
-    .innerJoin('conversations', 'conversations.id', 'members.conversation_id')
-    .select(['members.conversation_id', 'members.from_number'])
+    .selectFrom(periodsAfter(db, arg).select(['conversation_id', 'from_number', 'to_number']).as('mine'))
+    .innerJoin('conversations', 'conversations.id', 'mine.conversation_id')
+    .select(['mine.conversation_id', 'mine.from_number'])
     .select(({ and, eb }) =>
-      and([eb('members.to_number', '=', OPEN), eb('conversations.kind', '=', 'group')])
+      and([eb('mine.to_number', '=', OPEN), eb('conversations.kind', '=', 'group')])
         .$castTo<0 | 1>()
         .as('is_open_group'),
     )
-    .where('members.user_id', '=', arg('user_id'))
-    .where(({ eb, refTuple, tuple }) =>
-      eb(
-        refTuple('members.conversation_id', 'members.from_number'),
-        '>',
-        tuple(arg('conversation_id'), arg('from_number')),
-      ),
-    )
-    .orderBy('members.conversation_id')
-    .orderBy('members.from_number')
-    .limit(arg('limit')),
+    .orderBy('mine.conversation_id')
+    .orderBy('mine.from_number'),
 )
 
-/**
- * A user's stays behind one of them, and whether another is in the conversation with them now: a few rows at a time, since
- * nothing bounds how many one has.
- */
-export const sharedStays = query<{
-  user_id: number
-  other_id: number
-  conversation_id: number
-  from_number: number
-  limit: number
-}>()((db, arg) =>
+/** A page of a user's periods, and whether both this user and another are members of the conversation now. */
+export const sharedPeriodsAfter = query<PeriodPage & { other_id: number }>()((db, arg) =>
   db
-    .selectFrom((inner) =>
-      inner
-        .selectFrom('members')
-        .select(['conversation_id', 'from_number', 'to_number'])
-        .where('user_id', '=', arg('user_id'))
-        .where(({ eb, refTuple, tuple }) =>
-          eb(
-            refTuple('conversation_id', 'from_number'),
-            '>',
-            tuple(arg('conversation_id'), arg('from_number')),
-          ),
-        )
-        .orderBy('conversation_id')
-        .orderBy('from_number')
-        .limit(arg('limit'))
-        .as('mine'),
-    )
+    .selectFrom(periodsAfter(db, arg).select(['conversation_id', 'from_number', 'to_number']).as('mine'))
     .select(['mine.conversation_id', 'mine.from_number'])
     .select(({ and, eb, exists, selectFrom }) =>
       and([

@@ -60,7 +60,11 @@ const newestPositions = async (
   let after = { conversation_id: 0, from_number: 0 }
   for (;;) {
     await chat.turns.ready()
-    const rows = await chat.reader.all(queries.placesOf, { user_id: me.user_id, ...after, limit: PERIODS })
+    const rows = await chat.reader.all(queries.newestByPeriod, {
+      user_id: me.user_id,
+      ...after,
+      limit: PERIODS,
+    })
     for (const { conversation_id, newest } of rows) {
       if (newest !== null && newest < before) positions.push({ conversation_id, newest })
     }

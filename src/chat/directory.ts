@@ -38,16 +38,13 @@ const PERIODS = 64
 export const findVisibleUser = async (chat: Chat, me: Identity, key: string): Promise<User | undefined> => {
   const user = await chat.reader.get(users.userByKey, { key })
   if (!user || user.id === me.user_id || user.removed_at !== null) return undefined
-  const direct = await chat.reader.get(conversations.roomByPair, pairOf(me.user_id, user.id))
+  const direct = await chat.reader.get(conversations.conversationByPair, pairOf(me.user_id, user.id))
   const isVisible = direct
     ? direct.blocked === 0
-    : !(await isBlockedPair(chat, me.user_id, user.id)) && (await shareGroup(chat, me.user_id, user.id))
+    : !(await chat.reader.get(blocks.blockBetween, { a: me.user_id, b: user.id })) &&
+      (await shareGroup(chat, me.user_id, user.id))
   return isVisible ? { id: user.id, username: user.username } : undefined
 }
-
-const isBlockedPair = async (chat: Chat, a: number, b: number) =>
-  (await chat.reader.get(blocks.blockOf, { blocker_id: a, blocked_id: b })) !== undefined ||
-  (await chat.reader.get(blocks.blockOf, { blocker_id: b, blocked_id: a })) !== undefined
 
 /**
  * Reads the membership periods of both users in alternating pages, so that the user with fewer periods bounds the search.
@@ -60,7 +57,7 @@ const shareGroup = async (chat: Chat, a: number, b: number): Promise<boolean> =>
   ]
   for (;;) {
     for (const side of sides) {
-      const page = await chat.reader.all(members.sharedStays, { ...side, limit: PERIODS })
+      const page = await chat.reader.all(members.sharedPeriodsAfter, { ...side, limit: PERIODS })
       if (page.some(({ is_shared }) => is_shared === 1)) return true
       const last = page[PERIODS - 1]
       if (!last) return false

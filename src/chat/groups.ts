@@ -1,10 +1,9 @@
 import { foldName, isUsername, unknownUser } from '../../db/names.ts'
-import { OPEN } from '../../db/tables.ts'
+import * as memberRows from '../../db/queries/members.ts'
 import type { Conversation } from '../../schemas/conversation.ts'
 import type { Chat, Identity } from './context.ts'
 import { AppError, fieldError } from '../errors.ts'
 import { getConversation } from './conversations.ts'
-import { latestPeriod } from './membership.ts'
 
 /**
  * Creates a group with me as its owner.
@@ -95,8 +94,8 @@ export const removeMember = async (
  * @returns the cost
  */
 const chargeForGroup = async (chat: Chat, me: Identity, conversation_id: number): Promise<number> => {
-  const period = await latestPeriod(chat, me, conversation_id)
-  const weight = period?.to_number === OPEN ? period.member_count : 1
+  const row = await chat.reader.get(memberRows.memberCount, { user_id: me.user_id, conversation_id })
+  const weight = row?.member_count ?? 1
   chat.changeLimit(me.user_id, weight)
   return weight
 }

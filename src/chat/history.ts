@@ -27,7 +27,10 @@ export const historyWith = async (
   const { user_id } = me
   const peer_id = await chat.idOf(foldName(username))
   if (peer_id === undefined) throw unknownUser(username, '/username')
-  const conversation = await chat.reader.get(members.myRoomByPair, { user_id, ...pairOf(user_id, peer_id) })
+  const conversation = await chat.reader.get(members.joinedConversationByPair, {
+    user_id,
+    ...pairOf(user_id, peer_id),
+  })
   return conversation ? readPage(chat, me, conversation, page) : { messages: [], older: false, newer: false }
 }
 
@@ -39,7 +42,7 @@ export const historyOf = async (
   page: PageQuery,
 ): Promise<HistoryPage> => {
   checkPage(page)
-  const conversation = await chat.reader.get(members.myRoomById, { user_id: me.user_id, id })
+  const conversation = await chat.reader.get(members.joinedConversationById, { user_id: me.user_id, id })
   if (!conversation) throw conversationNotFound()
   return readPage(chat, me, conversation, page)
 }

@@ -7,7 +7,7 @@ import type { Chat, Identity } from './context.ts'
  *   a member.
  */
 export const latestPeriod = (chat: Chat, { user_id }: Identity, conversation_id: number) =>
-  chat.reader.get(members.latestStay, { user_id, conversation_id })
+  chat.reader.get(members.latestPeriod, { user_id, conversation_id })
 
 export const conversationNotFound = () =>
   new AppError('CONVERSATION_NOT_FOUND', 'You are in no conversation with this id.')

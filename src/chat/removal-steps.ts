@@ -1,4 +1,4 @@
-import type { StayPlace } from '../../db/queries/members.ts'
+import type { PeriodPosition } from '../../db/queries/members.ts'
 import * as users from '../../db/queries/users.ts'
 import type { Reader } from '../../db/query.ts'
 import type { Writer } from '../../db/writer.ts'
@@ -7,7 +7,7 @@ import type { Config } from '../config.ts'
 /** Milliseconds to wait after a failed step. */
 const RETRY_MS = 1000
 
-type Removal = { user_id: number; after: StayPlace; done: () => void }
+type Removal = { user_id: number; after: PeriodPosition; done: () => void }
 
 /**
  * Removes the memberships of removed accounts in steps. Each step is one operation, so that other writes do not wait for

@@ -116,15 +116,15 @@ t.test('what is read of a conversation is a range of an index, however long its 
   const place = { ...one, from_number: 0, limit: 1 }
   const shown = { user_id: 1, ids: packIds([1]), max_unread: 1, max_looked: 2 }
   const cases: [string, Query<never, unknown>, object, number][] = [
-    ['the order of the list', list.placesOf, place, 3],
+    ['the order of the list', list.newestByPeriod, place, 3],
     ['the list', list.conversationsByIds, shown, 5],
     ['peers', list.peersByIds, shown, 4],
-    ['shared stays', members.sharedStays, { ...place, other_id: 2 }, 2],
+    ['shared stays', members.sharedPeriodsAfter, { ...place, other_id: 2 }, 2],
     ['members', members.membersOf, one, 2],
     ['members without a block', members.unblockedMembers, one, 3],
-    ['stays', members.staysIn, one, 1],
-    ['one of mine', members.myRoomById, { user_id: 1, id: 1 }, 2],
-    ['one of mine by its two', members.myRoomByPair, { user_id: 1, low_id: 1, high_id: 2 }, 2],
+    ['stays', members.latestPeriod, one, 1],
+    ['one of mine', members.joinedConversationById, { user_id: 1, id: 1 }, 2],
+    ['one of mine by its two', members.joinedConversationByPair, { user_id: 1, low_id: 1, high_id: 2 }, 2],
     ['older periods', members.periodsDown, walk, 3],
     ['newer periods', members.periodsUp, walk, 4],
     ['the newest message', messages.newestMessage, one, 1],

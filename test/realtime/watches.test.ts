@@ -17,7 +17,7 @@ const countReads = ({ app }: Server) => {
     // Names come from a cache, and are read once.
     if (query === users.userById) return
     if (query === users.userByKey) counts.names += 1
-    if (query === members.sharedStays) counts.pages += 1
+    if (query === members.sharedPeriodsAfter) counts.pages += 1
     if (inTurn === 0) {
       setImmediate(() => {
         inTurn = 0

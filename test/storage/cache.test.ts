@@ -1,5 +1,5 @@
 import t from 'tap'
-import { createCaches, type Room } from '../../db/transaction.ts'
+import { createCaches, type Conversation } from '../../db/transaction.ts'
 import { createCache } from '../../src/cache.ts'
 
 t.test('a cache keeps what was used last, as far as the sizes sum up to its limit', (t) => {
@@ -15,14 +15,14 @@ t.test('a cache keeps what was used last, as far as the sizes sum up to its limi
 })
 
 t.test('the rooms that the writer remembers are bounded by their members', (t) => {
-  const { rooms } = createCaches()
+  const { conversations } = createCaches()
   const members = Array.from({ length: 1000 }, (_, id) => ({
     user_id: id,
     username: 'x',
     role: 'member' as const,
     from_number: 1,
   }))
-  const room: Room = {
+  const conversation: Conversation = {
     id: 1,
     kind: 'group',
     title: 'g',
@@ -32,8 +32,8 @@ t.test('the rooms that the writer remembers are bounded by their members', (t) =
     members,
     audience: [],
   }
-  for (let id = 1; id <= 1000; id++) rooms.set(id, { ...room, id })
-  t.ok(rooms.size >= 100 && rooms.size < 200, `${rooms.size} rooms of 1,000 members`)
-  t.ok(rooms.has(1000), 'the newest are kept')
+  for (let id = 1; id <= 1000; id++) conversations.set(id, { ...conversation, id })
+  t.ok(conversations.size >= 100 && conversations.size < 200, `${conversations.size} rooms of 1,000 members`)
+  t.ok(conversations.has(1000), 'the newest are kept')
   t.end()
 })
