@@ -1,4 +1,4 @@
-/** A message as it is stored, with the names that it is shown with. Times are milliseconds since 1970. */
+/** A stored message with the names of its users. Times are milliseconds since 1970. */
 export type StoredMessage = {
   id: number
   conversation_id: number
@@ -17,26 +17,27 @@ export type StoredMessage = {
 }
 
 /**
- * Names the people of a message: its sender, and in a direct conversation, which has two ids, its receiver.
- * @param name gives the name of each of these ids
+ * Adds the sender's name and, in a direct conversation, the receiver's id and name to a message.
+ * @param pair the two users of a direct conversation; nulls for a group
+ * @param name returns the name of a user by id
  */
 export const nameMessage = <Row extends { sender_id: number }>(
   row: Row,
-  { low_id, high_id }: { low_id: number | null; high_id: number | null },
+  pair: { low_id: number | null; high_id: number | null },
   name: (id: number) => string,
 ) => {
-  const receiver_id = row.sender_id === low_id ? high_id : low_id
+  const receiver_id = row.sender_id === pair.low_id ? pair.high_id : pair.low_id
   const receiver = receiver_id === null ? null : name(receiver_id)
   return { ...row, sender: name(row.sender_id), receiver_id, receiver }
 }
 
-/** A direct conversation is found by its two ids, whichever comes first. */
+/** @returns the key of the direct conversation of two users, in any order */
 export const pairOf = (a: number, b: number) =>
   a < b ? { low_id: a, high_id: b } : { low_id: b, high_id: a }
 
 export type Marks = { delivered_up_to: number; read_up_to: number }
 
-/** What a change was. The same is made live by the writer, and again from the rows for those who were away. */
+/** The content of a change. The writer creates it live; resuming clients receive the same, read from the rows. */
 export type Event =
   | { type: 'message' | 'message_updated'; message: StoredMessage }
   | ({ type: 'receipt'; conversation_id: number; username: string } & Marks)
@@ -46,19 +47,19 @@ export type Event =
       kind: 'direct' | 'group'
       title: string | null
       member_count: number
-      /** Who came and who left with this change. */
+      /** Ids of the users who became members, or stopped being members, by this change. */
       joined: readonly number[]
       left: readonly number[]
-      /** The two of a direct one. */
+      /** The users of a direct conversation; empty for a group. */
       pair: readonly { user_id: number; username: string }[]
     }
 
-/** A numbered change, and whom it concerned when it was made. */
+/** A numbered change and its audience at that moment. */
 export type Change = {
   number: number
-  /** Ids of users, each once. */
+  /** Ids of users, without duplicates. */
   audience: readonly number[]
   event: Event
-  /** Index, within its batch, of the operation that made it. */
+  /** Index in its batch of the operation that made the change. */
   operation: number
 }

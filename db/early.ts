@@ -1,4 +1,4 @@
 import { startEarly } from './dialects/sqlite/thread.ts'
 
-// To be imported first of all by a process that is going to open a database.
+// A process that opens a database imports this file before all others.
 startEarly()

@@ -1,9 +1,9 @@
 /**
- * What storage fails with, whatever the database:
- * `full`, `busy`, `readonly`: this attempt wrote nothing, a later one may work.
- * `operation`: this operation can't be done, a fault of ours; others can.
- * `broken`: what is in memory can't be trusted any more; the process must end.
- * `unusable`: this database can't be served, and the message says why.
+ * The kinds of storage errors, the same for every database:
+ * `full`, `busy`, `readonly`: this attempt wrote nothing; a later attempt may succeed.
+ * `operation`: this operation failed by a bug of the server; other operations work.
+ * `broken`: the data in memory can no longer be trusted; the process must end.
+ * `unusable`: the server cannot use this database; the message says why.
  */
 export type StorageErrorKind = 'full' | 'busy' | 'readonly' | 'operation' | 'broken' | 'unusable'
 
@@ -16,7 +16,7 @@ export class StorageError extends Error {
     this.kind = kind
   }
 
-  /** @param path the file, where it was being opened. */
+  /** @param path the file, if the error occurred while opening it */
   static from(error: unknown, path?: string): StorageError {
     if (error instanceof StorageError) return error
     const { code = '', message } = error as { code?: string; message: string }

@@ -8,9 +8,9 @@ class Placeholder {
   }
 }
 
-/** A query built with Kysely once, whose arguments are given by name at each run. */
+/** A query that Kysely builds once. Each run gives its arguments by name. */
 export type Query<Args, Row> = {
-  /** @returns its SQL, and what to bind: the names of arguments, and constants. */
+  /** @returns its SQL, and a function from arguments to the values to bind */
   compile(db: Kysely<Tables>): { sql: string; bind: (args: Args) => unknown[] }
   readonly row?: Row
 }
@@ -22,7 +22,7 @@ type RowOf<Q> = Row<Q> extends (infer R)[] ? R : never
 
 /**
  * Declares a query: `query<{ id: number }>()((db, arg) => db.selectFrom('users').selectAll().where('id', '=', arg('id')))`.
- * Building and compiling costs 10 to 20 µs, so it is done once for each database.
+ * Building and compiling takes 10 to 20 µs, so it happens once for each database.
  */
 export const query =
   <Args extends Record<string, unknown> = Record<never, never>>() =>
@@ -30,7 +30,7 @@ export const query =
     build: (db: Kysely<Tables>, arg: <K extends keyof Args & string>(name: K) => Args[K]) => Q,
   ): Query<Args, RowOf<Q>> => ({
     compile(db) {
-      // The builder only carries the value to the compiled parameters.
+      // The builder passes the placeholder on to the compiled parameters unchanged.
       const { sql, parameters } = build(db, (name) => new Placeholder(name) as never).compile()
       return {
         sql,
@@ -39,13 +39,13 @@ export const query =
     },
   })
 
-/** Runs queries where an answer may take a while: outside a transaction. */
+/** Runs queries outside a transaction. A read sees every commit whose `batch` event was emitted before it. */
 export type Reader = {
   all<A, R>(query: Query<A, R>, args: A): Promise<R[]>
   get<A, R>(query: Query<A, R>, args: A): Promise<R | undefined>
 }
 
-/** Runs queries within one transaction, at once: an await in it would make everybody wait. */
+/** Runs queries in one transaction, synchronously: an await in a transaction would block every other operation. */
 export type Statements = {
   all<A, R>(query: Query<A, R>, args: A): R[]
   get<A, R>(query: Query<A, R>, args: A): R | undefined

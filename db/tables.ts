@@ -1,41 +1,41 @@
 import type { Generated } from 'kysely'
 
-/** A stay that goes on: no number lies past it. */
+/** The `to_number` of a current membership: higher than every number. */
 export const OPEN = Number.MAX_SAFE_INTEGER
 
-/** Times are milliseconds since 1970; every `*number`, `changed` and mark counts in the one counter of changes. */
+/** Times are milliseconds since 1970. Every `*number`, `changed` and mark is a number of the one counter of changes. */
 export type Tables = {
   users: {
     id: Generated<number>
     username: string
-    /** The name folded: what is compared and searched. */
+    /** The folded name: used for lookup, search and order. */
     username_key: string
     password_hash: string | null
-    /** Tokens begin with it; another one ends them all. */
+    /** Prefix of the ids of the account's tokens. A new family ends every token of the old one. */
     token_family: string
-    /** The one token of an earlier family that still holds. */
+    /** Id of the only token of an earlier family that is still valid. */
     kept_token: string | null
     created_at: number
     removed_at: number | null
-    /** 1 while an account that was removed is still in groups. */
+    /** 1 while a removed account is still a member of groups. */
     leaving: Generated<0 | 1>
   }
   conversations: {
     id: Generated<number>
     kind: 'direct' | 'group'
-    /** The two of a direct one, the lower id first. */
+    /** The two users of a direct conversation, the lower id first. */
     low_id: number | null
     high_id: number | null
     title: string | null
     member_count: number
-    /** Number of the last time that it was made or renamed, or someone came or left. */
+    /** Number of the last change: creation, new title, or new members. */
     changed: number
-    /** Of a group that was requested under a key: who requested it, the key, and the SHA-256 of the request. */
+    /** For a group that was created with an idempotency key: its creator, the key, the SHA-256 of the request. */
     creator_id: number | null
     client_id: string | null
     request_hash: Uint8Array | null
   }
-  /** A row a stay: from the number of coming to that of leaving, both included. */
+  /** One row for each membership period: from the number of joining to the number of leaving, both included. */
   members: {
     user_id: number
     conversation_id: number
@@ -44,11 +44,11 @@ export type Tables = {
     role: 'owner' | 'member'
     delivered_up_to: number
     read_up_to: number
-    /** Number of the last change of the marks, or of its announcement, where that came later. */
+    /** Number of the last change of the marks or of its later publication. */
     receipt_number: Generated<number>
-    /** 1 while a change of the marks waits to be announced. */
+    /** 1 while a change of the marks waits for publication. */
     receipt_due: Generated<0 | 1>
-    /** What the one who left may go on knowing. */
+    /** The title and the number of members that a former member sees. */
     title_at_end: string | null
     count_at_end: number | null
   }
@@ -65,24 +65,24 @@ export type Tables = {
     deleted_at: number | null
     /** Number of the last edit or deletion. */
     changed: number | null
-    /** SHA-256 of the content as first sent, once it is no longer there. */
+    /** SHA-256 of the original content, after an edit or deletion. */
     original_hash: Uint8Array | null
   }
   blocks: {
     blocker_id: number
     blocked_id: number
     created_at: number
-    /** The newest number when the block began; marks that moved after it are announced when it ends. */
+    /** The last number when the block began. Marks that changed later are published when it ends. */
     number: number
-    /** What each sees of the other's marks while the block stands. */
+    /** The marks that each user sees of the other during the block. */
     low_delivered: number
     low_read: number
     high_delivered: number
     high_read: number
   }
   revoked_tokens: { jti: string; expires_at: number }
-  /** One row: the last number given. */
+  /** One row: the last given number. */
   counter: { id: 1; last: number }
-  /** A row a start of the server: its cursors carry the name and hold from `first` on. */
+  /** One row for each start of the server. Its cursors carry the name and are valid from `first` on. */
   epochs: { number: Generated<number>; name: string; first: number }
 }

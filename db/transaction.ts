@@ -10,14 +10,14 @@ export type StoredUser = NonNullable<(typeof users.userById)['row']>
 
 export type Member = { user_id: number; username: string; role: 'owner' | 'member'; from_number: number }
 
-/** A conversation and who is in it now. */
+/** A conversation and its current members. */
 export type Conversation = {
   id: number
   kind: 'direct' | 'group'
   title: string | null
   low_id: number | null
   high_id: number | null
-  /** A block stands between the two of a direct one. */
+  /** Whether one of the two users of a direct conversation blocks the other. */
   blocked: boolean
   /** The oldest first. */
   members: readonly Member[]
@@ -25,32 +25,32 @@ export type Conversation = {
   audience: readonly number[]
 }
 
-/** Rows that operations look up again and again; it learns of them after the commit only. */
+/** Rows that operations look up often. A transaction adds its rows after its commit. */
 export const createCaches = () => ({
   users: createCache<number, StoredUser>(50_000),
   userIds: createCache<string, number>(50_000),
-  // By members, of which each takes about 250 bytes: 50,000 groups of 256 would take 3 GB.
+  // Bounded by members, each about 250 bytes: 50,000 groups of 256 members would take 3 GB.
   conversations: createCache<number, Conversation>(200_000, { sizeOf: ({ members }) => 1 + members.length }),
   directIds: createCache<string, number>(50_000),
 })
 export type Caches = ReturnType<typeof createCaches>
 
-/** Characters of content, and members of an audience, that weigh as much as a row: 3 to 4 µs until they are told. */
+/** Characters of content, and members of an audience, that cost as much as a row: 3 to 4 µs until they are published. */
 const ROW_CHARACTERS = 1024
 const ROW_MEMBERS = 32
 
 /**
- * One transaction: its statements, its numbers, what it has read or changed of the caches, and the changes that are to
- * be published once it is committed.
+ * One transaction: its statements, its numbers, the rows that it read or changed, and the changes to publish after its
+ * commit.
  */
 export class Transaction {
   readonly now: number
   readonly changes: Change[] = []
-  /** The last number given, in this transaction or before it. */
+  /** The last number given, by this transaction or an earlier one. */
   last: number
-  /** Index of the operation that runs. */
+  /** Index of the running operation in its batch. */
   operation = 0
-  /** What it has cost so far: one for each statement and each row, more for long contents and large audiences. */
+  /** Cost so far: one for each statement and each row, more for long contents and large audiences. */
   weight = 0
   readonly #statements: Statements
   readonly #caches: Caches
@@ -83,13 +83,13 @@ export class Transaction {
     return this.#statements.run(query, args)
   }
 
-  /** @returns the number of the next change, which is given by this. */
+  /** Gives the next number. */
   next(): number {
     this.last += 1
     return this.last
   }
 
-  /** Has `event` published under `number`, to `audience`, after the commit. */
+  /** Publishes `event` under `number` to `audience` after the commit. */
   publish(number: number, audience: readonly number[], event: Event) {
     this.weight += audience.length / ROW_MEMBERS
     this.changes.push({ number, audience, event, operation: this.operation })
@@ -97,23 +97,23 @@ export class Transaction {
 
   user(id: number): StoredUser | undefined {
     return (
-      this.#users.get(id) ?? this.#caches.users.get(id) ?? this.#learnUser(this.get(users.userById, { id }))
+      this.#users.get(id) ?? this.#caches.users.get(id) ?? this.#addUser(this.get(users.userById, { id }))
     )
   }
 
   userByName(name: string): StoredUser | undefined {
     const key = foldName(name)
     const id = this.#userIds.get(key) ?? this.#caches.userIds.get(key)
-    return id === undefined ? this.#learnUser(this.get(users.userByKey, { key })) : this.user(id)
+    return id === undefined ? this.#addUser(this.get(users.userByKey, { key })) : this.user(id)
   }
 
-  /** To be called where a user's row was written. */
+  /** Call this after a write to the row of a user. */
   forgetUser(id: number) {
     this.#caches.users.delete(id)
     this.#users.delete(id)
   }
 
-  /** The same, where many were. */
+  /** Call this after a write to the rows of many users. */
   forgetUsers() {
     this.#caches.users.clear()
     this.#users.clear()
@@ -123,21 +123,21 @@ export class Transaction {
     return (
       this.#conversations.get(id) ??
       this.#caches.conversations.get(id) ??
-      this.#learnConversation(this.get(conversations.conversationById, { id }))
+      this.#addConversation(this.get(conversations.conversationById, { id }))
     )
   }
 
-  /** @returns the direct conversation of two users, whichever comes first. */
+  /** @returns the direct conversation of two users, in any order */
   directConversation(a: number, b: number): Conversation | undefined {
     const pair = pairOf(a, b)
     const key = `${pair.low_id}:${pair.high_id}`
     const id = this.#directIds.get(key) ?? this.#caches.directIds.get(key)
     return id === undefined
-      ? this.#learnConversation(this.get(conversations.conversationByPair, pair))
+      ? this.#addConversation(this.get(conversations.conversationByPair, pair))
       : this.conversation(id)
   }
 
-  /** To be called where the rows behind a conversation were written, with the conversation as they have it now. */
+  /** Call this after a write to the rows of a conversation, with its new state. */
   setConversation(changed: Omit<Conversation, 'audience'>): Conversation {
     const conversation = { ...changed, audience: changed.members.map(({ user_id }) => user_id) }
     this.#caches.conversations.delete(conversation.id)
@@ -145,13 +145,13 @@ export class Transaction {
     return conversation
   }
 
-  /** The same where it is not known: it is read again, within this transaction at first. */
+  /** Call this after such a write if the new state is unknown. The next lookup reads it. */
   forgetConversation(id: number) {
     this.#caches.conversations.delete(id)
     this.#conversations.delete(id)
   }
 
-  /** Hands what was read to the caches. To be called after the commit. */
+  /** Adds the rows of this transaction to the caches. Call this after the commit. */
   committed() {
     for (const [id, user] of this.#users) this.#caches.users.set(id, user)
     for (const [key, id] of this.#userIds) this.#caches.userIds.set(key, id)
@@ -159,7 +159,7 @@ export class Transaction {
     for (const [key, id] of this.#directIds) this.#caches.directIds.set(key, id)
   }
 
-  #learnUser(user: StoredUser | undefined) {
+  #addUser(user: StoredUser | undefined) {
     if (user) {
       this.#users.set(user.id, user)
       this.#userIds.set(user.username_key, user.id)
@@ -167,7 +167,7 @@ export class Transaction {
     return user
   }
 
-  #learnConversation(row: (typeof conversations.conversationById)['row']): Conversation | undefined {
+  #addConversation(row: (typeof conversations.conversationById)['row']): Conversation | undefined {
     if (!row) return undefined
     const conversation = this.setConversation({
       ...row,

@@ -4,11 +4,11 @@ import * as blocks from '../queries/blocks.ts'
 import * as members from '../queries/members.ts'
 import type { Conversation, Member, StoredUser, Transaction } from '../transaction.ts'
 
-/** @returns the user that acts. @throws AppError `UNAUTHORIZED` when the account is no more. */
+/** @returns the acting user. @throws AppError `UNAUTHORIZED` if the account was removed */
 export const actor = (tx: Transaction, id: number): StoredUser => {
   const user = tx.user(id)
-  /* c8 ignore next -- removed between the check of its token and its turn here: a race */
-  if (user?.removed_at !== null) throw new AppError('UNAUTHORIZED', 'This account is no more.')
+  /* c8 ignore next -- a race: the account is removed after the check of its token */
+  if (user?.removed_at !== null) throw new AppError('UNAUTHORIZED', 'This account was removed.')
   return user
 }
 
@@ -23,9 +23,9 @@ export const namedUser = (tx: Transaction, name: string, path: string): StoredUs
 }
 
 /**
- * @param path where the request names the conversation, if it does.
- * @returns the conversation, and the actor's place in it.
- * @throws AppError `CONVERSATION_NOT_FOUND` when the actor never was in it, `FORBIDDEN` when it was left.
+ * @param path the JSON pointer at which the request names the conversation, if it does
+ * @returns the conversation, and the acting user as its member
+ * @throws AppError `CONVERSATION_NOT_FOUND` if the user never was a member, `FORBIDDEN` if the user is a former member
  */
 export const membership = (
   tx: Transaction,

@@ -23,21 +23,21 @@ export type RemoveUser = { user_id: number; family: string }
 export type LeaveGroups = {
   user_id: number
   after: members.PeriodPosition
-  /** Members up to which everybody in a group is told of marks. */
+  /** The largest group, in members, in which marks are published to all members. */
   max_group: number
 }
 
 /**
- * Milliseconds that a revocation is kept after its token has expired. A clock that was set forward and back must not
- * make the token valid again: within 30 days somebody notices that the clock is wrong.
+ * Milliseconds for which a revocation is stored after its token has expired. A clock that runs ahead and is then set back
+ * must not make the token valid again. 30 days are enough for someone to notice a wrong clock.
  */
-const KEPT_AFTER_EXPIRY_MS = 30 * 86_400_000
-/** Bounds the work of one logout: the batch of other writes waits for it. */
-const FORGOTTEN_AT_ONCE = 100
-/** Weight (see Transaction) after which a step of leaving ends: 2 ms of work. */
+const RETENTION_MS = 30 * 86_400_000
+/** Old revocations that one logout deletes. Bounds its work, because the other operations of the batch wait for it. */
+const DELETED_AT_ONCE = 100
+/** Weight (see Transaction) after which a step of `leaveGroups` ends: 2 ms of work. */
 const STEP_WEIGHT = 512
 
-/** Stays that a step looks at. */
+/** Membership periods that a step reads. */
 const STEP_PERIODS = 128
 
 /**
@@ -54,24 +54,28 @@ export const createUser = (tx: Transaction, input: CreateUser): { user: StoredUs
 }
 
 /**
- * Sets a password; every token but the one that asked for it ends.
- * @throws AppError `INVALID_CREDENTIALS` when the password was changed since it was checked
+ * Sets a password and ends every token of the account except `kept_token`.
+ * @throws AppError `INVALID_CREDENTIALS` if the password was changed after the check of the current one
  */
 export const setPassword = (tx: Transaction, input: SetPassword): void => {
   const user = actor(tx, input.user_id)
   if (user.password_hash !== input.checked_hash) {
-    throw new AppError('INVALID_CREDENTIALS', 'The password was changed just now.', {
-      errors: [fieldError('/current_password', 'must be the password as it is now')],
-    })
+    throw new AppError(
+      'INVALID_CREDENTIALS',
+      'The password was changed a moment ago. Repeat the request with the new one.',
+      {
+        errors: [fieldError('/current_password', 'must be the current password')],
+      },
+    )
   }
   setCredentials(tx, user.id, input)
 }
 
-/** Revokes one token, and forgets old revocations. */
+/** Revokes one token and deletes old revocations. */
 export const revokeToken = (tx: Transaction, { user_id, jti, expires_at }: RevokeToken): void => {
   actor(tx, user_id)
-  const before = tx.now - KEPT_AFTER_EXPIRY_MS
-  tx.run(users.forgetRevokedTokens, { before, limit: FORGOTTEN_AT_ONCE })
+  const before = tx.now - RETENTION_MS
+  tx.run(users.deleteRevokedTokens, { before, limit: DELETED_AT_ONCE })
   tx.run(users.revokeToken, { jti, expires_at })
 }
 
@@ -81,20 +85,20 @@ export const revokeAll = (tx: Transaction, { user_id, family }: RevokeAll): void
   setCredentials(tx, user_id, { password_hash, family, kept_token: null })
 }
 
-/** Ends every token of everybody. A family may be of many: a token names its user beside it. */
+/** Ends every token of every account. The accounts can share a token family, because a token also names its user. */
 export const revokeEverybody = (tx: Transaction, { family }: RevokeEverybody): void => {
   tx.run(users.setEveryFamily, { family })
   tx.forgetUsers()
 }
 
-/** Sets a password without knowing the last one; every token ends. */
+/** Sets a password without a check of the current one and ends every token of the account. */
 export const resetPassword = (tx: Transaction, { user_id, password_hash, family }: ResetPassword): void => {
   setCredentials(tx, actor(tx, user_id).id, { password_hash, family, kept_token: null })
 }
 
 /**
- * Removes an account: its tokens end, and nobody can log in to it. Its name periods taken and its messages period, for those who
- * had them. Its groups are left by `leaveGroups`.
+ * Removes an account: ends its tokens and makes login impossible. Its name stays taken. Its messages stay visible to those
+ * who could see them. `leaveGroups` then ends its memberships.
  */
 export const removeUser = (tx: Transaction, { user_id, family }: RemoveUser): void => {
   const user = actor(tx, user_id)
@@ -103,22 +107,22 @@ export const removeUser = (tx: Transaction, { user_id, family }: RemoveUser): vo
 }
 
 /**
- * Has a removed account leave the next of its groups, as many as fit in a step.
- * @returns where the next step begins; undefined when it is in no group any more
+ * Ends the group memberships of a removed account, as many as fit in one step.
+ * @returns the position at which the next step begins; undefined if no membership is left
  */
 export const leaveGroups = (tx: Transaction, input: LeaveGroups): members.PeriodPosition | undefined => {
   const { user_id, after, max_group } = input
   const end = tx.weight + STEP_WEIGHT
-  let place = after
+  let position = after
   const periods = tx.all(members.groupPeriodsAfter, { user_id, ...after, limit: STEP_PERIODS })
   for (const { conversation_id, from_number, is_open_group } of periods) {
-    if (tx.weight >= end) return place
-    place = { conversation_id, from_number }
+    if (tx.weight >= end) return position
+    position = { conversation_id, from_number }
     if (!is_open_group) continue
     const conversation = tx.conversation(conversation_id) as Conversation
     leave(tx, conversation, memberOf(conversation, user_id) as Member, max_group)
   }
-  if (periods.length === STEP_PERIODS) return place
+  if (periods.length === STEP_PERIODS) return position
   tx.run(users.setLeft, { id: user_id })
   return undefined
 }

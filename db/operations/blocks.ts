@@ -12,8 +12,8 @@ export type Block = { user_id: number; username: string }
 export type Blocked = { user_id: number; username: string; blocked_at: number }
 
 /**
- * Blocks somebody in the direct conversation with the actor. What each sees of the other's marks periods as it is now.
- * @throws AppError `USER_NOT_FOUND`, `VALIDATION_FAILED` for oneself
+ * Blocks a user in the direct conversation with the acting user. Freezes the marks that each sees of the other.
+ * @throws AppError `USER_NOT_FOUND`, `VALIDATION_FAILED` for the acting user's own name
  */
 export const block = (tx: Transaction, { user_id, username }: Block): Blocked => {
   const me = actor(tx, user_id)
@@ -24,12 +24,12 @@ export const block = (tx: Transaction, { user_id, username }: Block): Blocked =>
   if (standing) return { user_id: other.id, username: other.username, blocked_at: standing.created_at }
   const reverse = tx.get(blocks.blockOf, { blocker_id: other.id, blocked_id: me.id })
   tx.run(blocks.insertBlock, { ...(reverse ?? frozenMarks(tx, me, other)), ...pair, now: tx.now })
-  forget(tx, me, other)
+  reread(tx, me, other)
   return { user_id: other.id, username: other.username, blocked_at: tx.now }
 }
 
 /**
- * Ends a block. When none stands between the two any more, marks that moved meanwhile are announced.
+ * Ends a block. If no block between the two is left, publishes the marks that changed during the block.
  * @throws AppError `USER_NOT_FOUND`
  */
 export const unblock = (tx: Transaction, { user_id, username }: Block): { user_id: number } => {
@@ -40,7 +40,7 @@ export const unblock = (tx: Transaction, { user_id, username }: Block): { user_i
   const standing = tx.get(blocks.blockOf, pair)
   if (!standing) return { user_id: other.id }
   tx.run(blocks.deleteBlock, pair)
-  const conversation = forget(tx, me, other)
+  const conversation = reread(tx, me, other)
   if (conversation && !conversation.blocked) {
     for (const member of conversation.members) {
       const period = tx.get(members.latestPeriod, {
@@ -71,8 +71,8 @@ const frozenMarks = (tx: Transaction, a: StoredUser, b: StoredUser) => {
   }
 }
 
-/** @returns the direct conversation of the two as it is now. */
-const forget = (tx: Transaction, a: StoredUser, b: StoredUser): Conversation | undefined => {
+/** @returns the direct conversation of the two, read again */
+const reread = (tx: Transaction, a: StoredUser, b: StoredUser): Conversation | undefined => {
   const conversation = tx.directConversation(a.id, b.id)
   if (!conversation) return undefined
   tx.forgetConversation(conversation.id)

@@ -10,14 +10,14 @@ export type Edit = { user_id: number; message_id: number; content: string }
 export type Delete = { user_id: number; message_id: number }
 
 /**
- * Replaces the content of one's own message. The same content again changes nothing.
+ * Replaces the content of the user's own message. The same content changes nothing.
  * @throws AppError `MESSAGE_NOT_FOUND`, `FORBIDDEN`, `BLOCKED`, `MESSAGE_DELETED`
  */
 export const edit = (tx: Transaction, { user_id, message_id, content }: Edit): StoredMessage => {
   const { conversation, sender, original_hash, message } = ownMessage(tx, user_id, message_id)
   refuseBlocked(conversation)
   if (message.deleted_at !== null)
-    throw new AppError('MESSAGE_DELETED', 'A deleted message can not be edited.')
+    throw new AppError('MESSAGE_DELETED', 'A deleted message cannot be edited.')
   if (message.content === content) return withNames(message, conversation, sender)
   const number = tx.next()
   const change = { content, edited_at: tx.now }
@@ -28,12 +28,12 @@ export const edit = (tx: Transaction, { user_id, message_id, content }: Edit): S
     original_hash: original_hash ?? hashContent(message.content),
   })
   const edited = withNames({ ...message, ...change }, conversation, sender)
-  tx.publish(number, witnesses(tx, conversation, message_id), { type: 'message_updated', message: edited })
+  tx.publish(number, viewersOf(tx, conversation, message_id), { type: 'message_updated', message: edited })
   return edited
 }
 
 /**
- * Empties one's own message, which keeps its place. To delete it again changes nothing.
+ * Deletes the content of the user's own message. The message keeps its id. A second deletion changes nothing.
  * @throws AppError `MESSAGE_NOT_FOUND`, `FORBIDDEN`
  */
 export const remove = (tx: Transaction, { user_id, message_id }: Delete): StoredMessage => {
@@ -51,7 +51,7 @@ export const remove = (tx: Transaction, { user_id, message_id }: Delete): Stored
     conversation,
     sender,
   )
-  tx.publish(number, witnesses(tx, conversation, message_id), { type: 'message_updated', message: deleted })
+  tx.publish(number, viewersOf(tx, conversation, message_id), { type: 'message_updated', message: deleted })
   return deleted
 }
 
@@ -60,18 +60,19 @@ const ownMessage = (tx: Transaction, user_id: number, id: number) => {
   const row = tx.get(messages.visibleMessage, { id, user_id })
   if (!row) throw new AppError('MESSAGE_NOT_FOUND', 'There is no message with this id that you may see.')
   const { original_hash, ...message } = row
-  if (message.sender_id !== user_id) throw new AppError('FORBIDDEN', 'Only its sender may change a message.')
+  if (message.sender_id !== user_id)
+    throw new AppError('FORBIDDEN', 'Only the sender of a message may change it.')
   const { conversation } = membership(tx, user_id, message.conversation_id)
   return { conversation, sender: username, original_hash, message }
 }
 
-/** Of those who are in the conversation now, the ones who may have seen the message: it lies in one of their periods. */
-const witnesses = (tx: Transaction, conversation: Conversation, id: number): readonly number[] => {
+/** @returns the current members who may see the message: its id lies in one of their membership periods */
+const viewersOf = (tx: Transaction, conversation: Conversation, id: number): readonly number[] => {
   if (conversation.kind === 'direct') return conversation.audience
-  const isWitness = ({ user_id, from_number }: Member) => {
+  const isViewer = ({ user_id, from_number }: Member) => {
     if (from_number <= id) return true
     const earlier = tx.get(members.periodAt, { user_id, conversation_id: conversation.id, number: id })
     return earlier !== undefined && earlier.to_number >= id
   }
-  return conversation.members.filter(isWitness).map(({ user_id }) => user_id)
+  return conversation.members.filter(isViewer).map(({ user_id }) => user_id)
 }

@@ -12,7 +12,7 @@ export type CreateGroup = {
   user_id: number
   title: string
   members: string[]
-  /** The creator's own key for the group. */
+  /** Idempotency key, unique for the creator. */
   client_id?: string | undefined
 }
 export type RenameGroup = { user_id: number; conversation_id: number; title: string }
@@ -21,14 +21,15 @@ export type RemoveMember = {
   user_id: number
   conversation_id: number
   username: string
-  /** Members up to which everybody in a group is told of marks. */
+  /** The largest group, in members, in which marks are published to all members. */
   max_group: number
 }
 
 /**
- * Creates a group of the actor, who owns it, and the named members, or finds the group that the request repeats. A repeat is
- * recognised before names and blocks are looked up.
- * @throws AppError `IDEMPOTENCY_KEY_REUSED` for another title or other members under a used key; `USER_NOT_FOUND`, `BLOCKED`
+ * Creates a group of the acting user, its owner, and the named members. For a duplicate request, returns the original group
+ * before it looks up names and blocks.
+ * @throws AppError `IDEMPOTENCY_KEY_REUSED` if the key was used with another title or other members; `USER_NOT_FOUND`,
+ *   `VALIDATION_FAILED` for a name that breaks the rule, `BLOCKED`
  */
 export const createGroup = (tx: Transaction, input: CreateGroup): { id: number; duplicate: boolean } => {
   const owner = actor(tx, input.user_id)
@@ -74,7 +75,7 @@ export const createGroup = (tx: Transaction, input: CreateGroup): { id: number; 
   return { id, duplicate: false }
 }
 
-/** Identifies a request. Its members are a set: order, case and the owner's own name make no difference. */
+/** Identifies a request. The members are a set: their order, their case and the owner's own name do not matter. */
 const requestKey = (owner: StoredUser, client_id: string, { title, members: names }: CreateGroup) => {
   const others = [...new Set(names.map(foldName))].filter((key) => key !== owner.username_key).toSorted()
   const request_hash = createHash('sha256')
@@ -83,7 +84,7 @@ const requestKey = (owner: StoredUser, client_id: string, { title, members: name
   return { creator_id: owner.id, client_id, request_hash }
 }
 
-/** @throws AppError what `ownGroup` refuses */
+/** @throws AppError as `ownGroup` does */
 export const renameGroup = (tx: Transaction, { user_id, conversation_id, title }: RenameGroup): void => {
   const conversation = ownGroup(tx, user_id, conversation_id)
   if (conversation.title === title) return
@@ -98,8 +99,8 @@ export const renameGroup = (tx: Transaction, { user_id, conversation_id, title }
 }
 
 /**
- * Adds somebody. To add a member again changes nothing.
- * @throws AppError what `ownGroup` refuses, `USER_NOT_FOUND`, `BLOCKED`, `GROUP_FULL`
+ * Adds a member. Adding a current member changes nothing.
+ * @throws AppError as `ownGroup` does; `USER_NOT_FOUND`, `BLOCKED`, `GROUP_FULL`
  */
 export const addMember = (tx: Transaction, input: AddMember): void => {
   const conversation = ownGroup(tx, input.user_id, input.conversation_id)
@@ -129,8 +130,8 @@ export const addMember = (tx: Transaction, input: AddMember): void => {
 }
 
 /**
- * Takes a member out, or lets the actor leave.
- * @throws AppError what `ownGroup` refuses, unless it is oneself; `USER_NOT_FOUND` for one who is not a member
+ * Removes a member, who may be the acting user.
+ * @throws AppError as `ownGroup` does, if the member is another user; `USER_NOT_FOUND` if the name is of no member
  */
 export const removeMember = (
   tx: Transaction,
@@ -141,13 +142,13 @@ export const removeMember = (
     ? group(tx, user_id, conversation_id).conversation
     : ownGroup(tx, user_id, conversation_id)
   const member = memberOf(conversation, tx.userByName(username)?.id ?? 0)
-  if (!member) throw unknownUser(username, '/username', 'Nobody of this name is a member.')
+  if (!member) throw unknownUser(username, '/username', 'No member of the group has this name.')
   leave(tx, conversation, member, max_group)
 }
 
-/** Ends a member's period; the oldest of the others inherits a group that loses its owner. */
+/** Ends a membership. If the owner leaves, the oldest other member becomes the owner. */
 export const leave = (tx: Transaction, conversation: Conversation, member: Member, max_group: number) => {
-  // Marks that wait to be announced would wait for ever: they are told with the period that they belong to.
+  // Marks that wait to be published belong to this period: after its end nothing publishes them.
   announce(tx, { user_id: member.user_id, conversation_id: conversation.id, max_group })
   const number = tx.next()
   const [id, title, count] = [conversation.id, conversation.title as string, conversation.members.length - 1]
@@ -155,10 +156,10 @@ export const leave = (tx: Transaction, conversation: Conversation, member: Membe
   tx.run(members.endPeriod, { user_id, conversation_id: id, from_number, number, title, count })
   tx.run(conversations.setGroup, { id, title, member_count: count, number })
   const others = conversation.members.filter((other) => other !== member)
-  const [heir] = others
-  if (member.role === 'owner' && heir) {
-    tx.run(members.makeOwner, { ...heir, conversation_id: id })
-    others[0] = { ...heir, role: 'owner' }
+  const [successor] = others
+  if (member.role === 'owner' && successor) {
+    tx.run(members.makeOwner, { ...successor, conversation_id: id })
+    others[0] = { ...successor, role: 'owner' }
   }
   publish(tx, number, tx.setConversation({ ...conversation, members: others }), [], [user_id])
 }
@@ -169,7 +170,7 @@ const join = (
   { id: user_id, username }: StoredUser,
   number: number,
   role: Member['role'],
-  /** Those of an earlier period. */
+  /** The marks of the previous period. */
   marks: Marks = { delivered_up_to: 0, read_up_to: 0 },
 ): Member => {
   const { delivered_up_to, read_up_to } = marks
@@ -177,7 +178,7 @@ const join = (
   return { user_id, username, role, from_number: number }
 }
 
-/** Tells those who are in it now, and those who left by this change. */
+/** Publishes the change to the current members and to those who left by it. */
 const publish = (
   tx: Transaction,
   number: number,
@@ -199,13 +200,13 @@ const publish = (
 
 const group = (tx: Transaction, user_id: number, conversation_id: number) => {
   actor(tx, user_id)
-  const place = membership(tx, user_id, conversation_id)
-  if (place.conversation.kind !== 'group')
+  const found = membership(tx, user_id, conversation_id)
+  if (found.conversation.kind !== 'group')
     throw new AppError('CONVERSATION_NOT_FOUND', 'This conversation is not a group.')
-  return place
+  return found
 }
 
-/** @throws AppError what `membership` refuses, `CONVERSATION_NOT_FOUND` for no group, `FORBIDDEN` for all but its owner */
+/** @throws AppError as `membership` does; `CONVERSATION_NOT_FOUND` if it is no group, `FORBIDDEN` unless the user owns it */
 const ownGroup = (tx: Transaction, user_id: number, conversation_id: number): Conversation => {
   const { conversation, me } = group(tx, user_id, conversation_id)
   if (me.role !== 'owner') throw new AppError('FORBIDDEN', 'Only the owner of the group may do this.')

@@ -17,8 +17,8 @@ import { probe } from './probe.ts'
 import { send } from './send.ts'
 
 /**
- * Everything that can be written. An operation runs inside a transaction that it shares with others: it checks all it
- * needs before its first write, and refuses by throwing an AppError.
+ * All operations of the writer. An operation runs in a transaction that it shares with others. It makes every check before
+ * its first write, and refuses by throwing an AppError.
  */
 export const operations = {
   send,

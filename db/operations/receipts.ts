@@ -9,9 +9,9 @@ export type Mark = {
   conversation_id: number
   delivered_up_to?: number | undefined
   read_up_to?: number | undefined
-  /** False while the last announcement is younger than a second: the change then waits for `announce`. */
+  /** False within a second after the last publication: the change then waits for the operation `announce`. */
   announce: boolean
-  /** Members up to which everybody in a group is told. */
+  /** The largest group, in members, in which marks are published to all members. */
   max_group: number
 }
 
@@ -20,8 +20,8 @@ export type Announce = { user_id: number; conversation_id: number; max_group: nu
 export type Marked = Marks & { conversation_id: number; username: string }
 
 /**
- * Moves one's marks: forward only, not past the newest message, and what is read is delivered.
- * @throws AppError what `membership` refuses
+ * Moves the user's marks: forward only, and at most to the newest message. A read message is also delivered.
+ * @throws AppError as `membership` does
  */
 export const mark = (tx: Transaction, input: Mark): Marked => {
   const { username } = actor(tx, input.user_id)
@@ -42,7 +42,7 @@ export const mark = (tx: Transaction, input: Mark): Marked => {
       number,
       due: input.announce ? 0 : 1,
     })
-    // Nobody else is told now, but the device that moved the marks has its ack in its place among the other frames.
+    // An empty audience still gives the sending device its ack in the order of the other frames.
     const audience = input.announce ? receiptAudience(conversation, user_id, input.max_group) : []
     tx.publish(number, audience, { type: 'receipt', ...marks })
   }
@@ -50,8 +50,8 @@ export const mark = (tx: Transaction, input: Mark): Marked => {
 }
 
 /**
- * Announces marks that moved since the last announcement, under a number of now: a device whose cursor is already past
- * the number of the change must still learn of it.
+ * Publishes marks that changed since their last publication, under a new number. A device whose cursor is already past the
+ * number of the change receives them too.
  */
 export const announce = (tx: Transaction, { user_id, conversation_id, max_group }: Announce): void => {
   const conversation = tx.conversation(conversation_id)
@@ -61,14 +61,14 @@ export const announce = (tx: Transaction, { user_id, conversation_id, max_group 
   if (me) publishMarks(tx, period, me.username, receiptAudience(conversation, user_id, max_group))
 }
 
-/** Gives every change that a stopped server had not announced yet a number of its own. */
+/** Gives every change of marks that the stopped server did not publish a new number. */
 export const announceDue = (tx: Transaction): void => {
   for (const { user_id, conversation_id } of tx.all(members.dueReceipts, {})) {
     publishMarks(tx, currentPeriod(tx, user_id, conversation_id), '', [])
   }
 }
 
-/** Renumbers the marks of a period as they are, and tells `audience`. */
+/** Gives the marks of a period a new number and publishes them to `audience`. */
 export const publishMarks = (
   tx: Transaction,
   period: (typeof members.latestPeriod)['row'] & object,
@@ -92,7 +92,7 @@ export const publishMarks = (
 const currentPeriod = (tx: Transaction, user_id: number, conversation_id: number) =>
   tx.get(members.latestPeriod, { user_id, conversation_id }) as (typeof members.latestPeriod)['row'] & object
 
-/** Those who may see a person's marks: in a large group, and across a block, only that person's own devices. */
+/** @returns the users who see the marks of a member: in a large group or during a block, only that member */
 const receiptAudience = (
   conversation: Conversation,
   user_id: number,

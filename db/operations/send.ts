@@ -22,26 +22,26 @@ export type Send = {
 export type Sent = { message: StoredMessage; duplicate: boolean }
 
 /**
- * Stores a message, or finds the one that it repeats: a repeat is recognised before membership and blocks are looked at.
- * @throws AppError `IDEMPOTENCY_KEY_REUSED` for another message under a used key; what `access` refuses;
- *   `MESSAGE_NOT_FOUND` for a `reply_to` of another conversation.
+ * Stores a message. For a duplicate, returns the original message, whatever became of the membership and of blocks.
+ * @throws AppError `IDEMPOTENCY_KEY_REUSED` if the key was used for another message; `MESSAGE_NOT_FOUND` if `reply_to` is
+ *   not in the conversation; as `membership`, `namedUser` and `refuseBlocked` do
  */
 export const send = (tx: Transaction, input: Send): Sent => {
   const sender = actor(tx, input.sender_id)
-  let place: Target
+  let target: Target
   try {
-    place = findTarget(tx, sender, input)
-    checkReplyTo(tx, place.conversation, input)
+    target = findTarget(tx, sender, input)
+    checkReplyTo(tx, target.conversation, input)
   } catch (error) {
-    // The way that no message should take: only here, and where a conversation would be made, is the key looked up first.
+    // The insert detects a duplicate. Only an operation that fails, or would create a conversation, looks up the key.
     const original = findOriginal(tx, sender, input)
     if (original) return original
     throw error
   }
-  // Where a conversation would be made, a used key is that of another message, and is refused.
-  if (!place.conversation) findOriginal(tx, sender, input)
+  // Without a conversation, a used key belongs to another message: this throws.
+  if (!target.conversation) findOriginal(tx, sender, input)
 
-  const conversation = place.conversation ?? makeDirect(tx, sender, place.receiver)
+  const conversation = target.conversation ?? makeDirect(tx, sender, target.receiver)
   const id = tx.last + 1
   const row = {
     id,
@@ -85,7 +85,7 @@ const refuseRemoved = (tx: Transaction, conversation: Conversation, sender: Stor
   const peer = tx.user(
     conversation.low_id === sender.id ? (conversation.high_id as number) : (conversation.low_id as number),
   )
-  if (peer?.removed_at !== null) throw new AppError('FORBIDDEN', 'The account of the other is no more.')
+  if (peer?.removed_at !== null) throw new AppError('FORBIDDEN', 'The account of the other user was removed.')
 }
 
 const checkReplyTo = (
@@ -96,13 +96,13 @@ const checkReplyTo = (
   if (reply_to === undefined) return
   const original = tx.get(messages.visibleMessage, { id: reply_to, user_id: sender_id })
   if (!conversation || original?.conversation_id !== conversation.id) {
-    throw new AppError('MESSAGE_NOT_FOUND', 'reply_to names no message of this conversation.', {
+    throw new AppError('MESSAGE_NOT_FOUND', 'reply_to is not the id of a message of this conversation.', {
       errors: [fieldError('/reply_to', 'must be the id of a message of this conversation')],
     })
   }
 }
 
-/** @returns the message that was first sent under this key, as it is now. */
+/** @returns the message that was first sent with this key, in its current state */
 const findOriginal = (tx: Transaction, sender: StoredUser, input: Send): Sent | undefined => {
   if (input.client_id === undefined) return undefined
   const row = tx.get(messages.messageByClientId, { client_id: input.client_id, sender_id: sender.id })
@@ -164,7 +164,7 @@ const makeDirect = (tx: Transaction, sender: StoredUser, receiver: StoredUser): 
   return conversation
 }
 
-/** Names the people of a message in `conversation`; its sender's name is known. */
+/** Adds the names of the sender and of the receiver to a message of `conversation`. */
 export const withNames = (
   row: Omit<StoredMessage, 'sender' | 'receiver' | 'receiver_id'>,
   conversation: Conversation,
@@ -176,5 +176,5 @@ export const withNames = (
       : (conversation.members.find(({ user_id }) => user_id === id) as Member).username,
   )
 
-/** What is kept of a content that is no longer there, to recognise a repeat by. */
+/** Hash of the original content. Detects a repeated send after an edit or deletion. */
 export const hashContent = (content: string) => createHash('sha256').update(content).digest()

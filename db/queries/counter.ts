@@ -1,6 +1,6 @@
 import { query } from '../query.ts'
 
-/** The last number given: all up to it is committed. */
+/** The last number: every change up to it is committed. */
 export const head = query()((db) => db.selectFrom('counter').select('last').where('id', '=', 1))
 
 export const setHead = query<{ last: number }>()((db, arg) =>

@@ -1,6 +1,6 @@
 import { query } from '../query.ts'
 
-/** How much there is of everything. It counts rows: for operators, not for the serving process. */
+/** The number of rows of each kind. It reads whole tables: use it for operators, not in the serving process. */
 export const figures = query()((db) =>
   db.selectNoFrom((eb) => [
     eb

@@ -15,7 +15,7 @@ export const messageColumns = [
   'messages.deleted_at',
 ] as const
 
-/** With the number of the last change: whether one who has left may read it depends on it. */
+/** With the number of the last change, which decides whether a former member may read the message. */
 const storedColumns = [...messageColumns, 'messages.changed'] as const
 
 export const insertMessage = query<{
@@ -40,7 +40,7 @@ export const insertMessage = query<{
       reply_to: arg('reply_to'),
       metadata: arg('metadata'),
     } as never)
-    // A repeat writes nothing and is seen by that: a look beforehand would cost every message a search.
+    // A duplicate writes nothing, which shows that it is one. A lookup before each insert would cost a search.
     .onConflict((conflict) =>
       conflict.columns(['client_id', 'sender_id']).where('client_id', 'is not', null).doNothing(),
     ),
@@ -55,8 +55,8 @@ export const messageByClientId = query<{ client_id: string; sender_id: number }>
 )
 
 /**
- * A message that lies in one of the user's stays. What was changed after the end of the latest of them is hidden: one who
- * has left does not read later edits.
+ * A message that lies in one of the user's membership periods. A message that was changed after the end of the latest
+ * period is hidden, so that a former member does not read later edits.
  */
 export const visibleMessage = query<{ id: number; user_id: number }>()((db, arg) =>
   db
@@ -123,10 +123,10 @@ export const messagesByIds = query<{ ids: string }>()((db, arg) =>
     .whereRef('messages.id', '=', 'listed.id'),
 )
 
-/** The first messages of a conversation with ids from `from` to `to`, both included. */
+/** At most `limit` messages of a conversation with ids from `from` to `to`, both included. */
 export type Range = { conversation_id: number; from: number; to: number; limit: number }
 
-/** Newest first: a range of the index, whose cost does not grow with the history. */
+/** The newest first: a range of the index, whose cost does not depend on the length of the history. */
 export const messagesDown = query<Range>()((db, arg) =>
   db
     .selectFrom('messages')
@@ -138,7 +138,7 @@ export const messagesDown = query<Range>()((db, arg) =>
     .limit(arg('limit')),
 )
 
-/** Oldest first. */
+/** The oldest first. */
 export const messagesUp = query<Range>()((db, arg) =>
   db
     .selectFrom('messages')

@@ -15,7 +15,7 @@ export const userById = query<{ id: number }>()((db, arg) =>
   db.selectFrom('users').select(columns).where('id', '=', arg('id')),
 )
 
-/** The user of a token, and whether this token was revoked. */
+/** The user of a token, and whether the token was revoked. */
 export const tokenHolder = query<{ id: number; jti: string }>()((db, arg) =>
   db
     .selectFrom('users')
@@ -30,7 +30,7 @@ export const userByKey = query<{ key: string }>()((db, arg) =>
   db.selectFrom('users').select(columns).where('username_key', '=', arg('key')),
 )
 
-/** Living users whose folded name lies in [from, to): a range of the index. */
+/** Users, except removed ones, whose folded name lies in [from, to): a range of the index. */
 export const usersByPrefix = query<{ from: string; to: string; limit: number }>()((db, arg) =>
   db
     .selectFrom('users')
@@ -83,7 +83,7 @@ export const removeUser = query<{ id: number; now: number }>()((db, arg) =>
     .where('id', '=', arg('id')),
 )
 
-/** Removed accounts that are still in groups. The 1 stands in the text: an index of such rows only serves it. */
+/** Removed accounts that are still members of groups. SQLite uses the partial index only if the 1 is a literal. */
 export const leavingUsers = query()((db) =>
   db.selectFrom('users').select('id').where('leaving', '=', sql.lit(1)),
 )
@@ -92,7 +92,7 @@ export const setLeft = query<{ id: number }>()((db, arg) =>
   db.updateTable('users').set({ leaving: 0 }).where('id', '=', arg('id')),
 )
 
-/** Accounts by folded name, those that were removed too. */
+/** Accounts by folded name, removed ones included. */
 export const accounts = query<{ from: string; to: string; limit: number }>()((db, arg) =>
   db
     .selectFrom('users')
@@ -110,8 +110,8 @@ export const revokeToken = query<{ jti: string; expires_at: number }>()((db, arg
     .onConflict((conflict) => conflict.doNothing()),
 )
 
-/** Deletes the revocations of tokens that expired before a time, at most `limit`, the oldest first. */
-export const forgetRevokedTokens = query<{ before: number; limit: number }>()((db, arg) =>
+/** Deletes the revocations of tokens that expired before a time: at most `limit`, the oldest first. */
+export const deleteRevokedTokens = query<{ before: number; limit: number }>()((db, arg) =>
   db
     .deleteFrom('revoked_tokens')
     .where('jti', 'in', ({ selectFrom }) =>

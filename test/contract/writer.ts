@@ -9,7 +9,7 @@ import { AppError } from '../../src/errors.ts'
 
 export type Opened = {
   writer: Writer
-  /** Reads over a connection of its own: it sees what is committed. */
+  /** Reads over its own connection: it sees every commit. */
   reader: Reader
   close(): Promise<void>
 }
@@ -24,14 +24,14 @@ export type OpenWriter = (
   report?: (error: unknown) => void,
 ) => Promise<Opened>
 
-/** What every writer must do, whatever the database. */
+/** The contract of `Writer`. Every implementation passes these tests. */
 export const writerContract = (outer: Test, open: OpenWriter) => {
   const t = outer
   let places = 0
   let pairs = 0
   let shared: Promise<Opened> | undefined
 
-  /** Two people and what is committed from now on; on a database of their own where its queue or its end is at stake. */
+  /** Creates two users and records the commits from then on. With `own`, on a new database with its own queue. */
   const start = async (t: Test, own?: { maxQueue: number }) => {
     places += 1
     const place = `writer-${places}`
@@ -52,7 +52,7 @@ export const writerContract = (outer: Test, open: OpenWriter) => {
       alice,
       bob,
       batches,
-      /** The number before the first of this test. */
+      /** The last number before this test. */
       base: await head(),
       send: (content: string, more: object = {}) =>
         writer.append('send', { sender_id: alice, receiver_username: pair.bob, content, ...more }),
@@ -76,7 +76,7 @@ export const writerContract = (outer: Test, open: OpenWriter) => {
     t.strictSame(
       settled,
       settled.toSorted((a, b) => a - b),
-      'and are answered in it',
+      'promises settle in that order',
     )
     const rows = await stored(sent[0]?.conversation_id as number)
     t.strictSame(
@@ -95,7 +95,7 @@ export const writerContract = (outer: Test, open: OpenWriter) => {
     t.equal(last, await head())
   })
 
-  t.test('those that wait at the same time share a commit', async (t) => {
+  t.test('operations that wait at the same time share a commit', async (t) => {
     const { send, batches, writer } = await start(t)
     const sends = Array.from({ length: 100 }, (_, n) => send(`${n}`))
     t.equal(writer.pending, 100)
@@ -104,23 +104,23 @@ export const writerContract = (outer: Test, open: OpenWriter) => {
     t.equal(batches.length, 1)
   })
 
-  t.test('an answer comes after the commit, and after everybody was told of it', async (t) => {
+  t.test('a promise settles after the commit is on disk and after its listeners were called', async (t) => {
     const { send, writer, head } = await start(t)
-    const told: number[] = []
+    const committed: number[] = []
     const seen: Promise<number>[] = []
     writer.on('commit', ({ last }) => {
-      told.push(last)
+      committed.push(last)
       seen.push(head())
     })
     for (let n = 0; n < 20; n++) {
       const { message } = await send(`${n}`)
-      t.equal(told.at(-1), message.id, 'told')
+      t.equal(committed.at(-1), message.id, 'the listener was called')
       t.ok((await head()) >= message.id, 'another connection sees it')
     }
-    t.strictSame(await Promise.all(seen), told, 'it was there when it was told')
+    t.strictSame(await Promise.all(seen), committed, 'the listener could read the commit')
   })
 
-  t.test('one that is refused leaves nothing and harms none of its batch', async (t) => {
+  t.test('a refused operation stores nothing and does not affect the others of its batch', async (t) => {
     const { send, batches, head, stored, base } = await start(t)
     const results = await Promise.allSettled([
       send('one'),
@@ -148,47 +148,52 @@ export const writerContract = (outer: Test, open: OpenWriter) => {
     )
   })
 
-  t.test('one that fails after its first write leaves nothing and harms none of its batch', async (t) => {
-    const { send, batches, head, stored, writer, bob, pair, base } = await start(t)
-    await createUser(writer, 'carol')
-    // The conversation is made before the message is found to have no content.
-    const broken = { receiver_username: 'carol', content: null }
-    const [one, failed, two] = await Promise.allSettled([send('one'), send('', broken), send('two')])
-    t.ok(failed?.status === 'rejected' && failed.reason instanceof StorageError)
-    t.match(failed, { reason: { kind: 'operation' } })
-    if (one?.status !== 'fulfilled' || two?.status !== 'fulfilled') throw new Error('the others failed')
-    const rows = await stored(one.value.message.conversation_id)
-    t.strictSame(
-      rows.map(({ content }) => content),
-      ['one', 'two'],
-    )
-    const numbers = batches.flatMap(({ changes }) => changes.map(({ number }) => number))
-    t.strictSame(
-      numbers,
-      [base + 1, base + 2, base + 3],
-      'the numbers of what was undone are given to what was not',
-    )
-    t.equal(await head(), base + 3)
+  t.test(
+    'an operation that fails after its first write stores nothing and does not affect the others of its batch',
+    async (t) => {
+      const { send, batches, head, stored, writer, bob, pair, base } = await start(t)
+      await createUser(writer, 'carol')
+      // The operation creates the conversation before the insert of the message fails.
+      const broken = { receiver_username: 'carol', content: null }
+      const [one, failed, two] = await Promise.allSettled([send('one'), send('', broken), send('two')])
+      t.ok(failed?.status === 'rejected' && failed.reason instanceof StorageError)
+      t.match(failed, { reason: { kind: 'operation' } })
+      if (one?.status !== 'fulfilled' || two?.status !== 'fulfilled') throw new Error('the others failed')
+      const rows = await stored(one.value.message.conversation_id)
+      t.strictSame(
+        rows.map(({ content }) => content),
+        ['one', 'two'],
+      )
+      const numbers = batches.flatMap(({ changes }) => changes.map(({ number }) => number))
+      t.strictSame(
+        numbers,
+        [base + 1, base + 2, base + 3],
+        'the numbers of the failed operation are given to the next one',
+      )
+      t.equal(await head(), base + 3)
 
-    await t.rejects(send('', broken), { kind: 'operation' } as object as Error, 'alone it fails too')
-    const made = await send('now', { receiver_username: 'carol' })
-    t.equal(made.message.id, base + 5, 'nobody remembers the conversation that was undone')
-    t.not(made.message.conversation_id, one.value.message.conversation_id)
-    const back = await writer.append('send', {
-      sender_id: bob,
-      receiver_username: pair.alice,
-      content: 'back',
-    })
-    t.equal(back.message.conversation_id, one.value.message.conversation_id)
-  })
+      await t.rejects(send('', broken), { kind: 'operation' } as object as Error, 'alone it fails too')
+      const made = await send('now', { receiver_username: 'carol' })
+      t.equal(made.message.id, base + 5, 'the conversation was rolled back in the caches too')
+      t.not(made.message.conversation_id, one.value.message.conversation_id)
+      const back = await writer.append('send', {
+        sender_id: bob,
+        receiver_username: pair.alice,
+        content: 'back',
+      })
+      t.equal(back.message.conversation_id, one.value.message.conversation_id)
+    },
+  )
 
-  t.test('the origin of an operation comes back with its changes', async (t) => {
+  t.test('the changes of an operation carry its origin', async (t) => {
     const { writer, alice, batches, pair } = await start(t)
     const send = (content: string, origin?: string) =>
       writer.append('send', { sender_id: alice, receiver_username: pair.bob, content }, { origin })
     await Promise.all([send('one', 'first'), send('x', 'second'), send('three')])
-    const told = batches.flatMap(({ changes }) => changes.map(({ event, origin }) => [event.type, origin]))
-    t.strictSame(told, [
+    const published = batches.flatMap(({ changes }) =>
+      changes.map(({ event, origin }) => [event.type, origin]),
+    )
+    t.strictSame(published, [
       ['conversation', 'first'],
       ['message', 'first'],
       ['message', 'second'],
@@ -218,14 +223,14 @@ export const writerContract = (outer: Test, open: OpenWriter) => {
     t.strictSame(reported, [failed, failed])
   })
 
-  t.test('what changes nothing is committed and told to nobody', async (t) => {
+  t.test('an operation that changes nothing emits no commit', async (t) => {
     const { writer, batches } = await start(t)
     await writer.append('probe', {})
     await writer.append('announceDue', {})
     t.strictSame(batches, [])
   })
 
-  t.test('past the limit of the queue it refuses at once', async (t) => {
+  t.test('append rejects at once when the queue is full', async (t) => {
     const { send, writer, head } = await start(t, { maxQueue: 5 })
     const sends = Array.from({ length: 8 }, (_, n) => send(`${n}`))
     const results = await Promise.allSettled(sends)
@@ -236,11 +241,11 @@ export const writerContract = (outer: Test, open: OpenWriter) => {
       t.match(reason, { code: 'OVERLOADED', retryAfter: 1 })
     }
     t.equal(await head(), 6)
-    t.equal((await send('later')).message.id, 7, 'and takes more when there is room')
+    t.equal((await send('later')).message.id, 7, 'it accepts more when there is room')
     t.equal(writer.pending, 0)
   })
 
-  t.test('an input that has no JSON is rejected alone', async (t) => {
+  t.test('an input that cannot be serialized is rejected alone', async (t) => {
     const { send, writer } = await start(t)
     const cyclic: { self?: unknown } = {}
     cyclic.self = cyclic
@@ -255,7 +260,7 @@ export const writerContract = (outer: Test, open: OpenWriter) => {
     t.equal(writer.pending, 0)
   })
 
-  t.test('no more characters wait than the memory holds, whichever member has them', async (t) => {
+  t.test('the characters of waiting operations are bounded, in whichever member they are', async (t) => {
     const { writer, alice, send } = await start(t, { maxQueue: 1000 })
     const name = 'x'.repeat(4 * 1024 * 1024)
     const results = await Promise.allSettled(
@@ -268,7 +273,7 @@ export const writerContract = (outer: Test, open: OpenWriter) => {
       codes,
       Array.from({ length: 20 }, (_, n) => (n < 15 ? 'VALIDATION_FAILED' : 'OVERLOADED')),
     )
-    t.equal((await send('later')).duplicate, false, 'there is room when they are answered')
+    t.equal((await send('later')).duplicate, false, 'there is room when they have settled')
   })
 
   t.test('heavy operations leave room for light ones', async (t) => {
@@ -286,11 +291,11 @@ export const writerContract = (outer: Test, open: OpenWriter) => {
     t.strictSame(
       several.map(({ status }) => status),
       ['fulfilled', 'fulfilled', 'rejected'],
-      'together they fill an eighth of the queue',
+      'together they may fill an eighth of the queue',
     )
   })
 
-  t.test('a transaction ends where it weighs too much, and the rest follows in order', async (t) => {
+  t.test('a transaction ends when it weighs too much, and the rest follows in order', async (t) => {
     const { writer, send, alice, batches } = await start(t)
     const { message } = await send('short', { client_id: 'grown' })
     const content = 'x'.repeat(65_536)
@@ -310,18 +315,18 @@ export const writerContract = (outer: Test, open: OpenWriter) => {
       settled,
       Array.from({ length: 300 }, (_, n) => n),
     )
-    const repeats = results.filter(({ duplicate }) => duplicate)
-    t.equal(repeats.length, 150)
-    t.ok(repeats.every((repeat) => repeat.message.content === content))
+    const duplicates = results.filter(({ duplicate }) => duplicate)
+    t.equal(duplicates.length, 150)
+    t.ok(duplicates.every(({ message }) => message.content === content))
     t.ok(sizes.length >= 3 && batches.length - before >= 3, `transactions of ${sizes.join(', ')}`)
-    t.ok(Math.max(...sizes) * content.length < 2 * 8_388_608, 'what one transaction returns is bounded')
+    t.ok(Math.max(...sizes) * content.length < 2 * 8_388_608, 'the results of one transaction are bounded')
     t.equal(
       sizes.reduce((sum, size) => sum + size),
       300,
     )
   })
 
-  t.test('it closes when all that was appended is answered, and takes nothing more', async (t) => {
+  t.test('close settles every appended operation and refuses further ones', async (t) => {
     const { send, writer, place, close, alice, pair } = await start(t, { maxQueue: 1000 })
     const sends = Array.from({ length: 50 }, (_, n) => send(`${n}`))
     const closed = close()
@@ -337,9 +342,9 @@ export const writerContract = (outer: Test, open: OpenWriter) => {
     const next = await again.writer.append('send', {
       sender_id: alice,
       receiver_username: pair.bob,
-      content: 'on',
+      content: 'next',
     })
-    t.equal(next.message.id, 52, 'numbers go on where they were')
+    t.equal(next.message.id, 52, 'numbers continue after a restart')
     t.ok(await again.reader.get(users.userByKey, { key: pair.alice }))
   })
 }

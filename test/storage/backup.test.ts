@@ -40,7 +40,7 @@ t.test(
     t.match(await backup(file), { code: 0, out: /was checked/ })
     stop.abort()
     await sending
-    t.match(await backup(file), { code: 1, err: /there already/ })
+    t.match(await backup(file), { code: 1, err: /exists already/ })
     t.match(await restore(file), { code: 1, err: /in use by another server\. Stop that server first/ })
     const socket = await alice.connect()
     await alice.send('alice', 'after the backup')

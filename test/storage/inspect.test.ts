@@ -9,5 +9,5 @@ t.test('what is not there, or not of this server, is told so and not opened', as
   t.throws(() => openOurs(join(folder, 'none')), { kind: 'unusable', message: /There is no database/ })
   const path = join(folder, 'other')
   new Sqlite(path).exec('create table other (id)').close()
-  t.throws(() => openOurs(path), { kind: 'unusable', message: /not a database that this server has served/ })
+  t.throws(() => openOurs(path), { kind: 'unusable', message: /is not a database of this server/ })
 })

@@ -159,8 +159,8 @@ t.test('what only the taking over finds stops the start too, and the file is as 
   const file = join(folder, 'messenger.db')
   const row = `insert into messages values (1, 1, 1, 'x', '2024-01-01 00:00:00');`
   for (const [what, rows, sentence] of [
-    ['another table', 'create table members (id);', /nothing in it was: table "?members"? already exists/],
-    ['an id twice', row + row, /nothing in it was: UNIQUE constraint failed: messages\.id/],
+    ['another table', 'create table members (id);', /The database is unchanged: table "?members"? already exists/],
+    ['an id twice', row + row, /The database is unchanged: UNIQUE constraint failed: messages\.id/],
     ['no name', 'insert into users values (4, null);', /no name in the users 4\.$/],
     [
       'no content',

@@ -10,10 +10,10 @@ import { lockFile } from './lock.ts'
 import { ownLike, ownLikeDatabase } from './owner.ts'
 import { createStatements } from './statements.ts'
 
-/** Copies the database of `url`, as it is at one moment, to `file`, checks the copy, and only then gives it its name. */
+/** Copies the database of `url`, as it is at one moment, checks the copy, and then gives it the name `file`. */
 export const backupSqlite = async (url: string, file: string): Promise<void> => {
-  if (existsSync(file)) throw new StorageError('unusable', `${file} is there already; name a new file.`)
-  // Of two backups to one name each has a file of its own, and the second is told so.
+  if (existsSync(file)) throw new StorageError('unusable', `${file} exists already. Name a new file.`)
+  // Two backups with the same name write to two files. The second to finish fails.
   const partial = partialName(file)
   try {
     const path = filePath(url)
@@ -23,13 +23,13 @@ export const backupSqlite = async (url: string, file: string): Promise<void> => 
     syncFolder(file)
   } catch (error) {
     throw failed(`The backup ${file} can't be made`, error)
-    /* c8 ignore next -- nothing goes on behind a throw */
+    /* c8 ignore next -- nothing runs after a throw */
   } finally {
     remove(partial)
   }
 }
 
-/** Puts the backup `file` in the place of the database of `url`, with every token ended. */
+/** Replaces the database of `url` by the backup `file` and ends every token. */
 export const restoreSqlite = async (
   url: string,
   file: string,
@@ -51,14 +51,14 @@ export const restoreSqlite = async (
       db.close()
     }
     const kept = existsSync(path) ? keep(path) : undefined
-    // Until here the database is the one that was, and then at once the other: a restore may be killed at any moment.
+    // The rename replaces the database in one step, so that a restore may be killed at any moment.
     renameSync(fresh, path)
     syncFolder(path)
     return kept
   } catch (error) {
     remove(fresh)
     throw failed(`${file} can't be restored`, error)
-    /* c8 ignore next -- nothing goes on behind a throw */
+    /* c8 ignore next -- nothing runs after a throw */
   } finally {
     unlock()
   }
@@ -69,26 +69,26 @@ const failed = (what: string, error: unknown) =>
     ? error
     : new StorageError('unusable', `${what}: ${(error as Error).message}`, error)
 
-/** @returns the name that the database has from now on too: as it is, for it may be too damaged to be opened. */
+/** Gives the database a second name, without opening it: it may be too damaged. @returns that name */
 const keep = (path: string): string => {
   const kept = `${path}.before-${new Date().toISOString().replaceAll(/[-:]|\.\d+/g, '')}`
-  foldJournal(path)
+  foldLog(path)
   for (const extension of ['-wal', '']) {
     if (existsSync(path + extension)) giveName(path + extension, kept + extension)
   }
   syncFolder(path)
-  // SQLite would read what is left of the journal into the file that comes.
+  // SQLite would apply a leftover log to the restored file.
   for (const extension of ['-wal', '-shm']) rmSync(path + extension, { force: true })
   return kept
 }
 
-/** Has all of a database in its one file: it is whole without its journal then. */
-const foldJournal = (path: string) => {
+/** Copies the log of a database into its file, so that the file is complete without the log. */
+const foldLog = (path: string) => {
   const db = new Sqlite(path)
   try {
     db.pragma('wal_checkpoint(TRUNCATE)')
   } catch {
-    // It is damaged, and kept so, its journal beside it.
+    // The database is damaged. It is kept as it is, together with its log.
   } finally {
     db.close()
   }
@@ -97,14 +97,14 @@ const foldJournal = (path: string) => {
 const giveName = (path: string, name: string) => {
   try {
     linkSync(path, name)
-    /* c8 ignore next 4 -- every file system of the tests has links */
+    /* c8 ignore next 4 -- every file system of the tests has hard links */
   } catch {
     copyFileSync(path, name, constants.COPYFILE_EXCL)
     ownLike(name, path)
   }
 }
 
-/** Copies with SQLite's online backup, all pages in one step: in several, each commit of the server would start it anew. */
+/** Copies with SQLite's online backup in one step: with several steps, each commit of the server would restart it. */
 const copy = async (from: string, to: string): Promise<void> => {
   const db = openOurs(from)
   try {
@@ -115,7 +115,7 @@ const copy = async (from: string, to: string): Promise<void> => {
   }
   const written = new Sqlite(to, { fileMustExist: true })
   try {
-    // One file that can be read where nothing can be written.
+    // A single file that can be read on a read-only file system.
     written.pragma('journal_mode = DELETE')
     const [damage] = findDamage(written)
     if (damage !== undefined) throw new StorageError('unusable', `${from} is damaged: ${damage}`)

@@ -9,19 +9,19 @@ import { createStatements } from './statements.ts'
 
 export type Outcome = { ok: true; value: unknown } | { ok: false; error: AppError | StorageError }
 
-/** `outcomes` are of the first operations of the batch: as many as the transaction took. */
+/** `outcomes` belong to the first operations of the batch: as many as the transaction took. */
 export type BatchResult = { first: number; last: number; changes: Change[]; outcomes: Outcome[] }
 
 /**
- * Weight (see Transaction) past which a transaction takes no more operations: about 15 ms of work. It bounds how long
- * light operations wait behind heavy ones, and how long the text of the results gets.
+ * Weight (see Transaction) past which a transaction takes no more operations: about 15 ms of work. It bounds the time for
+ * which light operations wait behind heavy ones, and the length of the text of the results.
  */
 const MAX_WEIGHT = 4096
 
 /**
- * Runs operations in groups: one `begin immediate … commit`, one fsync, for a whole batch.
- * @returns a function that runs one transaction with the first operations of a batch, at least one, and returns in their
- *   order what came of each.
+ * Runs operations in batches: one transaction and one fsync for many operations.
+ * @returns a function that runs one transaction with the first operations of a batch, at least one, and returns their
+ *   outcomes in the same order
  */
 export const createBatchRunner = (db: Database, now: () => number = Date.now) => {
   const statements = createStatements(db)
@@ -55,7 +55,7 @@ export const createBatchRunner = (db: Database, now: () => number = Date.now) =>
   }
 
   const undo = (error: unknown): StorageError => {
-    // SQLite has rolled back by itself where it is no longer in a transaction.
+    // For some errors, such as a full disk, SQLite has already rolled back.
     if (db.inTransaction) db.exec('rollback')
     return StorageError.from(error)
   }
@@ -66,7 +66,7 @@ export const createBatchRunner = (db: Database, now: () => number = Date.now) =>
       return runTransaction(tx, batch)
     } catch (cause) {
       const error = undo(cause)
-      // One operation spoilt it: those before it run again without it, and then it is the first.
+      // One operation failed. Those before it run again without it; then it is the first of its batch.
       if (error.kind === 'operation' && tx.operation > 0) return runBatch(batch.slice(0, tx.operation))
       const failed = error.kind === 'operation' ? batch.slice(0, 1) : batch
       return { first: last + 1, last, changes: [], outcomes: failed.map(() => ({ ok: false, error })) }

@@ -5,18 +5,18 @@ import { BUSY_TIMEOUT_MS } from './connection.ts'
 /** Pages by which the log grows between two checkpoints: 16 MiB. */
 const STEP = 4096
 
-/** Pages past which a checkpoint waits for readers, so that the log begins anew: 64 MiB. */
+/** Pages past which a checkpoint waits for readers, so that the log restarts from its beginning: 64 MiB. */
 const LONG = 16_384
 
-/** Milliseconds that it waits for them. One read of the server ends with its turn of the event loop; a backup takes longer. */
+/** Milliseconds of that wait. A read of the server ends with its turn of the event loop; a backup takes longer. */
 const READERS_MS = 100
 
-/** Pages of the log, and how many of them are in the file by now. */
+/** Pages of the log, and how many of them have been copied into the file. */
 type Log = { log: number; checkpointed: number }
 
 /**
- * @returns a function that copies the log of `db` into its file when the log has grown by 16 MiB since the last attempt. To be
- *   called after what was committed is told. It throws StorageError `broken` when what is on the disk can't be trusted.
+ * @returns a function that copies the log of `db` into its file once the log has grown by 16 MiB since the last attempt. Call
+ *   it after the outcomes of a commit were sent. It throws StorageError `broken` if the stored data can't be trusted.
  */
 export const createCheckpoint = (db: Database): (() => void) => {
   let tried = 0
@@ -35,12 +35,12 @@ export const createCheckpoint = (db: Database): (() => void) => {
   return () => {
     try {
       const { log, checkpointed } = run('NOOP')
-      // It began anew.
+      // The log restarted from its beginning.
       if (log < tried) tried = 0
       if (log - Math.max(checkpointed, tried) >= STEP) copy(log)
     } catch (cause) {
       const error = StorageError.from(cause)
-      // A full disk loses nothing: the log has all of it, and the next attempt comes when it has grown again.
+      // A full disk loses nothing: the log is complete, and the next attempt follows when it has grown again.
       if (error.kind === 'broken') throw error
     }
   }

@@ -4,50 +4,50 @@ import { StorageError, type StorageErrorKind } from '../../errors.ts'
 import type { Operation } from '../../operations/index.ts'
 import type { BatchResult, Outcome } from './batch.ts'
 
-/** The most operations that share a commit: bounds what one waits for the others. */
+/** The largest number of operations in a commit. Bounds the time for which an operation waits for the others. */
 export const MAX_BATCH = 1024
 
-/** The same in characters of their JSON. An operation that alone is longer is a batch of its own. */
+/** The same in characters of JSON. A longer operation is a batch of its own. */
 export const MAX_BATCH_CHARACTERS = 8_388_608
 
 /**
- * How batches cross between the threads: as JSON, which takes 4.1 µs a message there and back where cloning the same
- * objects takes 7.1. A message that is told by a change and returned by its operation crosses once.
- * The text of an operation is made when it is appended: its length is what it costs in the queue.
- * @throws StorageError `operation` when the input has no JSON
+ * Serializes an operation. Batches cross between the threads as JSON: 4.1 µs for a message there and back, against 7.1 µs
+ * for a structured clone of the same objects. A message that is both published and returned crosses once.
+ * An operation is serialized when it is appended, because the length of its text is its cost in the queue.
+ * @throws StorageError `operation` if the input can't be serialized
  */
 export const packOperation = (operation: { name: string; input: unknown }): string => {
   try {
     return JSON.stringify(operation)
   } catch (cause) {
-    throw new StorageError('operation', `The input of ${operation.name} has no JSON.`, cause)
+    throw new StorageError('operation', `The input of ${operation.name} can't be serialized as JSON.`, cause)
   }
 }
 export const packOperations = (texts: readonly string[]): string => `[${texts.join(',')}]`
 export const unpackOperations = (text: string): Operation[] => JSON.parse(text)
 
-/** What a batch gave, and how long it took. */
+/** The result of a batch, and the seconds that it took. */
 export type TimedResult = BatchResult & { seconds: number }
 
 type Packed =
   | { value: unknown }
-  /** The value's `message` is that of this change. */
-  | { value: object; told: number }
+  /** The `message` of the value is that of the change with this index. */
+  | { value: object; change: number }
   | { refusal: { code: ErrorCode; message: string; details: ErrorDetails } }
   | { storage: { kind: StorageErrorKind; message: string } }
 
 export const packResult = ({ outcomes, ...result }: TimedResult): string => {
-  const told = new Map<unknown, number>()
+  const published = new Map<unknown, number>()
   for (const [index, { event }] of result.changes.entries())
-    if ('message' in event) told.set(event.message, index)
-  return JSON.stringify({ ...result, outcomes: outcomes.map((outcome) => pack(outcome, told)) })
+    if ('message' in event) published.set(event.message, index)
+  return JSON.stringify({ ...result, outcomes: outcomes.map((outcome) => pack(outcome, published)) })
 }
 
-const pack = (outcome: Outcome, told: ReadonlyMap<unknown, number>): Packed => {
+const pack = (outcome: Outcome, published: ReadonlyMap<unknown, number>): Packed => {
   if (outcome.ok) {
     const { value } = outcome
-    const change = told.get((value as { message?: unknown } | undefined)?.message)
-    return change === undefined ? { value } : { value: { ...(value as object), message: 0 }, told: change }
+    const change = published.get((value as { message?: unknown } | undefined)?.message)
+    return change === undefined ? { value } : { value: { ...(value as object), message: 0 }, change }
   }
   const { error } = outcome
   if (error instanceof AppError) {
@@ -63,8 +63,8 @@ export const unpackResult = (text: string): TimedResult => {
 }
 
 const unpack = (packed: Packed, changes: readonly Change[]): Outcome => {
-  if ('told' in packed) {
-    const { event } = changes[packed.told] as Change & { event: { type: 'message' } }
+  if ('change' in packed) {
+    const { event } = changes[packed.change] as Change & { event: { type: 'message' } }
     return { ok: true, value: Object.assign(packed.value, { message: event.message }) }
   }
   if ('refusal' in packed) {
@@ -77,6 +77,6 @@ const unpack = (packed: Packed, changes: readonly Change[]): Outcome => {
   return { ok: true, value: packed.value }
 }
 
-/** What crosses beside batches: the writer is to end; it is there. */
+/** The other messages between the threads: `CLOSE` ends the writer, `READY` says that it runs. */
 export const CLOSE = 'close'
 export const READY = 'ready'

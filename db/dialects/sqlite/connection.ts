@@ -17,7 +17,7 @@ import { ownLike } from './owner.ts'
 export const BUSY_TIMEOUT_MS = 2000
 
 /**
- * @returns the path of the file that a `sqlite:` URL names, without links: one file has one lock, secret and journal.
+ * @returns the path of the file that a `sqlite:` URL names, with links resolved: one file has one lock, secret and log
  * @throws StorageError for any other URL
  */
 export const filePath = (url: string): string => {
@@ -25,7 +25,7 @@ export const filePath = (url: string): string => {
   if (!path || path.startsWith(':memory:')) {
     throw new StorageError(
       'unusable',
-      `DATABASE_URL is "${url}": it must be "sqlite:" and the path of a file, as in sqlite:messenger.db`,
+      `DATABASE_URL is "${url}". It must be "sqlite:" and the path of a file, such as sqlite:messenger.db`,
     )
   }
   return realPath(path)
@@ -40,7 +40,7 @@ const realPath = (path: string): string => {
   return existsSync(folder) ? join(realpathSync.native(folder), basename(path)) : path
 }
 
-/** Opens the connection that writes: WAL, and every commit on disk before it returns. */
+/** Opens the connection that writes, with WAL and an fsync for each commit. */
 export const openForWriting = (path: string): Database => {
   const db = openAsItIs(path)
   try {
@@ -53,10 +53,10 @@ export const openForWriting = (path: string): Database => {
   }
 }
 
-/** Opens, or makes, a file that can be written, in whatever mode it is: that alone changes nothing in it. */
+/** Opens or creates a writable file and keeps its journal mode: opening alone changes nothing in it. */
 export const openAsItIs = (path: string): Database => {
   const isNew = !existsSync(path)
-  // Nobody else's to read; what SQLite puts beside it takes the same mode and owner.
+  // SQLite gives the files that it puts beside the database the same mode and owner.
   closeSync(openSync(path, 'a', 0o600))
   if (isNew) ownLike(path, dirname(path))
   const db = open(path, {})
@@ -64,27 +64,27 @@ export const openAsItIs = (path: string): Database => {
   return db
 }
 
-/** A file that was taken over, or copied here, may be open to all. That of another user is theirs to close. */
+/** Removes other users' access to a file that was taken over or copied. Leaves a file of another owner alone. */
 export const closeToOthers = (path: string) => {
-  // A link that somebody puts in its place by now is not followed.
+  // Do not follow a link that another user may have put in its place meanwhile.
   const file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW)
   if (fstatSync(file).uid === process.getuid?.()) fchmodSync(file, 0o600)
   closeSync(file)
 }
 
-/** From now on: WAL, and every commit on disk before it returns. */
+/** Turns on WAL, and an fsync of every commit before it returns. */
 export const makeDurable = (db: Database) => {
   db.pragma('journal_mode = WAL')
-  // SQLite lowers it to NORMAL by itself for a WAL file, at each open.
+  // SQLite lowers it to NORMAL for a WAL file at each open.
   db.pragma('synchronous = FULL')
   assertPragma(db, 'journal_mode', 'wal')
   assertPragma(db, 'synchronous', 2)
-  // The writer's thread folds the log in between commits (checkpoint.ts): a commit carries none, and no error of one.
+  // The writer's thread runs checkpoints between commits (checkpoint.ts), so that a commit neither waits for one nor fails by one.
   db.pragma('wal_autocheckpoint = 0')
   db.pragma('journal_size_limit = 67108864')
 }
 
-/** Opens a connection that only reads: it sees each commit, and waits for none. */
+/** Opens a read-only connection. It sees each commit and never waits for one. */
 export const openForReading = (path: string): Database => {
   const db = open(path, { readonly: true, fileMustExist: true })
   db.pragma('cache_size = -65536')
@@ -105,7 +105,7 @@ const assertPragma = (db: Database, name: string, wanted: string | number) => {
   if (value !== String(wanted)) {
     throw new StorageError(
       'unusable',
-      `The database has ${name} = ${value}, and ${wanted} is needed to keep messages safe.`,
+      `The database has ${name} = ${value}. The server needs ${wanted} so that no message is lost.`,
     )
   }
 }

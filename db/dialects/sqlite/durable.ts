@@ -3,16 +3,17 @@ import { closeSync, fsyncSync, linkSync, openSync, renameSync, rmSync, writeFile
 import { dirname } from 'node:path'
 
 /**
- * Writes a small file, mode 0600. When this returns it is whole and on the disk; a crash before leaves what was there.
- * @param replace whether a file of this name is replaced; else it stays as it is
- * @param own gives the file its owner before it has its name
+ * Writes a small file with mode 0600. When this returns, the file is complete and on disk. A crash before that leaves the old
+ * file unchanged. (write-file-atomic neither syncs the folder nor keeps an existing file.)
+ * @param replace whether to replace an existing file; if false, an existing file stays
+ * @param own sets the owner of the file before it gets its name
  */
 export const writeDurably = (
   path: string,
   text: string,
   { replace, own }: { replace: boolean; own: (file: string) => void },
 ) => {
-  // Exclusive, and under a name that nobody can guess: a link that somebody puts there is not followed.
+  // Exclusive and with a random name, so that it never follows a link of another user.
   const partial = partialName(path)
   try {
     const file = openSync(partial, 'wx', 0o600)
@@ -33,19 +34,19 @@ export const writeDurably = (
   }
 }
 
-/** @returns a name beside `path` for a file that is not whole yet, one of its own for each caller. */
+/** @returns a new random name beside `path` for an incomplete file */
 export const partialName = (path: string) => `${path}.${randomBytes(4).toString('hex')}.partial`
 
 /**
  * Gives a file the name `path`.
- * @throws Error `EEXIST` where there is such a file: a rename would replace it, a link does not
+ * @throws Error `EEXIST` if the name is taken: a hard link fails then, while a rename would replace the file
  */
 export const giveNewName = (partial: string, path: string) => {
   try {
     linkSync(partial, path)
   } catch (error) {
     if (isTaken(error)) throw error
-    /* c8 ignore next 2 -- every file system of the tests has links */
+    /* c8 ignore next 2 -- every file system of the tests has hard links */
     renameSync(partial, path)
   }
 }
@@ -58,7 +59,7 @@ export const sync = (path: string) => {
   closeSync(file)
 }
 
-/** Makes a new name last. Windows can't sync a folder, and needs not. */
+/** Makes a new name durable. Windows neither can sync a folder nor needs to. */
 export const syncFolder = (path: string) => {
   /* c8 ignore next */
   if (process.platform !== 'win32') sync(dirname(path))

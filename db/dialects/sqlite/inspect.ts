@@ -5,7 +5,7 @@ import type { Inspection } from '../../database.ts'
 import { filePath, openForReading } from './connection.ts'
 import { createReader } from './statements.ts'
 
-/** Opens a file of ours for reading only: no lock, no new epoch, no migration. */
+/** Opens a database of this server for reading only: without a lock, a new epoch or a migration. */
 export const inspectSqlite = (url: string): Inspection => {
   const path = filePath(url)
   const db = openOurs(path)
@@ -19,20 +19,23 @@ export const inspectSqlite = (url: string): Inspection => {
   }
 }
 
-/** @throws StorageError `unusable` when the file is not there, or not one that this server has made or taken over */
+/** @throws StorageError `unusable` if the file does not exist, or this server neither created it nor took it over */
 export const openOurs = (path: string): Database => {
   if (!existsSync(path)) throw new StorageError('unusable', `There is no database ${path}.`)
   const db = openForReading(path)
   try {
     if (db.prepare("select 1 from sqlite_schema where name = 'epochs'").get()) return db
-    throw new StorageError('unusable', `${path} is not a database that this server has served yet.`)
+    throw new StorageError(
+      'unusable',
+      `${path} is not a database of this server. Start the server with it first.`,
+    )
   } catch (error) {
     db.close()
     throw StorageError.from(error, path)
   }
 }
 
-/** @returns what SQLite finds wrong in the file, and rows that point to none. */
+/** @returns the damage that SQLite finds in the file, and rows whose foreign key points nowhere */
 export const findDamage = (db: Database): string[] => {
   const broken = db.pragma('integrity_check') as { integrity_check: string }[]
   const orphans = db.pragma('foreign_key_check') as { table: string; rowid: number; parent: string }[]

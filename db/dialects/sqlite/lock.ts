@@ -3,10 +3,10 @@ import { StorageError } from '../../errors.ts'
 import { ownLikeDatabase } from './owner.ts'
 
 /**
- * Makes this process the only server of the file. The lock is the operating system's, on an empty file beside the
- * database: it ends with the process, however that ends, and leaves backups and readers alone.
- * @returns what gives it back
- * @throws StorageError `unusable` when another process has it
+ * Makes this process the only server of the file. The operating system holds the lock, on an empty file beside the database:
+ * it ends with the process, and does not affect backups and readers.
+ * @returns a function that releases the lock
+ * @throws StorageError `unusable` if another process holds it
  */
 export const lockFile = (path: string): (() => void) => {
   const lock = open(path)
@@ -14,11 +14,11 @@ export const lockFile = (path: string): (() => void) => {
     lock.exec('begin exclusive')
   } catch (error) {
     lock.close()
-    /* c8 ignore next -- a lock file that opens and can't be locked takes a broken disk */
+    /* c8 ignore next -- only a broken disk opens a lock file and then can't lock it */
     if (StorageError.from(error).kind !== 'busy') throw StorageError.from(error, path)
     throw new StorageError(
       'unusable',
-      `The database ${path} is in use by another server. Stop that server first: a file has one server at a time.`,
+      `The database ${path} is in use by another server. Stop that server first: one file can have only one server at a time.`,
       error,
     )
   }
@@ -26,7 +26,7 @@ export const lockFile = (path: string): (() => void) => {
   return () => lock.close()
 }
 
-/** Milliseconds to wait: of several that start at once, each holds for a moment what the one that gets it needs. */
+/** Milliseconds to wait: several servers that start at once each hold a shared lock for a moment. */
 const TIMEOUT_MS = 500
 
 const lockOf = (path: string) => `${path}-lock`

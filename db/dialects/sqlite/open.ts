@@ -15,7 +15,7 @@ import { ownLikeDatabase } from './owner.ts'
 import { createReader, createStatements } from './statements.ts'
 import { createWorkerWriter } from './worker-writer.ts'
 
-/** Opens a SQLite file: locked, checked, migrated, in a new epoch; then a thread that writes and a connection that reads. */
+/** Locks, checks and migrates a SQLite file, begins an epoch, then opens a writer thread and a connection for reads. */
 export const openSqlite = async (url: string, options: WriterOptions): Promise<Database> => {
   const path = filePath(url)
   const unlock = lockFile(path)
@@ -23,7 +23,7 @@ export const openSqlite = async (url: string, options: WriterOptions): Promise<D
   try {
     const writer = await createWorkerWriter(path, options, async () => {
       await prepare(path)
-      // Here, where what fails ends the thread.
+      // Opened here, because an error of `prepare` ends the thread.
       connection = openForReading(path)
     })
     const { promise: broken, resolve } = Promise.withResolvers<Error>()
@@ -34,7 +34,7 @@ export const openSqlite = async (url: string, options: WriterOptions): Promise<D
     }
     writer.on('broken', onBroken)
     const { endTurn, ...reader } = createReader(connection, onBroken)
-    // Nobody is told of a commit and then reads what was before it.
+    // A listener that reads after a commit must see that commit.
     writer.on('batch', endTurn)
     return {
       reader,
@@ -47,10 +47,10 @@ export const openSqlite = async (url: string, options: WriterOptions): Promise<D
       async close() {
         await writer.drain()
         if (isBroken) {
-          // The file is left as it is, for a new process to read. SQLite would fold the log in as the last connection goes.
+          // A new process reads the file as it is. Closing the last connection would make SQLite run a checkpoint.
           await writer.terminate()
         } else {
-          // Before the writer: the last to close puts all into the one file, and this one may not write.
+          // Closed before the writer: the last connection runs a checkpoint, and this one can't write.
           connection.close()
           await writer.close()
         }
@@ -64,13 +64,13 @@ export const openSqlite = async (url: string, options: WriterOptions): Promise<D
 }
 
 const prepare = async (path: string) => {
-  // Who only reads may not take back what a killed process had half written.
+  // A read-only connection can't roll back the rollback journal of a killed process.
   if (existsSync(path)) use(existsSync(`${path}-journal`) ? openAsItIs(path) : openForReading(path), check)
   const db = openAsItIs(path)
   try {
-    // Before the mode is changed: what can't be taken over stays as it was.
+    // Before the journal mode changes: a file that can't be migrated stays unchanged.
     await migrate(db)
-    // What SQLite puts beside it from now on takes the same mode.
+    // SQLite gives the files that it creates later the same mode.
     closeToOthers(path)
     makeDurable(db)
     startEpoch(db)
@@ -93,8 +93,8 @@ const check = (db: SqliteDatabase) => {
 }
 
 /**
- * Begins an epoch, and only then numbers what a stopped server had not announced: in another copy of this file those
- * numbers may stand for something else, so no cursor of an earlier epoch may hold there.
+ * Begins an epoch, and then gives numbers to the marks that the stopped server did not publish. In another copy of this file
+ * the same numbers may belong to other changes, so no cursor of an earlier epoch may be valid for them.
  */
 const startEpoch = (db: SqliteDatabase) => {
   const statements = createStatements(db)

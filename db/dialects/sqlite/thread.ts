@@ -6,14 +6,14 @@ const startThread = () =>
 
 let early: Worker | undefined
 
-/** Has the writer's thread load its modules, a third of a second, while the main one still loads its own. */
+/** Starts the writer's thread, so that it loads its modules (a third of a second) while the main thread loads its own. */
 export const startEarly = () => {
   early = startThread()
-  // A start that fails before the database is opened ends without it.
+  // The thread must not keep the process alive if the start fails before the database is opened.
   early.unref()
 }
 
-/** @returns the thread that was started early, for the first who asks, else a new one. */
+/** @returns the thread that `startEarly` started, at the first call; else a new one */
 export const takeThread = (): Worker => {
   const thread = early ?? startThread()
   early = undefined

@@ -7,9 +7,9 @@ import { createCheckpoint } from './checkpoint.ts'
 import { openForWriting } from './connection.ts'
 import { CLOSE, MAX_BATCH, MAX_BATCH_CHARACTERS, packResult, READY, unpackOperations } from './codec.ts'
 
-/** The writer's thread: an fsync takes as long as the disk likes, and nobody who reads waits for it. */
+/** The writer's thread. Reads run in the main thread, so that they never wait for an fsync. */
 const port = parentPort as MessagePort
-// The path is told when the file is ready to be opened.
+// The main thread sends the path when the file is ready to be opened.
 const [path] = (await once(port, 'message')) as [string]
 const db = openForWriting(path)
 const runBatch = createBatchRunner(db)
@@ -18,20 +18,20 @@ let isBroken = false
 const isFatal = (outcome: Outcome) =>
   !outcome.ok && outcome.error instanceof StorageError && outcome.error.kind === 'broken'
 
-type Asked = { operations: Operation[]; characters: number }
+type Batch = { operations: Operation[]; characters: number }
 
-const read = (text: string): Asked => ({ operations: unpackOperations(text), characters: text.length })
+const read = (text: string): Batch => ({ operations: unpackOperations(text), characters: text.length })
 
-/** Adds to `asked` what waits behind it, as far as a batch goes. @returns the first that it did not take */
-const gather = (asked: Asked): Asked | undefined => {
+/** Adds the waiting batches to `batch`, up to the limits of a commit. @returns the first one that did not fit */
+const gather = (batch: Batch): Batch | undefined => {
   for (;;) {
     const text: string | undefined = receiveMessageOnPort(port)?.message
     if (text === undefined) return undefined
     const next = read(text)
-    const count = asked.operations.length + next.operations.length
-    if (count > MAX_BATCH || asked.characters + next.characters > MAX_BATCH_CHARACTERS) return next
-    asked.operations.push(...next.operations)
-    asked.characters += next.characters
+    const count = batch.operations.length + next.operations.length
+    if (count > MAX_BATCH || batch.characters + next.characters > MAX_BATCH_CHARACTERS) return next
+    batch.operations.push(...next.operations)
+    batch.characters += next.characters
   }
 }
 
@@ -42,19 +42,19 @@ port.on('message', (text: string) => {
     port.close()
     return
   }
-  // What a disk that failed says afterwards is worth nothing, "stored" least of all.
-  for (let asked: Asked | undefined = read(text); asked && !isBroken; ) {
-    const next = gather(asked)
-    for (let rest = asked.operations; rest.length > 0 && !isBroken; ) {
+  // After a disk error nothing that the disk reports can be trusted, so no further batch runs.
+  for (let batch: Batch | undefined = read(text); batch && !isBroken; ) {
+    const next = gather(batch)
+    for (let rest = batch.operations; rest.length > 0 && !isBroken; ) {
       const started = performance.now()
       const result = runBatch(rest)
       isBroken = result.outcomes.some(isFatal)
       port.postMessage(packResult({ ...result, seconds: (performance.now() - started) / 1000 }))
       rest = rest.slice(result.outcomes.length)
-      // What it throws ends the thread, and the writer is broken.
+      // An error ends the thread; the main thread then reports the writer as broken.
       if (!isBroken) checkpoint()
     }
-    asked = next
+    batch = next
   }
 })
 port.postMessage(READY)

@@ -17,9 +17,9 @@ import {
 import { takeThread } from './thread.ts'
 
 /**
- * The first operations of a turn go to the thread before it ends: it is at work while the rest of the turn is handled.
- * Without it the thread and this one wait for each other a sixth of the time. Only the first: were all answered within the
- * turn, clients would ask again within it, and libuv reads as long as more than a thousand connections have something to say.
+ * This many operations go to the writer's thread before the turn of the event loop ends, so that it works while the rest of the
+ * turn runs. Without it, the two threads wait for each other a sixth of the time. Only the first operations: with replies
+ * to all within the turn, clients would send more within it, and libuv would read on without end.
  */
 const EARLY = 16
 
@@ -31,9 +31,10 @@ type Pending = {
 }
 
 /**
- * The writer of a SQLite file, in a thread of its own. While a batch runs, what arrives gathers there into the next one.
- * @param prepare makes the file ready. The thread loads its modules meanwhile.
- * @throws StorageError when the file can't be opened for writing
+ * Creates the writer of a SQLite file. It runs in a thread of its own. Operations that arrive while a batch runs form the next
+ * batch.
+ * @param prepare prepares the file, while the thread loads its modules
+ * @throws StorageError if the file can't be opened for writing
  */
 export const createWorkerWriter = async (
   path: string,
@@ -52,10 +53,10 @@ export const createWorkerWriter = async (
   }
 
   const admission = createAdmission(maxQueue)
-  /** The text of each operation that was appended in this turn and not yet sent to the thread. */
+  /** The texts of the operations of this turn that were not yet sent to the thread. */
   let queue: string[] = []
   let characters = 0
-  /** All that is not answered, in order. */
+  /** The operations that have not settled, in order. */
   const pending: Pending[] = []
   let isScheduled = false
   let wasEarly = false
@@ -74,7 +75,7 @@ export const createWorkerWriter = async (
     try {
       worker.postMessage(packOperations(texts))
     } catch (cause) {
-      // None of them reached the thread. It goes on with what was sent before, and with what comes after.
+      // None of them reached the thread. Earlier and later operations are not affected.
       const error = new StorageError('operation', 'The operations could not be sent to the writer.', cause)
       for (const { cost, reject } of pending.splice(-texts.length)) {
         admission.release(cost)
@@ -108,7 +109,7 @@ export const createWorkerWriter = async (
           drained = resolve
         })
       }
-      // Who was told last may still read what its answer needs.
+      // The caller of the last operation may still read rows for its reply.
       await new Promise((resolve) => setImmediate(resolve))
     })()
     return draining
@@ -141,7 +142,7 @@ export const createWorkerWriter = async (
     }
     if (pending.length === 0) drained()
   })
-  // A checkpoint that failed comes here too: no operation has it for its outcome.
+  // A failed checkpoint ends the thread too: it is the outcome of no operation.
   worker.on('error', (cause) => {
     const error = new StorageError('broken', `The writer failed: ${cause.message}`, cause)
     emit('failure', error)
@@ -150,11 +151,11 @@ export const createWorkerWriter = async (
 
   return {
     append(name, input, { origin, weight = 1 } = {}) {
-      // What is thrown in here rejects the promise.
+      // An error in here rejects the promise.
       return new Promise((resolve, reject) => {
         if (broken) throw broken
-        if (draining) throw new AppError('SHUTTING_DOWN', 'The server is stopping; connect again.')
-        // Before the text is made: a refusal must cost less than what it refuses.
+        if (draining) throw new AppError('SHUTTING_DOWN', 'The server is stopping. Connect again.')
+        // Checked before the serialization, so that a refusal costs little.
         admission.check({ weight, characters: 0 })
         const text = packOperation({ name, input })
         const cost = { weight, characters: text.length }
@@ -165,14 +166,14 @@ export const createWorkerWriter = async (
         queue.push(text)
         characters += text.length
         if (queue.length === MAX_BATCH) flush()
-        // After all that one caller appends at once: it shares a commit.
+        // In a microtask, so that all operations that one caller appends at once share a commit.
         else if (queue.length === EARLY && !wasEarly) {
           wasEarly = true
           queueMicrotask(flush)
         }
         if (!isScheduled) {
           isScheduled = true
-          // After all sockets that are readable now have been read: what they send goes together.
+          // After every readable socket was read, so that their operations share a batch.
           setImmediate(endTurn)
         }
       })

@@ -1,6 +1,6 @@
 import module from 'node:module'
 import { workerData } from 'node:worker_threads'
 
-// What was compiled once is there at the next start; a thread must ask for it anew, before it loads anything.
+// The compile cache speeds up the next start. A thread must enable it itself, before it loads other modules.
 if (workerData) module.enableCompileCache(workerData)
 await import('./worker-loop.ts')

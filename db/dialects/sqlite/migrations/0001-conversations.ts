@@ -4,13 +4,13 @@ import { foldName } from '../../../names.ts'
 import { OPEN } from '../../../tables.ts'
 import { copyFirstServer, hideFirstServer, parseFirstTime } from './take-over.ts'
 
-/** SQL functions that this migration uses. */
+/** Defines the SQL functions that this migration uses. */
 export const defineFunctions = (db: Database) => {
   db.function('fold_name', { deterministic: true }, (name) => foldName(String(name)))
   db.function('first_time', { deterministic: true }, parseFirstTime)
 }
 
-/** The first schema. The tables of the first server, where they are there, are taken over. */
+/** The first schema. Takes over the tables of the first server if they exist. */
 export const up = async (db: Kysely<never>) => {
   const isTakeOver = await hideFirstServer(db)
   await createTables(db)
@@ -99,9 +99,9 @@ const createTables = async (db: Kysely<never>) => {
     .addColumn('original_hash', 'blob')
     .modifyEnd(sql`strict`)
     .execute()
-  // The id, being the row's own key, stands in each of these indexes.
+  // Each of these indexes contains the id, because it is the row's key.
   await schema.createIndex('messages_history').on('messages').column('conversation_id').execute()
-  // Led by the key and not by the sender: keys that rise with time fill one page after the other.
+  // The client's key comes before the sender: keys that rise with time fill the pages in order.
   await schema
     .createIndex('messages_once')
     .unique()

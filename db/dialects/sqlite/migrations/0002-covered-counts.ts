@@ -1,6 +1,6 @@
 import type { Kysely } from 'kysely'
 
-/** Unread messages are counted in the index alone: rows of one conversation lie far apart in a big table. */
+/** Lets the unread count read the index only: the rows of a conversation lie far apart in a large table. */
 export const up = async ({ schema }: Kysely<never>) => {
   await schema.dropIndex('messages_history').execute()
   await schema

@@ -1,7 +1,7 @@
 import { type Kysely, sql } from 'kysely'
 import { OPEN } from '../../../tables.ts'
 
-/** A removed account leaves its groups in steps. Those who are in a group now are found without those who left it. */
+/** Marks removed accounts that are still members of groups. Adds an index of current members without former ones. */
 export const up = async (db: Kysely<never>) => {
   const { schema } = db
   await schema

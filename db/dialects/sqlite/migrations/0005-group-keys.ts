@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely'
 
-/** A group keeps the key under which it was requested, so that a repeat finds it. */
+/** Stores the idempotency key of a group, so that a duplicate request finds the group. */
 export const up = async ({ schema }: Kysely<never>) => {
   await schema
     .alterTable('conversations')

@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely'
 
-/** Reads skip the rows that they do not return: removed accounts and the blocks of others. */
+/** Lets the directory and the list of blocks read only the rows that they return. */
 export const up = async ({ schema }: Kysely<never>) => {
   await schema
     .createIndex('users_present')

@@ -9,7 +9,7 @@ import * as removals from './0004-removals.ts'
 import * as groupKeys from './0005-group-keys.ts'
 import * as boundedReads from './0006-bounded-reads.ts'
 
-/** Every change of the schema, in order; a name once shipped is never changed. */
+/** Every change of the schema, in order. A released migration and its name never change. */
 const migrations: Record<string, Migration> = {
   '0001-conversations': conversations,
   '0002-covered-counts': coveredCounts,
@@ -21,7 +21,7 @@ const migrations: Record<string, Migration> = {
 
 /**
  * Brings the schema of `db` up to date, in one transaction.
- * @throws StorageError `unusable` when that can't be done; the file is then as it was, the migrator's own tables included.
+ * @throws StorageError `unusable` if a migration fails; the file is then unchanged, the tables of the migrator included
  */
 export const migrate = async (db: Database) => {
   conversations.defineFunctions(db)
@@ -40,7 +40,7 @@ const unusable = (error: unknown) => {
     'unusable',
     message.includes('corrupted migrations')
       ? `The database was written by a newer version of the server: ${message}`
-      : `The tables of the database can't be made or changed, and nothing in it was: ${message}`,
+      : `The tables of the database can't be created or changed. The database is unchanged: ${message}`,
     error,
   )
 }

@@ -4,21 +4,21 @@ import { StorageError } from '../../../errors.ts'
 
 /**
  * The first server's file: `users(id, username)` and `messages(id, sender_id, receiver_id, content, timestamp)`.
- * Its check comes before anything is written, WAL mode included: a file that can't be taken over stays as it was.
+ * The check runs before any write, WAL mode included: a file that can't be taken over stays unchanged.
  */
 const columns = {
   users: ['id', 'username'],
   messages: ['id', 'sender_id', 'receiver_id', 'content', 'timestamp'],
 }
 
-/** @throws StorageError `unusable`, naming the rows that can't be kept, or when the file is of some other program. */
+/** @throws StorageError `unusable` with the ids of rows that can't be kept, or if the file belongs to another program */
 export const checkFirstServer = (db: Database) => {
   const tables = db
     .prepare("select name from sqlite_schema where type = 'table' and name not like 'sqlite\\_%' escape '\\'")
     .pluck()
     .all() as string[]
   if (tables.includes('epochs') || isMigrated(db, tables)) return
-  // A start that failed may have left its own, empty.
+  // A failed start may have left the empty tables of the migrator.
   const theirs = tables.filter((name) => !name.startsWith('kysely_migration'))
   if (theirs.length === 0) return
   for (const [table, wanted] of Object.entries(columns)) {
@@ -69,7 +69,7 @@ const obstacles: [string, string][] = [
 const list = (rows: (string | number)[]) =>
   rows.slice(0, 10).join(', ') + (rows.length > 10 ? ` and ${rows.length - 10} more` : '')
 
-/** @returns milliseconds since 1970 of `YYYY-MM-DD HH:MM:SS` in UTC, or of RFC 3339; null where it is neither. */
+/** @returns milliseconds since 1970 of `YYYY-MM-DD HH:MM:SS` in UTC or of an RFC 3339 time; null for anything else */
 export const parseFirstTime = (value: unknown): number | null => {
   const match =
     typeof value === 'string' &&
@@ -79,12 +79,12 @@ export const parseFirstTime = (value: unknown): number | null => {
   if (!match) return null
   const [, day, time, fraction = '', offset = 'Z'] = match
   const midnight = Date.parse(`${day}T00:00:00Z`)
-  // Date.parse rolls the 31st of February over into March.
+  // Date.parse accepts 31 February and returns a day in March.
   if (Number.isNaN(midnight) || new Date(midnight).toISOString().slice(0, 10) !== day) return null
   return Date.parse(`${day}T${time}.${fraction.slice(0, 3).padEnd(3, '0')}${offset.toUpperCase()}`)
 }
 
-/** Puts the first server's tables aside. @returns whether there were any. */
+/** Renames the first server's tables. @returns whether there were any */
 export const hideFirstServer = async (db: Kysely<never>) => {
   const { rows } = await sql`select 1 from sqlite_schema where type = 'table' and name = 'users'`.execute(db)
   if (rows.length === 0) return false
@@ -93,7 +93,7 @@ export const hideFirstServer = async (db: Kysely<never>) => {
   return true
 }
 
-/** Copies what was put aside: same ids, a direct conversation a pair, marks at its newest message. */
+/** Copies the renamed tables: the same ids, one direct conversation for each pair, marks at its newest message. */
 export const copyFirstServer = async (db: Kysely<never>) => {
   await sql`
     insert into users (id, username, username_key, token_family, created_at)
@@ -119,7 +119,7 @@ export const copyFirstServer = async (db: Kysely<never>) => {
           from conversations) c
     join users u on u.id in (c.low_id, c.high_id)`.execute(db)
   await sql`update counter set last = coalesce((select max(id) from messages), 0)`.execute(db)
-  // The first server may have given, and deleted, higher ids than the highest that is there.
+  // The first server may have deleted messages with higher ids.
   const { rows } = await sql`select 1 from sqlite_schema where name = 'sqlite_sequence'`.execute(db)
   if (rows.length > 0) {
     await sql`
