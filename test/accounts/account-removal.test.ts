@@ -5,7 +5,7 @@ import { startProcess } from '../support/process.ts'
 import { call, login, type Person, startServer, temporaryFolder } from '../support/server.ts'
 import type { Conversation } from '../../schemas/conversation.ts'
 
-t.test('one who removes oneself is gone: token, sockets, groups, name', async (t) => {
+t.test('a removed account loses its tokens, sockets and groups, and its name stays taken', async (t) => {
   const { url, login } = await startServer(t)
   const alice = await login('alice')
   const bob = await login('bob')
@@ -45,9 +45,9 @@ t.test('one who removes oneself is gone: token, sockets, groups, name', async (t
   t.match(
     (await bob.call<{ members: object[] }>('GET', `/conversations/${group.id}/members`)).body.members,
     [{ username: 'bob', role: 'owner' }, { username: 'carol' }],
-    'the oldest inherits the group',
+    'the oldest member becomes the owner',
   )
-  t.match(await bob.history('alice'), [{ id: sent.id, sender: 'alice', content: 'hello' }], 'messages stay')
+  t.match(await bob.history('alice'), [{ id: sent.id, sender: 'alice', content: 'hello' }], 'kept')
   t.match(await bob.call('POST', '/send', { receiver_username: 'alice', content: 'x' }), {
     status: 404,
     body: { code: 'USER_NOT_FOUND' },
@@ -63,11 +63,11 @@ const makeGroups = async (owner: Person, members: string[], count: number) => {
   for (let n = 0; n < count; n++) await owner.call('POST', '/groups', { title: `${n}`, members })
 }
 
-/** Whom the groups of a database have now. */
+/** @returns the members of each group in a database. */
 const inGroups = `select username, count(*) as groups from members join users on users.id = user_id
   join conversations on conversations.id = conversation_id where kind = 'group' and to_number > 1e15 group by username`
 
-t.test('one who is in many groups leaves them in steps, and others write in between', async (t) => {
+t.test('an account in many groups leaves them in steps, and other writes run in between', async (t) => {
   const { app, rows, login } = await startServer(t)
   const [alice, bob] = [await login('alice'), await login('bob')]
   await makeGroups(alice, ['bob'], 300)
@@ -85,7 +85,7 @@ t.test('one who is in many groups leaves them in steps, and others write in betw
 })
 
 t.test(
-  'while groups can not be left the account is removed all the same, and the next start goes on',
+  'an account is removed even if leaving its groups fails, and the next start completes the work',
   async (t) => {
     const first = await startServer(t)
     const alice = await first.login('alice')
@@ -101,19 +101,19 @@ t.test(
     t.match(
       first.rows(inGroups),
       [{ username: 'alice', groups: 3 }, { username: 'bob' }],
-      'still in its groups',
+      'the account is still in its groups',
     )
     await first.app.close()
 
     const second = await startServer(t, {}, first.folder)
-    // Behind what the start goes on with.
+    // This write queues behind the work that the start resumes.
     await second.app.chat.removalSteps.leaveGroups(alice.id)
     t.strictSame(second.rows(inGroups), [{ username: 'bob', groups: 3 }])
     t.strictSame(second.rows('select id from users where leaving = 1'), [])
   },
 )
 
-t.test('killed between two steps, the next start goes on', async (t) => {
+t.test('a server killed between two steps resumes leaving the groups at the next start', async (t) => {
   const folder = await temporaryFolder(t)
   const first = await startFaulty(t, folder)
   const [alice, bob] = [await login(t, first.url, 'alice'), await login(t, first.url, 'bob')]
@@ -131,7 +131,7 @@ t.test('killed between two steps, the next start goes on', async (t) => {
   t.equal((await call(second.url, 'POST', '/login', { body: { username: 'alice' } })).status, 401)
 })
 
-/** Waits until this person is alone in so many groups: by the stream of events, from the beginning. */
+/** Waits until this account is the only member of `count` groups. Reads the event stream from the beginning. */
 const settled = async (t: Test, person: Person, count: number) => {
   const { body } = await person.call<{ cursor: string }>('GET', '/conversations?limit=1')
   let { cursor } = body
@@ -147,14 +147,14 @@ const settled = async (t: Test, person: Person, count: number) => {
       before = `&before=${page.body.before}`
     }
     if (alone.size === count) {
-      t.pass('each group was left')
+      t.pass('the account left each group')
       return
     }
     cursor = (await person.call<{ cursor: string }>('GET', `/sync?wait=20&cursor=${cursor}`)).body.cursor
   }
 }
 
-t.test('a stop between two steps leaves the rest to the next start, and keeps nobody waiting', async (t) => {
+t.test('a stop between two steps leaves the rest to the next start and ends without delay', async (t) => {
   let steps = 0
   const next = { conversation_id: 1, from_number: 1 }
   const writer = {

@@ -6,7 +6,7 @@ import { counterOf, eventsAfter, headOf } from '../support/stream.ts'
 t.test('blocks', async (t) => {
   const server = await startServer(t)
   let pairs = 0
-  /** Two people who have talked: `alice` blocks and `bob` is blocked. */
+  /** Two users who have exchanged messages: `alice` is the blocker and `bob` is blocked. */
   const twoPeople = async () => {
     pairs += 1
     const alice = await server.login(`alice${pairs}`)
@@ -20,23 +20,23 @@ t.test('blocks', async (t) => {
   const mark = (person: Person, id: number, read_up_to: number) =>
     person.call('PUT', `/conversations/${id}/receipt`, { read_up_to })
 
-  t.test('one is made, listed and ended', async (t) => {
+  t.test('a block is created, listed and removed', async (t) => {
     const { alice, bob, block, unblock } = await twoPeople()
     const { body } = await block()
     t.match(body, { username: bob.username })
-    t.strictSame((await block()).body, body, 'a second time it is the same')
+    t.strictSame((await block()).body, body, 'a second block request changes nothing')
     t.strictSame((await alice.call('GET', '/blocks')).body, { blocks: [body] })
-    t.strictSame((await bob.call('GET', '/blocks')).body, { blocks: [] }, 'nobody else is shown it')
+    t.strictSame((await bob.call('GET', '/blocks')).body, { blocks: [] }, 'a block list is private')
     t.equal((await unblock()).status, 204)
     t.equal((await unblock()).status, 204)
     t.strictSame((await alice.call('GET', '/blocks')).body, { blocks: [] })
-    t.equal((await alice.call('PUT', `/blocks/${alice.username}`)).status, 400, 'one can not block oneself')
+    t.equal((await alice.call('PUT', `/blocks/${alice.username}`)).status, 400, 'blocking oneself is invalid')
     t.equal((await alice.call('PUT', '/blocks/nobody')).status, 404)
     t.equal((await alice.call('DELETE', '/blocks/nobody')).status, 404)
     t.equal((await alice.call('DELETE', '/blocks/no%20body')).status, 400)
   })
 
-  t.test('are listed in pages, the latest first', async (t) => {
+  t.test('blocks are listed in pages, newest first', async (t) => {
     const gail = await server.login('gail')
     for (const name of ['h1', 'h2', 'h3', 'h4', 'h5']) {
       await server.login(name)
@@ -48,17 +48,17 @@ t.test('blocks', async (t) => {
       whole.blocks.map(({ username }) => username),
       ['h5', 'h4', 'h3', 'h2', 'h1'],
     )
-    t.notOk('before' in whole, 'one page without a limit')
+    t.notOk('before' in whole, 'the only page has no `before` link')
     const first = await page('?limit=2')
     await gail.call('DELETE', `/blocks/${first.blocks[1]?.username}`)
     const second = await page(`?limit=2&before=${first.before}`)
     const third = await page(`?limit=2&before=${second.before}`)
     t.strictSame([...first.blocks, ...second.blocks, ...third.blocks], whole.blocks)
-    t.notOk('before' in third, 'the last page says so')
+    t.notOk('before' in third, 'the last page has no `before` link')
     t.match(await gail.call('GET', '/blocks?before=x'), { status: 400, body: { code: 'VALIDATION_FAILED' } })
   })
 
-  t.test('neither of the two sends or edits, by whatever door; to delete works', async (t) => {
+  t.test('a block stops sends and edits of both users and allows deletions', async (t) => {
     const { alice, bob, id, sent, answer, block, unblock } = await twoPeople()
     await block()
     const before = await counterOf(alice)
@@ -80,14 +80,14 @@ t.test('blocks', async (t) => {
         t.match(await socket?.ask({ ...frame, ...body }), { type: 'error', problem: { code: 'BLOCKED' } })
       }
     }
-    t.equal(await counterOf(alice), before, 'nothing is left of it')
+    t.equal(await counterOf(alice), before, 'a refused request uses no number')
     t.equal((await bob.call('DELETE', `/messages/${answer.id}`)).status, 200)
     t.match(await sockets.get(alice)?.wait('message_updated'), { id: answer.id, content: '' })
     await unblock()
     t.equal((await bob.send(alice.username, 'again')).status, 'sent')
   })
 
-  t.test('it stands before there is a conversation, and from both sides', async (t) => {
+  t.test('a block works before a conversation exists, and in both directions', async (t) => {
     const eve = await server.login('eve')
     const fay = await server.login('fay')
     await eve.call('PUT', '/blocks/fay')
@@ -106,7 +106,7 @@ t.test('blocks', async (t) => {
     await eve.send('fay', 'at last')
   })
 
-  t.test('marks stand still for the other until it ends, and are announced then', async (t) => {
+  t.test('receipts are hidden from the other side during a block and published when it ends', async (t) => {
     const { alice, bob, id, sent, answer, block, unblock } = await twoPeople()
     await mark(bob, id, sent.id)
     const away = await headOf(alice)
@@ -129,7 +129,7 @@ t.test('blocks', async (t) => {
       (await eventsAfter(alice, away)).filter(({ type }) => type === 'receipt'),
       [{ username: alice.username }],
     )
-    // The block of the other side keeps what was seen when the first began.
+    // The second block keeps the receipts that were visible when the first one began.
     await bob.call('PUT', `/blocks/${alice.username}`)
     await unblock()
     t.match(await alice.conversation(id), { peer_read_up_to: sent.id })
@@ -152,13 +152,13 @@ t.test('blocks', async (t) => {
     )
   })
 
-  t.test('who was away when a block began learns of the marks of before it', async (t) => {
+  t.test('a user who was offline when a block began receives the receipts from before it', async (t) => {
     const { alice, bob, id, answer, block, unblock } = await twoPeople()
     const away = await headOf(bob)
     await mark(alice, id, answer.id)
     await block()
     const shown = [{ type: 'receipt', username: alice.username, read_up_to: answer.id }]
-    t.match(await eventsAfter(bob, away), shown, 'they are no secret, and will not be announced again')
+    t.match(await eventsAfter(bob, away), shown, 'receipts from before the block are visible')
     const before = await counterOf(bob)
     await unblock()
     t.equal(await counterOf(bob), before)
@@ -166,7 +166,7 @@ t.test('blocks', async (t) => {
   })
 
   t.test(
-    'a block concerns the direct conversation only, but the blocked one adds the other to no group',
+    'a block applies to the direct conversation, and the blocked user cannot add the blocker to a group',
     async (t) => {
       const { alice, bob, block } = await twoPeople()
       const carol = await server.login('carol')
@@ -194,7 +194,7 @@ t.test('blocks', async (t) => {
     },
   )
 
-  t.test('a repeat is known across a block', async (t) => {
+  t.test('a retry is recognised during a block', async (t) => {
     const { alice, bob, block } = await twoPeople()
     const first = await bob.send(alice.username, 'keyed', { client_id: 'key' })
     await block()

@@ -5,27 +5,27 @@ import { hashPassword } from '../../src/chat/passwords.ts'
 import { writeSql } from '../support/database.ts'
 import { startServer } from '../support/server.ts'
 
-// One server for those who are content with its defaults: each test has names of its own.
+// Tests that need only the defaults share one server. Each test uses names of its own.
 const server = await startServer(t)
 
-t.test('a name is enough, and the same name is the same person', async (t) => {
+t.test('login needs only a name, and the same name returns the same account', async (t) => {
   const { call } = server
   const first = await call<Session>('POST', '/login', { body: { username: 'Alice' } })
   t.match(first, { status: 200, body: { token: String, user: { id: Number, username: 'Alice' } } })
   const lifetime = Date.parse(first.body.expires_at) - Date.now()
-  t.ok(lifetime > 86_000_000 && lifetime <= 86_400_000, 'a token lives for a day')
+  t.ok(lifetime > 86_000_000 && lifetime <= 86_400_000, 'a token is valid for one day')
 
   const again = await call<Session>('POST', '/login', { body: { username: 'aLICE' } })
-  t.strictSame(again.body.user, first.body.user, 'compared without case, shown as first written')
+  t.strictSame(again.body.user, first.body.user, 'names compare without case and keep their first spelling')
   t.not(again.body.token, first.body.token)
 })
 
-t.test('letters of any script make a name, in one normal form', async (t) => {
+t.test('usernames accept letters of any script and are normalised', async (t) => {
   const { call, login } = server
   const composed = await login('Zo\u00eb-1.0_x')
   const decomposed = await login('zoe\u0308-1.0_X')
   t.equal(decomposed.id, composed.id)
-  t.equal((await login('ΣΊΣΥΦΟΣ')).id, (await login('σίσυφος')).id, 'case folds as Unicode has it')
+  t.equal((await login('ΣΊΣΥΦΟΣ')).id, (await login('σίσυφος')).id, 'case folding follows Unicode')
   for (const username of ['', ' ', 'a b', 'a/b', 'a@b', '\u{1f600}', 'a\n', 'x'.repeat(65), 'a\u0000']) {
     const reply = await call('POST', '/login', { body: { username } })
     t.match(reply, { status: 400, body: { code: 'VALIDATION_FAILED', errors: [{ path: '/username' }] } })
@@ -34,7 +34,7 @@ t.test('letters of any script make a name, in one normal form', async (t) => {
 })
 
 t.test(
-  'a name that URLs drop from a path is refused for a new account; an old account keeps it',
+  'a name that URLs drop from a path is refused for a new account, and an existing account keeps it',
   async (t) => {
     const { folder, call, login } = await startServer(t)
     for (const username of ['.', '..']) {
@@ -58,14 +58,14 @@ t.test(
   },
 )
 
-t.test('many who log in under a new name at once are one account', async (t) => {
+t.test('concurrent first logins under one name create one account', async (t) => {
   const { login, rows } = server
   const people = await Promise.all(Array.from({ length: 20 }, () => login('crowd')))
   t.equal(new Set(people.map(({ id }) => id)).size, 1)
   t.strictSame(rows("select id from users where username_key = 'crowd'"), [{ id: people[0]?.id }])
 })
 
-t.test('an account that sets a password needs it from then on', async (t) => {
+t.test('an account that sets a password needs it at every later login', async (t) => {
   const { call, login } = server
   const amy = await login('amy')
   t.match((await amy.call('GET', '/users/me')).body, { has_password: false })
@@ -81,11 +81,11 @@ t.test('an account that sets a password needs it from then on', async (t) => {
     status: 401,
     body: { code: 'INVALID_CREDENTIALS' },
   })
-  t.equal((await login('AMY', 'pass wo\u0308rd')).id, amy.id, 'in either normal form')
-  t.ok((await login('ben')).id, 'others go on without')
+  t.equal((await login('AMY', 'pass wo\u0308rd')).id, amy.id, 'both normal forms of a password match')
+  t.ok((await login('ben')).id, 'other accounts still need no password')
 })
 
-t.test('a new name may bring its password along', async (t) => {
+t.test('the first login can set a password', async (t) => {
   const { call, login } = server
   await login('carol', 'a long secret')
   t.match(await call('POST', '/login', { body: { username: 'carol' } }), { status: 401 })
@@ -95,7 +95,7 @@ t.test('a new name may bring its password along', async (t) => {
   await login('carol', 'a long secret')
 })
 
-t.test('of two who bring a password for one new name, one has the account', async (t) => {
+t.test('of two first logins of one name with different passwords, one gets the account', async (t) => {
   const { call, rows } = server
   const replies = await Promise.all(
     ['password one', 'password two'].map((password) =>
@@ -106,7 +106,7 @@ t.test('of two who bring a password for one new name, one has the account', asyn
   t.equal(rows("select id from users where username = 'dora'").length, 1)
 })
 
-t.test('a password changes with the current one only, and ends all other tokens', async (t) => {
+t.test('a password change needs the current password and ends all other tokens', async (t) => {
   const { call, login } = server
   const old = await login('erin', 'first words')
   const erin = await login('erin', 'first words')
@@ -121,19 +121,19 @@ t.test('a password changes with the current one only, and ends all other tokens'
       body: { code: 'INVALID_CREDENTIALS', errors: [{ path: '/current_password' }] },
     })
   }
-  t.equal((await old.call('GET', '/users/me')).status, 200, 'a refused change ends nothing')
+  t.equal((await old.call('GET', '/users/me')).status, 200, 'a refused change ends no token')
   const body = { password: 'second words', current_password: 'first words' }
   t.equal((await erin.call('PUT', '/users/me/password', body)).status, 204)
   t.match(await old.call('GET', '/users/me'), { status: 401, body: { code: 'UNAUTHORIZED' } })
   t.match(await socket.closed, { code: 4401 }, 'sockets of other tokens close')
-  t.equal((await erin.call('GET', '/users/me')).status, 200, 'the one that asked goes on')
-  t.equal((await kept.settle()).type, 'pong', 'and so does its socket')
+  t.equal((await erin.call('GET', '/users/me')).status, 200, 'the token that made the request stays valid')
+  t.equal((await kept.settle()).type, 'pong', 'its socket stays open')
   t.equal((await call('POST', '/login', { body: { username: 'erin', password: 'first words' } })).status, 401)
   const renewed = await erin.call<Session>('POST', '/token')
   t.equal((await call('GET', '/users/me', { token: renewed.body.token })).status, 200)
 })
 
-t.test('of two changes at once that know the same password, one happens', async (t) => {
+t.test('of two concurrent changes with the same current password, one succeeds', async (t) => {
   const { login } = server
   const fay = await login('fay', 'first words')
   const change = (password: string) =>
@@ -142,7 +142,7 @@ t.test('of two changes at once that know the same password, one happens', async 
   t.strictSame(replies.map(({ status }) => status).toSorted(), [204, 401])
 })
 
-t.test('a server with AUTH_MODE=password wants one of everybody', async (t) => {
+t.test('AUTH_MODE=password requires a password at every login', async (t) => {
   const { call, login, rows } = await startServer(t, { AUTH_MODE: 'password' })
   t.match(await call('POST', '/login', { body: { username: 'alice' } }), {
     status: 401,
@@ -154,7 +154,7 @@ t.test('a server with AUTH_MODE=password wants one of everybody', async (t) => {
   t.match(wrong, { status: 401, body: { code: 'INVALID_CREDENTIALS' } })
 })
 
-t.test('an account without a password cannot be entered where one is needed', async (t) => {
+t.test('an account without a password cannot log in when passwords are required', async (t) => {
   const open = await startServer(t)
   await open.login('alice')
   await open.app.close()
@@ -163,7 +163,7 @@ t.test('an account without a password cannot be entered where one is needed', as
   t.match(await call('POST', '/login', { body }), { status: 401, body: { code: 'INVALID_CREDENTIALS' } })
 })
 
-t.test('passwords are kept as argon2id only', async (t) => {
+t.test('passwords are stored as argon2id only', async (t) => {
   const { login, rows } = server
   await login('gus', 'a long secret')
   await login('hal', 'a long secret')
@@ -171,10 +171,10 @@ t.test('passwords are kept as argon2id only', async (t) => {
     ({ password_hash }) => String(password_hash),
   )
   for (const hash of hashes) t.match(hash, /^\$argon2id\$v=19\$m=19456,t=2,p=1\$[\w+/]{22}\$[\w+/]{43}$/)
-  t.not(hashes[0], hashes[1], 'each with a salt of its own')
+  t.not(hashes[0], hashes[1], 'each hash has its own salt')
 })
 
-t.test('a new password has at least eight code points; an old one still logs in', async (t) => {
+t.test('a new password needs eight code points, and a shorter existing password still logs in', async (t) => {
   const { folder, call, login, rows } = await startServer(t)
   const short = {
     status: 400,
@@ -184,11 +184,11 @@ t.test('a new password has at least eight code points; an old one still logs in'
       errors: [{ path: '/password' }],
     },
   }
-  // Code points of the normal form: neither the units of UTF-16 nor combining marks count.
+  // Code points of the normal form count: UTF-16 units and combining marks do not.
   for (const password of ['abc', 'seven77', '\u{1f600}'.repeat(7), 'e\u0308'.repeat(7)]) {
     t.match(await call('POST', '/login', { body: { username: 'ivy', password } }), short, password)
   }
-  t.strictSame(rows('select * from users'), [], 'what is refused makes no account')
+  t.strictSame(rows('select * from users'), [], 'a refused login creates no account')
   const ivy = await login('ivy', '\u{1f600}'.repeat(8))
   const change = (password: string) =>
     ivy.call('PUT', '/users/me/password', { password, current_password: '\u{1f600}'.repeat(8) })
@@ -206,7 +206,7 @@ t.test('a new password has at least eight code points; an old one still logs in'
   t.equal((await jon.call('PUT', '/users/me/password', body)).status, 204)
 })
 
-t.test('the operator may ask for longer passwords', async (t) => {
+t.test('MIN_PASSWORD_LENGTH raises the minimum length of new passwords', async (t) => {
   const { call, login } = await startServer(t, { MIN_PASSWORD_LENGTH: '15' })
   t.match(await call('POST', '/login', { body: { username: 'kai', password: 'x'.repeat(14) } }), {
     status: 400,
@@ -215,7 +215,7 @@ t.test('the operator may ask for longer passwords', async (t) => {
   t.ok(await login('kai', 'x'.repeat(15)))
 })
 
-t.test('a server with closed registration makes no account at a login', async (t) => {
+t.test('login creates no account when registration is closed', async (t) => {
   const open = await startServer(t)
   await open.login('alice', 'open sesame')
   await open.login('bob')
@@ -240,7 +240,7 @@ t.test('a server with closed registration makes no account at a login', async (t
   const wrong = await answer('alice', 'close sesame')
   t.match(wrong, { status: 401, code: 'INVALID_CREDENTIALS' })
   for (const username of ['carol', 'bob', 'a name', '..', '']) {
-    t.strictSame(await answer(username, 'abc'), wrong, `${username} looks like a wrong password`)
+    t.strictSame(await answer(username, 'abc'), wrong, `${username} gets the same reply`)
   }
   t.match(await both.call('POST', '/login', { body: { username: 'carol' } }), {
     status: 401,
@@ -250,7 +250,7 @@ t.test('a server with closed registration makes no account at a login', async (t
   t.strictSame(both.rows('select username from users'), [{ username: 'alice' }, { username: 'bob' }])
 })
 
-t.test('people are found by the beginning of their name', async (t) => {
+t.test('users are found by the start of their name', async (t) => {
   const { login } = await startServer(t)
   const alice = await login('Alice')
   for (const name of ['albert', 'bob', 'Álvaro', 'ALF']) await login(name)

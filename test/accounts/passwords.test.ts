@@ -3,7 +3,7 @@ import t from 'tap'
 import { hashPassword, verifyPassword } from '../../src/chat/passwords.ts'
 import type { AppError } from '../../src/errors.ts'
 
-t.test('many passwords at once are checked one after the other, each rightly', async (t) => {
+t.test('concurrent password checks run in turn and each returns its own result', async (t) => {
   const hashes = await Promise.all(['a', 'b', 'c', 'd', 'e'].map(hashPassword))
   t.equal(new Set(hashes).size, 5)
   for (const hash of hashes) t.match(hash, /^\$argon2id\$v=19\$m=19456,t=2,p=1\$/)
@@ -15,8 +15,8 @@ t.test('many passwords at once are checked one after the other, each rightly', a
   t.strictSame([right, wrong, none], [true, false, false])
 })
 
-t.test('when too many wait the next is refused with a hint, and the others have their turn', async (t) => {
-  // As many as run and wait at once, in one turn.
+t.test('a password check is refused with a retry hint when the queue is full', async (t) => {
+  // As many as run and wait at the same time, started in one turn.
   const hashes = Array.from({ length: 102 }, () => hashPassword('x'))
   const attempts: Promise<unknown>[] = [hashPassword('x'), verifyPassword('x', null)]
   for (const refused of attempts) {
@@ -24,10 +24,10 @@ t.test('when too many wait the next is refused with a hint, and the others have 
     t.ok(Number((error as AppError).retryAfter) >= 1)
   }
   const [hash = ''] = await Promise.all(hashes)
-  t.ok(await verifyPassword('x', hash), 'and then there is room again')
+  t.ok(await verifyPassword('x', hash), 'the queue has room again')
 })
 
-t.test('a hash that was made at another cost is checked at that', async (t) => {
+t.test('a hash made at another cost is verified at that cost', async (t) => {
   const nonce = Buffer.alloc(24, 7)
   const cost = { memory: 64, passes: 3, parallelism: 2, tagLength: 24 }
   const tag = argon2Sync('argon2id', { message: 'old', nonce, ...cost })

@@ -4,7 +4,7 @@ import { usersByPrefix } from '../../db/queries/users.ts'
 import { startServer } from '../support/server.ts'
 import { createPlanner } from '../support/plan.ts'
 
-t.test('people to write to', async (t) => {
+t.test('user search', async (t) => {
   const { login } = await startServer(t)
   const anna = await login('Anna')
   for (const name of ['anton', 'Änne', 'bob', 'Straße', 'ΟΔΟΣΑ', 'an.other']) await login(name)
@@ -14,12 +14,12 @@ t.test('people to write to', async (t) => {
     ).body.users.map(({ username }) => username)
 
   t.strictSame(await find('an'), ['an.other', 'Anna', 'anton'])
-  t.strictSame(await find('AN', '&limit=2'), ['an.other', 'Anna'], 'without case, so many at most')
-  t.strictSame(await find('a\u0308'), ['Änne'], 'in whatever form it is written')
+  t.strictSame(await find('AN', '&limit=2'), ['an.other', 'Anna'], 'the search ignores case and has a limit')
+  t.strictSame(await find('a\u0308'), ['Änne'], 'the search accepts either normal form')
   t.strictSame(await find('STRASS'), ['Straße'])
-  t.strictSame(await find('οδος'), ['ΟΔΟΣΑ'], 'a sigma that ends the prefix ends no word')
+  t.strictSame(await find('οδος'), ['ΟΔΟΣΑ'], 'a final sigma in the prefix matches a sigma inside a word')
   t.strictSame(await find('zz'), [])
-  t.equal((await find('')).length, 7, 'no prefix: everybody')
+  t.equal((await find('')).length, 7, 'an empty prefix finds every user')
   t.strictSame((await anna.call<Me>('GET', '/users/me')).body, {
     id: anna.id,
     username: 'Anna',
@@ -27,7 +27,7 @@ t.test('people to write to', async (t) => {
   })
 })
 
-t.test('a prefix is a range of the index', async (t) => {
+t.test('a prefix search reads a range of the index', async (t) => {
   const plan = (await createPlanner(t))(usersByPrefix, { from: 'a', to: 'b', limit: 1 })
   t.match(plan, [/^SEARCH users USING INDEX \S+ \(username_key>\? AND username_key<\?\)$/])
 })

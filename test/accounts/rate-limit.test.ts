@@ -3,7 +3,7 @@ import { createRateLimit, networkOf } from '../../src/chat/rate-limit.ts'
 import { AppError } from '../../src/errors.ts'
 import { startServer } from '../support/server.ts'
 
-t.test('a bucket refills steadily, each key has its own, and 0 is no limit', async (t) => {
+t.test('a bucket refills steadily, each key has its own bucket, and 0 disables the limit', async (t) => {
   let now = 0
   const limit = createRateLimit(60, () => now)
   const refused = (key: string | number) => {
@@ -16,16 +16,16 @@ t.test('a bucket refills steadily, each key has its own, and 0 is no limit', asy
     }
   }
   for (let n = 0; n < 60; n++) limit('a')
-  t.equal(refused('a'), 1, 'one more must wait for a second')
+  t.equal(refused('a'), 1, 'the next call must wait one second')
   t.equal(refused('b'), undefined)
   now = 999
   t.equal(refused('a'), 1)
   now = 1000
   t.equal(refused('a'), undefined)
-  t.equal(refused('a'), 1, 'what was refused has cost nothing, what was allowed has')
+  t.equal(refused('a'), 1, 'a refused call costs nothing and an allowed call does')
   now = 10_000_000
   for (let n = 0; n < 60; n++) limit('a')
-  t.equal(refused('a'), 1, 'it holds no more than a minute’s worth')
+  t.equal(refused('a'), 1, 'a bucket holds one minute of calls')
 
   const slow = createRateLimit(1, () => now)
   slow(1)
@@ -34,7 +34,7 @@ t.test('a bucket refills steadily, each key has its own, and 0 is no limit', asy
   for (let n = 0; n < 1000; n++) none('a')
 })
 
-t.test('a call takes what it costs, and more than the whole bucket only when that is full', (t) => {
+t.test('a call takes its cost, and a cost above the capacity needs a full bucket', (t) => {
   let now = 0
   const limit = createRateLimit(60, () => now)
   limit('a', 50)
@@ -58,18 +58,18 @@ t.test('logins are limited by address', async (t) => {
   const refused = await login('192.0.2.1')
   t.match(refused, { status: 429, body: { code: 'RATE_LIMITED', status: 429 } })
   t.match(refused.headers.get('retry-after'), /^[1-9]\d*$/)
-  t.equal((await login('192.0.2.2')).status, 200, 'another address has its own')
+  t.equal((await login('192.0.2.2')).status, 200, 'another address has its own limit')
   t.equal(rows('select id from users').length, 1)
 })
 
-t.test('who has one address of IPv6 has a network of them: it counts as one', async (t) => {
+t.test('IPv6 addresses of one /64 network share one limit', async (t) => {
   const { call } = await startServer(t, { RATE_LIMIT_LOGIN: '2', TRUST_PROXY: '127.0.0.1' })
   const login = (address: string) =>
     call('POST', '/login', { body: { username: 'alice' }, headers: { 'x-forwarded-for': address } })
   t.equal((await login('2001:db8:1:2::1')).status, 200)
   t.equal((await login('2001:db8:1:2:ffff:ffff:ffff:ffff')).status, 200)
   t.equal((await login('2001:DB8:1:2:0:3::')).status, 429)
-  t.equal((await login('2001:db8:1:3::1')).status, 200, 'the next network has its own')
+  t.equal((await login('2001:db8:1:3::1')).status, 200, 'the next network has its own limit')
   for (const [address, network] of [
     ['192.0.2.1', '192.0.2.1'],
     ['::ffff:192.0.2.1', '192.0.2.1'],
@@ -84,7 +84,7 @@ t.test('who has one address of IPv6 has a network of them: it counts as one', as
   }
 })
 
-t.test('an address is what the connection says, unless a proxy is trusted', async (t) => {
+t.test('the address is that of the connection unless a proxy is trusted', async (t) => {
   const { call } = await startServer(t, { RATE_LIMIT_LOGIN: '1' })
   const login = (address: string) =>
     call('POST', '/login', { body: { username: 'alice' }, headers: { 'x-forwarded-for': address } })
@@ -92,7 +92,7 @@ t.test('an address is what the connection says, unless a proxy is trusted', asyn
   t.equal((await login('192.0.2.2')).status, 429)
 })
 
-t.test('sends and edits are limited by user, over both doors together', async (t) => {
+t.test('sends and edits share one limit by user over HTTP and the socket', async (t) => {
   const { login, rows } = await startServer(t, { RATE_LIMIT_SEND: '4' })
   const [alice, bob] = [await login('alice'), await login('bob')]
   const [socket, his] = [await alice.connect(), await bob.connect()]
@@ -111,13 +111,13 @@ t.test('sends and edits are limited by user, over both doors together', async (t
     problem: { code: 'RATE_LIMITED', status: 429 },
   })
   t.equal((await alice.call('PATCH', `/messages/${id}`, { content: 'three' })).status, 429)
-  t.equal((await alice.call('GET', '/history/bob')).status, 200, 'reading goes on')
-  t.equal((await bob.send('alice', 'x')).status, 'sent', 'and so does everybody else')
+  t.equal((await alice.call('GET', '/history/bob')).status, 200, 'reads are not limited')
+  t.equal((await bob.send('alice', 'x')).status, 'sent', 'other users are not limited')
   await his.settle()
   t.equal(rows('select id from messages').length, 4)
 })
 
-t.test('guesses of a password are limited by user, whatever their address', async (t) => {
+t.test('password guesses are limited by account, whatever the address', async (t) => {
   const { login } = await startServer(t, { RATE_LIMIT_LOGIN: '3' })
   const alice = await login('alice', 'a long secret')
   const guess = () =>
@@ -131,11 +131,11 @@ t.test('token renewals are limited by user', async (t) => {
   const [alice, bob] = [await login('alice'), await login('bob')]
   for (let n = 0; n < 3; n++) t.equal((await alice.call('POST', '/token')).status, 200)
   t.match(await alice.call('POST', '/token'), { status: 429, body: { code: 'RATE_LIMITED' } })
-  t.equal((await alice.call('GET', '/users/me')).status, 200, 'the token holds')
-  t.equal((await bob.call('POST', '/token')).status, 200, 'another user renews')
+  t.equal((await alice.call('GET', '/users/me')).status, 200, 'the token stays valid')
+  t.equal((await bob.call('POST', '/token')).status, 200, 'another user can renew')
 })
 t.test(
-  'receipts, deletions and changes of groups are limited by user and by the members that they touch',
+  'receipts, deletions and group changes are limited by user and by the members that they affect',
   async (t) => {
     const { login, rows } = await startServer(t, { RATE_LIMIT_CHANGES: '6' })
     const [alice, bob] = [await login('alice'), await login('bob')]
@@ -144,10 +144,10 @@ t.test(
     const refused = { status: 429, body: { code: 'RATE_LIMITED' } }
     const make = () =>
       alice.call('POST', '/groups', { title: 'g', members: ['BOB', 'bob', 'carol', 'alice'] })
-    t.match(await make(), { status: 200 }, 'three members')
+    t.match(await make(), { status: 200 }, 'cost of three members')
     const [group] = rows("select id from conversations where kind = 'group'")
     const path = `/groups/${Number(group?.id)}`
-    t.match(await alice.call('PATCH', path, { title: 'h' }), { status: 200 }, 'three again')
+    t.match(await alice.call('PATCH', path, { title: 'h' }), { status: 200 }, 'cost of three members again')
     const reply = await make()
     t.match(reply, refused)
     t.match(reply.headers.get('retry-after'), /^[1-9]\d*$/)
@@ -173,7 +173,7 @@ t.test(
     t.match(
       await bob.call('PATCH', '/groups/12345', { title: 'x' }),
       refused,
-      'whether there is such a group or not',
+      'the reply is the same whether the group exists or not',
     )
   },
 )

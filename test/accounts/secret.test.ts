@@ -12,8 +12,8 @@ import { temporaryFolder } from '../support/server.ts'
 const moduleOf = (path: string) => JSON.stringify(new URL(`../../${path}`, import.meta.url).href)
 
 /**
- * Opens the secrets beside a database, and rotates if asked to. It prints each step that it does to the file of the
- * secrets, and is killed before the nth of them.
+ * Opens the secrets beside a database, and rotates them if requested. Prints each step on the secrets file, and is killed
+ * before the nth step.
  */
 const script = `
 import fs from 'node:fs'
@@ -59,7 +59,7 @@ const runScript = async (t: Test, file: string, path: string, nth: number, task:
   }
 }
 
-t.test('a secret is whole and on the disk before its file has its name', async (t) => {
+t.test('a secret file is complete and synced before it gets its name', async (t) => {
   const folder = await temporaryFolder(t)
   const file = join(folder, 'script.mjs')
   writeFileSync(file, script)
@@ -77,7 +77,7 @@ t.test('a secret is whole and on the disk before its file has its name', async (
   t.match(readFileSync(join(folder, 'one.key'), 'utf8'), `${rotated.secret}\n${first.secret} `)
 })
 
-t.test('a start or a rotation that is killed at any step leaves one whole secret or the other', async (t) => {
+t.test('a start or rotation killed at any step leaves either the old or the new secret', async (t) => {
   const folder = await temporaryFolder(t)
   const file = join(folder, 'script.mjs')
   writeFileSync(file, script)
@@ -97,11 +97,11 @@ t.test('a start or a rotation that is killed at any step leaves one whole secret
       const again = await runScript(t, file, path, 0, 'start')
       t.equal(again.secret?.length, 43, 'the next start has a secret')
     }
-    t.ok(step > 4, 'it was killed')
+    t.ok(step > 4, 'the process was killed')
   }
 })
 
-t.test('starts at the same time agree on one secret', async (t) => {
+t.test('concurrent starts agree on one secret', async (t) => {
   const folder = await temporaryFolder(t)
   const file = join(folder, 'script.mjs')
   writeFileSync(file, script)
@@ -110,7 +110,7 @@ t.test('starts at the same time agree on one secret', async (t) => {
   t.equal(readFileSync(join(folder, 'db.key'), 'utf8'), `${ends[0]?.secret}\n`)
 })
 
-t.test('a file beside the database', async (t) => {
+t.test('the secret file beside the database', async (t) => {
   const folder = await temporaryFolder(t)
   const url = `sqlite:${join(folder, 'messenger.db')}`
   const database = await openDatabase(url, { maxQueue: 10 })
@@ -118,7 +118,7 @@ t.test('a file beside the database', async (t) => {
   const key = database.beside('key')
   const config = loadConfig({ DATABASE_URL: url })
 
-  t.test('stays as it is unless it is to be replaced', async (t) => {
+  t.test('the file is kept until a rotation replaces it', async (t) => {
     for (const [content, replace, expected] of [
       ['first', false, 'first'],
       ['second', false, 'first'],
@@ -130,7 +130,7 @@ t.test('a file beside the database', async (t) => {
     }
   })
 
-  t.test('is not written through a link', async (t) => {
+  t.test('the file is not written through a symbolic link', async (t) => {
     const target = join(folder, 'target')
     writeFileSync(target, 'of somebody else')
     symlinkSync(target, database.beside('link'))
@@ -140,7 +140,7 @@ t.test('a file beside the database', async (t) => {
     t.equal(readFileSync(database.beside('link'), 'utf8'), 'secret')
   })
 
-  t.test('that cannot be written is an error, and the last secret goes on', async (t) => {
+  t.test('a secret file that cannot be written is an error, and the last secret stays in use', async (t) => {
     const secrets = openSecrets(config, database)
     const { current } = secrets
     const full = openSecrets(config, {
@@ -156,7 +156,7 @@ t.test('a file beside the database', async (t) => {
     t.throws(() => database.writeBeside('no/such/folder', 'text', true), { code: 'ENOENT' })
   })
 
-  t.test('that holds no secret is refused with the way out', async (t) => {
+  t.test('a file that holds no secret is refused with instructions', async (t) => {
     writeFileSync(key, '\n')
     t.throws(() => openSecrets(config, database), {
       name: 'ConfigError',

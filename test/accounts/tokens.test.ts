@@ -14,7 +14,7 @@ import { claimsOf, forgeToken, SECRET } from '../support/token.ts'
 const server = await startServer(t, { JWT_SECRET: SECRET })
 const { url, call, login } = server
 
-t.test('a token says whose it is, and until when', async (t) => {
+t.test('a token names its user and its expiry', async (t) => {
   const alice = await login('alice')
   const { iat, exp, ...claims } = claimsOf(alice.token)
   t.match(claims, { sub: String(alice.id), user_id: alice.id, username: 'alice', jti: /./ })
@@ -22,7 +22,7 @@ t.test('a token says whose it is, and until when', async (t) => {
   t.equal(new Date(Number(exp) * 1000).toISOString(), alice.session.expires_at)
 })
 
-t.test('a protected call without a token is refused before anything else is looked at', async (t) => {
+t.test('a protected call without a token is refused before any other check', async (t) => {
   const headers: Record<string, string>[] = [
     {},
     { authorization: '' },
@@ -51,7 +51,7 @@ t.test('a protected call without a token is refused before anything else is look
   }
 })
 
-t.test('whatever is wrong with a token, it is a 401 whichever way it comes', async (t) => {
+t.test('an invalid token is refused with 401 in a header, a subprotocol and a frame', async (t) => {
   const ann = await login('ann')
   const good = claimsOf(ann.token)
   const header = { alg: 'HS256', typ: 'JWT' }
@@ -69,13 +69,13 @@ t.test('whatever is wrong with a token, it is a 401 whichever way it comes', asy
     'a critical extension': forgeToken({ ...header, crit: ['x'], x: 1 }, good),
     ...Object.fromEntries(
       [7, null, '', 0, false, [], ['exp'], {}].map((crit) => [
-        `an odd critical extension: ${JSON.stringify(crit)}`,
+        `an unknown critical extension: ${JSON.stringify(crit)}`,
         forgeToken({ ...header, crit }, good),
       ]),
     ),
     ...Object.fromEntries(
       ['', 'x', '../../dev/null', "' or 1=1", null, 7, {}].map((kid) => [
-        `a key of its own choice: ${JSON.stringify(kid)}`,
+        `a key id of the client's choice: ${JSON.stringify(kid)}`,
         forgeToken({ ...header, kid }, good),
       ]),
     ),
@@ -121,22 +121,22 @@ t.test('whatever is wrong with a token, it is a 401 whichever way it comes', asy
     const refused = { type: 'error', problem: { code: 'UNAUTHORIZED', status: 401 } }
     t.match(await socket.ask({ type: 'auth', token }), refused, `${token.length} characters`)
   }
-  t.match(await socket.ask({ type: 'auth', token: ann.token }), { type: 'ack' }, 'none was a bad frame')
+  t.match(await socket.ask({ type: 'auth', token: ann.token }), { type: 'ack' }, 'none counts as a bad frame')
   t.equal(
     (await call('GET', '/users/me', { token: forgeToken(header, good) })).status,
     200,
-    'the right one is',
+    'a valid token is accepted',
   )
 })
 
-t.test('a token works with any spelling of Bearer, and never from the address', async (t) => {
+t.test('a token works with any spelling of Bearer and is never read from the URL', async (t) => {
   const { token } = await login('ann')
   t.equal((await call('GET', '/users/me', { headers: { authorization: `bearer  ${token}` } })).status, 200)
   t.equal((await call('GET', `/users/me?token=${token}`)).status, 401)
   t.match(await refusedHandshake(`${url}/ws?token=${token}`, {}), { status: 400 })
 })
 
-t.test('a fresh token comes for a valid one, and both go on', async (t) => {
+t.test('a renewed token is valid beside the old one', async (t) => {
   const bea = await login('bea')
   const { status, body } = await bea.call<Session>('POST', '/token')
   t.equal(status, 200)
@@ -146,7 +146,7 @@ t.test('a fresh token comes for a valid one, and both go on', async (t) => {
   t.equal((await bea.call('GET', '/users/me')).status, 200)
 })
 
-t.test('who logs out has lost that token, and its sockets, and no other', async (t) => {
+t.test('a logout ends one token and its sockets only', async (t) => {
   const cid = await login('cid')
   const other = await login('cid')
   const [gone, plain, stays] = [
@@ -164,17 +164,17 @@ t.test('who logs out has lost that token, and its sockets, and no other', async 
   t.match(await refusedHandshake(`${url}/ws`, { authorization: `Bearer ${cid.token}` }), { status: 401 })
 })
 
-t.test('who logs out everywhere has lost all tokens', async (t) => {
+t.test('a logout from everywhere ends all tokens of the user', async (t) => {
   const dan = await login('dan')
   const other = await login('dan')
   const sockets = [await dan.connect(), await other.connect({ plain: true })]
   t.equal((await dan.call('POST', '/logout?everywhere=true')).status, 204)
   for (const { closed } of sockets) t.match(await closed, { code: 4401 })
   for (const { call } of [dan, other]) t.equal((await call('GET', '/users/me')).status, 401)
-  t.equal((await (await login('dan')).call('GET', '/users/me')).status, 200, 'a new login is welcome')
+  t.equal((await (await login('dan')).call('GET', '/users/me')).status, 200, 'a new login works')
 })
 
-t.test('what was asked for before a token ended is answered before its socket closes', async (t) => {
+t.test('a frame sent before its token ends is answered before the socket closes', async (t) => {
   const eve = await login('eve')
   const socket = await eve.connect()
   const logout = eve.call('POST', '/logout')
@@ -183,10 +183,10 @@ t.test('what was asked for before a token ended is answered before its socket cl
   t.match(await socket.closed, { code: 4401 })
   const acked = socket.frames.filter(({ type }) => type === 'ack').length
   const again = await login('eve')
-  t.equal((await again.history('eve')).length, acked, 'stored is what was answered, and nothing else')
+  t.equal((await again.history('eve')).length, acked, 'each acknowledged message is stored, and no other')
 })
 
-t.test('a revoked token stays so after a restart, and so does the secret', async (t) => {
+t.test('a revoked token stays revoked after a restart, and the secret is kept', async (t) => {
   const first = await startServer(t)
   const fay = await first.login('fay')
   const gil = await first.login('gil')
@@ -197,7 +197,7 @@ t.test('a revoked token stays so after a restart, and so does the secret', async
   t.equal((await second.call('GET', '/users/me', { token: fay.token })).status, 401)
 })
 
-t.test('a token that outlives those of today stays revoked for all of its life', async (t) => {
+t.test('a token with a longer lifetime stays revoked for its whole life', async (t) => {
   const before = await startServer(t)
   const [lea, other] = [await before.login('lea'), await before.login('other')]
   await before.app.close()
@@ -205,16 +205,16 @@ t.test('a token that outlives those of today stays revoked for all of its life',
   const tryLea = () => call('GET', '/users/me', { token: lea.token })
   t.equal((await tryLea()).status, 200)
   t.equal((await call('POST', '/logout', { token: lea.token })).status, 204)
-  // When two tokens of today have ended, one after the other, more than the life of one has gone by.
+  // When two tokens of today's lifetime have ended in sequence, more than one lifetime has passed.
   for (const name of ['mia', 'nia']) {
     const { token } = await login(name)
     while ((await call('GET', '/users/me', { token })).status === 200) await setTimeout(50)
   }
   await revokeTokens(app.chat, other.id)
-  t.equal((await tryLea()).status, 401, 'though revocations that are over were forgotten')
+  t.equal((await tryLea()).status, 401, 'the token stays revoked after old revocations were deleted')
 })
 
-t.test('a clock that goes two days forward and back ends no promise about tokens', async (t) => {
+t.test('a clock that jumps forward two days and back keeps every rule about tokens', async (t) => {
   const folder = await temporaryFolder(t)
   const server = await startFaulty(t, folder)
   const [ann, bob] = [await loginTo(t, server.url, 'ann'), await loginTo(t, server.url, 'bob')]
@@ -223,13 +223,13 @@ t.test('a clock that goes two days forward and back ends no promise about tokens
   server.begin('clock ahead')
   t.equal((await bob.call('GET', '/users/me')).status, 401, 'the token of this login has expired')
   const later = await loginTo(t, server.url, 'bob')
-  t.equal((await later.call('POST', '/logout')).status, 204, 'a logout forgets old revocations')
+  t.equal((await later.call('POST', '/logout')).status, 204, 'a logout deletes old revocations')
   server.end()
   t.match(await ann.call('GET', '/users/me'), { status: 401 }, 'a revoked token stays revoked')
   t.equal(
     (await bob.call('GET', '/users/me')).status,
     200,
-    'a token that was not revoked holds again, under a retired secret',
+    'a token that was not revoked is valid again under a retired secret',
   )
   server.child.kill('SIGTERM')
   await server.exited
@@ -237,7 +237,7 @@ t.test('a clock that goes two days forward and back ends no promise about tokens
   t.equal((await again.call('GET', '/users/me', { token: ann.token })).status, 401, 'after a restart too')
 })
 
-t.test('a logout forgets revocations 30 days after their tokens expired, a hundred at a time', async (t) => {
+t.test('a logout deletes revocations 30 days after their tokens expired, a hundred at a time', async (t) => {
   const { folder, login, rows } = await startServer(t)
   const eli = await login('eli')
   const old = Date.now() - 30 * 86_400_000
@@ -256,7 +256,7 @@ t.test('a logout forgets revocations 30 days after their tokens expired, a hundr
   t.equal(rows("select jti from revoked_tokens where jti = 'kept'").length, 1)
 })
 
-t.test('a token ends by itself: calls are refused, sockets closed', async (t) => {
+t.test('an expired token is refused and its sockets close', async (t) => {
   const { login } = await startServer(t, { TOKEN_TTL: '3', HEARTBEAT_MS: '100' })
   const hal = await login('hal')
   const sockets = [await hal.connect(), await hal.connect({ plain: true })]
@@ -265,18 +265,18 @@ t.test('a token ends by itself: calls are refused, sockets closed', async (t) =>
   t.match(
     await hal.call('GET', '/users/me'),
     { status: 401, body: { code: 'UNAUTHORIZED' } },
-    'though it was seen before',
+    'a cached token is refused too',
   )
 })
 
-t.test('a socket goes on with the fresh token that it was given', async (t) => {
+t.test('a socket that receives a renewed token outlives its first token', async (t) => {
   const { login } = await startServer(t, { TOKEN_TTL: '5', HEARTBEAT_MS: '100', RATE_LIMIT_LOGIN: '0' })
   const ida = await login('ida')
   const socket = await ida.connect()
   const control = await ida.connect()
   const { body } = await ida.call<Session>('POST', '/token')
   let { token } = body
-  // Renewed until the first token's other socket is closed for its end.
+  // Renews until the other socket of the first token is closed because the token expired.
   while (control.socket.readyState === control.socket.OPEN) {
     const renewed = await socket.ask({ type: 'auth', token })
     t.equal(renewed.type, 'ack')
@@ -286,8 +286,8 @@ t.test('a socket goes on with the fresh token that it was given', async (t) => {
   t.equal((await socket.settle()).type, 'pong')
 })
 
-t.test('a socket ends with its token, and waits for no heartbeat', async (t) => {
-  // None comes while this runs.
+t.test('a socket closes when its token expires, without waiting for a heartbeat', async (t) => {
+  // No heartbeat runs during this test.
   const { login } = await startServer(t, {
     JWT_SECRET: SECRET,
     TOKEN_TTL: '5',
@@ -299,21 +299,21 @@ t.test('a socket ends with its token, and waits for no heartbeat', async (t) => 
   const token = forgeToken({ alg: 'HS256', typ: 'JWT' }, { ...claims, exp: Number(claims.exp) + 86_400_000 })
   t.match(await renewed.ask({ type: 'auth', token }), { type: 'ack' })
   t.match(await socket.closed, { code: 4401, reason: 'token ended' })
-  t.match(await renewed.settle(), { type: 'pong' }, 'a renewed one goes on')
+  t.match(await renewed.settle(), { type: 'pong' }, 'a socket with a renewed token stays open')
 })
 
-t.test('what comes after the end of the token is not done', async (t) => {
+t.test('a frame that arrives after its token expired is not handled', async (t) => {
   const pia = await login('pia')
   const socket = await pia.connect()
   const [connection] = server.app.sockets.hub.connectionsOf(pia.id)
-  // As where the timer is late.
+  // Simulates a late timer.
   Object.assign(connection as object, { me: { ...connection?.me, expires: Date.now() } })
   socket.send({ receiver_username: 'pia', content: 'too late' })
   t.match(await socket.closed, { code: 4401 })
   t.strictSame(await pia.history('pia'), [])
 })
 
-t.test('a socket takes a token of its own user only', async (t) => {
+t.test('a socket accepts only a token of its own user', async (t) => {
   const joe = await login('joe')
   const kim = await login('kim')
   const socket = await joe.connect()
@@ -325,10 +325,10 @@ t.test('a socket takes a token of its own user only', async (t) => {
     })
   }
   await joe.send('joe', 'note')
-  t.match(await socket.wait('message'), { sender: 'joe' }, 'it goes on with the one it had')
+  t.match(await socket.wait('message'), { sender: 'joe' }, 'the socket keeps its previous token')
 })
 
-t.test('a logout ends the socket that has the token by now, not the one that had it', async (t) => {
+t.test('a logout closes the socket that has the token now, and not the one that had it before', async (t) => {
   const lea = await login('lea')
   const socket = await lea.connect()
   const fresh = (await lea.call<Session>('POST', '/token')).body.token
@@ -339,7 +339,7 @@ t.test('a logout ends the socket that has the token by now, not the one that had
   t.match(await socket.closed, { code: 4401 })
 })
 
-t.test('a server makes its secret at the first start and keeps it to itself', async (t) => {
+t.test('a server creates its secret at the first start and readable by its user only', async (t) => {
   const { statSync, readFileSync } = await import('node:fs')
   const { folder, app, login } = await startServer(t)
   await login('max')
@@ -353,7 +353,7 @@ t.test('a server makes its secret at the first start and keeps it to itself', as
   t.ok(await again.login('max'))
 })
 
-t.test('a retired secret verifies for as long as tokens live, and no longer', async (t) => {
+t.test('a retired secret verifies tokens for one token lifetime and no longer', async (t) => {
   const { call, folder, login, url } = await startServer(t, { TOKEN_TTL: '4', HEARTBEAT_MS: '100' })
   const ned = await login('ned')
   const key = join(folder, 'messenger.db.key')
@@ -370,11 +370,11 @@ t.test('a retired secret verifies for as long as tokens live, and no longer', as
   t.match(
     await me(),
     { status: 401, body: { code: 'UNAUTHORIZED' } },
-    'though it was seen before, and would last',
+    'a cached token with a later expiry is refused too',
   )
 })
 
-t.test('a secret that is no longer in the environment verifies nothing', async (t) => {
+t.test('a secret that was removed from the environment verifies no token', async (t) => {
   const [before, now] = ['a'.repeat(32), 'b'.repeat(32)]
   const first = await startServer(t, { JWT_SECRET: before })
   const { token } = await first.login('oda')
