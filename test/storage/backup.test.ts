@@ -21,86 +21,83 @@ import { operator, serve } from '../support/operator.ts'
 import { startProcess } from '../support/process.ts'
 import { call, login, startServer, temporaryFolder } from '../support/server.ts'
 
-t.test(
-  'a backup made while messages are sent holds each that was answered before, and is restored',
-  async (t) => {
-    const folder = await temporaryFolder(t)
-    const { url: DATABASE_URL, backup, restore, admin } = operator(folder)
-    const file = join(folder, 'saved')
-    const server = await startProcess(t, folder, { RATE_LIMIT_SEND: '0' })
-    const { url } = server
+t.test('a backup made under load contains each message acknowledged before it, and restores', async (t) => {
+  const folder = await temporaryFolder(t)
+  const { url: DATABASE_URL, backup, restore, admin } = operator(folder)
+  const file = join(folder, 'saved')
+  const server = await startProcess(t, folder, { RATE_LIMIT_SEND: '0' })
+  const { url } = server
+  const alice = await login(t, url, 'alice')
+  const { token } = alice
+  const answered: number[] = []
+  while (answered.length < 20) answered.push((await alice.send('alice', 'before')).id)
+  const stop = new AbortController()
+  const sending = (async () => {
+    while (!stop.signal.aborted) await alice.send('alice', 'on and on')
+  })()
+  t.match(await backup(file), { code: 0, out: /was checked/ })
+  stop.abort()
+  await sending
+  t.match(await backup(file), { code: 1, err: /exists already/ })
+  t.match(await restore(file), { code: 1, err: /in use by another server\. Stop that server first/ })
+  const socket = await alice.connect()
+  await alice.send('alice', 'after the backup')
+  const after = await socket.wait('message', ({ content }) => content === 'after the backup')
+  const cursor = after.cursor as string
+  server.child.kill('SIGKILL')
+  await server.exited
+
+  const saved = new Sqlite(file, { readonly: true })
+  const ids = new Set(saved.prepare('select id from messages').pluck().all())
+  saved.close()
+  t.ok(
+    answered.every((id) => ids.has(id)),
+    `${ids.size} messages, with each message acknowledged before the backup`,
+  )
+  t.equal(statSync(file).mode & 0o777, 0o600)
+
+  const restored = await restore(file)
+  t.match(restored, { code: 0, out: /Every token has ended/ })
+  const kept = /kept in (\S+)\./.exec(restored.out)?.[1] as string
+  t.ok(existsSync(kept), 'the previous database is kept')
+  await serve(t, folder, async (url) => {
+    t.match(await call(url, 'GET', '/users/me', { token }), { status: 401 }, 'old tokens are invalid')
     const alice = await login(t, url, 'alice')
-    const { token } = alice
-    const answered: number[] = []
-    while (answered.length < 20) answered.push((await alice.send('alice', 'before')).id)
-    const stop = new AbortController()
-    const sending = (async () => {
-      while (!stop.signal.aborted) await alice.send('alice', 'on and on')
-    })()
-    t.match(await backup(file), { code: 0, out: /was checked/ })
-    stop.abort()
-    await sending
-    t.match(await backup(file), { code: 1, err: /exists already/ })
-    t.match(await restore(file), { code: 1, err: /in use by another server\. Stop that server first/ })
-    const socket = await alice.connect()
-    await alice.send('alice', 'after the backup')
-    const after = await socket.wait('message', ({ content }) => content === 'after the backup')
-    const cursor = after.cursor as string
-    server.child.kill('SIGKILL')
-    await server.exited
+    t.equal((await alice.history('alice', '?limit=1000')).length, ids.size)
+    t.match(await alice.call('GET', `/sync?cursor=${cursor}`), {
+      status: 410,
+      body: { code: 'CURSOR_UNKNOWN' },
+    })
+  })
 
-    const saved = new Sqlite(file, { readonly: true })
-    const ids = new Set(saved.prepare('select id from messages').pluck().all())
-    saved.close()
-    t.ok(
-      answered.every((id) => ids.has(id)),
-      `${ids.size} messages, each that was answered before among them`,
+  t.test('a file that is not a backup is not restored', async (t) => {
+    writeFileSync(join(folder, 'text'), 'no database at all, '.repeat(500))
+    for (const bad of ['text', 'absent']) {
+      await t.rejects(restoreDatabase(DATABASE_URL, join(folder, bad), 'family'), { name: 'StorageError' })
+    }
+    const nowhere = join(folder, 'no-such-folder', 'saved')
+    t.match(
+      await backup(nowhere),
+      { code: 1, err: /The backup \S+ can't be made: / },
+      'the command reports the failure',
     )
-    t.equal(statSync(file).mode & 0o777, 0o600)
+    t.match(await restore(folder), { code: 1, err: /messenger-\S+ can't be / })
+    t.match(await admin(['state', '--check']), { code: 0, out: /^damage +none$/m })
+  })
 
-    const restored = await restore(file)
-    t.match(restored, { code: 0, out: /Every token has ended/ })
-    const kept = /kept in (\S+)\./.exec(restored.out)?.[1] as string
-    t.ok(existsSync(kept), 'what was there is kept')
-    await serve(t, folder, async (url) => {
-      t.match(await call(url, 'GET', '/users/me', { token }), { status: 401 }, 'old tokens hold no more')
-      const alice = await login(t, url, 'alice')
-      t.equal((await alice.history('alice', '?limit=1000')).length, ids.size)
-      t.match(await alice.call('GET', `/sync?cursor=${cursor}`), {
-        status: 410,
-        body: { code: 'CURSOR_UNKNOWN' },
-      })
-    })
+  t.test('a damaged database can be replaced and cannot be backed up', async (t) => {
+    const path = join(folder, 'messenger.db')
+    const bytes = readFileSync(path)
+    bytes.fill(0x55, 4096 * 3, bytes.length)
+    writeFileSync(path, bytes)
+    t.match(await backup(join(folder, 'bad')), { code: 1 })
+    t.notOk(existsSync(join(folder, 'bad')))
+    t.match(await restore(file), { code: 0 })
+    t.match(await admin(['state', '--check']), { code: 0, out: /^damage +none$/m })
+  })
+})
 
-    t.test('what is no backup is not put in its place', async (t) => {
-      writeFileSync(join(folder, 'text'), 'no database at all, '.repeat(500))
-      for (const bad of ['text', 'absent']) {
-        await t.rejects(restoreDatabase(DATABASE_URL, join(folder, bad), 'family'), { name: 'StorageError' })
-      }
-      const nowhere = join(folder, 'no-such-folder', 'saved')
-      t.match(
-        await backup(nowhere),
-        { code: 1, err: /The backup \S+ can't be made: / },
-        'what failed is said',
-      )
-      t.match(await restore(folder), { code: 1, err: /messenger-\S+ can't be / })
-      t.match(await admin(['state', '--check']), { code: 0, out: /^damage +none$/m })
-    })
-
-    t.test('a damaged database is replaced, and a damaged one is not backed up', async (t) => {
-      const path = join(folder, 'messenger.db')
-      const bytes = readFileSync(path)
-      bytes.fill(0x55, 4096 * 3, bytes.length)
-      writeFileSync(path, bytes)
-      t.match(await backup(join(folder, 'bad')), { code: 1 })
-      t.notOk(existsSync(join(folder, 'bad')))
-      t.match(await restore(file), { code: 0 })
-      t.match(await admin(['state', '--check']), { code: 0, out: /^damage +none$/m })
-    })
-  },
-)
-
-t.test('of two backups to one name at once one is made, whole, and the other is told so', async (t) => {
+t.test('of two concurrent backups to one file, one is complete and the other is refused', async (t) => {
   const { app, folder, login } = await startServer(t)
   await login('alice')
   await app.close()
@@ -119,7 +116,7 @@ t.test('of two backups to one name at once one is made, whole, and the other is 
   )
 })
 
-t.test('damage that lets a file be opened is seen: it is not backed up, nor restored', async (t) => {
+t.test('a damaged file that still opens is neither backed up nor restored', async (t) => {
   const { app, folder, login } = await startServer(t)
   await login('alice')
   await app.close()
@@ -135,7 +132,7 @@ t.test('damage that lets a file be opened is seen: it is not backed up, nor rest
   t.match(
     await admin(['state', '--check']),
     { code: 0, out: /^damage +none$/m },
-    'what was there is as it was',
+    'the previous database is unchanged',
   )
 
   damageIndex(path, 'alice')
@@ -145,7 +142,7 @@ t.test('damage that lets a file be opened is seen: it is not backed up, nor rest
   t.notOk(readdirSync(folder).some((name) => name.includes('partial')))
 })
 
-/** Restores, and is killed before it has changed the name of a database for the nth time. */
+/** Restores a backup, and is killed before it renames a database for the nth time. */
 const killedRestore = `
 import fs from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'
@@ -164,7 +161,7 @@ const { restoreDatabase } = await import(${JSON.stringify(new URL('../../db/open
 await restoreDatabase('sqlite:' + path, file, 'family')`
 
 t.test(
-  'a restore that is killed at any moment leaves a whole database, the last or the backup',
+  'a restore killed at any step leaves a complete database: the previous one or the backup',
   async (t) => {
     const folder = await temporaryFolder(t)
     const path = (name: string) => join(folder, name)
@@ -179,7 +176,7 @@ t.test(
     }
     await (await send('backup', ['saved'])).close()
     const open = await send('live', ['first', 'last'])
-    // As a server that was killed leaves it: what was sent last stands in the journal alone.
+    // A killed server leaves its last messages in the journal only.
     const files = ['', '-wal'].map(
       (extension) => [extension, readFileSync(path(`live${extension}`))] as const,
     )
@@ -204,13 +201,13 @@ t.test(
       t.ok(isKilled || code === 0)
       t.strictSame(contents(`db${step}`), isKilled ? ['first', 'last'] : ['saved'], `before change ${step}`)
     }
-    t.ok(step > 2, 'it was killed')
+    t.ok(step > 2, 'the process was killed')
     const kept = readdirSync(folder).find((name) => name.startsWith(`db${step}.before-`)) as string
-    t.strictSame(contents(kept), ['first', 'last'], 'what was there is kept')
+    t.strictSame(contents(kept), ['first', 'last'], 'the previous database is kept')
   },
 )
 
-t.test('a backup is restored where no database was', async (t) => {
+t.test('a backup is restored where no database existed', async (t) => {
   const { app, folder } = await startServer(t)
   await app.close()
   const elsewhere = await temporaryFolder(t)
@@ -219,7 +216,7 @@ t.test('a backup is restored where no database was', async (t) => {
   t.notMatch(restored.out, /kept in/)
 })
 
-t.test('what root makes beside a database belongs to the user whose the database is', async (t) => {
+t.test('files that root creates beside a database belong to the owner of the database', async (t) => {
   const { app, folder } = await startServer(t)
   await app.close()
   const { getuid } = process
@@ -227,7 +224,7 @@ t.test('what root makes beside a database belongs to the user whose the database
   const [database, saved] = [join(folder, 'messenger.db'), join(folder, 'saved')]
   const users = (...names: string[]) => names.map((name) => statSync(join(folder, name)).uid)
   const { backup, restore, admin } = operator(folder)
-  // Who is not root in truth may only give to themselves.
+  // A test that does not run as root can only change the owner to its own user.
   process.getuid = () => 0
   t.teardown(() => Object.assign(process, { getuid }))
   const theirs = me === 0 ? 12_345 : me
@@ -243,7 +240,7 @@ t.test('what root makes beside a database belongs to the user whose the database
   t.strictSame(users('messenger.db', kept.slice(folder.length + 1)), [theirs, theirs])
   rmSync(database)
   t.match(await restore(saved), { code: 0 })
-  t.strictSame(users('messenger.db'), [theirs], 'where there was none it is the folder’s')
+  t.strictSame(users('messenger.db'), [theirs], 'without a database the owner is that of the folder')
   rmSync(database)
   t.match(await admin(['revoke-tokens', '--everybody']), { code: 0 })
   t.strictSame(users('messenger.db'), [theirs])
@@ -253,9 +250,9 @@ t.test('what root makes beside a database belongs to the user whose the database
   rmSync(link)
   symlinkSync(target, link)
   t.match(await admin(['revoke-tokens', '--everybody']), { code: 0 })
-  t.strictSame(users('target'), [me], 'a file behind a link is given to nobody')
+  t.strictSame(users('target'), [me], 'the target of a symbolic link keeps its owner')
 
-  // As anybody else, who may not give, nor close what is not theirs.
+  // A user other than root can neither change the owner nor restrict a file of another user.
   process.getuid = () => 54_321
   chmodSync(database, 0o640)
   const mine = join(folder, 'mine')

@@ -12,7 +12,7 @@ import { call, login, type Person, startServer, temporaryFolder } from '../suppo
 
 const preload = `--import=${new URL('../support/bad-disk.ts', import.meta.url)}`
 
-/** Starts the real process on a disk that can be told to go bad. */
+/** Starts the real process on a disk that fails on request. */
 const startBad = async (t: Test) => {
   const folder = await temporaryFolder(t)
   const file = join(folder, 'fault')
@@ -29,7 +29,7 @@ const startBad = async (t: Test) => {
 const send = (person: Person, content: string) =>
   person.call('POST', '/send', { receiver_username: person.username, content })
 
-t.test('while the disk does not answer the server says so, and it is ready when the disk is', async (t) => {
+t.test('a server reports a disk that does not answer and is ready when the disk recovers', async (t) => {
   const { url, begin, end } = await startBad(t)
   const alice = await login(t, url, 'alice')
   await alice.send('alice', 'before')
@@ -44,9 +44,9 @@ t.test('while the disk does not answer the server says so, and it is ready when 
       { status: 503, body: { code: 'STORAGE_UNAVAILABLE', detail: /disk has not answered/ } },
       attempt,
     )
-    t.ok(Number(reply.headers.get('retry-after')) > 0, 'with a hint')
+    t.ok(Number(reply.headers.get('retry-after')) > 0, 'with a retry hint')
     t.match(await call(url, 'GET', '/health/live'), { status: 200 })
-    t.match(await alice.history('alice'), [{ content: 'before' }], 'reading goes on')
+    t.match(await alice.history('alice'), [{ content: 'before' }], 'reads still work')
     order.push(attempt)
   }
   end()
@@ -56,7 +56,7 @@ t.test('while the disk does not answer the server says so, and it is ready when 
   t.equal((await alice.history('alice')).length, 2)
 })
 
-t.test('many who ask whether it is ready share one write', async (t) => {
+t.test('concurrent readiness probes share one write', async (t) => {
   const { app, url, folder, login } = await startServer(t, { MAX_QUEUE: '3' })
   const alice = await login('alice')
   const ready = () => call(url, 'GET', '/health/ready')
@@ -65,9 +65,9 @@ t.test('many who ask whether it is ready share one write', async (t) => {
   other.exec('begin immediate')
   const replies = await Promise.all(Array.from({ length: 50 }, ready))
   for (const reply of replies) t.match(reply, { status: 503, body: { code: 'STORAGE_UNAVAILABLE' } })
-  t.equal(app.database.writer.pending, 1, 'in the queue it is one')
+  t.equal(app.database.writer.pending, 1, 'the probes queue one write')
   other.exec('rollback')
-  t.match(await send(alice, 'x'), { status: 200 }, 'and leaves room for messages')
+  t.match(await send(alice, 'x'), { status: 200 }, 'the queue has room for messages')
 
   const written = async () => {
     const text = await (await fetch(`${url}/metrics`)).text()
@@ -78,10 +78,10 @@ t.test('many who ask whether it is ready share one write', async (t) => {
   for (let asked = 0; asked < 50; asked += 1) t.match(await ready(), { status: 200 })
   const most = 1 + Math.ceil((performance.now() - started) / 1000)
   const probes = (await written()) - before
-  t.ok(probes <= most, `${probes} for 50, one after the other: at most one a second`)
+  t.ok(probes <= most, `${probes} writes for 50 sequential probes: at most one a second`)
 })
 
-/** Ends a server as a service manager does. */
+/** Stops a server as a service manager does. */
 const stop = async ({ child, exited }: Awaited<ReturnType<typeof startProcess>>) => {
   const before = performance.now()
   child.kill('SIGTERM')
@@ -91,11 +91,11 @@ const stop = async ({ child, exited }: Awaited<ReturnType<typeof startProcess>>)
 
 for (const [how, end] of [
   ['hung', { code: 0, signal: null }],
-  // A thread that does not come back from the system is ended with its process, or not at all.
+  // A thread that is blocked in a system call ends only with its process.
   ['stuck', { code: null, signal: 'SIGKILL' }],
 ] as const) {
   t.test(
-    `stopped while the disk is ${how}, it ends within 5 s, and what it answered is stored`,
+    `a server stopped while the disk is ${how} ends within 5 s, and each acknowledged message is stored`,
     async (t) => {
       const server = await startBad(t)
       const alice = await login(t, server.url, 'alice')
@@ -113,7 +113,7 @@ for (const [how, end] of [
       await call(server.url, 'GET', '/health/ready')
       const { seconds, ...ended } = await stop(server)
       t.strictSame(ended, end)
-      t.ok(seconds < 5, 'the promise that is a time')
+      t.ok(seconds < 5, 'the stop takes less than 5 s')
       t.match(server.output(), /the stop took too long/)
       await waiting
       t.strictSame(answered, ['one', 'two'])
@@ -126,7 +126,7 @@ for (const [how, end] of [
   )
 }
 
-t.test('stopped while the disk is slow, it answers what waits, and ends within 5 s', async (t) => {
+t.test('a server stopped while the disk is slow answers waiting requests and ends within 5 s', async (t) => {
   const folder = await temporaryFolder(t)
   const server = await startFaulty(t, folder)
   const alice = await login(t, server.url, 'alice')
@@ -138,15 +138,15 @@ t.test('stopped while the disk is slow, it answers what waits, and ends within 5
   await call(server.url, 'GET', '/health/live')
   const { seconds, ...ended } = await stop(server)
   t.strictSame(ended, { code: 0, signal: null })
-  t.ok(seconds < 5, 'the promise that is a time')
+  t.ok(seconds < 5, 'the stop takes less than 5 s')
   const answers = await Promise.all([first, ...waiting])
   const stored = readRows(join(folder, 'messenger.db'), 'select content from messages order by id')
   t.match(answers[0], { status: 200 })
   t.strictSame(stored.length, 1 + answers.filter(({ status }) => status === 200).length)
-  for (const { status } of answers) t.ok(status === 200 || status === 503, 'whoever came in time or too late')
+  for (const { status } of answers) t.ok(status === 200 || status === 503, 'answered or refused')
 })
 
-t.test('after an fsync that failed it leaves the file as it is, for a new process to read', async (t) => {
+t.test('a failed fsync leaves the file unchanged for the next process', async (t) => {
   const folder = await temporaryFolder(t)
   const server = await startFaulty(t, folder)
   const alice = await login(t, server.url, 'alice')
@@ -165,14 +165,14 @@ t.test('after an fsync that failed it leaves the file as it is, for a new proces
   ])
 })
 
-t.test('a checkpoint whose fsync fails ends the process, and what was answered is stored', async (t) => {
+t.test('a failed fsync of a checkpoint ends the process and loses no acknowledged message', async (t) => {
   const folder = await temporaryFolder(t)
   const env = { MAX_MESSAGE_LENGTH: '65536' }
   const server = await startFaulty(t, folder, env)
   const alice = await login(t, server.url, 'alice')
   server.begin('checkpoint')
   const answered: string[] = []
-  // More than the log holds until it is copied into the file.
+  // More than the write-ahead log holds before a checkpoint copies it into the file.
   for (let n = 0; n < 400; n++) {
     const content = `${n} ${'x'.repeat(65_000)}`
     const reply = await send(alice, content).catch(() => undefined)
@@ -180,7 +180,7 @@ t.test('a checkpoint whose fsync fails ends the process, and what was answered i
     answered.push(content)
   }
   t.strictSame(await server.exited, { code: 1, signal: null })
-  t.ok(answered.length > 200 && answered.length < 400, 'between two commits, once the log is long')
+  t.ok(answered.length > 200 && answered.length < 400, 'the checkpoint ran after the log had grown')
   t.match(server.output(), /storage failed; stopping/)
   server.end()
   const stored = readRows(join(folder, 'messenger.db'), 'select content from messages order by id')
@@ -190,7 +190,7 @@ t.test('a checkpoint whose fsync fails ends the process, and what was answered i
   )
 })
 
-t.test('storage that fails while the server stops makes the exit code 1', async (t) => {
+t.test('a storage failure during the stop sets exit code 1', async (t) => {
   const folder = await temporaryFolder(t)
   const server = await startFaulty(t, folder)
   await (await login(t, server.url, 'alice')).send('alice', 'one')
@@ -200,7 +200,7 @@ t.test('storage that fails while the server stops makes the exit code 1', async 
   t.match(server.output(), /storage failed/)
 })
 
-t.test('what an fsync that failed had in the file may stay: a repeat under its key settles it', async (t) => {
+t.test('a message of a failed fsync can be stored, and a retry under its key returns it', async (t) => {
   const server = await startBad(t)
   const alice = await login(t, server.url, 'alice')
   const message = { receiver_username: 'alice', content: 'x', client_id: 'k' }
@@ -216,7 +216,7 @@ t.test('what an fsync that failed had in the file may stay: a repeat under its k
   t.equal((await again.history('alice')).length, 1)
 })
 
-t.test('a signal that comes while it starts ends it at once', async (t) => {
+t.test('a signal during the start ends the process at once', async (t) => {
   const entry = fileURLToPath(new URL('../../bin/messenger.js', import.meta.url))
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     const child = spawn(process.execPath, [entry], {

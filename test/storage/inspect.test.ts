@@ -4,7 +4,7 @@ import t from 'tap'
 import { openOurs } from '../../db/dialects/sqlite/inspect.ts'
 import { temporaryFolder } from '../support/server.ts'
 
-t.test('what is not there, or not of this server, is told so and not opened', async (t) => {
+t.test('inspecting a missing or foreign file reports the reason and does not open it', async (t) => {
   const folder = await temporaryFolder(t)
   t.throws(() => openOurs(join(folder, 'none')), { kind: 'unusable', message: /There is no database/ })
   const path = join(folder, 'other')

@@ -13,11 +13,11 @@ import * as messages from '../../db/queries/messages.ts'
 import * as users from '../../db/queries/users.ts'
 import { temporaryFolder } from '../support/server.ts'
 
-/** What goes through all rows does so because it concerns them all, or because there are few. */
+/** Tables that a query may scan: it concerns all rows, or there are few of them. */
 const wholeTables = /\bSCAN (unread|looked|found|mine|listed|json_each)\b/
 const concernsAll = new Set(['users.setEveryFamily', 'users.revokedTokens'])
 
-t.test('every query finds its rows by an index, however many others there are', async (t) => {
+t.test('every query uses an index, however many other rows exist', async (t) => {
   const db = new Sqlite(join(await temporaryFolder(t), 'messenger.db'))
   t.teardown(() => db.close())
   await migrate(db)
@@ -34,7 +34,7 @@ t.test('every query finds its rows by an index, however many others there are', 
   t.ok(planOf(db, members.membersOf).some((step) => /USING INDEX members_open/.test(step)))
   t.ok(planOf(db, users.leavingUsers).some((step) => /INDEX users_leaving/.test(step)))
   t.match(planOf(db, messages.messagesDown), [/USING INDEX messages_history/])
-  // Ended periods and removed accounts are not gone through.
+  // Ended membership periods and removed accounts are not scanned.
   t.match(planOf(db, members.membersOf)[0], /USING INDEX members_open \(conversation_id=\?\)/)
   t.match(planOf(db, members.unblockedMembers)[0], /USING COVERING INDEX members_open \(conversation_id=\?\)/)
   t.match(planOf(db, users.usersByPrefix), [
@@ -43,11 +43,11 @@ t.test('every query finds its rows by an index, however many others there are', 
   t.match(planOf(db, blocks.blocksBy)[1], /USING COVERING INDEX blocks_latest/)
 })
 
-t.test('a statement is planned once, whatever is bound to it', async (t) => {
+t.test('a statement has one plan, whatever values are bound to it', async (t) => {
   const texts: string[] = []
   const statements = createStatements({ prepare: (text: string) => fakeStatement(texts, text) } as never)
   statements.all(messages.messagesDown, { conversation_id: 1, from: 1, to: 2, limit: 3 })
-  t.notMatch(texts[0], /[^+]\?/, 'each parameter stands behind a plus, where the planner does not look')
+  t.notMatch(texts[0], /[^+]\?/, 'each parameter has a unary plus, which hides it from the planner')
 })
 
 const fakeStatement = (texts: string[], text: string) => {
@@ -55,7 +55,7 @@ const fakeStatement = (texts: string[], text: string) => {
   return { all: () => [] }
 }
 
-/** The text is taken from what would be run, so that it is planned as it is run. */
+/** The text is that of the query that runs, so its plan is the same. */
 const planOf = (db: Sqlite.Database, query: Query<never, unknown>): string[] => {
   let steps: { detail: string }[] = []
   const explain = (text: string) => ({

@@ -19,23 +19,23 @@ const folder = await temporaryFolder(t)
 const open = (name: string) => openDatabase(`sqlite:${join(folder, name)}`, { maxQueue: 100 })
 const unusable = (message: RegExp) => ({ name: 'StorageError', kind: 'unusable', message }) as object as Error
 
-t.test('a commit is on disk before it returns: WAL, synchronous FULL', async (t) => {
+t.test('a commit is on disk before it returns: WAL and synchronous FULL', async (t) => {
   await (await open('wal')).close()
   const db = openForWriting(join(folder, 'wal'))
   t.teardown(() => db.close())
   t.equal(db.pragma('journal_mode', { simple: true }), 'wal')
   t.equal(db.pragma('synchronous', { simple: true }), 2)
   db.exec('begin immediate; update counter set last = last; commit')
-  t.equal(db.pragma('synchronous', { simple: true }), 2, 'after the first write too')
+  t.equal(db.pragma('synchronous', { simple: true }), 2, 'the pragma is set after the first write too')
   const reader = openForReading(join(folder, 'wal'))
   t.throws(() => reader.exec('delete from counter'), /readonly/)
   reader.close()
 })
 
-t.test('who is told of a commit reads it, whatever was read just before it came', async (t) => {
+t.test('a subscriber reads a commit when it is published, whatever was read just before', async (t) => {
   const { reader, writer, close } = await open('turn')
   let isDone = false
-  // There is a transaction of reads in every turn, so in the one in which the commit is told.
+  // A read transaction is open in every turn, including the turn that publishes the commit.
   const readAlways = () => {
     if (isDone) return
     void reader.get(counter.head, {})
@@ -46,7 +46,7 @@ t.test('who is told of a commit reads it, whatever was read just before it came'
   const told: unknown[] = []
   writer.on('commit', ({ last }) => {
     told.push({ last })
-    // A read is done before its promise is made.
+    // A read completes before its promise exists.
     void reader.get(counter.head, {}).then((row) => seen.push(row))
   })
   for (const key of ['ada', 'bob', 'cyd', 'dan', 'eve']) {
@@ -58,7 +58,7 @@ t.test('who is told of a commit reads it, whatever was read just before it came'
     await writer.append('send', { sender_id: user.id, receiver_username: key, content: 'a note' })
   }
   isDone = true
-  t.equal(told.length, 5, 'each message')
+  t.equal(told.length, 5, 'each message was published')
   t.strictSame(seen, told)
   await close()
 })
@@ -75,7 +75,7 @@ t.test('every table is STRICT', async (t) => {
   await close()
 })
 
-t.test('a second server of the same file is told so, and the first goes on', async (t) => {
+t.test('a second server on the same file is refused, and the first keeps running', async (t) => {
   const first = await open('once')
   await t.rejects(open('once'), unusable(/in use by another server/))
   await first.writer.append('probe', {})
@@ -83,7 +83,7 @@ t.test('a second server of the same file is told so, and the first goes on', asy
   await (await open('once')).close()
 })
 
-t.test('a file has one server by whichever name it is called', async (t) => {
+t.test('a file has one server under each of its names', async (t) => {
   mkdirSync(join(folder, 'real'))
   symlinkSync(join(folder, 'real'), join(folder, 'folder'))
   const first = await open('folder/named')
@@ -94,14 +94,14 @@ t.test('a file has one server by whichever name it is called', async (t) => {
   await first.writer.append('probe', {})
   await first.close()
   const second = await open('link')
-  t.equal(second.beside('key'), first.beside('key'), 'and one secret')
+  t.equal(second.beside('key'), first.beside('key'), 'both names share one secret')
   t.equal(besideDatabase(`sqlite:${join(folder, 'link')}`, 'key'), first.beside('key'))
   await second.close()
   symlinkSync('nowhere', join(folder, 'dangling'))
   await t.rejects(open('dangling'), unusable(/dangling is a link to nothing/))
 })
 
-t.test('what DATABASE_URL may not be', async (t) => {
+t.test('an invalid DATABASE_URL is refused', async (t) => {
   for (const url of ['', 'messenger.db', 'postgres://x/y', 'sqlite:', 'sqlite::memory:', 'file:x.db']) {
     await t.rejects(
       openDatabase(url, { maxQueue: 1 }),
@@ -120,7 +120,7 @@ t.test('what DATABASE_URL may not be', async (t) => {
   t.ok(readdirSync(folder).includes('absolute'))
 })
 
-t.test('a migration that fails leaves nothing', async (t) => {
+t.test('a failed migration leaves no change', async (t) => {
   const db = new Sqlite(join(folder, 'half'))
   t.teardown(() => db.close())
   const half: Migration = {
@@ -137,7 +137,7 @@ t.test('a migration that fails leaves nothing', async (t) => {
 })
 
 t.test(
-  'of three processes that start at once on a new file one serves, and the schema is made once',
+  'of three processes that start together on a new file, one serves and the schema is created once',
   async (t) => {
     const script = `
     import { besideDatabase, openDatabase } from ${JSON.stringify(new URL('../../db/open.ts', import.meta.url).href)}
@@ -168,7 +168,7 @@ t.test(
   },
 )
 
-t.test('each start is an epoch of its own, which begins at the next number', async (t) => {
+t.test('each start opens a new epoch at the next number', async (t) => {
   const first = await open('epochs')
   const input = { username: 'alice', password_hash: null, family: 'f' }
   await first.writer.append('createUser', input)
@@ -180,7 +180,7 @@ t.test('each start is an epoch of its own, which begins at the next number', asy
   await second.close()
 })
 
-t.test('who waits for a write when it is closed may read before it answers', async (t) => {
+t.test('a caller whose write waits during close can read before it answers', async (t) => {
   const { writer, reader, close } = await open('closing')
   const makeAndRead = async () => {
     await writer.append('createUser', { username: 'alice', password_hash: null, family: 'f' })
@@ -194,7 +194,7 @@ t.test('who waits for a write when it is closed may read before it answers', asy
   await Promise.all(closed)
 })
 
-t.test('the log is copied into the file between commits, and stays bounded while others read', async (t) => {
+t.test('checkpoints run between commits, and the log stays bounded during long reads', async (t) => {
   const path = join(folder, 'log')
   await (await open('log')).close()
   const db = openForWriting(path)
@@ -203,7 +203,7 @@ t.test('the log is copied into the file between commits, and stays bounded while
   const [log] = db.pragma('wal_checkpoint(NOOP)') as { log: number }[]
   t.match(log, { log: 0 })
   const state = () => (db.pragma('wal_checkpoint(NOOP)') as { log: number; checkpointed: number }[])[0]
-  /** Writes 1 MiB a commit. */
+  /** Writes 1 MiB in each commit. */
   const write = (count: number) => {
     for (let n = 0; n < count; n++) {
       db.exec(`insert or replace into revoked_tokens values ('${n % 4}', ${n}), ('x', zeroblob(0) is null)`)
@@ -212,7 +212,7 @@ t.test('the log is copied into the file between commits, and stays bounded while
     }
   }
   write(10)
-  t.match(state(), { checkpointed: 0 }, 'a commit copies nothing')
+  t.match(state(), { checkpointed: 0 }, 'a commit copies no pages')
   write(10)
   t.ok((state()?.checkpointed ?? 0) >= 4096 || (state()?.log ?? 0) < 4096, '16 MiB are copied')
 
@@ -223,7 +223,7 @@ t.test('the log is copied into the file between commits, and stays bounded while
   t.ok((state()?.log ?? 0) > 16_384, 'a long read keeps the log')
   reader.exec('commit')
   write(40)
-  t.ok((state()?.log ?? 0) < 16_384, 'and when it ends the log begins anew')
+  t.ok((state()?.log ?? 0) < 16_384, 'the log restarts when the read ends')
   reader.close()
 
   const full = createCheckpoint({
@@ -233,13 +233,13 @@ t.test('the log is copied into the file between commits, and stays bounded while
     },
   } as never)
   full()
-  t.pass('a full disk is waited for')
+  t.pass('the database waits for space on a full disk')
 })
 
-t.test('when it is closed all is in the one file', async (t) => {
+t.test('a closed database is one file', async (t) => {
   const { writer, close } = await open('whole')
   await writer.append('probe', {})
   await close()
   const left = readdirSync(folder).filter((name) => name.startsWith('whole') && !name.endsWith('-lock'))
-  t.strictSame(left, ['whole'], 'no journal is left to be forgotten')
+  t.strictSame(left, ['whole'], 'no journal file remains')
 })

@@ -9,13 +9,13 @@ import { readRows, writeSql } from '../support/database.ts'
 import { operator } from '../support/operator.ts'
 import { startServer, temporaryFolder } from '../support/server.ts'
 
-/** What the first server made its file with. */
+/** The schema that the first server created. */
 const FIRST = `
   CREATE TABLE users (id INTEGER PRIMARY KEY AUTOINCREMENT, username TEXT UNIQUE NOT NULL);
   CREATE TABLE messages (id INTEGER PRIMARY KEY AUTOINCREMENT, sender_id INTEGER NOT NULL, receiver_id INTEGER NOT NULL,
     content TEXT NOT NULL, timestamp DATETIME DEFAULT CURRENT_TIMESTAMP);`
 
-/** The same columns, and no promise about what is in them. */
+/** The same columns without constraints. */
 const LOOSE = `
   CREATE TABLE users (id, username);
   CREATE TABLE messages (id, sender_id, receiver_id, content, timestamp);`
@@ -27,7 +27,7 @@ const firstFile = async (t: Test, rows: string) => {
   return { folder, file }
 }
 
-t.test('every user, message, id and time of the first server is kept', async (t) => {
+t.test('a take-over keeps every user, message, id and time of the first server', async (t) => {
   const { folder, file } = await firstFile(
     t,
     `insert into users values (3, 'alice'), (7, 'Bob'), (8, 'carol'), (20, 'gone');
@@ -43,7 +43,7 @@ t.test('every user, message, id and time of the first server is kept', async (t)
   chmodSync(file, 0o644)
   const { login, app } = await startServer(t, {}, folder)
   for (const name of ['', '-wal', '-shm'])
-    t.equal(statSync(file + name).mode & 0o777, 0o600, 'nobody else’s to read')
+    t.equal(statSync(file + name).mode & 0o777, 0o600, 'only the owner can read the file')
   const [alice, bob, carol] = [await login('ALICE'), await login('bob'), await login('carol')]
   t.strictSame([alice.id, bob.id, carol.id], [3, 7, 8])
   t.strictSame([alice.username, bob.username], ['alice', 'Bob'])
@@ -56,12 +56,12 @@ t.test('every user, message, id and time of the first server is kept', async (t)
 
   for (const person of [alice, bob, carol]) {
     for (const { unread_count, read_up_to, delivered_up_to, last_message } of await person.conversations()) {
-      t.equal(unread_count, 0, 'what was there is no news')
+      t.equal(unread_count, 0, 'imported messages are not unread')
       t.strictSame([read_up_to, delivered_up_to], [last_message?.id, last_message?.id])
     }
   }
   const sent = await bob.send('alice', 'new')
-  t.ok(sent.id > 40, 'no id is given twice, not even one whose message was deleted')
+  t.ok(sent.id > 40, 'no id is assigned twice, including the id of a deleted message')
   t.equal(sent.conversation_id, (await alice.history('bob'))[0]?.conversation_id)
   t.equal((await login('new')).id > 8, true)
   await app.close()
@@ -70,7 +70,7 @@ t.test('every user, message, id and time of the first server is kept', async (t)
   t.match(await (await again.login('alice')).history('bob'), [{ id: 5 }, { id: 6 }, { id: sent.id }])
 })
 
-t.test('names and contents that today’s rules refuse are kept and usable', async (t) => {
+t.test('imported names and contents that current rules refuse stay usable', async (t) => {
   const odd = ['with space', 'emoji \u{1f600}', 'x'.repeat(100), "o'hara/%", ' ', 'Zo\u0065\u0308']
   const quote = (text: string) => `'${text.replaceAll("'", "''")}'`
   const contents = ['', 'y'.repeat(10_000), 'line\nline']
@@ -95,16 +95,16 @@ t.test('names and contents that today’s rules refuse are kept and usable', asy
     history.slice(0, 3).map(({ content }) => content),
     contents,
   )
-  t.equal((await login('ZO\u00cb')).id, 6, 'and found by any of its forms')
+  t.equal((await login('ZO\u00cb')).id, 6, 'the name is found in each of its normal forms')
 })
 
-t.test('an empty database of the first server is taken over too', async (t) => {
+t.test('an empty database of the first server is taken over', async (t) => {
   const { folder } = await firstFile(t, '')
   const { login } = await startServer(t, {}, folder)
   t.match(await (await login('alice')).send('alice', 'note'), { status: 'sent' })
 })
 
-t.test('what cannot be kept stops the start, named, and the file is as it was', async (t) => {
+t.test('a row that cannot be imported stops the start by name, and the file is unchanged', async (t) => {
   const users = `insert into users values (1, 'alice'), (2, 'bob');`
   const message = (id: number, time: string, sender = 1, receiver = 2) =>
     `insert into messages values (${id}, ${sender}, ${receiver}, 'x', ${time});`
@@ -140,21 +140,21 @@ t.test('what cannot be kept stops the start, named, and the file is as it was', 
       { kind: 'unusable', message: sentence },
       what,
     )
-    t.ok(readFileSync(file).equals(before), `${what}: not a byte is changed`)
+    t.ok(readFileSync(file).equals(before), `${what}: every byte is unchanged`)
     t.strictSame(
       readdirSync(folder).filter((name) => !name.endsWith('-lock')),
       ['messenger.db'],
-      'and nothing is beside it',
+      'no other file was created',
     )
     if (what === 'a missing time') {
       writeSql(file, 'delete from messages where id = 4')
       const { login } = await startServer(t, {}, folder)
-      t.match(await (await login('alice')).history('bob'), [{ id: 1 }], 'once mended it is taken over')
+      t.match(await (await login('alice')).history('bob'), [{ id: 1 }], 'the repaired file is taken over')
     }
   }
 })
 
-t.test('what only the taking over finds stops the start too, and the file is as it was', async (t) => {
+t.test('a row that only the import can check stops the start, and the file is unchanged', async (t) => {
   const folder = await temporaryFolder(t)
   const file = join(folder, 'messenger.db')
   const row = `insert into messages values (1, 1, 1, 'x', '2024-01-01 00:00:00');`
@@ -178,14 +178,14 @@ t.test('what only the taking over finds stops the start too, and the file is as 
       await t.rejects(
         openDatabase(`sqlite:${file}`, { maxQueue: 10 }),
         { kind: 'unusable', message: sentence },
-        `${what}, the ${time} time`,
+        `${what}, attempt ${time}`,
       )
-      t.ok(readFileSync(file).equals(before), `${what}: not a byte is changed`)
+      t.ok(readFileSync(file).equals(before), `${what}: every byte is unchanged`)
     }
     t.strictSame(
       readdirSync(folder).filter((name) => !name.endsWith('-lock')),
       ['messenger.db'],
-      'and nothing is beside it',
+      'no other file was created',
     )
   }
 })
@@ -199,7 +199,7 @@ t.test('a file without AUTOINCREMENT is taken over', async (t) => {
   t.match(await alice.history('alice'), [{ id: 9 }, { content: 'another' }])
 })
 
-t.test('a start that failed, and left its empty tables, is checked again', async (t) => {
+t.test('a file with empty tables of a failed start is checked again', async (t) => {
   const { folder, file } = await firstFile(
     t,
     `create table kysely_migration (name, timestamp); create table kysely_migration_lock (id);
@@ -216,14 +216,14 @@ t.test('a start that failed, and left its empty tables, is checked again', async
   t.equal(
     (await (await startServer(t, {}, alone)).login('bob')).id,
     1,
-    'and one of nothing else is made whole',
+    'a file with nothing else is completed',
   )
 })
 
-t.test('what a first server that was killed had half written is taken back', async (t) => {
+t.test('a half-written transaction of a killed first server is rolled back', async (t) => {
   const { folder, file } = await firstFile(t, `insert into users values (1, 'alice')`)
   const db = new Sqlite(file)
-  // All is written out to the file within the transaction, its journal beside it.
+  // The transaction writes all pages to the file and has its journal beside it.
   db.exec(`pragma cache_size = 1; pragma cache_spill = 1; begin; update users set username = 'half';
     create table big (x); insert into big select zeroblob(9000) from (values (1), (2), (3), (4), (5), (6))`)
   const left = await temporaryFolder(t)
@@ -234,7 +234,7 @@ t.test('what a first server that was killed had half written is taken back', asy
   t.equal((await (await startServer(t, {}, left)).login('alice')).id, 1)
 })
 
-t.test('a database of another program is left alone', async (t) => {
+t.test('a database of another program is left unchanged', async (t) => {
   const folder = await temporaryFolder(t)
   const file = join(folder, 'messenger.db')
   for (const [sql, sentence] of [
@@ -252,7 +252,7 @@ t.test('a database of another program is left alone', async (t) => {
   }
 })
 
-t.test('a database of a newer server is left alone', async (t) => {
+t.test('a database of a newer server is left unchanged', async (t) => {
   const { app, folder } = await startServer(t)
   await app.close()
   const file = join(folder, 'messenger.db')
@@ -266,7 +266,7 @@ t.test('a database of a newer server is left alone', async (t) => {
   ])
 })
 
-t.test('times of the first server, in milliseconds', async (t) => {
+t.test('times of the first server are converted to milliseconds', async (t) => {
   for (const [text, iso] of [
     ['2024-01-31 12:34:56', '2024-01-31T12:34:56.000Z'],
     ['2024-01-31T12:34:56Z', '2024-01-31T12:34:56.000Z'],
@@ -290,7 +290,7 @@ t.test('times of the first server, in milliseconds', async (t) => {
   }
 })
 
-t.test('where passwords are needed, the operator lets in an account that was taken over', async (t) => {
+t.test('an operator sets the password of an imported account when passwords are required', async (t) => {
   const { folder } = await firstFile(
     t,
     `insert into users values (3, 'alice'), (7, 'bob');
@@ -302,12 +302,12 @@ t.test('where passwords are needed, the operator lets in an account that was tak
   t.match(
     await logIn({ username: 'alice', password: 'mine now' }),
     { status: 401 },
-    'nobody takes it by a guess',
+    'no password guess opens the account',
   )
   const { admin } = operator(folder, { AUTH_MODE: 'password' })
   t.match(await admin(['set-password', 'Alice'], 'open sesame\n'), { code: 0 })
   const alice = await login('alice', 'open sesame')
   t.equal(alice.id, 3)
   t.match(await alice.history('bob'), [{ id: 5, content: 'hello' }])
-  t.match(await logIn({ username: 'bob', password: 'open sesame' }), { status: 401 }, 'and that one only')
+  t.match(await logIn({ username: 'bob', password: 'open sesame' }), { status: 401 }, 'no other account')
 })

@@ -14,13 +14,13 @@ const folder = await temporaryFolder(t)
 const open: OpenWriter = (place, maxQueue, report) =>
   openDatabase(`sqlite:${join(folder, place)}`, { maxQueue, report })
 
-t.test('the writer of a SQLite file', async (t) => writerContract(t, open))
+t.test('the SQLite writer follows the writer contract', async (t) => writerContract(t, open))
 
 const user = { username: 'alice', password_hash: null, family: 'f' }
 const kind = (kind: string) => ({ name: 'StorageError', kind }) as object as Error
 const note = (content: string) => ({ sender_id: 1, receiver_username: 'alice', content })
 
-t.test('a full disk fails the whole batch, and nothing of it is stored', async (t) => {
+t.test('a full disk fails the whole batch and stores none of it', async (t) => {
   const path = join(folder, 'full')
   await (await open('full', 10)).close()
   const db = new Sqlite(path)
@@ -45,10 +45,10 @@ t.test('a full disk fails the whole batch, and nothing of it is stored', async (
     later.outcomes.map(({ ok }) => ok),
     [true, true, true],
   )
-  t.strictSame([later.first, later.last], [1, 4], 'when there is room again the numbers have no gap')
+  t.strictSame([later.first, later.last], [1, 4], 'the numbers have no gap after the disk has room again')
 })
 
-t.test('while another process holds the file, writes fail, and later ones work', async (t) => {
+t.test('writes fail while another process locks the file, and later writes work', async (t) => {
   const { writer, close } = await open('busy', 10)
   t.teardown(close)
   await writer.append('createUser', user)
@@ -60,7 +60,7 @@ t.test('while another process holds the file, writes fail, and later ones work',
   t.equal((await writer.append('send', note('two'))).message.id, 2)
 })
 
-t.test('all that comes while a batch is at the disk shares the next one', async (t) => {
+t.test('operations that arrive during a commit share the next batch', async (t) => {
   const { writer, close } = await open('meanwhile', 100)
   t.teardown(close)
   await writer.append('createUser', user)
@@ -76,7 +76,7 @@ t.test('all that comes while a batch is at the disk shares the next one', async 
   }
   other.exec('rollback')
   await Promise.all(sends)
-  // Those of the first turns may be a batch of their own: the thread had nothing else to do.
+  // The operations of the first turns can form a batch of their own, because the thread was idle.
   t.ok(sizes.length <= 2, sizes.join(' and '))
   t.equal(
     sizes.reduce((sum, size) => sum + size),
@@ -84,14 +84,14 @@ t.test('all that comes while a batch is at the disk shares the next one', async 
   )
 })
 
-t.test('when the file can’t be trusted any more it says so once and writes nothing more', async (t) => {
+t.test('a writer reports an untrustworthy file once and stops writing', async (t) => {
   const path = join(folder, 'broken')
   const { writer, close } = await open('broken', 10)
   t.teardown(close)
   await writer.append('createUser', user)
   const broken: Error[] = []
   writer.on('broken', (error) => broken.push(error))
-  // Another connection's commit makes the writer read the pages again, and then they are no pages.
+  // A commit of another connection makes the writer read the pages again, which are now damaged.
   writeSql(path, 'update counter set last = 5; pragma wal_checkpoint(truncate)')
   const file = openSync(path, 'r+')
   writeSync(file, Buffer.alloc(100_000, 'x'), 0, 100_000, 0)
@@ -106,7 +106,7 @@ t.test('when the file can’t be trusted any more it says so once and writes not
   t.match(broken, [{ name: 'StorageError', kind: 'broken' }])
 })
 
-t.test('more than a batch holds is taken in several, in order', async (t) => {
+t.test('more operations than one batch holds are split into batches, in order', async (t) => {
   const { writer, close } = await open('many', 5000)
   const sizes: number[] = []
   writer.on('batch', ({ size }) => sizes.push(size))
@@ -115,7 +115,7 @@ t.test('more than a batch holds is taken in several, in order', async (t) => {
   await close()
 })
 
-t.test('many long messages are several batches, and no more wait than the memory holds', async (t) => {
+t.test('long messages are split into batches, and the bytes of waiting messages are bounded', async (t) => {
   const { writer, close } = await open('long', 100)
   t.teardown(close)
   await writer.append('createUser', user)
@@ -140,11 +140,11 @@ t.test('many long messages are several batches, and no more wait than the memory
   t.equal(
     (await writer.append('send', note('later'))).duplicate,
     false,
-    'when they are written there is room',
+    'the queue has room after the writes',
   )
 })
 
-t.test('operations that can not be sent to the thread are rejected, and the writer goes on', async (t) => {
+t.test('operations that cannot be posted to the thread are rejected, and the writer works on', async (t) => {
   const { writer, close } = await open('unsent', 5000)
   t.teardown(close)
   await writer.append('createUser', user)
@@ -155,7 +155,7 @@ t.test('operations that can not be sent to the thread are rejected, and the writ
       () => settled.push(name),
       (error) => settled.push(`${name} ${error.kind}`),
     )
-  // The first batch is sent before the turn ends, and what follows at its end.
+  // The first batch is posted before the turn ends, and the following operations at its end.
   const sent = Array.from({ length: 1024 }, () => writer.append('probe', {}))
   const failing = ['a', 'b'].map(probe)
   Worker.prototype.postMessage = () => {
@@ -175,5 +175,5 @@ t.test('operations that can not be sent to the thread are rejected, and the writ
   await last
   Worker.prototype.postMessage = postMessage
   await drained
-  t.equal(settled.at(-1), 'd operation', 'a stop does not wait for what was not sent')
+  t.equal(settled.at(-1), 'd operation', 'a stop does not wait for operations that were not posted')
 })
