@@ -2,7 +2,7 @@ import t from 'tap'
 import type { Batch } from '../../db/writer.ts'
 import { createActivity } from '../../src/chat/activity.ts'
 
-/** A batch of receipts in these conversations; 0: a number without a change. */
+/** A batch of receipts in these conversations. A 0 is a number without a change. */
 const batch = (first: number, conversations: readonly number[]): Batch => ({
   first,
   last: first + conversations.length - 1,
@@ -17,19 +17,19 @@ const batch = (first: number, conversations: readonly number[]): Batch => ({
   ),
 })
 
-t.test('it knows in which conversations the newest changes were', async (t) => {
+t.test('the activity index names the conversations of the newest changes', async (t) => {
   const activity = createActivity(8)
-  t.equal(activity.between(0, 1), undefined, 'nothing was taken yet')
+  t.equal(activity.between(0, 1), undefined, 'no batch was recorded yet')
   activity.take(batch(5, [1, 2, 1]))
   activity.take(batch(8, [0, 3]))
   t.strictSame(activity.between(4, 9), [1, 2, 3])
   t.strictSame(activity.between(6, 8), [1])
   t.strictSame(activity.between(7, 8), [])
-  t.equal(activity.between(3, 9), undefined, 'what was before the first')
-  t.equal(activity.between(4, 10), undefined, 'what is to come')
+  t.equal(activity.between(3, 9), undefined, 'the range begins before the first batch')
+  t.equal(activity.between(4, 10), undefined, 'the range ends after the last batch')
 
   activity.take(batch(10, [4, 4, 4, 4]))
-  t.equal(activity.between(4, 13), undefined, 'it has room for eight numbers')
+  t.equal(activity.between(4, 13), undefined, 'the index has room for eight numbers')
   t.strictSame(activity.between(5, 13), [2, 1, 3, 4])
   activity.take(
     batch(
@@ -40,7 +40,7 @@ t.test('it knows in which conversations the newest changes were', async (t) => {
   t.strictSame(activity.between(25, 33), [13, 14, 15, 16, 17, 18, 19, 20])
 
   activity.take(batch(40, [9]))
-  t.equal(activity.between(33, 40), undefined, 'a batch was lost before it')
+  t.equal(activity.between(33, 40), undefined, 'an earlier batch was lost')
   t.strictSame(activity.between(39, 40), [9])
   activity.forget()
   t.equal(activity.between(39, 40), undefined)
@@ -48,7 +48,7 @@ t.test('it knows in which conversations the newest changes were', async (t) => {
   t.strictSame(activity.between(40, 41), [9])
 })
 
-t.test('where very many changed it names none', async (t) => {
+t.test('the index names no conversations when very many changed', async (t) => {
   const activity = createActivity()
   activity.take(
     batch(

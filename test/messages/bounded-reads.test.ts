@@ -12,7 +12,7 @@ const MiB = 1024 * 1024
 const listed = async (person: Person, query: string) =>
   (await person.call<ConversationList>('GET', `/conversations?${query}`)).body
 
-/** All pages of the list. */
+/** All pages of the conversation list. */
 const pagesOf = async (person: Person) => {
   const pages: Conversation[][] = []
   for (let query = 'limit=1000'; ; ) {
@@ -23,7 +23,7 @@ const pagesOf = async (person: Person) => {
   }
 }
 
-/** All events after a cursor, page by page. */
+/** All events after a cursor, read page by page. */
 const streamOf = async (person: Person, cursor: string, limit = 1000) => {
   const events: EventFrame[] = []
   for (let at = cursor; ; ) {
@@ -34,7 +34,7 @@ const streamOf = async (person: Person, cursor: string, limit = 1000) => {
   }
 }
 
-/** Counts what is read of the database. */
+/** Counts the reads of the database. */
 const countReads = ({ app }: Server) => {
   const { reader } = app.chat
   const { all } = reader
@@ -46,7 +46,7 @@ const countReads = ({ app }: Server) => {
   return counts
 }
 
-t.test('one who is in many conversations', async (t) => {
+t.test('a user in many conversations', async (t) => {
   const server = await startServer(t, { RATE_LIMIT_SEND: '0' })
   const { writer } = server.app.database
   const [ada, bob] = [await server.login('ada'), await server.login('bob')]
@@ -67,7 +67,7 @@ t.test('one who is in many conversations', async (t) => {
   for (const id of ids.slice(0, 150)) await say(id, 'hello')
   const order = [...ids.slice(0, 150).toReversed(), ...ids.slice(150).toReversed()]
 
-  t.test('lists them in pages of a hundred, whatever the limit', async (t) => {
+  t.test('receives the list in pages of at most a hundred, whatever the limit', async (t) => {
     const pages = await pagesOf(ada)
     t.strictSame(
       pages.map(({ length }) => length),
@@ -81,7 +81,7 @@ t.test('one who is in many conversations', async (t) => {
     t.equal((await listed(ada, 'limit=7')).conversations.length, 7)
   })
 
-  t.test('has the same stream, whatever is known of the latest activity', async (t) => {
+  t.test('receives the same event stream with and without the activity index', async (t) => {
     const { chat } = server.app
     const known = await streamOf(ada, start)
     t.equal(known.length, 450)
@@ -90,22 +90,22 @@ t.test('one who is in many conversations', async (t) => {
     for (const limit of [7, 100, 1000]) t.strictSame(await streamOf(ada, start, limit), known)
   })
 
-  t.test('does not pay for those in which nothing happened', async (t) => {
+  t.test('pays no reads for conversations without changes', async (t) => {
     await say(ids[7] as number, 'a first one is known from now on')
     const cursor = await headOf(ada)
     await say(ids[7] as number, 'news')
     const counts = countReads(server)
     t.match(await streamOf(ada, cursor), [{ type: 'message', content: 'news' }])
-    t.equal(counts.reads, 4, 'one read of the place, three of what happened there')
+    t.equal(counts.reads, 4, 'one read of the membership and three of the changes')
     counts.reads = 0
     const head = await headOf(ada)
     await bob.send('bob', 'none of hers')
     counts.reads = 0
     t.strictSame(await streamOf(ada, head), [])
-    t.equal(counts.reads, 1, 'one look whether it is a place of hers')
+    t.equal(counts.reads, 1, 'one read of the membership')
   })
 
-  t.test('calls that wait at one cursor share a read, and 32 may wait', async (t) => {
+  t.test('long polls at one cursor share a read, and 32 can wait', async (t) => {
     const cursor = await headOf(ada)
     const path = `/sync?wait=30&cursor=${cursor}`
     const waiting: Promise<{ body: SyncPage }>[] = []
@@ -120,12 +120,12 @@ t.test('one who is in many conversations', async (t) => {
     for (const answer of waiting)
       t.match((await answer).body.events, [{ content: 'for all of them' }] as never)
     t.equal(counts.reads, 4)
-    t.equal(server.app.chat.syncReads.size, 0, 'nothing is left of it')
+    t.equal(server.app.chat.syncReads.size, 0, 'no shared read remains')
   })
 })
 
 t.test(
-  'a page of conversations with long messages is cut by its bytes, and leads to each once',
+  'a page of conversations with long messages is cut by bytes, and the pages list each conversation once',
   async (t) => {
     const { app, login } = await startServer(t, { RATE_LIMIT_SEND: '0', MAX_MESSAGE_LENGTH: '65536' })
     const ada = await login('ada')
@@ -144,7 +144,7 @@ t.test(
   },
 )
 
-t.test('one who came and went very often reads each message of each time, in both directions', async (t) => {
+t.test('a member of very many membership periods reads all their messages in both directions', async (t) => {
   const server = await startServer(t, { RATE_LIMIT_SEND: '0' })
   const { writer } = server.app.database
   const [ada, bob] = [await server.login('ada'), await server.login('bob')]
@@ -186,11 +186,11 @@ t.test('one who came and went very often reads each message of each time, in bot
   await expect(seen.slice(4))
   await bob.call('PATCH', `/messages/${seen.at(-1)}`, { content: 'changed' })
   t.match(await ada.conversation(conversation_id), { last_message: { id: seen.at(-2) } })
-  t.strictSame(await page('limit=2'), seen.slice(-3, -1), 'what is hidden takes no place on a page')
+  t.strictSame(await page('limit=2'), seen.slice(-3, -1), 'hidden messages take no place on a page')
   t.strictSame(await page(`limit=2&after=${seen[2]}`), seen.slice(4, 6))
 })
 
-t.test('unread messages are counted among the newest 2,000 past the mark', async (t) => {
+t.test('unread messages are counted among the newest 2,000 after the read mark', async (t) => {
   const { app, login } = await startServer(t, { RATE_LIMIT_SEND: '0' })
   const [ada, bob] = [await login('ada'), await login('bob')]
   const send = (sender: Person, receiver_username: string) =>

@@ -21,7 +21,7 @@ t.test('conversations', async (t) => {
   const read = (person: Person, id: number, read_up_to: number) =>
     person.call('PUT', `/conversations/${id}/receipt`, { read_up_to })
 
-  t.test('are listed by newest message, in pages that the events after the first complete', async (t) => {
+  t.test('are listed by newest message, and events complete the pages after the first', async (t) => {
     const ids: number[] = []
     for (const name of ['p1', 'p2', 'p3', 'p4']) {
       const peer = await server.login(name)
@@ -36,7 +36,7 @@ t.test('conversations', async (t) => {
     t.strictSame(
       all.conversations.map(({ id }) => id),
       ids,
-      'one without a message stands where it was made',
+      'a conversation without a message is listed by its creation',
     )
     t.notOk('before' in all)
     t.notOk('last_message' in (all.conversations[0] as Conversation))
@@ -49,7 +49,7 @@ t.test('conversations', async (t) => {
       [first, second, third].flatMap((page) => page.conversations.map(({ id }) => id)),
       ids,
     )
-    t.notOk('before' in third, 'the last page says so')
+    t.notOk('before' in third, 'the last page has no `before` link')
     t.match(await eventsAfter(alice, first.cursor), [
       { type: 'conversation', you: 'joined', peer: 'bob' },
       { type: 'message', content: 'meanwhile' },
@@ -57,7 +57,7 @@ t.test('conversations', async (t) => {
     t.equal((await alice.call('GET', '/conversations/999999')).status, 404)
   })
 
-  t.test('have a last message, an unread count from marks, and both sides’ marks', async (t) => {
+  t.test('have a last message, an unread count from read marks, and the marks of both sides', async (t) => {
     const carol = await server.login('carol')
     const one = await carol.send('bob', 'one')
     const id = one.conversation_id
@@ -75,26 +75,26 @@ t.test('conversations', async (t) => {
     })
     t.notOk('role' in (await bob.conversation(id)))
     await carol.call('DELETE', `/messages/${two.id}`)
-    t.match(await bob.conversation(id), { unread_count: 1 }, 'a deleted one is not unread')
+    t.match(await bob.conversation(id), { unread_count: 1 }, 'a deleted message is not unread')
     await read(bob, id, one.id)
     t.match(await bob.conversation(id), { unread_count: 0, read_up_to: one.id, delivered_up_to: one.id })
     t.match(await carol.conversation(id), { unread_count: 1, peer_read_up_to: one.id })
     await carol.call('DELETE', `/messages/${one.id}`)
-    t.match(await bob.conversation(id), { unread_count: 0 }, 'nor does the count fall below nothing')
+    t.match(await bob.conversation(id), { unread_count: 0 }, 'the count never falls below zero')
     await carol.call('DELETE', `/messages/${mine.id}`)
-    t.match(await carol.conversation(id), { unread_count: 1 }, 'what one may not delete stays')
+    t.match(await carol.conversation(id), { unread_count: 1 }, 'a refused deletion keeps the count')
     await bob.call('DELETE', `/messages/${mine.id}`)
     t.match(await carol.conversation(id), { unread_count: 0, last_message: { content: '' } })
   })
 
-  t.test('with oneself are notes, and never unread', async (t) => {
+  t.test('a conversation with oneself has no unread messages', async (t) => {
     const note = await alice.send('alice', 'a note')
     const shown = await alice.conversation(note.conversation_id)
     t.match(shown, { peer: 'alice', member_count: 1, unread_count: 0, last_message: { receiver: 'alice' } })
     t.notOk('peer_read_up_to' in shown)
   })
 
-  t.test('count no further than 1,000', async (t) => {
+  t.test('unread counts stop at 1,000', async (t) => {
     const dora = await server.login('dora')
     const sends = Array.from({ length: 1002 }, (_, i) =>
       writer.append('send', { sender_id: bob.id, receiver_username: 'dora', content: `message ${i}` }),
@@ -107,7 +107,7 @@ t.test('conversations', async (t) => {
   })
 })
 
-t.test('what is read of a conversation is a range of an index, however long its history', async (t) => {
+t.test('every read of a conversation uses an index range, however long the history', async (t) => {
   const one = { user_id: 1, conversation_id: 1 }
   const range = { conversation_id: 1, from: 1, to: 9, limit: 1 }
   const walk = { ...one, start: 1, limit: 1 }
@@ -145,15 +145,15 @@ t.test('what is read of a conversation is a range of an index, however long its 
       (line) =>
         line.startsWith('SCAN') && !/SCAN (mine|found|looked|unread|json_each|listed|\(sub)/.test(line),
     )
-    t.strictSame(scans, [], `${name}: no table is scanned`)
+    t.strictSame(scans, [], `${name}: no table scan`)
     const found = plan.filter((line) => /^SEARCH .*(INDEX|PRIMARY KEY)/.test(line))
     t.ok(found.length >= searches, `${name}: ${found.join('; ')}`)
   }
   for (const [name, query, args] of cases) {
-    // Those that are sorted bring few rows, which their `limit` bounds.
+    // Queries that sort return few rows, bounded by their `limit`.
     const isSorted = /missed|older periods/.test(name)
     if (!isSorted)
-      t.notMatch(planOf(query, args as never).join('; '), /TEMP B-TREE/, `${name}: in the order of an index`)
+      t.notMatch(planOf(query, args as never).join('; '), /TEMP B-TREE/, `${name}: rows come in index order`)
   }
   const missed = planOf(events.newMessages, window)
   t.ok(
@@ -173,7 +173,7 @@ t.test('what is read of a conversation is a range of an index, however long its 
   )
 })
 
-t.test('of a conversation that one is not in there is nothing to read', async (t) => {
+t.test('a conversation of other users cannot be read', async (t) => {
   const { login } = await startServer(t)
   const [alice, , eve] = [await login('alice'), await login('bob'), await login('eve')]
   const { conversation_id } = await alice.send('bob', 'between us')

@@ -11,7 +11,7 @@ t.test('edits and deletions', async (t) => {
   const edit = (id: number, content: string) => alice.call<Message>('PATCH', `/messages/${id}`, { content })
   const remove = (id: number) => alice.call<Message>('DELETE', `/messages/${id}`)
 
-  t.test('the other side sees them live, after a resume, in the history and in the list', async (t) => {
+  t.test('edits and deletions are visible live, after a resume, in history and in the list', async (t) => {
     const sent = await alice.send('bob', 'frist', { metadata: { a: 1 }, client_id: 'm1' })
     const cursor = await headOf(bob)
     const socket = await bob.connect()
@@ -27,17 +27,17 @@ t.test('edits and deletions', async (t) => {
     const deleted = (await remove(sent.id)).body
     t.match(deleted, { id: sent.id, content: '' })
     t.ok(deleted.deleted_at)
-    t.notOk(deleted.metadata, 'its metadata is gone with it')
+    t.notOk(deleted.metadata, 'the metadata is deleted too')
     t.match(await socket.wait('message_updated', ({ deleted_at }) => deleted_at !== undefined), {
       content: '',
     })
     t.match(await bob.history('alice'), [{ id: sent.id, content: '', deleted_at: deleted.deleted_at }])
     const events = await eventsAfter(bob, cursor)
-    t.match(events, [{ type: 'message_updated', id: sent.id, content: '' }], 'the last state, once')
+    t.match(events, [{ type: 'message_updated', id: sent.id, content: '' }], 'the last state once')
     t.equal(events.length, 1)
   })
 
-  t.test('a message that was missed comes in its present state, in its place', async (t) => {
+  t.test('a missed message is delivered in its current state, at its original position', async (t) => {
     const cursor = await headOf(bob)
     const one = await alice.send('bob', 'one')
     const two = await alice.send('bob', 'two')
@@ -49,7 +49,7 @@ t.test('edits and deletions', async (t) => {
     ])
   })
 
-  t.test('the same again changes nothing', async (t) => {
+  t.test('a repeated edit or deletion changes nothing', async (t) => {
     const { id } = await alice.send('bob', 'same')
     const before = await counterOf(alice)
     t.match(await edit(id, 'same'), { status: 200, body: { content: 'same' } })
@@ -61,7 +61,7 @@ t.test('edits and deletions', async (t) => {
     t.equal(await counterOf(alice), after)
   })
 
-  t.test('only its sender may, and only while it is there', async (t) => {
+  t.test('only the sender can edit or delete a message, and only while a member', async (t) => {
     const mine = await alice.send('bob', 'mine')
     const theirs = await bob.send('alice', 'theirs')
     const strangers = await bob.send('bob', 'a note')
@@ -75,7 +75,7 @@ t.test('edits and deletions', async (t) => {
     t.match(await edit(mine.id, 'x'), { status: 409, body: { code: 'MESSAGE_DELETED' } })
   })
 
-  t.test('a reply names a message of the same conversation that one may see', async (t) => {
+  t.test('a reply can name a message of the same conversation that the sender can see', async (t) => {
     const first = await alice.send('bob', 'question')
     const reply = await bob.send('alice', 'answer', { reply_to: first.id })
     t.equal(reply.reply_to, first.id)
@@ -97,7 +97,7 @@ t.test('edits and deletions', async (t) => {
     })
   })
 
-  t.test('an edit is told to those only who may have seen the message', async (t) => {
+  t.test('an edit is published only to members who may have seen the message', async (t) => {
     const carol = await server.login('carol')
     const { body: group } = await alice.call<Conversation>('POST', '/groups', {
       title: 'g',

@@ -10,7 +10,7 @@ const bob = await login('bob')
 
 const stored = (client_id: string) => rows(`select id from messages where client_id = '${client_id}'`).length
 
-t.test('the same send again gives the original answer and no second message', async (t) => {
+t.test('a repeated send returns the original reply and stores no second message', async (t) => {
   const ann = await login('ann')
   const phone = await bob.connect()
   const body = { receiver_username: 'bob', content: 'once', client_id: 'k-ann', metadata: { a: [1, null] } }
@@ -22,13 +22,13 @@ t.test('the same send again gives the original answer and no second message', as
   t.equal(again.headers.get('idempotent-replayed'), 'true')
   await phone.settle()
   const got = phone.frames.filter((frame) => frame.type === 'message')
-  t.match(got, [{ content: 'once' }], 'the receiver has it once')
-  t.notOk('client_id' in (got[0] ?? {}), 'and the key is for its sender only')
+  t.match(got, [{ content: 'once' }], 'the receiver has the message once')
+  t.notOk('client_id' in (got[0] ?? {}), 'only the sender sees the key')
   t.match(await ann.history('bob'), [{ client_id: 'k-ann' }])
   t.notOk('client_id' in ((await bob.history('ann'))[0] ?? {}))
 })
 
-t.test('the header Idempotency-Key is another way to give the key', async (t) => {
+t.test('the Idempotency-Key header sets the key', async (t) => {
   const cat = await login('cat')
   const body = { receiver_username: 'bob', content: 'once' }
   const send = (more: object, key?: string) =>
@@ -61,7 +61,7 @@ t.test('the header Idempotency-Key is another way to give the key', async (t) =>
   t.equal(stored('other'), 0)
 })
 
-t.test('a key that was used for something else is refused, and says so', async (t) => {
+t.test('a key that was used for another request is refused with a reason', async (t) => {
   const [dan, eve] = [await login('dan'), await login('eve')]
   const socket = await dan.connect()
   const note = await dan.send('eve', 'before')
@@ -87,11 +87,11 @@ t.test('a key that was used for something else is refused, and says so', async (
     ...rest,
     conversation_id: first.conversation_id,
   })
-  t.equal(byRoom.body.id, first.id, 'but the same conversation may be named in either way')
-  t.not((await eve.send('dan', 'mine', { client_id: 'k-dan' })).id, first.id, 'and a key is its sender’s own')
+  t.equal(byRoom.body.id, first.id, 'a retry can name the same conversation in either way')
+  t.not((await eve.send('dan', 'mine', { client_id: 'k-dan' })).id, first.id, 'keys belong to one sender')
 })
 
-t.test('fifty at once over both doors are one row, and all hear of the same message', async (t) => {
+t.test('fifty concurrent sends of one key over HTTP and sockets store one row', async (t) => {
   const fay = await login('fay')
   const sockets = await Promise.all(Array.from({ length: 5 }, () => fay.connect()))
   const watcher = await bob.connect()
@@ -114,10 +114,10 @@ t.test('fifty at once over both doors are one row, and all hear of the same mess
     1,
   )
   const acks = sockets.flatMap(({ frames }) => frames.filter((frame) => frame.type === 'ack'))
-  t.ok(acks.filter(({ duplicate }) => !duplicate).length <= 1, 'one at most is not a repeat')
+  t.ok(acks.filter(({ duplicate }) => !duplicate).length <= 1, 'at most one reply is no duplicate')
 })
 
-t.test('a repeat is known for what it is after a restart', async (t) => {
+t.test('a duplicate is recognised after a restart', async (t) => {
   const first = await startServer(t)
   const gil = await first.login('gil')
   const sent = await gil.send('gil', 'note', { client_id: 'k-gil' })
@@ -132,7 +132,7 @@ t.test('a repeat is known for what it is after a restart', async (t) => {
   t.equal(again.headers.get('idempotent-replayed'), 'true')
 })
 
-t.test('a repeat is recognised before a block, whatever became of the message', async (t) => {
+t.test('a duplicate is recognised before the block check and after an edit or deletion', async (t) => {
   const [hal, ida] = [await login('hal'), await login('ida')]
   const body = { receiver_username: 'ida', content: 'first words', client_id: 'k-hal' }
   const { body: sent } = await hal.call<SentMessage>('POST', '/send', body)
@@ -149,7 +149,7 @@ t.test('a repeat is recognised before a block, whatever became of the message', 
   })
 })
 
-t.test('a repeat to one who has no conversation with me yet is still the other message', async (t) => {
+t.test('a reused key is refused for a receiver without a conversation', async (t) => {
   const jan = await login('jan')
   await login('kim')
   await jan.send('bob', 'hello', { client_id: 'k-jan' })
@@ -159,13 +159,13 @@ t.test('a repeat to one who has no conversation with me yet is still the other m
     client_id: 'k-jan',
   })
   t.equal(reply.status, 422)
-  t.strictSame(await jan.history('kim'), [], 'and no conversation came of it')
+  t.strictSame(await jan.history('kim'), [], 'the refused send created no conversation')
 })
 
 const makeGroup = (person: Person, key: string, members: string[], title = 'a group') =>
   person.call<Conversation>('POST', '/groups', { title, members }, { 'idempotency-key': key })
 
-t.test('a group that is requested again under its key is the same group, as it is now', async (t) => {
+t.test('a repeated group request returns the same group in its current state', async (t) => {
   const [lea, mia] = [await login('lea'), await login('mia')]
   const phone = await mia.connect()
   const first = await makeGroup(lea, 'k-group', ['mia', 'bob'])
@@ -180,7 +180,7 @@ t.test('a group that is requested again under its key is the same group, as it i
     t.strictSame(again.body, first.body)
     t.equal(again.headers.get('idempotent-replayed'), 'true')
   }
-  t.equal(await counterOf(lea), before, 'a repeat changes nothing')
+  t.equal(await counterOf(lea), before, 'a duplicate changes nothing')
   await phone.settle()
   t.equal(phone.frames.filter(({ type }) => type === 'conversation').length, 1)
 
@@ -191,11 +191,11 @@ t.test('a group that is requested again under its key is the same group, as it i
   t.match(changed, { status: 200, body: { id: first.body.id, title: 'renamed', member_count: 2 } })
   await lea.call('DELETE', `/groups/${first.body.id}/members/lea`)
   const left = await makeGroup(lea, 'k-group', ['mia', 'bob'])
-  t.match(left, { status: 200, body: { id: first.body.id, title: 'renamed' } }, 'after its creator left too')
+  t.match(left, { status: 200, body: { id: first.body.id, title: 'renamed' } }, 'after the creator left')
   t.notOk('role' in left.body)
 })
 
-t.test('a key of another group is refused, and makes none', async (t) => {
+t.test('a group key used for another group is refused, and no group is created', async (t) => {
   const [nia, ole] = [await login('nia'), await login('ole')]
   const { body: group } = await makeGroup(nia, 'k-nia', ['ole'])
   const before = await counterOf(nia)
@@ -217,8 +217,8 @@ t.test('a key of another group is refused, and makes none', async (t) => {
     })
   }
   t.equal(await counterOf(nia), before)
-  t.not((await makeGroup(ole, 'k-nia', ['nia'])).body.id, group.id, 'a key is its creator’s own')
-  t.ok((await nia.send('ole', 'hello', { client_id: 'k-nia' })).id, 'and a message’s key is another one')
+  t.not((await makeGroup(ole, 'k-nia', ['nia'])).body.id, group.id, 'keys are separate for each creator')
+  t.ok((await nia.send('ole', 'hello', { client_id: 'k-nia' })).id, 'message and group keys are separate')
 })
 
 t.test('a refused group leaves its key unused', async (t) => {
@@ -228,7 +228,7 @@ t.test('a refused group leaves its key unused', async (t) => {
   t.match(await makeGroup(pia, 'k-pia', ['quin']), { status: 200, body: { member_count: 2 } })
 })
 
-t.test('thirty requests for one group at once make one, and a restart changes nothing', async (t) => {
+t.test('thirty concurrent requests create one group, and its key still works after a restart', async (t) => {
   const first = await startServer(t)
   const [ria, sam] = [await first.login('ria'), await first.login('sam')]
   const replies = await Promise.all(Array.from({ length: 30 }, () => makeGroup(ria, 'k-ria', ['sam'])))
@@ -237,7 +237,7 @@ t.test('thirty requests for one group at once make one, and a restart changes no
   t.equal(replies.filter(({ headers }) => headers.get('idempotent-replayed') === null).length, 1)
   t.equal((await sam.conversations()).length, 1)
   t.equal((await ria.call('POST', '/groups', { title: 'a group', members: ['sam'] })).status, 200)
-  t.equal((await sam.conversations()).length, 2, 'without a key each request makes a group')
+  t.equal((await sam.conversations()).length, 2, 'without a key each request creates a group')
   await first.app.close()
   const second = await startServer(t, {}, first.folder)
   const again = await makeGroup(await second.login('ria'), 'k-ria', ['sam'])

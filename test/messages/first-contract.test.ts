@@ -6,7 +6,7 @@ import { startServer } from '../support/server.ts'
 
 const { url, call, login } = await startServer(t)
 
-t.test('a client that knows only the first contract needs nothing else', async (t) => {
+t.test('a client that knows only the first contract can log in, send and receive', async (t) => {
   const alice = await login('alice')
   const bob = await login('bob')
   const phone = await bob.connect({ plain: true })
@@ -18,7 +18,7 @@ t.test('a client that knows only the first contract needs nothing else', async (
   t.strictSame(
     await phone.next(),
     { type: 'message', ...message },
-    'every open socket of the receiver has it',
+    'every open socket of the receiver gets the message',
   )
   t.strictSame(await laptop.next(), { type: 'message', ...message })
 
@@ -35,7 +35,7 @@ t.test('a client that knows only the first contract needs nothing else', async (
   await socket.close()
 })
 
-t.test('its three bodies are all that has to be said', async (t) => {
+t.test('the three request bodies of the first contract are sufficient', async (t) => {
   const post = async (path: string, body: object, token?: string) => {
     const headers = {
       'content-type': 'application/json',
@@ -59,7 +59,7 @@ t.test('its three bodies are all that has to be said', async (t) => {
   t.equal(socket.protocol, '')
 })
 
-t.test('a plain socket hears of direct messages to it, and of nothing else', async (t) => {
+t.test('a plain socket receives direct messages to its user and nothing else', async (t) => {
   const eve = await login('eve')
   const fay = await login('fay')
   const [plain, other] = [await eve.connect({ plain: true }), await eve.connect({ plain: true })]
@@ -83,7 +83,7 @@ t.test('a plain socket hears of direct messages to it, and of nothing else', asy
   }
 })
 
-t.test('notes to oneself come to plain sockets too, the sending one included', async (t) => {
+t.test('messages to oneself reach plain sockets, including the sending one', async (t) => {
   const gus = await login('gus')
   const [here, there] = [await gus.connect({ plain: true }), await gus.connect({ plain: true })]
   here.send({ receiver_username: 'gus', content: 'remember' })
@@ -91,7 +91,7 @@ t.test('notes to oneself come to plain sockets too, the sending one included', a
   t.match(await there.next(), { type: 'message', content: 'remember' })
 })
 
-t.test('a plain socket gets an ack where it gave a key or an id', async (t) => {
+t.test('a plain socket receives an ack when the frame had a key or an id', async (t) => {
   const hal = await login('hal')
   const ida = await login('ida')
   const plain = await hal.connect({ plain: true })
@@ -104,14 +104,14 @@ t.test('a plain socket gets an ack where it gave a key or an id', async (t) => {
   t.match(await plain.next(), { type: 'ack', id: 'f3', message: { content: 'three' } })
   t.match(await plain.next(), { type: 'ack', id: 'f4', duplicate: true, message: { content: 'two' } })
   t.match(await plain.next(), { type: 'error', id: 'f5', problem: { code: 'USER_NOT_FOUND' } })
-  for (const frame of plain.frames) t.notOk('cursor' in frame, 'it has no cursor')
+  for (const frame of plain.frames) t.notOk('cursor' in frame, 'the frame has no cursor')
   t.strictSame(
     (await ida.history('hal')).map(({ content }) => content),
     ['one', 'two', 'three'],
   )
 })
 
-t.test('ids rise in the order of sending, for every reader', async (t) => {
+t.test('message ids rise in the order of sending, for every reader', async (t) => {
   const [jan, kim] = [await login('jan'), await login('kim')]
   const sockets = [await kim.connect(), await kim.connect({ plain: true })]
   const [one, two] = [await jan.connect({ plain: true }), await jan.connect()]

@@ -26,7 +26,7 @@ t.test('groups', async (t) => {
     t.match(reply, { status, body: { code } }, code)
   }
 
-  t.test('one is made by its owner, and everybody in it is told', async (t) => {
+  t.test('a new group is published to every member', async (t) => {
     const [socket, cursor] = [await bob.connect(), await headOf(bob)]
     const { body: group } = await alice.call<Conversation>('POST', '/groups', {
       title: 'friends',
@@ -53,7 +53,7 @@ t.test('groups', async (t) => {
     t.match(await bob.conversation(group.id), { unread_count: 1, last_message: { id: sent.id } })
   })
 
-  t.test('its owner names, adds and removes; nobody else does', async (t) => {
+  t.test('only the owner renames a group, adds members and removes members', async (t) => {
     const group = await make(['bob'])
     const path = `/groups/${group.id}`
     const socket = await bob.connect()
@@ -62,8 +62,8 @@ t.test('groups', async (t) => {
     t.match(await socket.wait('conversation'), { title: 'renamed', you: 'member' })
     const before = await counterOf(alice)
     await alice.call('PATCH', path, { title: 'renamed' })
-    t.match(await alice.call('PUT', `${path}/members/bob`), { status: 200 }, 'a member is added again')
-    t.equal(await counterOf(alice), before, 'and nothing has changed')
+    t.match(await alice.call('PUT', `${path}/members/bob`), { status: 200 }, 'adding a member again succeeds')
+    t.equal(await counterOf(alice), before, 'the repeated call changes nothing')
 
     await refused(t, bob.call('PATCH', path, { title: 'x' }), 403, 'FORBIDDEN')
     await refused(t, bob.call('PUT', `${path}/members/carol`), 403, 'FORBIDDEN')
@@ -89,7 +89,7 @@ t.test('groups', async (t) => {
       400,
       'VALIDATION_FAILED',
     )
-    t.equal(await counterOf(alice), before, 'what is refused changes nothing')
+    t.equal(await counterOf(alice), before, 'a refused call changes nothing')
 
     const direct = await alice.send('bob', 'direct')
     const of = `/groups/${direct.conversation_id}`
@@ -97,14 +97,14 @@ t.test('groups', async (t) => {
     await refused(t, alice.call('DELETE', `${of}/members/alice`), 404, 'CONVERSATION_NOT_FOUND')
   })
 
-  t.test('it takes so many members and no more', async (t) => {
+  t.test('a group is full at MAX_GROUP_MEMBERS', async (t) => {
     const members = ['bob', 'carol', 'dora']
     await refused(t, alice.call('POST', '/groups', { title: 'x', members }), 400, 'VALIDATION_FAILED')
     const group = await make(['bob', 'carol'])
     await refused(t, alice.call('PUT', `/groups/${group.id}/members/dora`), 409, 'GROUP_FULL')
   })
 
-  t.test('who left reads on what was not changed since, and learns nothing more', async (t) => {
+  t.test('a former member reads messages without later changes and receives nothing new', async (t) => {
     const start = await headOf(bob)
     const group = await make(['bob', 'carol'], 'before')
     const kept = (await say(alice, group.id, 'kept')).body
@@ -135,7 +135,7 @@ t.test('groups', async (t) => {
         ({ id }) => id === group.id,
       ),
       { title: 'before', last_message, unread_count: 1 },
-      'it stays in the list',
+      'the group stays in the list',
     )
     t.strictSame(await membersOf(bob, group.id), [])
     for (const query of ['', '?limit=1', '?after=0', '?after=0&limit=1', `?before=${unseen.id}&limit=1`]) {
@@ -146,22 +146,22 @@ t.test('groups', async (t) => {
     await refused(t, bob.call('DELETE', `/messages/${seen.id}`), 404, 'MESSAGE_NOT_FOUND')
     t.match(await eventsAfter(bob, cursor), [{ type: 'conversation', you: 'left', title: 'before' }])
     await socket.settle()
-    t.equal(socket.frames.filter((frame) => 'cursor' in frame).length, 2, 'hello, and that one left')
+    t.equal(socket.frames.filter((frame) => 'cursor' in frame).length, 2, 'hello and the departure')
     const missed = (await eventsAfter(bob, start)).flatMap((event) =>
       event.type === 'message' ? [event.content] : [],
     )
-    t.strictSame(missed, ['kept, edited in time'], 'nor does a device that comes back read them')
+    t.strictSame(missed, ['kept, edited in time'], 'a resumed device does not read them either')
 
     await alice.call('PUT', `/groups/${group.id}/members/bob`)
     const { body: back } = await bob.call<Message[]>('GET', path)
     t.strictSame(
       back.map(({ content }) => content),
       ['kept, edited in time', 'seen, edited', ''],
-      'a member reads them',
+      'a current member reads them',
     )
   })
 
-  t.test('who comes back is in a stay of its own', async (t) => {
+  t.test('a member who joins again gets a separate membership period', async (t) => {
     const group = await make(['bob'])
     const path = `/groups/${group.id}/members/bob`
     const first = (await say(alice, group.id, 'first')).body
@@ -193,7 +193,7 @@ t.test('groups', async (t) => {
     ])
   })
 
-  t.test('when the owner leaves the oldest member inherits', async (t) => {
+  t.test('the oldest member becomes the owner when the owner leaves', async (t) => {
     const group = await make(['bob'])
     await alice.call('PUT', `/groups/${group.id}/members/carol`)
     await alice.call('DELETE', `/groups/${group.id}/members/alice`)
@@ -206,13 +206,13 @@ t.test('groups', async (t) => {
     for (const person of [carol, alice, bob]) {
       await person.call('DELETE', `/groups/${group.id}/members/${person.username}`)
     }
-    t.match(await bob.conversation(group.id), { member_count: 0 }, 'the last one may leave too')
+    t.match(await bob.conversation(group.id), { member_count: 0 }, 'the last member can leave too')
   })
 
-  t.test('who is a member is decided when a message commits', async (t) => {
+  t.test('membership is checked when a message commits', async (t) => {
     const group = await make(['bob'])
     const [socket, cursor] = [await bob.connect(), await headOf(bob)]
-    // In the order of their arrival, in one transaction or in several.
+    // In order of arrival, whether they commit in one transaction or in several.
     const { writer } = server.app.database
     const send = (content: string) =>
       writer.append('send', { sender_id: alice.id, conversation_id: group.id, content })
@@ -239,7 +239,7 @@ t.test('groups', async (t) => {
   })
 })
 
-t.test('a refusal names the conversation only where the request does', async (t) => {
+t.test('an error names the conversation only if the request named it', async (t) => {
   const { login } = await startServer(t)
   const [ann, ben] = [await login('ann'), await login('ben')]
   const { body: group } = await ann.call<Conversation>('POST', '/groups', { title: 'g', members: ['ben'] })
@@ -264,7 +264,7 @@ t.test('a refusal names the conversation only where the request does', async (t)
   })
 })
 
-t.test('what no group can be made of is refused before anything is queued', async (t) => {
+t.test('an invalid group is refused before anything is queued', async (t) => {
   const { app, login } = await startServer(t, { MAX_GROUP_MEMBERS: '3' })
   const ann = await login('ann')
   await login('ben')

@@ -20,7 +20,7 @@ const page = async (query: string) => {
   return { ids: body.map(({ id }) => id), links: links as { prev?: string; next?: string }, body }
 }
 
-t.test('a bare array, oldest first, the same for both', async (t) => {
+t.test('history is a plain array, oldest first, and the same for both users', async (t) => {
   const { body, ids, links } = await page('')
   t.strictSame(ids, sent)
   t.strictSame(links, {})
@@ -39,7 +39,7 @@ t.test('a bare array, oldest first, the same for both', async (t) => {
   for (const { timestamp } of body) t.match(timestamp, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/)
 })
 
-t.test('the newest page first, and older ones by what they came before', async (t) => {
+t.test('the newest page comes first, and `before` reads older pages', async (t) => {
   t.strictSame((await page('?limit=10')).ids, sent.slice(15))
   t.strictSame((await page(`?limit=10&before=${sent[15]}`)).ids, sent.slice(5, 15))
   t.strictSame((await page(`?limit=10&before=${sent[5]}`)).ids, sent.slice(0, 5))
@@ -47,7 +47,7 @@ t.test('the newest page first, and older ones by what they came before', async (
   t.strictSame((await page(`?limit=1&before=${Number.MAX_SAFE_INTEGER}`)).ids, sent.slice(-1))
 })
 
-t.test('from a message on, upward', async (t) => {
+t.test('`after` reads from a message upward', async (t) => {
   t.strictSame((await page('?after=0&limit=3')).ids, sent.slice(0, 3))
   t.strictSame((await page(`?after=${sent[2]}&limit=3`)).ids, sent.slice(3, 6))
   t.strictSame((await page(`?after=${sent[21]}`)).ids, sent.slice(22))
@@ -55,7 +55,7 @@ t.test('from a message on, upward', async (t) => {
   t.strictSame((await page(`?after=${Number.MAX_SAFE_INTEGER}`)).ids, [])
 })
 
-t.test('the Link header leads to every message once, in both directions', async (t) => {
+t.test('following the Link header returns every message once, in both directions', async (t) => {
   const older: number[] = []
   for (let at: string | undefined = '?limit=7'; at; ) {
     const { ids, links } = await page(at)
@@ -72,7 +72,7 @@ t.test('the Link header leads to every message once, in both directions', async 
   t.strictSame(newer, sent)
 })
 
-t.test('a page says what is beside it, and nothing where nothing is', async (t) => {
+t.test('a page links to older and newer messages only if they exist', async (t) => {
   const rels = async (query: string) => Object.keys((await page(query)).links).toSorted()
   t.strictSame(await rels('?limit=25'), [])
   t.strictSame(await rels('?limit=24'), ['prev'])
@@ -83,7 +83,7 @@ t.test('a page says what is beside it, and nothing where nothing is', async (t) 
   t.strictSame(await rels(`?after=${sent[19]}&limit=5`), ['prev'])
 })
 
-t.test('headers say whether there are older and newer messages, for both histories', async (t) => {
+t.test('headers say whether older and newer messages exist, in both histories', async (t) => {
   const [{ conversation_id: id } = { conversation_id: 0 }] = (await page('?limit=1')).body
   for (const path of ['/history/bob', `/conversations/${id}/messages`]) {
     for (const [query, older, newer] of [
@@ -95,13 +95,13 @@ t.test('headers say whether there are older and newer messages, for both histori
       [`?after=${sent[24]}`, 'false', 'false'],
     ]) {
       const { headers } = await alice.call('GET', path + query)
-      t.equal(headers.get('has-older'), older, `${path}${query}: older`)
-      t.equal(headers.get('has-newer'), newer, `${path}${query}: newer`)
+      t.equal(headers.get('has-older'), older, `${path}${query}: older messages`)
+      t.equal(headers.get('has-newer'), newer, `${path}${query}: newer messages`)
     }
   }
 })
 
-t.test('what comes while one pages moves no page', async (t) => {
+t.test('a message that arrives between two pages shifts no page', async (t) => {
   const [dan, eve] = [await login('dan'), await login('eve')]
   const ids: number[] = []
   for (let n = 0; n < 6; n++) ids.push((await dan.send('eve', `${n}`)).id)
@@ -114,13 +114,13 @@ t.test('what comes while one pages moves no page', async (t) => {
   )
 })
 
-t.test('nobody reads what is between two others', async (t) => {
+t.test('a history between two other users cannot be read', async (t) => {
   t.strictSame(await carol.history('bob'), [])
   t.match(await carol.history('alice'), [{ content: 'elsewhere' }])
   t.equal((await call('GET', '/history/bob')).status, 401)
 })
 
-t.test('with somebody one never wrote to it is empty; notes to oneself are a history too', async (t) => {
+t.test('a history with a new user is empty, and messages to oneself have a history', async (t) => {
   const gus = await login('gus')
   t.strictSame(await gus.history('alice'), [])
   t.strictSame(await gus.history('gus'), [])
@@ -130,12 +130,12 @@ t.test('with somebody one never wrote to it is empty; notes to oneself are a his
   ])
 })
 
-t.test('a thousand at once is the most', async (t) => {
+t.test('a page holds at most a thousand messages', async (t) => {
   const hal = await login('hal')
   const socket = await hal.connect()
   for (let n = 0; n < 1001; n++) socket.send({ receiver_username: 'hal', content: `${n}` })
   await socket.wait('ack', ({ message }) => message?.content === '1000')
-  t.equal((await hal.history('hal')).length, 100, 'the default is 100')
+  t.equal((await hal.history('hal')).length, 100, 'the default limit is 100')
   const most = await hal.history('hal', '?limit=1000')
   t.strictSame([most.length, most[0]?.content, most[999]?.content], [1000, '1', '1000'])
 })

@@ -6,7 +6,7 @@ import { headOf } from '../support/stream.ts'
 
 const MiB = 1024 * 1024
 
-t.test('pages of long messages are cut by their bytes, and lead to every message once', async (t) => {
+t.test('pages of long messages are cut by bytes and together return every message once', async (t) => {
   const { app, login } = await startServer(t)
   const [alice, bob] = [await login('alice'), await login('bob')]
   const cursor = await headOf(bob)
@@ -45,12 +45,12 @@ t.test('pages of long messages are cut by their bytes, and lead to every message
   t.strictSame(seen, sent)
 })
 
-t.test('a page has one message at least, and a read brings fewer where they may be very long', async (t) => {
+t.test('a page has at least one message, and a read of very long rows fetches fewer', async (t) => {
   const { app, login } = await startServer(t, { MAX_MESSAGE_LENGTH: '65536' })
   const alice = await login('alice')
   const send = (content: string) =>
     app.chat.writer.append('send', { sender_id: alice.id, receiver_username: 'alice', content })
-  // As a taken-over database may have them.
+  // An imported database can hold such rows.
   await Promise.all(['a', 'b', 'c'].map((letter) => send(letter.repeat(2 * MiB))))
   const first = await alice.call<Message[]>('GET', '/history/alice')
   t.strictSame(

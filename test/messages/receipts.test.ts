@@ -16,7 +16,7 @@ t.test('delivered and read marks', async (t) => {
   const mark = (person: Person, id: number, marks: object) =>
     person.call<Receipt>('PUT', `/conversations/${id}/receipt`, marks)
 
-  t.test('only move forward, are clamped to the newest message, and read implies delivered', async (t) => {
+  t.test('marks only increase, are clamped to the newest message, and read implies delivered', async (t) => {
     const one = await bob.send('alice', 'one')
     const two = await bob.send('alice', 'two')
     const id = one.conversation_id
@@ -38,7 +38,7 @@ t.test('delivered and read marks', async (t) => {
     await expect({ read_up_to: Number.MAX_SAFE_INTEGER }, two.id, two.id)
     const before = await counterOf(alice)
     await expect({ read_up_to: one.id }, two.id, two.id)
-    t.equal(await counterOf(alice), before, 'what moves nothing has no number')
+    t.equal(await counterOf(alice), before, 'a mark that does not move uses no number')
     const { body } = await bob.call<{ members: Member[] }>('GET', `/conversations/${id}/members`)
     t.match(body.members, [
       { username: 'alice', read_up_to: two.id },
@@ -46,7 +46,7 @@ t.test('delivered and read marks', async (t) => {
     ])
   })
 
-  t.test('of no conversation of mine, or without a mark, are refused', async (t) => {
+  t.test('a mark in another conversation, or without a value, is refused', async (t) => {
     const note = await bob.send('bob', 'a note')
     t.match(await mark(alice, note.conversation_id, { read_up_to: 1 }), { status: 404 })
     t.equal((await mark(bob, note.conversation_id, {})).status, 400)
@@ -57,7 +57,7 @@ t.test('delivered and read marks', async (t) => {
     })
   })
 
-  t.test('are announced at most once a second, and the last state always', async (t) => {
+  t.test('marks are published at most once a second, and the last state always is', async (t) => {
     const carol = await server.login('carol')
     const socket = await carol.connect()
     const mine = await bob.connect()
@@ -74,25 +74,25 @@ t.test('delivered and read marks', async (t) => {
     t.strictSame(
       acks.map(({ receipt }) => receipt?.read_up_to),
       sent,
-      'each is stored and answered',
+      'each mark is stored and acknowledged',
     )
     t.ok(
       acks.every((ack) => ack.cursor),
-      'with its cursor in its place, announced or not',
+      'each ack has the cursor in order, published or not',
     )
 
     const last = await socket.wait('receipt', ({ read_up_to }) => read_up_to === sent.at(-1))
     t.ok(receiptsOf(socket).length < 5, `${receiptsOf(socket).length} frames for ten marks`)
-    t.ok(Number(last.cursor.split('.')[1]) > Number(cursor.split('.')[1]), 'the last has a cursor of its own')
+    t.ok(Number(last.cursor.split('.')[1]) > Number(cursor.split('.')[1]), 'the last mark has its own cursor')
     t.match(await eventsAfter(carol, cursor), [{ type: 'receipt', username: 'bob', read_up_to: sent.at(-1) }])
-    // The second after the last announcement passes, and there is nothing to be told any more.
+    // After one more second nothing is left to publish.
     const before = await counterOf(carol)
     const later = await carol.send('bob', 'later')
     await mine.wait('message', (frame) => frame.id === later.id)
     t.equal(await counterOf(carol), before + 1)
   })
 
-  t.test('that could not be announced are, a second later', async (t) => {
+  t.test('a mark whose publication failed is published one second later', async (t) => {
     const dora = await server.login('dora')
     const socket = await dora.connect()
     const one = await dora.send('bob', 'one')
@@ -111,7 +111,7 @@ t.test('delivered and read marks', async (t) => {
     writer.append = append
   })
 
-  t.test('of a large group go to one’s own devices only, live and after a resume', async (t) => {
+  t.test('marks of a large group reach their user’s devices only, live and after a resume', async (t) => {
     const { body: small } = await alice.call<Conversation>('POST', '/groups', {
       title: 'two',
       members: ['bob'],
@@ -138,7 +138,7 @@ t.test('delivered and read marks', async (t) => {
   })
 
   t.test(
-    'that a group grew or shrank too late for are with its members, when its change is told',
+    'marks held back by the group size are published to the members when the size changes',
     async (t) => {
       const { body: group } = await alice.call<Conversation>('POST', '/groups', {
         title: 'x',
@@ -161,7 +161,7 @@ t.test('delivered and read marks', async (t) => {
       t.strictSame(
         missed,
         ['message', 'conversation'],
-        'who was away is not told of the mark, but of the third member',
+        'the offline member receives the third member and not the mark',
       )
       t.equal(await shown(), one)
 
@@ -169,11 +169,11 @@ t.test('delivered and read marks', async (t) => {
       const two = await read()
       await alice.call('DELETE', `/groups/${group.id}/members/carol`)
       await socket.wait('conversation', ({ member_count }) => member_count === 2)
-      t.equal(await shown(), two, 'nor was who was here')
+      t.equal(await shown(), two, 'the connected member does not receive the mark either')
     },
   )
 
-  t.test('that wait are told before one leaves a group', async (t) => {
+  t.test('waiting marks are published before a member leaves a group', async (t) => {
     const { body: group } = await alice.call<Conversation>('POST', '/groups', {
       title: 'brief',
       members: ['bob'],
@@ -191,7 +191,7 @@ t.test('delivered and read marks', async (t) => {
   })
 })
 
-t.test('a server that dies before it announced a mark announces it at its next start', async (t) => {
+t.test('a mark that a killed server did not publish is published at the next start', async (t) => {
   const secret = 'the same for both of the servers'
   const first = await startServer(t, { JWT_SECRET: secret })
   const alice = await first.login('alice')
@@ -217,7 +217,7 @@ t.test('a server that dies before it announced a mark announces it at its next s
   t.equal(receiptsOf(socket).length, 1)
 })
 
-t.test('a mark that moves while the server stops is left to its next start', async (t) => {
+t.test('a mark that moves during the stop is published at the next start', async (t) => {
   const { app, login } = await startServer(t)
   const alice = await login('alice')
   const bob = await login('bob')

@@ -18,12 +18,12 @@ const command = fc.oneof(
   { weight: 2, arbitrary: fc.record({ member: fc.constantFrom(1, 2), comes: fc.boolean() }) },
 )
 
-t.test('a page and a stream are the same from memory and from the file, whatever was written', async (t) => {
+t.test('pages and streams from memory equal those from the file, whatever was written', async (t) => {
   const { app, login } = await startServer(t, { RATE_LIMIT_SEND: '0', RATE_LIMIT_LOGIN: '0' })
   const { reader } = app.chat
   const fromFile = { ...app.chat, recent: createRecent(reader), activity: createActivity() }
   const served = { up: 0, down: 0, streams: 0 }
-  /** As little as to be full again and again. */
+  /** Limits so low that the cache is full again and again. */
   const rememberFew = () => {
     const recent = createRecent(reader, { messages: 4, units: 40 })
     const read: typeof recent.read = async (range, isUpward) => {
@@ -110,7 +110,7 @@ t.test('a page and a stream are the same from memory and from the file, whatever
   )
 })
 
-t.test('what is committed and was not told is not left out: the file is asked', async (t) => {
+t.test('a committed message that was not published yet is read from the file', async (t) => {
   const { reader, writer, close } = await openDatabase(
     `sqlite:${join(await temporaryFolder(t), 'messenger.db')}`,
     { maxQueue: 100 },
@@ -130,7 +130,7 @@ t.test('what is committed and was not told is not left out: the file is asked', 
   const recent = createRecent(reader)
   const all = { conversation_id: message.conversation_id, from: message.id, to: message.id, limit: 1 }
   const contents = async () => (await recent.read(all, false))?.map(({ content }) => content)
-  t.equal(await contents(), undefined, 'nothing was told yet')
+  t.equal(await contents(), undefined, 'no message was published yet')
   const [sent, edited] = batches.slice(-2) as [Batch, Batch]
   recent.take(sent)
   t.equal(await contents(), undefined, 'the edit is on disk')
@@ -138,7 +138,7 @@ t.test('what is committed and was not told is not left out: the file is asked', 
   t.strictSame(await contents(), ['first'])
 })
 
-t.test('as much is kept as two generations hold, by messages and by length', async (t) => {
+t.test('the cache keeps at most two generations, limited by messages and by length', async (t) => {
   const { app, login } = await startServer(t)
   const ada = await login('ada')
   const keepUpTo = (messages: number, units: number) => {
@@ -155,19 +155,19 @@ t.test('as much is kept as two generations hold, by messages and by length', asy
   const byCount = keepUpTo(4, 1000)
   const [first, ...ids] = await sendTen('0')
   const room = (await ada.history('ada'))[0]?.conversation_id as number
-  t.equal(await byCount(room, first as number, 6), 6, 'the last two and the four before')
+  t.equal(await byCount(room, first as number, 6), 6, 'the last two messages and the four before them')
   t.equal(await byCount(room, first as number, 7), undefined)
-  t.equal(await byCount(room, ids[3] as number, 7), 6, 'no older ones are asked for')
+  t.equal(await byCount(room, ids[3] as number, 7), 6, 'no older messages are requested')
 
   const byLength = keepUpTo(100, 15)
   const ten = await sendTen('0123456789')
-  t.equal(await byLength(room, 1, 2), 2, 'of one there are ten of content and seven of metadata')
+  t.equal(await byLength(room, 1, 2), 2, 'the entry has ten units of content and seven of metadata')
   t.equal(await byLength(room, 1, 3), undefined)
   const edit = (content: string) => ada.call('PATCH', `/messages/${ten[9]}`, { content })
   await edit('twenty three characters')
-  t.equal(await byLength(room, 1, 2), 2, 'edits may make it twice as much')
+  t.equal(await byLength(room, 1, 2), 2, 'edits can double the size')
   await edit('twenty four of them here')
-  t.equal(await byLength(room, 1, 1), undefined, 'and then nothing is kept')
+  t.equal(await byLength(room, 1, 1), undefined, 'the entry is dropped after that')
   await ada.send('ada', '1')
   t.equal(await byLength(room, 1, 1), 1)
   t.equal(await byLength(room, 1, 2), undefined)
