@@ -8,13 +8,13 @@ import { call, startServer } from '../support/server.ts'
 
 const file = (path: string) => readFile(new URL(`../../${path}`, import.meta.url), 'utf8')
 
-t.test('every generated file is what the code makes now', async (t) => {
+t.test('every generated file matches the code', async (t) => {
   for (const [path, text] of await generate()) {
-    t.ok(text === (await file(path)), `${path} is current; else npm run generate`)
+    t.ok(text === (await file(path)), `${path} is current (npm run generate updates it)`)
   }
 })
 
-t.test('the server gives the documents that are committed', async (t) => {
+t.test('the server serves the committed documents', async (t) => {
   const { url } = await startServer(t)
   for (const name of ['openapi', 'asyncapi']) {
     const { status, headers, body } = await call(url, 'GET', `/${name}.json`)
@@ -37,7 +37,7 @@ const operations = Object.entries(openApi.paths).flatMap(([path, methods]) =>
   })),
 )
 
-t.test('every call of the contract is there, under a name, and nothing else', async (t) => {
+t.test('the OpenAPI document has exactly the operations of the contract, each with its name', async (t) => {
   t.strictSame(Object.fromEntries(operations.map(({ call: name, operationId }) => [name, operationId])), {
     'POST /login': 'login',
     'POST /token': 'renewToken',
@@ -72,7 +72,7 @@ t.test('every call of the contract is there, under a name, and nothing else', as
   })
 })
 
-t.test('every call has one tag, words, and says whether it needs a token', async (t) => {
+t.test('every operation has one tag, a description and its security', async (t) => {
   const open = ['login', 'getLive', 'getReady', 'getMetrics', 'getOpenApi', 'getAsyncApi']
   for (const { operationId, tags, summary, description, security } of operations) {
     t.equal(tags.length, 1, `${operationId} has one tag`)
@@ -85,7 +85,7 @@ t.test('every call has one tag, words, and says whether it needs a token', async
   }
 })
 
-t.test('every body has a name, and every name is one of ours', async (t) => {
+t.test('every body schema is named, and every name is used', async (t) => {
   for (const { operationId, requestBody, responses } of operations) {
     for (const { content = {} } of [requestBody ?? {}, ...Object.values(responses).map(resolved)]) {
       for (const [type, { schema }] of Object.entries(content)) {
@@ -101,8 +101,8 @@ t.test('every body has a name, and every name is one of ours', async (t) => {
   }
 })
 
-t.test('every code of the table is in a document, and every code of a document in the table', async (t) => {
-  // Only an address that no operation has, and only a socket, answers these.
+t.test('every error code is documented, and every documented code is in the table', async (t) => {
+  // Only an unknown path or only a socket returns these codes.
   const unlisted = ['ROUTE_NOT_FOUND', 'UNKNOWN_FRAME']
   const listed = new Set(
     operations.flatMap(({ responses }) =>
@@ -130,7 +130,7 @@ type Schema = {
   properties?: Record<string, Schema>
 }
 
-/** Every object in a document, with the path to it. */
+/** Every object in a document, with its path. */
 const walk = function* (value: unknown, path = '#'): Generator<[path: string, value: Schema]> {
   if (typeof value !== 'object' || value === null) return
   yield [path, value]
@@ -163,7 +163,7 @@ t.test('ids, numbers and marks are int64', async (t) => {
   }
 })
 
-t.test('a reply is open without an index signature, and a request is closed', async (t) => {
+t.test('reply schemas are open without an index signature, and request schemas are closed', async (t) => {
   for (const [path, { properties, additionalProperties }] of schemas) {
     if (!properties || path.includes('/bindings/')) continue
     const name = path.split('/').at(-1) as string
@@ -172,18 +172,18 @@ t.test('a reply is open without an index signature, and a request is closed', as
   }
 })
 
-t.test('no reply has a closed enumeration: an unknown value must not break a generated client', async (t) => {
+t.test('replies have no closed enumerations, which would break generated clients', async (t) => {
   for (const [path, { enum: values }] of schemas) {
-    if (values) t.equal(values.length, 1, `${path}: one value, which tells types of frames apart`)
+    if (values) t.equal(values.length, 1, `${path}: one value, the discriminator of a frame type`)
   }
   for (const name of ['ConversationKind', 'MemberRole', 'MembershipChange', 'EventType', 'ErrorCode']) {
     t.match(openApi.components.schemas[name], { type: 'string', 'x-extensible-enum': [/./] }, name)
   }
   const event = openApi.components.schemas.Event as Schema
-  t.notOk('oneOf' in event || 'anyOf' in event, 'nor does an event of an unknown type')
+  t.notOk('oneOf' in event || 'anyOf' in event, 'an unknown event type is valid too')
 })
 
-t.test('every property and every parameter is described', async (t) => {
+t.test('every property and parameter is described', async (t) => {
   for (const [path, { properties = {} }] of schemas) {
     for (const [key, { description, $ref }] of Object.entries(properties)) {
       t.ok(description ?? $ref, `${path}/${key}`)
@@ -194,7 +194,7 @@ t.test('every property and every parameter is described', async (t) => {
   }
 })
 
-t.test('no generator has to invent a name for a schema of the socket', async (t) => {
+t.test('every socket schema has a name', async (t) => {
   for (const [path, { type, enum: values, title, properties }] of walk(asyncApi)) {
     const isNamed = /^#\/components\/schemas\/\w+$/.test(path) || title !== undefined
     if (values || properties) t.ok(isNamed, path)
@@ -202,7 +202,7 @@ t.test('no generator has to invent a name for a schema of the socket', async (t)
   }
 })
 
-t.test('every refusal is a shared reply, whose text has the codes of this call', async (t) => {
+t.test('every error response is shared, and its text lists the codes of the operation', async (t) => {
   const { Problem, FieldError, ErrorCode, RequestPart } = openApi.components.schemas
   const validate = new Ajv({ strict: false })
     .addSchema({ components: { schemas: { Problem, FieldError, ErrorCode, RequestPart } } }, 'document')
@@ -230,7 +230,7 @@ t.test('every refusal is a shared reply, whose text has the codes of this call',
   }
 })
 
-t.test('tools that know no other server take the one of npm start', async (t) => {
+t.test('the first server in the document is that of npm start', async (t) => {
   const { info, servers } = openApi as unknown as {
     info: { contact: object; description: string }
     servers: object[]

@@ -13,7 +13,7 @@ type Operation = {
   responses: Record<string, Media>
 }
 
-/** Epochs, times, tokens and request ids are other ones each time. */
+/** Epochs, times, tokens and request ids differ in each run. */
 const masked = (value: unknown): unknown =>
   JSON.parse(JSON.stringify(value), (key, member: unknown) => {
     if (key === 'token' || key === 'request_id') return key
@@ -26,14 +26,14 @@ const story = Object.entries(examples).flatMap(([name, list]) =>
 )
 const untold = new Set(story.map(({ key }) => key))
 
-/** Takes note of what was sent or received, and of all that is in it. */
+/** Records a sent or received value and everything in it. */
 const tell = (value: unknown): void => {
   if (typeof value !== 'object' || value === null) return
   for (const { key, example } of story) if (isDeepStrictEqual(example, value)) untold.delete(key)
   for (const member of Object.values(value)) tell(member)
 }
 
-/** Fails unless `value` is an example of `name`, but for what is masked. */
+/** Fails unless `value` equals an example of `name`, apart from masked values. */
 const isExample = (t: Test, name: Name, value: unknown, who: string) => {
   const found = masked(value)
   const list = story.filter((entry) => entry.name === name).map(({ example }) => example)
@@ -51,7 +51,7 @@ const nameOf = (media: Media | undefined) =>
     ?.schema.$ref?.split('/')
     .at(-1) as Name | undefined
 
-/** Calls an operation with the examples of its path and its body; its reply must be an example too. */
+/** Calls an operation with the examples of its path and body. The reply must be an example too. */
 const play = async (t: Test, url: string, who: Person | undefined, id: string, query = '') => {
   const { path, method, parameters, requestBody, responses } = operations.find(
     ({ operationId }) => operationId === id,
@@ -71,7 +71,7 @@ const play = async (t: Test, url: string, who: Person | undefined, id: string, q
   if (name) isExample(t, name, reply.body, id)
 }
 
-t.test('what the examples of the HTTP API ask for, a real server answers as they say', async (t) => {
+t.test('a real server answers the HTTP examples with the documented replies', async (t) => {
   const { url, login } = await startServer(t)
   await play(t, url, undefined, 'login')
   const alice = await login('alice')
@@ -118,11 +118,11 @@ t.test('what the examples of the HTTP API ask for, a real server answers as they
   t.strictSame(
     operations.map(({ operationId }) => operationId).filter((id) => !played.has(id)),
     operations.map(({ operationId }) => operationId).filter((id) => others.includes(id)),
-    'every call is played that answers with something of a name',
+    'every operation with a named reply is called',
   )
 })
 
-t.test('what the examples of frames ask for, a real server answers as they say', async (t) => {
+t.test('a real server answers the frame examples with the documented frames', async (t) => {
   const { login } = await startServer(t)
   const alice = await login('alice')
   const bob = await login('bob')
@@ -162,6 +162,6 @@ t.test('what the examples of frames ask for, a real server answers as they say',
   isExample(t, 'CaughtUpFrame', await again.wait('caught_up'), 'Bob comes back')
 })
 
-t.test('no example is left over', async (t) => {
+t.test('every example is used', async (t) => {
   t.strictSame([...untold], [])
 })

@@ -7,19 +7,19 @@ import t from 'tap'
 
 const file = (path: string) => readFile(new URL(`../../${path}`, import.meta.url), 'utf8')
 
-// The judges are large: on a busy machine to load them alone takes a while.
+// Loading these large linters takes long on a busy machine.
 t.setTimeout(300_000)
 
-t.test('OpenAPI: Redocly and Spectral find nothing wrong', async (t) => {
+t.test('Redocly and Spectral find no problem in the OpenAPI document', async (t) => {
   const source = await file('docs/openapi.json')
   const config = await createConfig({
     extends: ['recommended-strict'],
     rules: {
-      // 101 is what a socket is answered with.
+      // A WebSocket handshake is answered with 101.
       'operation-2xx-response': 'off',
-      // `npm start` listens there, and tools that know no other server take the first.
+      // `npm start` listens on this address, and tools without another server use the first one.
       'no-server-example.com': 'off',
-      // Named for SDKs, in the extension of GET /ws, which the rule does not look into.
+      // SDKs use these names through the extension of GET /ws, which the rule does not read.
       'no-unused-components': 'off',
     },
   })
@@ -33,11 +33,11 @@ t.test('OpenAPI: Redocly and Spectral find nothing wrong', async (t) => {
     extends: [[rulesets.oas as never, 'all']],
     rules: {
       'operation-success-response': 'off',
-      // Each server has an operator of its own: there is one name for all, and no address.
+      // Each server has its own operator, so the document names no address.
       'contact-properties': 'off',
-      // `identifier` says it, since OpenAPI 3.1.
+      // `identifier` gives the licence since OpenAPI 3.1.
       'license-url': 'off',
-      // They stand in the order in which one meets them.
+      // The tags follow the order in which a reader needs them.
       'openapi-tags-alphabetical': 'off',
     },
   })
@@ -48,9 +48,9 @@ t.test('OpenAPI: Redocly and Spectral find nothing wrong', async (t) => {
   )
 })
 
-t.test('AsyncAPI: its own parser and Spectral find nothing wrong', async (t) => {
+t.test('the AsyncAPI parser and Spectral find no problem in the AsyncAPI document', async (t) => {
   const { document, diagnostics } = await new Parser().parse(await file('docs/asyncapi.json'))
-  // It would have the newest version of AsyncAPI, which fewer tools can read.
+  // The parser recommends the newest AsyncAPI version, which fewer tools support.
   const found = diagnostics.filter(({ code }) => code !== 'asyncapi-latest-version')
   t.strictSame(
     found.map(({ code, message, path }) => [code, message, path.join('/')]),
@@ -62,11 +62,11 @@ t.test('AsyncAPI: its own parser and Spectral find nothing wrong', async (t) => 
   linter.setRuleset({
     extends: [[rulesets.asyncapi as never, 'all']],
     rules: {
-      // Each server has an operator of its own, as above.
+      // Each server has its own operator, as above.
       'asyncapi-info-contact-properties': 'off',
-      // The name says it: a link would be one more thing to keep alive.
+      // The name identifies the licence. A link needs maintenance.
       'asyncapi-info-license-url': 'off',
-      // As above: fewer tools can read the newest version.
+      // As above: fewer tools support the newest version.
       'asyncapi-latest-version': 'off',
     },
   })

@@ -13,7 +13,7 @@ const run = promisify(execFile)
 const file = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 const python = process.env.PYTHON ?? file('../../.venv/bin/python')
 
-/** Why the test can't run, or false. In CI it runs, and fails, so that a missing generator is not taken for a success. */
+/** Why the test cannot run, or false. In CI the test runs and fails without the generator. */
 const noPython =
   !existsSync(python) &&
   !process.env.CI &&
@@ -21,7 +21,7 @@ const noPython =
 
 type Page = { events: { type: string; kind?: string; cursor: string }[]; cursor: string }
 
-/** A page of events as a later version of the server may write it. */
+/** A page of events as a later server version can return it. */
 const ofLaterVersion = (text: string) => {
   const page = JSON.parse(text) as Page
   for (const event of page.events) if (event.kind === 'group') event.kind = 'channel'
@@ -29,7 +29,7 @@ const ofLaterVersion = (text: string) => {
   return JSON.stringify({ ...page, events: [...page.events, poll], a_new_member: {} })
 }
 
-/** @returns the address of a server that answers as `url` does, with events that no document has */
+/** @returns the address of a proxy that answers as `url` does and adds unknown events */
 const startLaterVersion = async (t: Test, url: string): Promise<string> => {
   const server = createServer((request, reply) => {
     const forward = async () => {
@@ -58,7 +58,7 @@ const startLaterVersion = async (t: Test, url: string): Promise<string> => {
 }
 
 t.test(
-  'a Python client made from the document sends, reads, and survives what it does not know',
+  'a generated Python client sends, reads, and accepts unknown event types',
   { skip: noPython },
   async (t) => {
     const { url } = await startServer(t)

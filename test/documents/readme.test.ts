@@ -8,13 +8,13 @@ import { startServer, temporaryFolder } from '../support/server.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
-/** What each TypeScript sample prints, in the order in which they stand. */
+/** The output of each TypeScript sample, in document order. */
 const expected = {
   'README.md': [/^online/m],
   'client/README.md': [/^online/m, /^1 conversations$/m],
 }
 
-t.test('the samples of the READMEs run as they stand, against a server that has just started', async (t) => {
+t.test('the README samples run unchanged against a new server', async (t) => {
   const folder = await temporaryFolder(t)
   await symlink(join(root, 'node_modules'), join(folder, 'node_modules'), 'dir')
   for (const [path, outputs] of Object.entries(expected)) {

@@ -5,13 +5,13 @@ import { closeCodes } from '../../src/close-codes.ts'
 import { errors } from '../../src/errors.ts'
 import { startServer } from '../support/server.ts'
 
-/** What a page of these loads: addresses in its markup and in its styles. */
+/** The addresses that a page loads, from its markup and its styles. */
 const loaded = (text: string) =>
   [...text.matchAll(/(?:src|href)="([^"#]+)["#]|url\(([^)]+)\)/g)].map(
     ([, address, inCss]) => (address ?? inCss) as string,
   )
 
-t.test('the reference loads nothing but files of the server, under a strict policy', async (t) => {
+t.test('the reference pages load only files of the server, under a strict policy', async (t) => {
   const { url } = await startServer(t)
   for (const path of ['/docs', '/docs/socket']) {
     const reply = await fetch(url + path)
@@ -21,21 +21,21 @@ t.test('the reference loads nothing but files of the server, under a strict poli
     t.match(policy, /^default-src 'none';script-src 'self';style-src 'self';/)
     t.notMatch(policy, /unsafe|http|\*/)
     const html = await reply.text()
-    t.notMatch(html, /<script>|<style|style="|onclick=/, 'nothing stands in the page that the policy forbids')
+    t.notMatch(html, /<script>|<style|style="|onclick=/, 'no inline code or styles, which the policy forbids')
     const addresses = new Set(loaded(html))
     t.ok(addresses.size > 3)
     for (const address of addresses) {
-      t.match(address, /^\/\w/, 'an address of this server')
+      t.match(address, /^\/\w/, 'the address is on this server')
       const file = await fetch(url + address)
-      t.equal(file.status, 200, `${path} finds ${address}`)
+      t.equal(file.status, 200, `${path} loads ${address}`)
       if (!address.endsWith('.css')) continue
       const foreign = loaded(await file.text()).filter((inCss) => !/^['"]?data:/.test(inCss))
-      t.strictSame(foreign, [], `${address} loads nothing more`)
+      t.strictSame(foreign, [], `${address} loads no other file`)
     }
   }
 })
 
-t.test('the page of the socket has every frame, close code and error', async (t) => {
+t.test('the socket reference lists every frame, close code and error', async (t) => {
   const { url } = await startServer(t)
   const html = await (await fetch(`${url}/docs/socket`)).text()
   for (const { $id } of [...Object.values(clientFrames), ...Object.values(serverFrames)]) {
@@ -49,7 +49,7 @@ t.test('the page of the socket has every frame, close code and error', async (t)
   for (const id of new Set(targets)) t.ok(html.includes(` id="${id}"`), `#${id} is on the page`)
 })
 
-t.test('a file that was not changed is not sent again, and an unknown one is a problem', async (t) => {
+t.test('an unchanged file is not sent again, and an unknown file is a problem response', async (t) => {
   const { app, url } = await startServer(t)
   const first = await fetch(`${url}/docs/reference.css`)
   const text = await first.text()
@@ -57,10 +57,10 @@ t.test('a file that was not changed is not sent again, and an unknown one is a p
   const again = await fetch(`${url}/docs/reference.css`, { headers: { 'if-none-match': etag } })
   t.equal(again.status, 304)
   t.equal(await again.text(), '')
-  // A client that says nothing of compression.
+  // A client without Accept-Encoding.
   const plain = await app.inject('/docs/reference.css')
   t.equal(plain.headers['content-encoding'], undefined)
-  t.equal(plain.body, text, 'it is the same, compressed or not')
+  t.equal(plain.body, text, 'the file is the same with and without compression')
   for (const name of ['no-such-file', '..%2Fstyle.css', 'constructor', '__proto__']) {
     const unknown = await fetch(`${url}/docs/${name}`)
     t.equal(unknown.status, 404, name)
