@@ -8,38 +8,34 @@ const alice = await login('alice')
 const bob = await login('bob')
 await alice.send('bob', 'the only message')
 
-/** All that a refused request must leave as it was. */
+/** The tables that a refused request must not change. */
 const state = () =>
   ['users', 'conversations', 'members', 'messages', 'counter', 'blocks', 'revoked_tokens'].map((table) =>
     rows(`select * from ${table}`),
   )
 const before = state()
 const watchers = await Promise.all([alice.connect(), bob.connect(), bob.connect({ plain: true })])
-/** Frames that tell of something; a refusal causes none of them. */
+/** Event frames. A refused request causes none of them. */
 const told = () =>
   watchers.flatMap(({ frames }) => frames.filter(({ type }) => type !== 'hello' && type !== 'pong'))
 const nothingHappened = async (t: Test) => {
   await watchers[0]?.settle()
   await watchers[1]?.settle()
-  t.strictSame(told(), [], 'nobody was told anything')
-  t.strictSame(state(), before, 'no row and no number came of it')
+  t.strictSame(told(), [], 'no event was published')
+  t.strictSame(state(), before, 'no row and no number was written')
 }
 
 const bytes = (...parts: (string | number[])[]) =>
   Buffer.concat(parts.map((part) => Buffer.from(part as string)))
 
-/** What is wrong with a body of `/send`, and as which code and field it is refused. */
+/** What is wrong with a body of `/send`, and the code and field of its error. */
 const badSends: [what: string, body: unknown, code: string, path?: string][] = [
   ['text that is not JSON', 'hello', 'INVALID_JSON'],
   ['JSON cut short', '{"receiver_username":"bob","content":"x', 'INVALID_JSON'],
   ['two values', '{} {}', 'INVALID_JSON'],
   ['a trailing comma', '{"receiver_username":"bob","content":"x",}', 'INVALID_JSON'],
   ['only spaces', '   ', 'INVALID_JSON'],
-  [
-    'a key that reaches for the prototype',
-    '{"__proto__":{},"receiver_username":"bob","content":"x"}',
-    'INVALID_JSON',
-  ],
+  ['a __proto__ key', '{"__proto__":{},"receiver_username":"bob","content":"x"}', 'INVALID_JSON'],
   ['null', 'null', 'VALIDATION_FAILED', ''],
   ['a list', '[]', 'VALIDATION_FAILED', ''],
   ['a text', '"x"', 'VALIDATION_FAILED', ''],
@@ -58,25 +54,25 @@ const badSends: [what: string, body: unknown, code: string, path?: string][] = [
   ['a content that is null', { receiver_username: 'bob', content: null }, 'VALIDATION_FAILED', '/content'],
   ['a content that is a list', { receiver_username: 'bob', content: ['x'] }, 'VALIDATION_FAILED', '/content'],
   [
-    'a content too long',
+    'content that is too long',
     { receiver_username: 'bob', content: 'x'.repeat(51) },
     'VALIDATION_FAILED',
     '/content',
   ],
   [
-    'emoji too many',
+    'too many emoji',
     { receiver_username: 'bob', content: '\u{1f600}'.repeat(51) },
     'VALIDATION_FAILED',
     '/content',
   ],
   [
-    'a high surrogate alone',
+    'a lone high surrogate',
     '{"receiver_username":"bob","content":"\\ud800"}',
     'VALIDATION_FAILED',
     '/content',
   ],
   [
-    'a low surrogate alone',
+    'a lone low surrogate',
     '{"receiver_username":"bob","content":"\\udc00 x"}',
     'VALIDATION_FAILED',
     '/content',
@@ -96,7 +92,7 @@ const badSends: [what: string, body: unknown, code: string, path?: string][] = [
   ],
   ['an empty receiver', { receiver_username: '', content: 'x' }, 'VALIDATION_FAILED', '/receiver_username'],
   [
-    'a receiver that cannot be',
+    'an invalid receiver',
     { receiver_username: 'a b', content: 'x' },
     'VALIDATION_FAILED',
     '/receiver_username',
@@ -114,7 +110,7 @@ const badSends: [what: string, body: unknown, code: string, path?: string][] = [
     '/receiver_username',
   ],
   [
-    'a receiver with half a character',
+    'a receiver with half a surrogate pair',
     '{"receiver_username":"\\ud800","content":"x"}',
     'VALIDATION_FAILED',
     '/receiver_username',
@@ -135,7 +131,7 @@ const badSends: [what: string, body: unknown, code: string, path?: string][] = [
   ['conversation 0', { conversation_id: 0, content: 'x' }, 'VALIDATION_FAILED', '/conversation_id'],
   ['conversation 1.5', { conversation_id: 1.5, content: 'x' }, 'VALIDATION_FAILED', '/conversation_id'],
   [
-    'a conversation past 2^53',
+    'a conversation id above 2^53',
     '{"conversation_id":9007199254740993,"content":"x"}',
     'VALIDATION_FAILED',
     '/conversation_id',
@@ -149,13 +145,13 @@ const badSends: [what: string, body: unknown, code: string, path?: string][] = [
     '/client_id',
   ],
   [
-    'a key too long',
+    'a key that is too long',
     { receiver_username: 'bob', content: 'x', client_id: 'k'.repeat(65) },
     'VALIDATION_FAILED',
     '/client_id',
   ],
   [
-    'a key past ASCII',
+    'a key outside ASCII',
     { receiver_username: 'bob', content: 'x', client_id: 'ü' },
     'VALIDATION_FAILED',
     '/client_id',
@@ -173,13 +169,13 @@ const badSends: [what: string, body: unknown, code: string, path?: string][] = [
     '/client_id',
   ],
   [
-    'an answer to nothing',
+    'a reply to an unknown message',
     { receiver_username: 'bob', content: 'x', reply_to: 999 },
     'MESSAGE_NOT_FOUND',
     '/reply_to',
   ],
   [
-    'an answer to 0',
+    'a reply to message 0',
     { receiver_username: 'bob', content: 'x', reply_to: 0 },
     'VALIDATION_FAILED',
     '/reply_to',
@@ -203,13 +199,13 @@ const badSends: [what: string, body: unknown, code: string, path?: string][] = [
     '/metadata',
   ],
   [
-    'metadata too large in bytes',
+    'metadata with too many bytes',
     { receiver_username: 'bob', content: 'x', metadata: { m: 'ü'.repeat(509) } },
     'VALIDATION_FAILED',
     '/metadata',
   ],
   [
-    'metadata with half a character',
+    'metadata with half a surrogate pair',
     '{"receiver_username":"bob","content":"x","metadata":{"m":"\\ud800"}}',
     'VALIDATION_FAILED',
     '/metadata',
@@ -228,7 +224,7 @@ const statusOf: Record<string, number> = {
   MESSAGE_NOT_FOUND: 404,
 }
 
-t.test('a bad send over HTTP is refused by name, and nothing comes of it', async (t) => {
+t.test('an invalid send over HTTP is refused with code and field, and changes nothing', async (t) => {
   for (const [what, body, code, path] of badSends) {
     const reply = await alice.call('POST', '/send', body)
     const status = statusOf[code] ?? 400
@@ -243,10 +239,10 @@ t.test('a bad send over HTTP is refused by name, and nothing comes of it', async
   await nothingHappened(t)
 })
 
-t.test('the same over a socket, with the same code and field', async (t) => {
+t.test('an invalid send over a socket is refused with the same code and field', async (t) => {
   let socket = await alice.connect()
   for (const [index, [what, body, code, path]] of badSends.entries()) {
-    // Ten bad frames within a minute would close it.
+    // The tenth bad frame within a minute closes the socket.
     if (index % 8 === 7) socket = await alice.connect()
     socket.send(typeof body === 'string' ? body : JSON.stringify(body))
     const error = await socket.wait('error', () => true, socket.frames.length)
@@ -261,7 +257,7 @@ t.test('the same over a socket, with the same code and field', async (t) => {
   await nothingHappened(t)
 })
 
-t.test('a plain socket is told what it got wrong, and goes on', async (t) => {
+t.test('a plain socket receives an error for each invalid frame and stays open', async (t) => {
   const socket = await alice.connect({ plain: true })
   for (const [frame, code] of [
     ['hello', 'INVALID_JSON'],
@@ -278,7 +274,7 @@ t.test('a plain socket is told what it got wrong, and goes on', async (t) => {
   await nothingHappened(t)
 })
 
-t.test('frames that are no frames', async (t) => {
+t.test('an invalid frame is refused with code and field', async (t) => {
   const socket = await alice.connect()
   for (const [frame, code, path] of [
     [{ type: 'nonsense' }, 'UNKNOWN_FRAME'],
@@ -299,12 +295,12 @@ t.test('frames that are no frames', async (t) => {
     socket.send({ type: 'ping', id })
     const error = await socket.wait('error', () => true, socket.frames.length)
     t.match(error, { problem: { code: 'VALIDATION_FAILED', errors: [{ path: '/id' }] } })
-    t.notOk('id' in error, 'an id that is not allowed is not given back')
+    t.notOk('id' in error, 'an invalid id is not echoed')
   }
   await nothingHappened(t)
 })
 
-t.test('a body that is not UTF-8 is refused, not mended', async (t) => {
+t.test('a body that is not UTF-8 is refused and not repaired', async (t) => {
   const bodies = [
     bytes('{"receiver_username":"bob","content":"', [0xff], '"}'),
     bytes('{"receiver_username":"bob","content":"', [0xed, 0xa0, 0x80], '"}'),
@@ -317,7 +313,7 @@ t.test('a body that is not UTF-8 is refused, not mended', async (t) => {
   await nothingHappened(t)
 })
 
-t.test('an empty or missing body is told what it lacks', async (t) => {
+t.test('an empty or missing body is refused with the missing member', async (t) => {
   for (const path of ['/send', '/login']) {
     for (const body of [undefined, '']) {
       const headers = { 'content-type': 'application/json' }
@@ -329,7 +325,7 @@ t.test('an empty or missing body is told what it lacks', async (t) => {
   await nothingHappened(t)
 })
 
-t.test('a login that is no login', async (t) => {
+t.test('an invalid login is refused with the field', async (t) => {
   for (const [body, code, path] of [
     ['{', 'INVALID_JSON'],
     [[], 'VALIDATION_FAILED', ''],
@@ -358,7 +354,7 @@ t.test('a login that is no login', async (t) => {
   await nothingHappened(t)
 })
 
-t.test('pages that are no pages', async (t) => {
+t.test('an invalid page parameter is refused with its name', async (t) => {
   for (const [query, path] of [
     ['limit=0', '/limit'],
     ['limit=-1', '/limit'],
@@ -382,7 +378,7 @@ t.test('pages that are no pages', async (t) => {
   }
 })
 
-t.test('a history with nobody', async (t) => {
+t.test('the history with an unknown or invalid user is refused', async (t) => {
   for (const [name, status, code] of [
     ['nobody', 404, 'USER_NOT_FOUND'],
     ['a%20b', 400, 'VALIDATION_FAILED'],
@@ -398,7 +394,7 @@ t.test('a history with nobody', async (t) => {
   }
 })
 
-t.test('a handshake with a query that is not known', async (t) => {
+t.test('a handshake with an unknown query parameter is refused', async (t) => {
   const reply = await refusedHandshake(`${url}/ws?token=x`, { authorization: `Bearer ${alice.token}` })
   t.match(reply, {
     status: 400,
@@ -406,7 +402,7 @@ t.test('a handshake with a query that is not known', async (t) => {
   })
 })
 
-t.test('what is at the edge of the rules is taken, and comes back byte for byte', async (t) => {
+t.test('values at the limits are accepted and returned byte for byte', async (t) => {
   const contents = [
     'x'.repeat(50),
     '\u{1f600}'.repeat(50),
@@ -433,6 +429,6 @@ t.test('what is at the edge of the rules is taken, and comes back byte for byte'
   t.match(
     await alice.send('alice', 'a note'),
     { sender: 'alice', receiver: 'alice' },
-    'one may write to oneself',
+    'a user can send messages to themselves',
   )
 })

@@ -11,25 +11,25 @@ import { createBodyLimit } from '../../src/http/body-limit.ts'
 import { dial, replies, sendRaw } from '../support/raw.ts'
 import { startServer, temporaryFolder } from '../support/server.ts'
 
-/** The head of a request with a body, up to its last line. */
+/** The head of a request with a body, without its final empty line. */
 const headOf = (path: string, length: number | 'chunked', token = 'x') =>
   `POST ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\nContent-Type: application/json\r\n` +
   `${length === 'chunked' ? 'Transfer-Encoding: chunked' : `Content-Length: ${length}`}\r\n`
 
-/** @returns the bytes of the largest body of an operation, as its refusal says. */
+/** @returns the limit of an operation's body in bytes, read from its error. */
 const limitOf = async (call: Awaited<ReturnType<typeof startServer>>['call'], path: string) => {
   const { body } = await call('POST', path, { body: 'x'.repeat(2_000_000) })
   return Number(/larger than (\d+) bytes/.exec(body.detail)?.[1])
 }
 
-/** Every character as an escape, as some JSON libraries write those outside ASCII. */
+/** Writes every character as a \\u escape, as some JSON libraries do for characters outside ASCII. */
 const escape = (text: string) =>
   Array.from(
     { length: text.length },
     (_, at) => `\\u${text.charCodeAt(at).toString(16).padStart(4, '0')}`,
   ).join('')
 
-t.test('the largest valid bodies are accepted, however they are written', async (t) => {
+t.test('the largest valid bodies are accepted, whatever their encoding', async (t) => {
   const { login, call } = await startServer(t)
   const alice = await login('alice')
   const content = '😀'.repeat(4096)
@@ -43,7 +43,7 @@ t.test('the largest valid bodies are accepted, however they are written', async 
     ['/send', `{"receiver_username":"alice","content":"${escape(content)}"}`, 200],
     ['/send', JSON.stringify(sent, undefined, 8), 200],
     ['/login', `{"username":"${escape('𝔞'.repeat(64))}","password":"${escape('😀'.repeat(256))}"}`, 401],
-    // Nobody has these names.
+    // No user has these names.
     [
       '/groups',
       `{"title":"${escape('😀'.repeat(128))}","members":[${members.map((name) => `"${escape(name)}"`).join(',\r\n    ')}]}`,
@@ -55,7 +55,7 @@ t.test('the largest valid bodies are accepted, however they are written', async 
   }
 })
 
-t.test('each operation has a limit of its own, which its refusal names', async (t) => {
+t.test('each operation has its own body limit, and its error names the limit', async (t) => {
   const { url, call } = await startServer(t)
   const login = await limitOf(call, '/login')
   t.ok(login < 16_384, `login: ${login}`)
@@ -72,7 +72,7 @@ t.test('each operation has a limit of its own, which its refusal names', async (
   t.match(
     replies(await announced.until((bytes) => bytes.includes('}'))),
     [tooLarge],
-    'before a byte of it is sent',
+    'refused before the body is sent',
   )
   const chunked = await dial(t, url)
   chunked.write(`${headOf('/login', 'chunked')}\r\n${(login + 1).toString(16)}\r\n${'x'.repeat(login)}`)
@@ -80,16 +80,16 @@ t.test('each operation has a limit of its own, which its refusal names', async (
   t.match(
     replies(await chunked.until((bytes) => bytes.includes('}'))),
     [tooLarge],
-    'at the byte that passes it',
+    'refused at the first byte above the limit',
   )
 })
 
-t.test('the longest message that is allowed decides the limit of a send', async (t) => {
+t.test('MAX_MESSAGE_LENGTH decides the body limit of a send', async (t) => {
   const { call } = await startServer(t, { MAX_MESSAGE_LENGTH: '100' })
   t.ok((await limitOf(call, '/send')) < 20_000)
 })
 
-t.test('a route whose body has no bound stops the boot with a sentence', async (t) => {
+t.test('a route whose body has no bound stops the start with a reason', async (t) => {
   const config = loadConfig({})
   const limit = createBodyLimit(config)
   const object = (properties: Record<string, ReturnType<typeof Type.String>>) =>
@@ -109,12 +109,12 @@ t.test('a route whose body has no bound stops the boot with a sentence', async (
   t.ok(limit(all) > 100)
 })
 
-t.test('a body for an address that does not exist is not parsed', async (t) => {
+t.test('a body for an unknown path is not parsed', async (t) => {
   const { call } = await startServer(t)
   t.match(await call('POST', '/nowhere', { body: '{' }), { status: 404, body: { code: 'ROUTE_NOT_FOUND' } })
 })
 
-t.test('past the budget of all unfinished bodies the oldest is refused, and the others go on', async (t) => {
+t.test('the oldest unfinished body is refused when all of them exceed the budget', async (t) => {
   const { app, url, call } = await startServer(t)
   const limit = await limitOf(call, '/groups')
   const text = `{"title":"${'x'.repeat(limit - 12)}"}`
@@ -138,10 +138,10 @@ t.test('past the budget of all unfinished bodies the oldest is refused, and the 
   t.match(await (await fetch(`${url}/metrics`)).text(), /messenger_overload_total\{reason="bodies"\} [1-9]/)
   for (const { socket } of others) socket.destroy()
   while (app.bodies.bytes > 0) await new Promise((resolve) => setImmediate(resolve))
-  t.equal(app.bodies.bytes, 0, 'and what is not finished any more takes nothing')
+  t.equal(app.bodies.bytes, 0, 'completed bodies release their bytes')
 })
 
-t.test('a body that comes byte by byte takes the memory of its bytes', async (t) => {
+t.test('a body that arrives byte by byte uses memory for its bytes only', async (t) => {
   const bodies = new Bodies()
   const request = Object.assign(new PassThrough(), { headers: {} })
   const read = new Promise<{ bytes: Buffer; release(): void }>((resolve, reject) =>
@@ -159,7 +159,7 @@ t.test('a body that comes byte by byte takes the memory of its bytes', async (t)
   t.equal(bodies.bytes, 0)
 })
 
-t.test('a client that goes away amid its body is no fault of the server', async (t) => {
+t.test('a client that disconnects during its body causes no server error', async (t) => {
   let log = ''
   const stream = new Writable({
     write(chunk, _encoding, done) {
@@ -207,7 +207,7 @@ t.test('the rest of a refused body is read, up to 32 MiB', async (t) => {
   t.ok(sent > 30, `${sent} MB`)
 })
 
-t.test('a refused body whose rest does not come in time gets no second answer', async (t) => {
+t.test('a refused body whose rest is late gets no second response', async (t) => {
   const { url } = await startServer(t, { REQUEST_TIMEOUT_MS: '300' })
   t.match(await sendRaw(t, url, `${headOf('/login', 40_000_000)}\r\nx`), [{ status: 413 }])
   const broken = `${headOf('/login', 'chunked')}\r\nffffff\r\n${'x'.repeat(20_000)}`

@@ -2,7 +2,7 @@ import fastify from 'fastify'
 import t from 'tap'
 import { validation } from '../../plugins/validation.ts'
 
-t.test('a route without schemas of its request and its reply stops the boot', async (t) => {
+t.test('a route without request and response schemas stops the start', async (t) => {
   const app = fastify()
   t.teardown(() => app.close())
   await app.register(validation)

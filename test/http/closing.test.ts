@@ -3,14 +3,14 @@ import t from 'tap'
 import { dial, replies } from '../support/raw.ts'
 import { startServer } from '../support/server.ts'
 
-t.test('a request that ends while the server stops is refused, and its connection closed', async (t) => {
+t.test('a request that completes during the stop is refused and its connection is closed', async (t) => {
   const { app, url } = await startServer(t)
   const connection = await dial(t, url)
   const arrived = once(app.server, 'connection')
   const other = await dial(t, url)
   await arrived
   connection.write('GET /health/live HTTP/1.1\r\nHost: x\r\n')
-  // What was written before is there when another connection has had its answer.
+  // The reply on the other connection shows that the server has read the earlier bytes.
   other.write('GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n')
   await other.until((bytes) => bytes.length > 0)
   const closed = app.close()
@@ -19,7 +19,7 @@ t.test('a request that ends while the server stops is refused, and its connectio
   await closed
 })
 
-t.test('a request that has come when the server stops, and was not read yet, is answered', async (t) => {
+t.test('a request that arrived before the stop and was not read yet gets a response', async (t) => {
   const { app, url } = await startServer(t)
   const connection = await dial(t, url)
   connection.write('GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n')

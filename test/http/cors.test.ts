@@ -6,7 +6,7 @@ const CORS_ORIGINS = 'https://app.example, https://other.example:8443'
 const origin = 'https://app.example'
 const wanted = ['authorization', 'content-type', 'idempotency-key']
 
-t.test('a page of a listed origin may make every call that the API has', async (t) => {
+t.test('a page of a listed origin can call every operation', async (t) => {
   const { url } = await startServer(t, { CORS_ORIGINS })
   for (const [template, operations] of Object.entries(openApi.paths)) {
     for (const method of Object.keys(operations)) {
@@ -28,7 +28,7 @@ t.test('a page of a listed origin may make every call that the API has', async (
   }
 })
 
-t.test('a call of such a page is answered as any, and may read our headers', async (t) => {
+t.test('a call from a listed origin gets the normal response and can read the custom headers', async (t) => {
   const { call, login } = await startServer(t, { CORS_ORIGINS })
   const alice = await login('alice')
   const { body: sent } = await alice.call<{ id: number }>('POST', '/send', {
@@ -53,7 +53,7 @@ t.test('a preflight of another origin allows nothing', async (t) => {
   t.equal(reply.headers.get('access-control-allow-origin'), null)
 })
 
-t.test('an OPTIONS that is no preflight is refused in our shape, with origins listed or none', async (t) => {
+t.test('an OPTIONS request that is not a preflight is refused with a problem', async (t) => {
   for (const env of [{ CORS_ORIGINS }, {}] as Record<string, string>[]) {
     const { call } = await startServer(t, env)
     for (const headers of [{}, { origin }] as Record<string, string>[]) {

@@ -5,7 +5,7 @@ import { startServer } from '../support/server.ts'
 const { login, call } = await startServer(t)
 const alice = await login('alice')
 
-t.test('each error of a field names the member, and the part of the request that it is in', async (t) => {
+t.test('each field error names the member and its part of the request', async (t) => {
   const text = 'content must not be longer than 4,096 characters; it has 4,097'
   for (const [method, path, body, at, part, message] of [
     ['POST', '/send', { receiver_username: 'bob' }, '/content', 'body', 'content is missing'],
@@ -47,7 +47,7 @@ t.test('each error of a field names the member, and the part of the request that
   }
 })
 
-t.test('an error of a header says so', async (t) => {
+t.test('a header error names the header', async (t) => {
   const content = { receiver_username: 'alice', content: 'x' }
   const { body } = await alice.call('POST', '/send', content, { 'idempotency-key': 'x'.repeat(65) })
   t.match(body.errors, [
@@ -59,7 +59,7 @@ t.test('an error of a header says so', async (t) => {
   ])
 })
 
-t.test('an error of a frame says so', async (t) => {
+t.test('a frame error names the member', async (t) => {
   const socket = await alice.connect()
   const wrong = await socket.ask({ type: 'edit', message_id: 'x', content: 'y' })
   t.match(wrong, {
@@ -71,7 +71,7 @@ t.test('an error of a frame says so', async (t) => {
   t.match(unknown, { problem: { errors: [{ path: '/receiver_username', in: 'frame' }] } })
 })
 
-t.test('the name of an unknown member is cut in the message', async (t) => {
+t.test('the name of an unknown member is truncated in the message', async (t) => {
   const name = 'x'.repeat(10_000)
   const { body } = await call<Problem>('POST', '/login', { body: { username: 'a', [name]: 1 } })
   t.ok(body.detail.length < 200)

@@ -3,11 +3,11 @@ import { startProcess } from '../support/process.ts'
 import { dial, replies, sendRaw } from '../support/raw.ts'
 import { call, login, startServer, temporaryFolder } from '../support/server.ts'
 
-/** The head of a send, up to what says how long its body is. */
+/** The head of a send, without its length headers. */
 const startOf = (token: string) =>
   `POST /send HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\nContent-Type: application/json\r\n`
 
-t.test('a body that is not what it should be is refused, and leaves nothing', async (t) => {
+t.test('an invalid body is refused and changes nothing', async (t) => {
   const { url, login } = await startServer(t)
   const alice = await login('alice')
   const good = '"receiver_username":"alice","content":"x"'
@@ -49,7 +49,7 @@ t.test('a body that is not what it should be is refused, and leaves nothing', as
   t.strictSame(await alice.history('alice'), [])
 })
 
-t.test('a frame that is nested as deep as fits is refused, and the socket goes on', async (t) => {
+t.test('a deeply nested frame is refused and the socket stays open', async (t) => {
   const { login } = await startServer(t)
   const alice = await login('alice')
   const socket = await alice.connect()
@@ -59,7 +59,7 @@ t.test('a frame that is nested as deep as fits is refused, and the socket goes o
   t.match(await socket.ask({ type: 'ping' }), { type: 'pong' })
 })
 
-t.test('a body counts as JSON only where it says so', async (t) => {
+t.test('a body is JSON only if its content type says so', async (t) => {
   const { url, login } = await startServer(t)
   const alice = await login('alice')
   const say = async (type: string | undefined, body: string) => {
@@ -98,13 +98,13 @@ t.test('a body counts as JSON only where it says so', async (t) => {
     'application/json; charset=latin1',
   ]) {
     const reply = await say(type, bad)
-    t.ok([400, 415].includes(reply?.status as number), `${type}: validated, or not taken`)
+    t.ok([400, 415].includes(reply?.status as number), `${type}: validated or refused`)
   }
-  t.strictSame(await alice.history('alice'), [], 'and never without being validated')
+  t.strictSame(await alice.history('alice'), [], 'no body is stored without validation')
   t.match(await say('application/json; charset=utf-8', good), { status: 200 })
 })
 
-t.test('JSON that is as deep as fits is refused in under 50 ms', async (t) => {
+t.test('the most deeply nested JSON body is refused in under 50 ms', async (t) => {
   const { url } = await startProcess(t, await temporaryFolder(t))
   const { token } = await login(t, url, 'alice')
   const deep = (open: string, close: string) => open.repeat(30_000) + close.repeat(30_000)
@@ -112,7 +112,7 @@ t.test('JSON that is as deep as fits is refused in under 50 ms', async (t) => {
     deep('[', ']'),
     `{"receiver_username":"alice","content":"x","metadata":${deep('[', ']')}}`,
   ]) {
-    // The best of several: a machine that is busy with others is slow at times.
+    // The best of several attempts, because a busy machine delays some of them.
     let best = Number.POSITIVE_INFINITY
     for (let round = 0; round < 40 && best >= 50; round += 1) {
       const connection = await dial(t, url)
@@ -125,7 +125,7 @@ t.test('JSON that is as deep as fits is refused in under 50 ms', async (t) => {
   }
 })
 
-t.test('a body past the limit is 413, said or not, and takes no memory', async (t) => {
+t.test('a body above the limit is 413 with and without a length, and uses no memory', async (t) => {
   const { url, memory } = await startProcess(t, await temporaryFolder(t))
   const { token } = await login(t, url, 'alice')
   const size = 20_000_000
@@ -140,12 +140,12 @@ t.test('a body past the limit is 413, said or not, and takes no memory', async (
       const reply = await connection.until((bytes) => bytes.includes('}'))
       t.match(replies(reply), [{ status: 413, body: { code: 'PAYLOAD_TOO_LARGE' } }])
       await isWritten
-      t.notOk(connection.socket.destroyed, 'and the connection is not reset, lest the reply be lost')
+      t.notOk(connection.socket.destroyed, 'the connection is not reset, which could lose the reply')
     }
     return (await memory()) / 1e6
   }
-  // What is read in many a turn before it is collected comes first.
+  // Memory that is read before garbage collection grows first.
   const before = await send(10)
   const grown = (await send(50)) - before
-  t.ok(grown < 60, `${grown.toFixed(0)} MB more after 1 GB of bodies, whose connections are still open`)
+  t.ok(grown < 60, `${grown.toFixed(0)} MB more after 1 GB of bodies on open connections`)
 })

@@ -14,7 +14,7 @@ const isProblem = (t: Test, reply: Reply | undefined, status: number, code: stri
   )
 }
 
-t.test('an address that is not right is refused in the one shape', async (t) => {
+t.test('an invalid path is refused with a problem', async (t) => {
   const { url, login } = await startServer(t)
   const { token } = await login('alice')
   const get = async (path: string, method = 'GET') => {
@@ -41,48 +41,45 @@ t.test('an address that is not right is refused in the one shape', async (t) => 
   }
 })
 
-t.test(
-  'what is not one clear HTTP request is answered once with 400, and the connection closed',
-  async (t) => {
-    const { url, login } = await startServer(t)
-    const alice = await login('alice')
-    const body = JSON.stringify({ receiver_username: 'alice', content: 'smuggled' })
-    const send = (headers: string, end = '\r\n') =>
-      `POST /send HTTP/1.1${end}Authorization: Bearer ${alice.token}${end}` +
-      `Content-Type: application/json${end}${headers}${end}${end}${body}`
-    const [length, other] = [`Content-Length: ${body.length}`, `Content-Length: ${body.length - 1}`]
-    const hidden = 'GET /users/me HTTP/1.1\r\nHost: x\r\n\r\n'
-    for (const [what, bytes] of [
-      ['a length and chunks', send(`Host: x\r\n${length}\r\nTransfer-Encoding: chunked`)],
-      ['two lengths', send(`Host: x\r\n${length}\r\n${other}`)],
-      ['two lengths in one', send(`Host: x\r\nContent-Length: ${body.length}, ${body.length}`)],
-      ['a length that is no number', send('Host: x\r\nContent-Length: 1e2')],
-      ['a negative length', send('Host: x\r\nContent-Length: -1')],
-      ['an unknown transfer encoding', send('Host: x\r\nTransfer-Encoding: cow')],
-      ['lines that end with LF alone', send(`Host: x\n${length}`, '\n')],
-      ['no Host', send(length)],
-      ['two Hosts', send(`Host: x\r\nHost: y\r\n${length}`)],
-      ['a space before the colon', send(`Host : x\r\n${length}`)],
-      ['a folded header', send(`Host: x\r\n ${length}\r\n${length}`)],
-      ['a NUL in a header', send(`Host: x\r\n${length}\r\nX-Odd: a\0b`)],
-      ['another protocol', 'SSH-2.0-OpenSSH_9.6\r\n\r\n'],
-      ['TLS', '\u0016\u0003\u0001\u0002\u0000\u0001\u0000\u0001\u00fc\u0003\u0003'.repeat(4)],
-      ['HTTP/2', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'],
-      [
-        'chunks of a bad size',
-        `${send('Host: x\r\nTransfer-Encoding: chunked').split(body)[0]}xyz\r\n${body}`,
-      ],
-    ] as const) {
-      const found = await sendRaw(t, url, bytes + hidden)
-      t.equal(found.length, 1, `${what}: one answer`)
-      isProblem(t, found[0], 400, 'BAD_REQUEST', what)
-      t.equal(found[0]?.headers.get('connection'), 'close')
-    }
-    t.strictSame(await alice.history('alice'), [], 'and nothing of it was stored')
-  },
-)
+t.test('an ambiguous HTTP request gets one 400 and its connection is closed', async (t) => {
+  const { url, login } = await startServer(t)
+  const alice = await login('alice')
+  const body = JSON.stringify({ receiver_username: 'alice', content: 'smuggled' })
+  const send = (headers: string, end = '\r\n') =>
+    `POST /send HTTP/1.1${end}Authorization: Bearer ${alice.token}${end}` +
+    `Content-Type: application/json${end}${headers}${end}${end}${body}`
+  const [length, other] = [`Content-Length: ${body.length}`, `Content-Length: ${body.length - 1}`]
+  const hidden = 'GET /users/me HTTP/1.1\r\nHost: x\r\n\r\n'
+  for (const [what, bytes] of [
+    ['a length and chunks', send(`Host: x\r\n${length}\r\nTransfer-Encoding: chunked`)],
+    ['two lengths', send(`Host: x\r\n${length}\r\n${other}`)],
+    ['two lengths in one', send(`Host: x\r\nContent-Length: ${body.length}, ${body.length}`)],
+    ['a length that is no number', send('Host: x\r\nContent-Length: 1e2')],
+    ['a negative length', send('Host: x\r\nContent-Length: -1')],
+    ['an unknown transfer encoding', send('Host: x\r\nTransfer-Encoding: cow')],
+    ['lines that end with LF alone', send(`Host: x\n${length}`, '\n')],
+    ['no Host', send(length)],
+    ['two Hosts', send(`Host: x\r\nHost: y\r\n${length}`)],
+    ['a space before the colon', send(`Host : x\r\n${length}`)],
+    ['a folded header', send(`Host: x\r\n ${length}\r\n${length}`)],
+    ['a NUL in a header', send(`Host: x\r\n${length}\r\nX-Odd: a\0b`)],
+    ['another protocol', 'SSH-2.0-OpenSSH_9.6\r\n\r\n'],
+    ['TLS', '\u0016\u0003\u0001\u0002\u0000\u0001\u0000\u0001\u00fc\u0003\u0003'.repeat(4)],
+    ['HTTP/2', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'],
+    [
+      'an invalid chunk size',
+      `${send('Host: x\r\nTransfer-Encoding: chunked').split(body)[0]}xyz\r\n${body}`,
+    ],
+  ] as const) {
+    const found = await sendRaw(t, url, bytes + hidden)
+    t.equal(found.length, 1, `${what}: one response`)
+    isProblem(t, found[0], 400, 'BAD_REQUEST', what)
+    t.equal(found[0]?.headers.get('connection'), 'close')
+  }
+  t.strictSame(await alice.history('alice'), [], 'nothing was stored')
+})
 
-t.test('headers past 16 KiB are 431', async (t) => {
+t.test('headers above 16 KiB are 431', async (t) => {
   const { url } = await startServer(t)
   const [reply] = await sendRaw(
     t,
@@ -95,7 +92,7 @@ t.test('headers past 16 KiB are 431', async (t) => {
   isProblem(t, second, 431, 'HEADERS_TOO_LARGE', 'many short ones')
 })
 
-t.test('who is slow is cut off within the configured time, and others are served meanwhile', async (t) => {
+t.test('a slow client is disconnected at the timeout, and others are served meanwhile', async (t) => {
   const timeout = 300
   const { url, login } = await startServer(t, { REQUEST_TIMEOUT_MS: String(timeout) })
   const alice = await login('alice')
@@ -109,13 +106,13 @@ t.test('who is slow is cut off within the configured time, and others are served
   isProblem(t, replies(await headers.closed)[0], 408, 'REQUEST_TIMEOUT', 'slow headers')
   isProblem(t, replies(await body.closed)[0], 408, 'REQUEST_TIMEOUT', 'a slow body')
   await silent.closed
-  // Node looks once a second; the rest is for a machine that is busy with others.
+  // Node checks once a second. The remaining margin is for a busy machine.
   const late = performance.now() - started - timeout - 1000
-  t.ok(late < 5000, `a silent connection is closed, and all are within ${late.toFixed(0)} ms of their time`)
+  t.ok(late < 5000, `all connections are closed, at most ${late.toFixed(0)} ms after their time`)
   t.equal((await alice.history('alice')).length, 1)
 })
 
-t.test('a client that goes away after its body has it stored once at most', async (t) => {
+t.test('a message is stored at most once if its client disconnects after the body', async (t) => {
   const { app, url, login } = await startServer(t)
   const alice = await login('alice')
   const all = Array.from({ length: 30 }, (_, index) => {
@@ -133,10 +130,10 @@ t.test('a client that goes away after its body has it stored once at most', asyn
     else connection.socket.end()
     await connection.closed
   }
-  // Behind all that was begun before.
+  // Queues behind every write that began before.
   await app.database.writer.append('probe', {})
   const stored = new Set((await alice.history('alice')).map(({ client_id }) => client_id))
-  t.equal((await alice.history('alice')).length, stored.size, 'none twice')
+  t.equal((await alice.history('alice')).length, stored.size, 'no message is stored twice')
   for (const { body } of all) {
     const isStored = stored.has(body.client_id)
     const { status, headers } = await alice.call('POST', '/send', body)
@@ -146,7 +143,7 @@ t.test('a client that goes away after its body has it stored once at most', asyn
   t.strictSame(
     new Set((await alice.history('alice')).map(({ client_id }) => client_id)),
     new Set(all.map(({ body }) => body.client_id)),
-    'and a repeat completes it',
+    'a retry stores the missing messages',
   )
   t.equal((await alice.history('alice')).length, all.length)
 })

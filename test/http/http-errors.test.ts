@@ -14,7 +14,7 @@ const authorization = `Bearer ${alice.token}`
 
 type Answer = Pick<Reply, 'headers' | 'body'> & { status: number | undefined }
 
-/** The one shape: RFC 9457, with a code from the table, and nothing of the inside. */
+/** The shape of every error: RFC 9457, with a code of the table and no internal detail. */
 const isProblem = (t: Test, answer: Answer | undefined, code: ErrorCode, what: string = code) => {
   t.match(answer?.headers.get('content-type'), /^application\/problem\+json/, what)
   t.equal(answer?.status, errors[code].status, what)
@@ -32,14 +32,14 @@ const isProblem = (t: Test, answer: Answer | undefined, code: ErrorCode, what: s
   )
 }
 
-t.test('an address that is not there', async (t) => {
+t.test('an unknown path is 404', async (t) => {
   for (const path of ['/nothing', '/history', '/send/', '/Send', '/history/a/b', '//', '/users/me/']) {
     isProblem(t, await call('GET', path), 'ROUTE_NOT_FOUND', path)
   }
   isProblem(t, await call('POST', '/nothing', { body: {} }), 'ROUTE_NOT_FOUND')
 })
 
-t.test('a method that an address has not', async (t) => {
+t.test('an unsupported method is 405 with Allow', async (t) => {
   for (const [method, path, allow] of [
     ['GET', '/login', 'POST'],
     ['DELETE', '/send', 'POST'],
@@ -57,7 +57,7 @@ t.test('a method that an address has not', async (t) => {
   isProblem(t, trace, 'METHOD_NOT_ALLOWED', 'TRACE')
 })
 
-t.test('a body that is not JSON by its own account', async (t) => {
+t.test('an unsupported content type is 415', async (t) => {
   for (const type of ['text/plain', 'application/xml', 'application/x-www-form-urlencoded', 'nonsense', '']) {
     const reply = await alice.call('POST', '/send', 'x', { 'content-type': type })
     isProblem(t, reply, 'UNSUPPORTED_MEDIA_TYPE', type)
@@ -66,7 +66,7 @@ t.test('a body that is not JSON by its own account', async (t) => {
   isProblem(t, reply, 'VALIDATION_FAILED')
 })
 
-t.test('a body that is too large', async (t) => {
+t.test('a body above the limit is 413', async (t) => {
   const body = JSON.stringify({ receiver_username: 'alice', content: 'x'.repeat(1_048_577) })
   isProblem(t, await alice.call('POST', '/send', body), 'PAYLOAD_TOO_LARGE')
   const [announced] = await sendRaw(
@@ -77,7 +77,7 @@ t.test('a body that is too large', async (t) => {
   isProblem(t, announced, 'PAYLOAD_TOO_LARGE', 'seen by its length')
 })
 
-t.test('an address that is not one', async (t) => {
+t.test('an invalid URL is 400', async (t) => {
   for (const path of ['/history/%', '/history/%zz', '/history/%ff', '/%E0%A4%A']) {
     isProblem(t, await call('GET', path, { headers: { authorization } }), 'BAD_REQUEST', path)
   }
@@ -88,7 +88,7 @@ t.test('an address that is not one', async (t) => {
   )
 })
 
-t.test('what is no HTTP', async (t) => {
+t.test('bytes that are not HTTP are answered with a problem', async (t) => {
   const end = '\r\nHost: x\r\nConnection: close\r\n\r\n'
   for (const [request, code] of [
     ['hello\r\n\r\n', 'BAD_REQUEST'],
@@ -110,7 +110,7 @@ t.test('what is no HTTP', async (t) => {
   }
 })
 
-t.test('a request that does not arrive in time', async (t) => {
+t.test('a request that does not arrive in time is 408', async (t) => {
   const { url } = await startServer(t, { REQUEST_TIMEOUT_MS: '500' })
   const partial =
     'POST /login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 50\r\n'
@@ -120,14 +120,14 @@ t.test('a request that does not arrive in time', async (t) => {
   for (const [reply] of replies) isProblem(t, reply, 'REQUEST_TIMEOUT')
 })
 
-t.test('a client that resets its connection leaves nothing behind', async (t) => {
+t.test('a client that resets its connection leaves no error', async (t) => {
   const connection = await dial(t, url)
   connection.write('POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n\r\n')
   connection.socket.resetAndDestroy()
   t.equal((await call('GET', '/health/live')).status, 200)
 })
 
-t.test('a handshake that is none', async (t) => {
+t.test('an invalid handshake is refused with a problem', async (t) => {
   const upgrade = { connection: 'Upgrade', upgrade: 'websocket' }
   const handshake = async (headers: Record<string, string>, path = '/ws') => {
     const lines = Object.entries({ host: 'x', authorization, ...upgrade, ...headers }).map((pair) =>
@@ -149,7 +149,7 @@ t.test('a handshake that is none', async (t) => {
   t.equal(plain.headers.get('upgrade'), 'websocket')
 })
 
-t.test('an offer to upgrade to something else is not taken up', async (t) => {
+t.test('an upgrade to another protocol is ignored', async (t) => {
   const body = JSON.stringify({ username: 'alice' })
   const [reply] = await sendRaw(
     t,
@@ -159,7 +159,7 @@ t.test('an offer to upgrade to something else is not taken up', async (t) => {
   t.match(reply, { status: 200, body: { user: { username: 'alice' } } })
 })
 
-t.test('more sockets than are allowed are refused with the time to come back', async (t) => {
+t.test('a socket above the limit is refused with Retry-After', async (t) => {
   const { url, login } = await startServer(t, { MAX_SOCKETS: '1' })
   const bob = await login('bob')
   await bob.connect()
@@ -167,7 +167,7 @@ t.test('more sockets than are allowed are refused with the time to come back', a
   t.match(reply, { status: 503, headers: { 'retry-after': '5' }, body: { code: 'OVERLOADED' } })
 })
 
-t.test('what goes wrong inside stays inside, over both doors', async (t) => {
+t.test('an internal error reveals no detail over HTTP and the socket', async (t) => {
   const { app, login } = await startServer(t)
   const bob = await login('bob')
   const socket = await bob.connect()
@@ -189,12 +189,7 @@ t.test('what goes wrong inside stays inside, over both doors', async (t) => {
     t.notMatch(JSON.stringify(error), 'secret')
     if (code === 'STORAGE_UNAVAILABLE') {
       t.equal(reply.headers.get('retry-after'), '1')
-      isProblem(
-        t,
-        await bob.call('GET', '/health/ready'),
-        'STORAGE_UNAVAILABLE',
-        'and the server is not ready',
-      )
+      isProblem(t, await bob.call('GET', '/health/ready'), 'STORAGE_UNAVAILABLE', 'the server is not ready')
     }
   }
   app.database.writer.append = append
@@ -203,7 +198,7 @@ t.test('what goes wrong inside stays inside, over both doors', async (t) => {
   t.match(await bob.call('GET', '/health/live'), { status: 200, body: { status: 'ok' } })
 })
 
-t.test('every code of the table is used, and no other leaves', async (t) => {
+t.test('every error code of the table is used, and no other code is sent', async (t) => {
   const folders = ['db', 'plugins', 'schemas', 'src']
   const text = folders
     .flatMap((folder) =>
@@ -216,6 +211,6 @@ t.test('every code of the table is used, and no other leaves', async (t) => {
   for (const code of Object.keys(errors)) t.match(text, `'${code}'`, code)
   for (const [, code = ''] of text.matchAll(/AppError\(\s*'(\w+)'/g)) t.ok(code in errors, code)
   for (const [code, info] of Object.entries(errors)) {
-    if ('close' in info) t.ok(info.close in closeCodes, `${code} closes with a documented code`)
+    if ('close' in info) t.ok(info.close in closeCodes, `${code} closes with a documented close code`)
   }
 })

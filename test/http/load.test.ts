@@ -9,7 +9,7 @@ import { call, person, type Reply, startServer, temporaryFolder } from '../suppo
 
 const even = (delay: number) => ({ mean: delay, max: delay })
 
-/** @returns what is refused after windows with these delays, at a limit of 100 ms. */
+/** @returns the work that is refused after windows with these delays in ms, at a limit of 100 ms. */
 const refusedAfter = (...delays: number[]) => {
   const waiting = [...delays]
   const measure = { read: () => even(waiting.shift() as number), stop: () => {} }
@@ -28,14 +28,14 @@ const refusedAfter = (...delays: number[]) => {
   return (['write', 'read'] as const).filter(isRefused)
 }
 
-t.test('writes are refused first, reads last, and one long pause refuses nobody', async (t) => {
+t.test('sustained lag refuses writes, then reads, and one long pause refuses nothing', async (t) => {
   t.strictSame(refusedAfter(), [])
   t.strictSame(refusedAfter(90, 90), [])
-  t.strictSame(refusedAfter(5000), [], 'one pause is no overload')
+  t.strictSame(refusedAfter(5000), [], 'one pause is not sustained lag')
   t.strictSame(refusedAfter(0, 5000, 0), [])
   t.strictSame(refusedAfter(150, 120), ['write'])
   t.strictSame(refusedAfter(450, 410), ['write', 'read'])
-  t.strictSame(refusedAfter(450, 410, 10), [], 'and it ends with the lag')
+  t.strictSame(refusedAfter(450, 410, 10), [], 'the refusals end with the lag')
 })
 
 t.test('without a limit nothing is refused', async (t) => {
@@ -47,18 +47,18 @@ t.test('without a limit nothing is refused', async (t) => {
   t.equal(load.delay, 1e6)
 })
 
-t.test('the worst pause is kept until it is asked for, however short it was', async (t) => {
+t.test('the longest pause is kept until it is read, even if it was short', async (t) => {
   const waiting = [even(0), { mean: 30, max: 2000 }, { mean: 1, max: 5 }]
   const load = createLoad(loadConfig({}), { read: () => waiting.shift() ?? even(0), stop: () => {} })
   load.stop()
   for (const _ of [...waiting]) load.endWindow()
-  t.equal(load.delay, 1, 'two windows, of which one was long, are no lag')
+  t.equal(load.delay, 1, 'two windows with one long pause are not sustained lag')
   t.equal(load.takeWorst(), 2000)
   t.equal(load.takeWorst(), 0)
 })
 
 t.test(
-  'of what waited too long one in eight is refused: a send past the limit, a read past four times that',
+  'one in eight overdue requests is refused: sends past the limit, reads past four times the limit',
   async (t) => {
     const load = createLoad(loadConfig({ MAX_LOOP_DELAY_MS: '100' }), { read: () => even(0), stop: () => {} })
     load.stop()
@@ -81,7 +81,7 @@ t.test(
   },
 )
 
-t.test('a loop that is held up is measured', async (t) => {
+t.test('the delay of a blocked event loop is measured', async (t) => {
   const measure = measureEventLoop()
   t.teardown(() => measure.stop())
   for (let turn = 0; turn < 5; turn += 1) {
@@ -95,10 +95,10 @@ t.test('a loop that is held up is measured', async (t) => {
   t.ok(mean > 5 && mean <= max, `${mean} ms`)
   t.ok(max > 20 && max < 10_000, `${max} ms`)
   const again = measure.read()
-  t.ok(again.max <= performance.now() - looked, 'since the last look')
+  t.ok(again.max <= performance.now() - looked, 'the maximum counts from the last read')
 })
 
-t.test('a real loop that lags refuses writes, then reads too, and takes all when the lag ends', async (t) => {
+t.test('a lagging event loop refuses writes, then reads, and recovers when the lag ends', async (t) => {
   const server = await startFaulty(t, await temporaryFolder(t), { MAX_LOOP_DELAY_MS: '50' })
   const { url } = server
   const until = async <T>(status: number, ask: () => Promise<Reply<T>>) => {
@@ -107,7 +107,7 @@ t.test('a real loop that lags refuses writes, then reads too, and takes all when
       if (reply.status === status) return reply
     }
   }
-  // A start is much to do on a busy machine.
+  // The start itself lags on a busy machine.
   const session = await until(200, () =>
     call<Session>(url, 'POST', '/login', { body: { username: 'alice' } }),
   )
@@ -127,7 +127,7 @@ t.test('a real loop that lags refuses writes, then reads too, and takes all when
   const refused = await until(503, send)
   t.equal(refused.body.code, 'OVERLOADED')
   t.ok(Number(refused.headers.get('retry-after')) >= 1)
-  t.match(await history(), { status: 200 }, 'reads go on')
+  t.match(await history(), { status: 200 }, 'reads still work')
   await probesAnswer()
   while (!((await metric('messenger_event_loop_delay_seconds')) > 0.05));
   t.ok((await metric('messenger_overload_total{reason="event_loop"}')) >= 1)
@@ -147,7 +147,7 @@ t.test('a real loop that lags refuses writes, then reads too, and takes all when
   t.match(await until(200, send), { status: 200 })
 })
 
-t.test('too much to do is refused with a hint at every door, and probes still answer', async (t) => {
+t.test('overload is refused with a retry hint over HTTP and sockets, and probes succeed', async (t) => {
   const { app, url, login } = await startServer(t)
   const alice = await login('alice')
   const socket = await alice.connect()
@@ -168,23 +168,23 @@ t.test('too much to do is refused with a hint at every door, and probes still an
     problem: { code: 'OVERLOADED' },
   })
   t.match(await socket.ask({ type: 'ping' }), { type: 'pong' })
-  t.match(await alice.call('GET', '/history/alice'), { status: 200 }, 'reads go on')
+  t.match(await alice.call('GET', '/history/alice'), { status: 200 }, 'reads still work')
   t.match(await alice.call('GET', '/sync'), { status: 200 })
 
   tooMuch = ['write', 'read']
   t.match(await alice.call('GET', '/history/alice'), refused)
   t.match(await alice.call('GET', '/sync'), refused)
   t.match(await call(url, 'POST', '/login', { body: { username: 'alice' } }), refused)
-  await t.rejects(alice.connect(), /refused/, 'no more sockets')
+  await t.rejects(alice.connect(), /refused/, 'new sockets are refused')
   t.match(await call(url, 'GET', '/health/live'), { status: 200 })
   t.match(await call(url, 'GET', '/health/ready'), { status: 200 })
   t.equal((await fetch(`${url}/metrics`)).status, 200)
 
   tooMuch = []
-  t.strictSame(await alice.history('alice'), [], 'what was refused left no row')
+  t.strictSame(await alice.history('alice'), [], 'a refused send stores no row')
 })
 
-t.test('a full queue refuses what writes, with a hint, and reads go on', async (t) => {
+t.test('a full write queue refuses writes with a retry hint, and reads still work', async (t) => {
   const { app, login } = await startServer(t, { MAX_QUEUE: '2', RATE_LIMIT_SEND: '0' })
   const alice = await login('alice')
   const socket = await alice.connect()
@@ -205,10 +205,10 @@ t.test('a full queue refuses what writes, with a hint, and reads go on', async (
   }
   t.equal(app.database.writer.pending, 0)
   const stored = await alice.history('alice')
-  t.equal(stored.length, count - refused.length, 'and left no row')
+  t.equal(stored.length, count - refused.length, 'a refused send stores no row')
 })
 
-t.test('thousands of frames at once keep nobody waiting, and are answered in their order', async (t) => {
+t.test('a flood of frames delays no other client and is answered in order', async (t) => {
   const { login, call } = await startServer(t, { SOCKET_FRAMES_PER_SECOND: '1000000', RATE_LIMIT_SEND: '0' })
   const [alice, bob] = [await login('alice'), await login('bob')]
   const [flood, other] = [await alice.connect(), await bob.connect()]
@@ -220,7 +220,7 @@ t.test('thousands of frames at once keep nobody waiting, and are answered in the
   await flood.wait('ack')
   t.match(await other.ask({ type: 'ping' }), { type: 'pong' })
   t.match(await call('GET', '/health/live'), { status: 200 })
-  t.ok(acks().length < count, `while ${count - acks().length} still waited`)
+  t.ok(acks().length < count, `${count - acks().length} frames still waited`)
   await flood.wait('ack', ({ id }) => id === `${count - 1}`)
   t.strictSame(
     acks().map(({ id }) => id),
@@ -228,32 +228,29 @@ t.test('thousands of frames at once keep nobody waiting, and are answered in the
   )
 })
 
-t.test(
-  'a token that ends amid a flood: what was begun is answered, and nothing else is stored',
-  async (t) => {
-    const { login, rows } = await startServer(t, {
-      SOCKET_FRAMES_PER_SECOND: '1000000',
-      RATE_LIMIT_SEND: '0',
-    })
-    const alice = await login('alice')
-    const flood = await alice.connect()
-    let sent = 0
-    const isClosed = flood.closed.then(() => true)
-    /** However fast it is: there are always as many that it has not answered. */
-    const keepFlooding = async () => {
-      do {
-        for (; sent - flood.frames.length < 4000; sent += 1) {
-          flood.send({ id: `${sent}`, client_id: `${sent}`, receiver_username: 'alice', content: `${sent}` })
-        }
-      } while (!(await Promise.race([isClosed, new Promise((resolve) => setImmediate(resolve, false))])))
-    }
-    const flooding = keepFlooding()
-    await flood.wait('ack')
-    t.match(await alice.call('POST', '/logout'), { status: 204 })
-    t.equal((await flood.closed).code, 4401)
-    await flooding
-    const acked = flood.frames.flatMap((frame) => (frame.type === 'ack' ? [{ client_id: frame.id }] : []))
-    t.ok(acked.length < sent, `${acked.length} of ${sent}`)
-    t.strictSame(rows('select client_id from messages order by id'), acked)
-  },
-)
+t.test('when a token ends during a flood, exactly the acknowledged messages are stored', async (t) => {
+  const { login, rows } = await startServer(t, {
+    SOCKET_FRAMES_PER_SECOND: '1000000',
+    RATE_LIMIT_SEND: '0',
+  })
+  const alice = await login('alice')
+  const flood = await alice.connect()
+  let sent = 0
+  const isClosed = flood.closed.then(() => true)
+  /** Keeps thousands of unanswered frames in flight, however fast the server is. */
+  const keepFlooding = async () => {
+    do {
+      for (; sent - flood.frames.length < 4000; sent += 1) {
+        flood.send({ id: `${sent}`, client_id: `${sent}`, receiver_username: 'alice', content: `${sent}` })
+      }
+    } while (!(await Promise.race([isClosed, new Promise((resolve) => setImmediate(resolve, false))])))
+  }
+  const flooding = keepFlooding()
+  await flood.wait('ack')
+  t.match(await alice.call('POST', '/logout'), { status: 204 })
+  t.equal((await flood.closed).code, 4401)
+  await flooding
+  const acked = flood.frames.flatMap((frame) => (frame.type === 'ack' ? [{ client_id: frame.id }] : []))
+  t.ok(acked.length < sent, `${acked.length} of ${sent}`)
+  t.strictSame(rows('select client_id from messages order by id'), acked)
+})

@@ -2,7 +2,7 @@ import t from 'tap'
 import { dial, replies } from '../support/raw.ts'
 import { startServer } from '../support/server.ts'
 
-t.test('what stands behind a valid request does not take its answer', async (t) => {
+t.test('an invalid pipelined request does not affect the replies of requests before it', async (t) => {
   const { url, login } = await startServer(t, { REQUEST_TIMEOUT_MS: '500' })
   const alice = await login('alice')
   const post = (content: string) => {

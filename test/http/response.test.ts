@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import t from 'tap'
 import { Response } from '../../src/http/response.ts'
 
-/** @returns the bytes of a body as it arrives when `answer` makes the reply. */
+/** @returns the bytes of the response body that `answer` produces. */
 const bytesOf = async (answer: (reply: ServerResponse) => void) => {
   const server = createServer({ ServerResponse: Response }, (_, reply) => answer(reply)).listen(
     0,
@@ -17,7 +17,7 @@ const bytesOf = async (answer: (reply: ServerResponse) => void) => {
   return { body, length: reply.headers.get('content-length') }
 }
 
-t.test('a body is UTF-8, whatever is in it', async (t) => {
+t.test('a text body is sent as UTF-8', async (t) => {
   for (const text of [
     '',
     'plain',
@@ -37,7 +37,7 @@ t.test('a body is UTF-8, whatever is in it', async (t) => {
   }
 })
 
-t.test('what is no text, has its encoding, or comes in parts is left as it is', async (t) => {
+t.test('a body that is not text, is already encoded or is streamed is unchanged', async (t) => {
   let ended = 0
   const count = () => (ended += 1)
   t.strictSame((await bytesOf((reply) => reply.end(Buffer.from([0xff, 0])))).body, Buffer.from([0xff, 0]))
@@ -53,5 +53,5 @@ t.test('what is no text, has its encoding, or comes in parts is left as it is', 
     ).body,
     Buffer.from('ée'),
   )
-  t.equal(ended, 3, 'who waits for the end is told')
+  t.equal(ended, 3, 'each end callback runs')
 })
