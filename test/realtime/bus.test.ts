@@ -3,14 +3,14 @@ import { createMemoryBus } from '../../src/bus/memory.ts'
 import { busContract } from '../contract/bus.ts'
 import { startServer } from '../support/server.ts'
 
-t.test('the bus of a server that is alone', async (t) =>
+t.test('the in-process bus follows the bus contract', async (t) =>
   busContract(t, async (_, processes, onError) => {
     const bus = createMemoryBus(onError)
     return Array.from({ length: processes }, () => bus)
   }),
 )
 
-t.test('a batch that was lost on its way is read from the database, in its place', async (t) => {
+t.test('a batch lost on the bus is read from the database and delivered in order', async (t) => {
   const { app, login } = await startServer(t)
   const [alice, bob] = [await login('alice'), await login('bob')]
   const [socket, plain, sender] = [
@@ -41,7 +41,7 @@ t.test('a batch that was lost on its way is read from the database, in its place
   t.equal(new Set(cursors).size, 4)
 })
 
-t.test('over a bus that hands on copies, at once or later, a frame has one answer', async (t) => {
+t.test('a frame gets one reply over a bus that copies batches or delays them', async (t) => {
   const { app, login } = await startServer(t)
   const [alice, bob] = [await login('alice'), await login('bob')]
   const [socket, other] = [await alice.connect(), await alice.connect()]
@@ -64,7 +64,7 @@ t.test('over a bus that hands on copies, at once or later, a frame has one answe
   }
   const late = await socket.ask({ receiver_username: 'bob', content: 'two' })
   t.match(late, { type: 'ack', cursor: undefined, message: { content: 'two' } })
-  t.match(await socket.wait('message', ({ content }) => content === 'two'), { cursor: /./ }, 'in its place')
+  t.match(await socket.wait('message', ({ content }) => content === 'two'), { cursor: /./ }, 'in order')
   await socket.ask({ type: 'edit', message_id: id + 1, content: 'changed' })
   await socket.wait('message_updated')
   await socket.ask({ type: 'receipt', conversation_id, read_up_to: id + 1 })

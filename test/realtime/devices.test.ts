@@ -5,7 +5,7 @@ import { headOf } from '../support/stream.ts'
 
 const without = ({ cursor: _, ...frame }: ServerFrame & { cursor?: string }) => frame
 
-t.test('my other devices see what I do, at once and after a resume', async (t) => {
+t.test('a user’s other devices receive each change, live and after a resume', async (t) => {
   const server = await startServer(t)
   const alice = await server.login('alice')
   const bob = await server.login('bob')
@@ -20,11 +20,11 @@ t.test('my other devices see what I do, at once and after a resume', async (t) =
   t.match(
     await laptop.wait('message', (frame) => frame.id === id),
     { cursor: sent.cursor, content: 'over the socket', client_id: 'key-1' },
-    'what one device sends, with its key',
+    'a message that one device sends, with its key',
   )
   t.notOk(
     'client_id' in (await peer.wait('message', (frame) => frame.id === id)),
-    'which nobody else is shown',
+    'other users do not see the key',
   )
   const viaHttp = await alice.send('bob', 'over HTTP')
   for (const device of [phone, laptop]) {
@@ -49,7 +49,7 @@ t.test('my other devices see what I do, at once and after a resume', async (t) =
   await phone.settle()
   t.notOk(
     phone.frames.some(({ type }) => type === 'message_updated' || type === 'receipt'),
-    'the device that did it has its answers instead',
+    'the acting device receives acks instead',
   )
   const cursors = phone.frames.flatMap((frame) =>
     'cursor' in frame ? [Number(frame.cursor?.split('.')[1])] : [],
@@ -57,7 +57,7 @@ t.test('my other devices see what I do, at once and after a resume', async (t) =
   t.strictSame(
     cursors,
     cursors.toSorted((a, b) => a - b),
-    'and they stand in order among the other frames',
+    'the acks are ordered with the other frames',
   )
 
   const tablet = await alice.connect({ cursor })
@@ -73,10 +73,6 @@ t.test('my other devices see what I do, at once and after a resume', async (t) =
   const known = (frames: ServerFrame[]) =>
     new Map(frames.map((frame) => [frame.type as string, without(frame)]))
   for (const type of ['message_updated', 'receipt']) {
-    t.strictSame(
-      known(tablet.frames).get(type),
-      known(laptop.frames).get(type),
-      `the last ${type} is the same`,
-    )
+    t.strictSame(known(tablet.frames).get(type), known(laptop.frames).get(type), `the last ${type} is equal`)
   }
 })

@@ -6,7 +6,7 @@ import { headOf, nextWait } from '../support/stream.ts'
 
 const fault = new Error('a fault of the test')
 
-t.test('a commit that memory did not take whole is read from the database', async (t) => {
+t.test('a commit that the cache failed to record is read from the database', async (t) => {
   const { app, login } = await startServer(t)
   const logged: unknown[] = []
   Object.assign(app.log, { error: (details: unknown) => logged.push(details) })
@@ -21,7 +21,7 @@ t.test('a commit that memory did not take whole is read from the database', asyn
   }
   t.equal((await alice.call('PATCH', `/messages/${sent.id}`, { content: 'edited' })).status, 200)
   t.match(await bob.history('alice'), [{ content: 'edited' }])
-  t.match(logged, [{ err: fault }], 'it is logged once')
+  t.match(logged, [{ err: fault }], 'the fault is logged once')
   await alice.send('bob', 'second')
   t.match(await bob.history('alice'), [{ content: 'edited' }, { content: 'second' }])
   t.match((await bob.call<SyncPage>('GET', `/sync?cursor=${cursor}`)).body.events, [
@@ -30,7 +30,7 @@ t.test('a commit that memory did not take whole is read from the database', asyn
   ])
 })
 
-t.test('a fault in the middle of a batch leaves no hole: everybody reads on in the database', async (t) => {
+t.test('after a fault in the fan-out every socket reads the lost events from the database', async (t) => {
   const server = await startServer(t)
   const { app, login } = server
   const logged: unknown[] = []
@@ -53,7 +53,7 @@ t.test('a fault in the middle of a batch leaves no hole: everybody reads on in t
   const note = (receiver_username: string, content: string) =>
     writer.append('send', { sender_id: alice.id, receiver_username, content })
   await Promise.all([
-    // Its second change is the first that the hub fails at: that a conversation was made.
+    // The second change of the batch is the first that the hub fails on: the new conversation.
     note('bob', 'one'),
     note('bob', 'two'),
     note('carol', 'three'),
@@ -67,13 +67,13 @@ t.test('a fault in the middle of a batch leaves no hole: everybody reads on in t
   t.strictSame(got(socket.frames), ['conversation', 'one', 'two'])
   t.strictSame(got(mine.frames), ['conversation', 'one', 'two', 'conversation', 'three'])
   t.match((await waiting).body.events, [{ type: 'conversation' }, { type: 'message', content: 'three' }])
-  t.match(logged, [{ err: fault }], 'it is logged once')
+  t.match(logged, [{ err: fault }], 'the fault is logged once')
 
   await alice.send('bob', 'and live again')
   await socket.wait('message', ({ content }) => content === 'and live again')
 })
 
-t.test('a socket that can not be told of a change is closed and resumes; the others are told', async (t) => {
+t.test('a socket whose delivery fails is closed, and other sockets receive the event', async (t) => {
   const { app, login } = await startServer(t)
   const [alice, bob] = [await login('alice'), await login('bob')]
   const { body } = await alice.call<Conversation>('POST', '/groups', { title: 'g', members: ['bob'] })

@@ -8,7 +8,7 @@ import { login, startServer, temporaryFolder } from '../support/server.ts'
 
 const MiB = 1024n * 1024n
 
-t.test('a frame that breaks the protocol closes its socket with the code that says so', async (t) => {
+t.test('a frame that violates the protocol closes its socket with the matching close code', async (t) => {
   const { app, url, login } = await startServer(t)
   const alice = await login('alice')
   const other = await alice.connect()
@@ -22,7 +22,7 @@ t.test('a frame that breaks the protocol closes its socket with the code that sa
     ['a ping of 126 bytes', 1002, rawFrame('a'.repeat(126), { opcode: 9 })],
     ['a continuation of nothing', 1002, rawFrame('{}', { opcode: 0 })],
     [
-      'a message within a message',
+      'a message inside a message',
       1002,
       Buffer.concat([rawFrame('{', { fin: false }), rawFrame('{}', { fin: false })]),
     ],
@@ -30,7 +30,7 @@ t.test('a frame that breaks the protocol closes its socket with the code that sa
     ['a close with a code that nobody may send', 1002, rawFrame(Buffer.from([3, 237]), { opcode: 8 })],
     ['no UTF-8', 1007, rawFrame(Buffer.from([0x22, 0xff, 0x22]))],
     [
-      'no UTF-8, cut between parts',
+      'invalid UTF-8, split between fragments',
       1007,
       Buffer.concat([
         rawFrame(Buffer.from([0xe2, 0x82]), { fin: false }),
@@ -40,7 +40,7 @@ t.test('a frame that breaks the protocol closes its socket with the code that sa
     ['too long, from its header alone', 1009, rawFrame('', { length: MiB })],
     ['2^63 bytes, from its header alone', 1009, rawFrame('', { length: 2n ** 63n })],
     [
-      'too long in parts',
+      'too long in fragments',
       1009,
       Buffer.concat(
         Array.from({ length: 40 }, (_, index) =>
@@ -54,11 +54,11 @@ t.test('a frame that breaks the protocol closes its socket with the code that sa
     socket.write(frame)
     t.equal(await socket.closeCode(), code, what)
   }
-  t.match(await other.ask({ type: 'ping' }), { type: 'pong' }, 'others go on')
-  t.equal(app.sockets.hub.size, 1, 'and nothing is left of those')
+  t.match(await other.ask({ type: 'ping' }), { type: 'pong' }, 'other sockets stay open')
+  t.equal(app.sockets.hub.size, 1, 'no other socket remains')
 })
 
-t.test('a message in 20,000 empty parts is cut off with 1008, and takes no memory', async (t) => {
+t.test('a message in 20,000 empty fragments closes with 1008 and uses no memory', async (t) => {
   const { url, memory } = await startProcess(t, await temporaryFolder(t))
   const alice = await login(t, url, 'alice')
   const other = await alice.connect()
@@ -74,11 +74,11 @@ t.test('a message in 20,000 empty parts is cut off with 1008, and takes no memor
     t.equal(payload.readUInt16BE(0), 1008)
   }
   const grown = ((await memory()) - before) / 1e6
-  t.ok(grown < 60, `${grown.toFixed(0)} MB more after 2,000,000 parts`)
-  t.match(await other.ask({ type: 'ping' }), { type: 'pong' }, 'others go on')
+  t.ok(grown < 60, `${grown.toFixed(0)} MB more after 2,000,000 fragments`)
+  t.match(await other.ask({ type: 'ping' }), { type: 'pong' }, 'other sockets stay open')
 })
 
-t.test('a hundred pings at once are answered, each', async (t) => {
+t.test('each of a hundred concurrent pings gets a pong', async (t) => {
   const { url, login } = await startServer(t)
   const alice = await login('alice')
   const socket = await rawSocket(t, url, alice.token)
@@ -92,7 +92,7 @@ t.test('a hundred pings at once are answered, each', async (t) => {
   )
 })
 
-t.test('who sends pings and never reads is held back by TCP, and takes no memory', async (t) => {
+t.test('a client that sends pings and never reads is held back by TCP and uses no memory', async (t) => {
   const { url, memory } = await startProcess(t, await temporaryFolder(t))
   const alice = await login(t, url, 'alice')
   const other = await alice.connect()
@@ -101,40 +101,40 @@ t.test('who sends pings and never reads is held back by TCP, and takes no memory
   const before = await memory()
   const pings = Buffer.concat(Array.from({ length: 1000 }, () => rawFrame('a'.repeat(125), { opcode: 9 })))
   for (let round = 0; round < 500; round += 1) socket.write(pings)
-  /** @returns the bytes that TCP has not taken, once the server has had many a turn to read. */
+  /** @returns the MB that TCP has not accepted after the server had `turns` round trips to read them. */
   const heldBack = async (turns: number) => {
     for (let turn = 0; turn < turns; turn += 1) t.match(await other.ask({ type: 'ping' }), { type: 'pong' })
     return socket.socket.writableLength / 1e6
   }
-  // The kernel takes its part first.
+  // The kernel buffers fill first.
   const held = await heldBack(50)
   const read = held - (await heldBack(300))
   t.ok(
     held > 40 && read < 1,
-    `of 65 MB ${held.toFixed(1)} are held back, ${read.toFixed(1)} of them read later`,
+    `of 65 MB ${held.toFixed(1)} are held back, and ${read.toFixed(1)} of them are read later`,
   )
   const grown = ((await memory()) - before) / 1e6
   t.ok(grown < 30, `${grown.toFixed(0)} MB more memory`)
 })
 
-t.test('a flood is held back by not reading, and closed with 4429 when it goes on', async (t) => {
+t.test('a flooding socket is read more slowly, and closed with 4429 if the flood continues', async (t) => {
   const { app, login } = await startServer(t, { SOCKET_FRAMES_PER_SECOND: '20', SOCKET_FLOOD_MS: '1000' })
   const alice = await login('alice')
   const socket = await alice.connect()
-  // So long that what is read in one turn holds few of them.
+  // Long frames, so that one read holds few of them.
   const content = 'a'.repeat(4000)
   const started = performance.now()
   for (let n = 0; n < 3000; n += 1) socket.send({ receiver_username: 'alice', content })
   const { code } = await socket.closed
   t.equal(code, 4429)
   const seconds = (performance.now() - started) / 1000
-  t.ok(seconds > 0.9, 'not before')
+  t.ok(seconds > 0.9, 'it was not closed early')
   const { frames } = app.sockets.counts
   const budget = 40 + 20 * seconds
-  t.ok(frames < budget + 40, `${frames} of 3000 were handled, where the budget was ${budget.toFixed(0)}`)
+  t.ok(frames < budget + 40, `${frames} of 3000 frames were handled with a budget of ${budget.toFixed(0)}`)
 })
 
-t.test('ten frames that are not valid within a minute are enough', async (t) => {
+t.test('ten invalid frames within a minute close the socket', async (t) => {
   const { login } = await startServer(t)
   const alice = await login('alice')
   const socket = await alice.connect()
@@ -143,10 +143,10 @@ t.test('ten frames that are not valid within a minute are enough', async (t) => 
   t.match(await socket.ask({ type: 'ping' }), { type: 'pong' })
   socket.send('{')
   t.equal((await socket.closed).code, 4400)
-  t.equal(socket.frames.filter(({ type }) => type === 'error').length, 10, 'each is answered')
+  t.equal(socket.frames.filter(({ type }) => type === 'error').length, 10, 'each gets an error')
 })
 
-t.test('a connection that is reset while its token is looked up leaves nothing', async (t) => {
+t.test('a connection reset during the token lookup leaves no socket behind', async (t) => {
   const { app, url, login } = await startServer(t)
   const alice = await login('alice')
   const { verify } = app.tokens
@@ -168,14 +168,14 @@ t.test('a connection that is reset while its token is looked up leaves nothing',
     app.tokens.verify = verify
     gate.resolve()
     const socket = await alice.connect()
-    t.match(await socket.ask({ type: 'ping' }), { type: 'pong' }, 'the next is served')
-    t.equal(app.sockets.hub.size, 1, 'and is alone')
+    t.match(await socket.ask({ type: 'ping' }), { type: 'pong' }, 'the next connection is served')
+    t.equal(app.sockets.hub.size, 1, 'it is the only socket')
     await socket.close()
     while (app.sockets.hub.size > 0) await new Promise((resolve) => setImmediate(resolve))
   }
 })
 
-t.test('connections that are reset at any moment of the handshake leave nothing', async (t) => {
+t.test('connections reset at any step of the handshake leave no socket behind', async (t) => {
   const { app, url, login } = await startServer(t)
   const alice = await login('alice')
   for (let round = 0; round < 50; round += 1) {
@@ -203,60 +203,54 @@ t.test('a frame in the same packet as the handshake is handled once', async (t) 
   t.equal((await alice.history('alice')).length, 1)
 })
 
-t.test(
-  'a handshake that is refused before it has a route is answered, and its connection closed',
-  async (t) => {
-    const { url } = await startServer(t)
-    const upgrade = 'Upgrade: websocket\r\nConnection: Upgrade\r\n\r\n'
-    for (const request of [
-      `GET /ws HTTP/1.1\r\n${upgrade}`,
-      `GET /history/%zz HTTP/1.1\r\nHost: x\r\n${upgrade}`,
-      `GET /nowhere HTTP/1.1\r\nHost: x\r\n${upgrade}`,
-    ]) {
-      const [reply, ...more] = await sendRaw(t, url, request)
-      t.ok(reply && [400, 404].includes(reply.status), request)
-      t.strictSame(more, [])
-    }
-  },
-)
+t.test('a handshake refused before routing gets a response, and its connection is closed', async (t) => {
+  const { url } = await startServer(t)
+  const upgrade = 'Upgrade: websocket\r\nConnection: Upgrade\r\n\r\n'
+  for (const request of [
+    `GET /ws HTTP/1.1\r\n${upgrade}`,
+    `GET /history/%zz HTTP/1.1\r\nHost: x\r\n${upgrade}`,
+    `GET /nowhere HTTP/1.1\r\nHost: x\r\n${upgrade}`,
+  ]) {
+    const [reply, ...more] = await sendRaw(t, url, request)
+    t.ok(reply && [400, 404].includes(reply.status), request)
+    t.strictSame(more, [])
+  }
+})
 
-t.test(
-  'what asks for an upgrade and is no handshake is answered as an ordinary request, and counted',
-  async (t) => {
-    const { app, url, login } = await startServer(t)
-    const { token } = await login('alice')
-    const connections = () =>
-      new Promise<number>((resolve) => app.server.getConnections((_error, count) => resolve(count)))
-    const before = await connections()
-    const upgrade =
-      `Host: x\r\nAuthorization: Bearer ${token}\r\nUpgrade: websocket\r\nConnection: Upgrade, close\r\n` +
-      'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n'
-    const body = '{"username":"bob"}'
-    const json = `Content-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`
-    for (const [request, status, code] of [
-      [`HEAD /ws HTTP/1.1\r\n${upgrade}\r\n`, 426],
-      [`HEAD /health/live HTTP/1.1\r\n${upgrade}\r\n`, 200],
-      [`HEAD /nowhere HTTP/1.1\r\n${upgrade}\r\n`, 404],
-      [`POST /ws HTTP/1.1\r\n${upgrade}\r\n`, 405, 'METHOD_NOT_ALLOWED'],
-      [`OPTIONS /ws HTTP/1.1\r\n${upgrade}\r\n`, 405, 'METHOD_NOT_ALLOWED'],
-      [`GET /ws HTTP/1.0\r\n${upgrade}\r\n`, 426, 'UPGRADE_REQUIRED'],
-      [`GET /ws HTTP/1.1\r\n${upgrade}${json}`, 426, 'UPGRADE_REQUIRED'],
-      [
-        `GET /ws HTTP/1.1\r\n${upgrade}Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n`,
-        426,
-        'UPGRADE_REQUIRED',
-      ],
-      [`POST /login HTTP/1.1\r\n${upgrade}${json}`, 200],
-      ['CONNECT x:443 HTTP/1.1\r\nHost: x:443\r\n\r\n', 405, 'METHOD_NOT_ALLOWED'],
-    ] as const) {
-      const what = request.slice(0, 30)
-      const found = await sendRaw(t, url, request)
-      t.equal(found.length, 1, what)
-      t.equal(found[0]?.status, status, what)
-      if (code) t.equal(found[0]?.body.code, code, what)
-    }
-    const { counts } = app.problems
-    t.match(Object.fromEntries(counts), { UPGRADE_REQUIRED: 4, METHOD_NOT_ALLOWED: 3, ROUTE_NOT_FOUND: 1 })
-    t.equal(await connections(), before, 'and no connection is left for a stop to wait for')
-  },
-)
+t.test('an upgrade request that is not a handshake gets an ordinary response and is counted', async (t) => {
+  const { app, url, login } = await startServer(t)
+  const { token } = await login('alice')
+  const connections = () =>
+    new Promise<number>((resolve) => app.server.getConnections((_error, count) => resolve(count)))
+  const before = await connections()
+  const upgrade =
+    `Host: x\r\nAuthorization: Bearer ${token}\r\nUpgrade: websocket\r\nConnection: Upgrade, close\r\n` +
+    'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n'
+  const body = '{"username":"bob"}'
+  const json = `Content-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`
+  for (const [request, status, code] of [
+    [`HEAD /ws HTTP/1.1\r\n${upgrade}\r\n`, 426],
+    [`HEAD /health/live HTTP/1.1\r\n${upgrade}\r\n`, 200],
+    [`HEAD /nowhere HTTP/1.1\r\n${upgrade}\r\n`, 404],
+    [`POST /ws HTTP/1.1\r\n${upgrade}\r\n`, 405, 'METHOD_NOT_ALLOWED'],
+    [`OPTIONS /ws HTTP/1.1\r\n${upgrade}\r\n`, 405, 'METHOD_NOT_ALLOWED'],
+    [`GET /ws HTTP/1.0\r\n${upgrade}\r\n`, 426, 'UPGRADE_REQUIRED'],
+    [`GET /ws HTTP/1.1\r\n${upgrade}${json}`, 426, 'UPGRADE_REQUIRED'],
+    [
+      `GET /ws HTTP/1.1\r\n${upgrade}Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n`,
+      426,
+      'UPGRADE_REQUIRED',
+    ],
+    [`POST /login HTTP/1.1\r\n${upgrade}${json}`, 200],
+    ['CONNECT x:443 HTTP/1.1\r\nHost: x:443\r\n\r\n', 405, 'METHOD_NOT_ALLOWED'],
+  ] as const) {
+    const what = request.slice(0, 30)
+    const found = await sendRaw(t, url, request)
+    t.equal(found.length, 1, what)
+    t.equal(found[0]?.status, status, what)
+    if (code) t.equal(found[0]?.body.code, code, what)
+  }
+  const { counts } = app.problems
+  t.match(Object.fromEntries(counts), { UPGRADE_REQUIRED: 4, METHOD_NOT_ALLOWED: 3, ROUTE_NOT_FOUND: 1 })
+  t.equal(await connections(), before, 'no connection remains for the stop to wait for')
+})

@@ -13,11 +13,11 @@ t.test('presence', async (t) => {
   const carol = await server.login('carol')
   await alice.send('bob', 'hello')
 
-  t.test('is told now and as it changes, of those one has a conversation with', async (t) => {
+  t.test('is sent at once and on each change, for users with a common conversation', async (t) => {
     const socket = await alice.connect()
     await socket.ask({ type: 'watch', usernames: ['BOB', 'carol', 'alice', 'nobody'] })
     t.match(presenceOf(socket), [{ username: 'bob', online: false }])
-    t.equal(presenceOf(socket).length, 1, 'of nobody else')
+    t.equal(presenceOf(socket).length, 1, 'no presence of other users is sent')
     const phone = await bob.connect()
     await socket.wait('presence', ({ online }) => online)
     const other = await carol.connect()
@@ -27,19 +27,19 @@ t.test('presence', async (t) => {
     await phone.close()
     const left = await socket.wait('presence', ({ online }) => !online, socket.frames.length)
     t.match(left, { username: 'bob' })
-    t.ok(left.last_seen, 'with the time')
+    t.ok(left.last_seen, 'the frame has the time')
     await socket.ask({ type: 'watch', usernames: [] })
     const count = presenceOf(socket).length
     const back = await bob.connect()
     await socket.settle()
-    t.equal(presenceOf(socket).length, count, 'who watches nobody is told nothing')
+    t.equal(presenceOf(socket).length, count, 'a socket that watches nobody receives no presence')
     await socket.ask({ type: 'watch', usernames: ['bob'] })
-    t.match(presenceOf(socket).at(-1), { username: 'bob', online: true }, 'a new list replaces the last')
+    t.match(presenceOf(socket).at(-1), { username: 'bob', online: true }, 'the new list replaces the old one')
     for (const opened of [socket, back, other]) await opened.close()
   })
 
   t.test(
-    'of several devices the last to go counts, and who comes back in a moment was not away',
+    'a user is offline when the last device disconnects, and a quick reconnect is not an absence',
     async (t) => {
       const dora = await server.login('dora')
       await dora.send('alice', 'hello')
@@ -59,7 +59,7 @@ t.test('presence', async (t) => {
     },
   )
 
-  t.test('ends with the conversation and with a block, and begins again with them', async (t) => {
+  t.test('ends with the conversation or a block, and resumes with them', async (t) => {
     const eve = await server.login('eve')
     const [socket, theirs] = [await alice.connect(), await eve.connect()]
     await socket.ask({ type: 'watch', usernames: ['eve'] })
@@ -89,7 +89,7 @@ t.test('presence', async (t) => {
     await socket.close()
   })
 
-  t.test('a socket that replays may watch', async (t) => {
+  t.test('can be watched during a replay', async (t) => {
     const phone = await bob.connect()
     const cursor = await headOf(alice)
     await bob.send('alice', 'missed')
@@ -104,7 +104,7 @@ t.test('presence', async (t) => {
     await socket.close()
   })
 
-  t.test('a list that was replaced in a moment is not looked at, and answered all the same', async (t) => {
+  t.test('a watch list that is replaced at once is not looked up, and still gets its ack', async (t) => {
     const phone = await bob.connect()
     const socket = await alice.connect()
     await socket.ask({ type: 'watch', usernames: ['bob'] })
@@ -115,12 +115,12 @@ t.test('presence', async (t) => {
       { username: 'bob', online: true },
       { username: 'bob', online: true },
     ])
-    t.equal(presenceOf(socket).length, 2, 'of the first list and of the last one')
+    t.equal(presenceOf(socket).length, 2, 'presence of the first and the last list')
     await phone.close()
     await socket.close()
   })
 
-  t.test('a look that fails harms nobody, and the next one is right', async (t) => {
+  t.test('a failed lookup affects no other socket, and the next lookup succeeds', async (t) => {
     const phone = await bob.connect()
     const socket = await alice.connect()
     await socket.ask({ type: 'watch', usernames: ['bob'] })
@@ -145,7 +145,7 @@ t.test('presence', async (t) => {
     await socket.close()
   })
 
-  t.test('a plain socket makes one present, and is told nothing', async (t) => {
+  t.test('a plain socket makes its user online and receives no presence', async (t) => {
     const fay = await server.login('fay')
     await fay.send('alice', 'hello')
     const socket = await alice.connect()
@@ -156,7 +156,7 @@ t.test('presence', async (t) => {
   })
 })
 
-t.test('a device that dies without a goodbye is gone after two heartbeats', async (t) => {
+t.test('a peer that disappears is offline after two missed heartbeats', async (t) => {
   const server = await startServer(t, { HEARTBEAT_MS: '200' })
   const alice = await server.login('alice')
   const bob = await server.login('bob')
@@ -170,7 +170,7 @@ t.test('a device that dies without a goodbye is gone after two heartbeats', asyn
   t.equal((await dead.closed).code, 4408)
 })
 
-t.test('who is on several servers is online until the last of them is left', async (t) => {
+t.test('a user on several servers is online until the last server has no socket', async (t) => {
   const { app, login } = await startServer(t)
   const [alice, bob] = [await login('alice'), await login('bob')]
   await alice.send('bob', 'hello')

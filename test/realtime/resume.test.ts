@@ -24,13 +24,13 @@ const isRising = (numbers: readonly number[]) =>
 const server = await startServer(t, { RATE_LIMIT_SEND: '0', SOCKET_HARD_LIMIT: '1024' })
 inPagesOf(server, 2)
 let people = 0
-/** Somebody new on the server that these tests share. */
+/** A new user on the server that these tests share. */
 const somebody = (name: string) => {
   people += 1
   return server.login(`${name}${people}`)
 }
 
-t.test('who comes back gets each missed message once, in order, while others go on writing', async (t) => {
+t.test('a reconnecting socket receives each missed message exactly once, in order', async (t) => {
   const alice = await somebody('alice')
   const bob = await somebody('bob')
   const cursor = await headOf(alice)
@@ -38,24 +38,24 @@ t.test('who comes back gets each missed message once, in order, while others go 
   for (let i = 0; i < 20; i += 1) sent.push((await bob.send(alice.username, `missed ${i}`)).id)
 
   const socket = await alice.connect({ cursor })
-  t.match(socket.frames[0], { type: 'hello', cursor }, 'the stream goes on at the cursor that was given')
+  t.match(socket.frames[0], { type: 'hello', cursor }, 'the stream resumes at the given cursor')
   for (let i = 0; i < 20; i += 1) sent.push((await bob.send(alice.username, `meanwhile ${i}`)).id)
   await socket.wait('message', ({ id }) => id === sent.at(-1))
   t.strictSame(idsOf(socket.frames), sent)
-  t.ok(isRising(cursorsOf(socket.frames)), 'cursors never go back')
+  t.ok(isRising(cursorsOf(socket.frames)), 'cursors never decrease')
   t.equal(socket.frames.filter(({ type }) => type === 'caught_up').length, 1)
 
   const again = await alice.connect({
     cursor: (await socket.wait('message', ({ id }) => id === sent[29])).cursor,
   })
   await again.wait('caught_up')
-  t.strictSame(idsOf(again.frames), sent.slice(30), 'a cursor from the middle gives what came after it')
+  t.strictSame(idsOf(again.frames), sent.slice(30), 'a cursor from the middle replays the messages after it')
   const nothing = await alice.connect({ cursor: (await again.wait('caught_up')).cursor })
-  t.strictSame((await nothing.wait('caught_up')) && idsOf(nothing.frames), [], 'and the last one nothing')
+  t.strictSame((await nothing.wait('caught_up')) && idsOf(nothing.frames), [], 'the last replays nothing')
 })
 
 t.test(
-  'an answer during a replay leaves at once without a cursor, and its change comes in its place',
+  'an ack during a replay is sent at once without a cursor, and its change arrives in order',
   async (t) => {
     const alice = await somebody('alice')
     const bob = await somebody('bob')
@@ -67,23 +67,23 @@ t.test(
 
     const ack = await socket.ask({ receiver_username: bob.username, content: 'from the middle' })
     t.match(ack, { type: 'ack', message: { content: 'from the middle' } })
-    t.notOk('cursor' in ack, 'it has no cursor')
-    t.match(await socket.ask({ type: 'ping' }), { type: 'pong' }, 'ping does not wait')
-    t.match(await socket.ask({ type: 'auth', token: alice.token }), { type: 'ack' }, 'nor does auth')
-    t.strictSame(idsOf(socket.frames), [], 'nothing that was committed meanwhile is queued')
+    t.notOk('cursor' in ack, 'the ack has no cursor')
+    t.match(await socket.ask({ type: 'ping' }), { type: 'pong' }, 'a ping does not wait for the replay')
+    t.match(await socket.ask({ type: 'auth', token: alice.token }), { type: 'ack' }, 'nor an auth frame')
+    t.strictSame(idsOf(socket.frames), [], 'commits during the replay are not queued')
 
     gate.open()
     await socket.wait('caught_up')
     const ids = idsOf(socket.frames)
     t.equal(ids.length, 6)
     t.ok(isRising(ids))
-    t.match(socket.frames.at(-2), { type: 'message', content: 'from the middle' }, 'in its place')
+    t.match(socket.frames.at(-2), { type: 'message', content: 'from the middle' }, 'delivered in order')
     const live = await socket.ask({ receiver_username: bob.username, content: 'live' })
-    t.ok('cursor' in live, 'once live, an ack has its cursor')
+    t.ok('cursor' in live, 'a live ack has its cursor')
   },
 )
 
-t.test('a socket that goes in the middle of a replay is let go', async (t) => {
+t.test('a socket that closes during a replay is released', async (t) => {
   const alice = await somebody('alice')
   const cursor = await headOf(alice)
   for (let i = 0; i < 5; i += 1) await alice.send(alice.username, `note ${i}`)
@@ -98,7 +98,7 @@ t.test('a socket that goes in the middle of a replay is let go', async (t) => {
   t.equal(idsOf(again.frames).length, 5)
 })
 
-t.test('a replay that can not be read ends the socket, which may come back', async (t) => {
+t.test('a replay that cannot be read closes the socket, which can resume later', async (t) => {
   const alice = await somebody('alice')
   const cursor = await headOf(alice)
   await alice.send(alice.username, 'a note')
@@ -112,7 +112,7 @@ t.test('a replay that can not be read ends the socket, which may come back', asy
   t.match(await again.wait('message'), { content: 'a note' })
 })
 
-t.test('a slow reader’s replay goes at its own pace, and queues little', async (t) => {
+t.test('a slow reader’s replay follows its pace and queues little', async (t) => {
   const { app } = server
   const alice = await somebody('alice')
   const bob = await somebody('bob')
@@ -134,7 +134,7 @@ t.test('a slow reader’s replay goes at its own pace, and queues little', async
   const watch = () => {
     most = Math.max(most, tcp.writableLength)
   }
-  // As long as the reader reads nothing, its own frames come no further; everybody else goes on.
+  // Frames from this socket wait while it reads nothing. Other sockets are served.
   while (tcp.writableLength < 65_536) {
     await bob.call('GET', '/users/me')
     watch()
@@ -143,58 +143,55 @@ t.test('a slow reader’s replay goes at its own pace, and queues little', async
     await bob.call('GET', '/users/me')
     watch()
   }
-  t.ok(most < 150_000, `${most} bytes were queued at most, of ten million`)
+  t.ok(most < 150_000, `at most ${most} bytes of ten million were queued`)
   socket.socket.resume()
   await socket.wait('caught_up')
   const ids = idsOf(socket.frames)
-  t.equal(ids.length, 600, 'nothing is lost')
+  t.equal(ids.length, 600, 'no message is lost')
   t.ok(isRising(ids) && ids.at(-1) === last)
 })
 
-t.test(
-  'a cursor that this database did not give is told so, and the stream begins at its head',
-  async (t) => {
-    const two = await startServer(t)
-    const alice = await somebody('alice')
-    const stranger = await two.login('alice')
-    await alice.send(alice.username, 'a note')
-    const head = await headOf(alice)
-    const [epoch, number] = head.split('.') as [string, string]
-    const unknown = {
-      'of another database': await headOf(stranger),
-      'of the future': `${epoch}.${Number(number) + 1}`,
-      'beyond all numbers': `${epoch}.99999999999999999`,
-      'that is none': 'nonsense',
-      'that is empty': '',
-    }
-    for (const [what, cursor] of Object.entries(unknown)) {
-      const socket = await alice.connect({ cursor })
-      const [error, hello] = socket.frames
-      t.match(
-        error,
-        { type: 'error', retryable: false, problem: { code: 'CURSOR_UNKNOWN', status: 410, cursor: head } },
-        what,
-      )
-      t.match(hello, { type: 'hello', cursor: head }, 'the stream begins at the head')
-      await socket.settle()
-      t.notOk(
-        socket.frames.some(({ type }) => type === 'caught_up' || type === 'message'),
-        'without a replay',
-      )
-      const { status, body } = await alice.call('GET', `/sync?cursor=${encodeURIComponent(cursor)}`)
-      t.equal(status, 410)
-      t.match(body, { code: 'CURSOR_UNKNOWN', cursor: head }, `${what}, by /sync`)
-    }
-  },
-)
+t.test('an unknown cursor is reported, and the stream starts at the head', async (t) => {
+  const two = await startServer(t)
+  const alice = await somebody('alice')
+  const stranger = await two.login('alice')
+  await alice.send(alice.username, 'a note')
+  const head = await headOf(alice)
+  const [epoch, number] = head.split('.') as [string, string]
+  const unknown = {
+    'of another database': await headOf(stranger),
+    'of the future': `${epoch}.${Number(number) + 1}`,
+    'beyond all numbers': `${epoch}.99999999999999999`,
+    'that is none': 'nonsense',
+    'that is empty': '',
+  }
+  for (const [what, cursor] of Object.entries(unknown)) {
+    const socket = await alice.connect({ cursor })
+    const [error, hello] = socket.frames
+    t.match(
+      error,
+      { type: 'error', retryable: false, problem: { code: 'CURSOR_UNKNOWN', status: 410, cursor: head } },
+      what,
+    )
+    t.match(hello, { type: 'hello', cursor: head }, 'the stream starts at the head')
+    await socket.settle()
+    t.notOk(
+      socket.frames.some(({ type }) => type === 'caught_up' || type === 'message'),
+      'without a replay',
+    )
+    const { status, body } = await alice.call('GET', `/sync?cursor=${encodeURIComponent(cursor)}`)
+    t.equal(status, 410)
+    t.match(body, { code: 'CURSOR_UNKNOWN', cursor: head }, `${what}, by /sync`)
+  }
+})
 
-t.test('a restored copy is told from the database that went on, receipts that waited included', async (t) => {
+t.test('a restored copy and its original reject each other’s cursors', async (t) => {
   const original = await startServer(t, { JWT_SECRET: 'the same for both of the servers' })
   const alice = await original.login('alice')
   const bob = await original.login('bob')
   const { id, conversation_id } = await bob.send('alice', 'one')
   const two = await bob.send('alice', 'two')
-  // The first is announced at once; the second waits, and the copy will announce it under a number of its own.
+  // The first receipt is published at once. The second waits, and the copy publishes it under its own number.
   await alice.call('PUT', `/conversations/${conversation_id}/receipt`, { read_up_to: id })
   await alice.call('PUT', `/conversations/${conversation_id}/receipt`, { read_up_to: two.id })
   const before = await headOf(bob)
@@ -212,22 +209,22 @@ t.test('a restored copy is told from the database that went on, receipts that wa
   const restored = await copy.login('bob')
   const sync = (cursor: string) => restored.call<SyncPage>('GET', `/sync?cursor=${cursor}`)
 
-  t.equal((await sync(after)).status, 410, 'a cursor of what came after the copy was made')
+  t.equal((await sync(after)).status, 410, 'a cursor from after the copy is unknown')
   t.match(
     (await sync(before)).body.events,
     [{ type: 'receipt', username: 'alice', read_up_to: two.id }],
-    'one from before it holds, and brings what waited',
+    'a cursor from before the copy is valid, and its events include the waiting receipt',
   )
   await alice.send('bob', 'again')
   const theirs = await headOf(restored)
   t.equal(
     (await bob.call('GET', `/sync?cursor=${theirs}`)).status,
     410,
-    'nor does the original know the copy’s',
+    'the original rejects a cursor of the copy',
   )
 })
 
-t.test('cursors of before a restart hold after it', async (t) => {
+t.test('cursors from before a restart stay valid', async (t) => {
   const folder = await temporaryFolder(t)
   const env = { DATABASE_URL: `sqlite:${join(folder, 'messenger.db')}` }
   const first = await startServer(t, env)
@@ -246,7 +243,7 @@ t.test('cursors of before a restart hold after it', async (t) => {
   )
 })
 
-t.test('what the bus lost is read from the database', async (t) => {
+t.test('events that the bus lost are read from the database', async (t) => {
   const loseNext = () => loseNextBatch(server)
   const alice = await somebody('alice')
   const bob = await somebody('bob')
@@ -257,13 +254,13 @@ t.test('what the bus lost is read from the database', async (t) => {
 
   loseNext()
   await bob.send(alice.username, 'lost on its way')
-  t.strictSame((await socket.settle()) && idsOf(socket.frames), [], 'nobody was told')
+  t.strictSame((await socket.settle()) && idsOf(socket.frames), [], 'no event was published')
   await carol.send(carol.username, 'a note of no concern to alice')
   t.match(await socket.wait('message'), { content: 'lost on its way' })
   t.match(await plain.next(), { type: 'message', content: 'lost on its way' })
   await bob.send(alice.username, 'later')
   await socket.wait('message', ({ content }) => content === 'later')
-  t.equal(idsOf(socket.frames).length, 2, 'each once')
+  t.equal(idsOf(socket.frames).length, 2, 'each event arrives once')
   t.match(await plain.next(), { content: 'later' })
 
   const cursor = await headOf(alice)
@@ -273,15 +270,15 @@ t.test('what the bus lost is read from the database', async (t) => {
   loseNext()
   await bob.send(alice.username, 'lost again')
   await carol.send(carol.username, 'another note')
-  t.match((await waiting).body.events, [{ content: 'lost again' }], 'who waits by /sync looks again')
+  t.match((await waiting).body.events, [{ content: 'lost again' }], 'a waiting /sync call reads again')
 
   loseNext()
   const ack = await (await bob.connect()).ask({ receiver_username: alice.username, content: 'mine is lost' })
-  t.match(ack, { type: 'ack', message: { content: 'mine is lost' } }, 'an answer does not depend on the bus')
+  t.match(ack, { type: 'ack', message: { content: 'mine is lost' } }, 'an ack does not depend on the bus')
   t.notOk('cursor' in ack)
 })
 
-t.test('stays that begin and end while one is away decide what one is told', async (t) => {
+t.test('membership periods during an absence decide which events the member receives', async (t) => {
   const owner = await somebody('owner')
   const guest = await somebody('guest')
   const { body: group } = await owner.call<Conversation>('POST', '/groups', {

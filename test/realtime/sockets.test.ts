@@ -8,7 +8,7 @@ const server = await startServer(t)
 const { url, login } = server
 const ws = `${url.replace('http', 'ws')}/ws`
 
-t.test('hello says who one is, where the stream goes on, and what the limits are', async (t) => {
+t.test('hello contains the user, the cursor and the limits', async (t) => {
   const alice = await login('alice')
   await alice.send('alice', 'before')
   const { frames, socket } = await alice.connect()
@@ -30,7 +30,7 @@ t.test('hello says who one is, where the stream goes on, and what the limits are
   ])
 })
 
-t.test('a send is acknowledged to its socket, and a message to every other device of both', async (t) => {
+t.test('a send is acknowledged to its socket and delivered to all other devices of both', async (t) => {
   const [ann, ben] = [await login('ann'), await login('ben')]
   const [sender, mine, his] = [await ann.connect(), await ann.connect(), await ben.connect()]
   const body = { receiver_username: 'BEN', content: 'hello', client_id: 'k', metadata: { color: 'red' } }
@@ -48,7 +48,7 @@ t.test('a send is acknowledged to its socket, and a message to every other devic
   await sender.settle()
   t.notOk(
     sender.frames.some(({ type }) => type === 'message'),
-    'the sending socket has its ack',
+    'the sending socket gets the ack',
   )
 
   t.match(
@@ -58,10 +58,10 @@ t.test('a send is acknowledged to its socket, and a message to every other devic
       message: { content: 'back', reply_to: message?.id, sender: 'ben', receiver: 'ann' },
     },
   )
-  t.match(await ann.history('ben'), [{ content: 'hello' }, { content: 'back' }], 'one room behind both doors')
+  t.match(await ann.history('ben'), [{ content: 'hello' }, { content: 'back' }], 'one conversation')
 })
 
-t.test('frames are answered in the order in which they were sent', async (t) => {
+t.test('frames are answered in the order of sending', async (t) => {
   const cat = await login('cat')
   const socket = await cat.connect()
   for (let n = 0; n < 60; n++) socket.send({ id: `s${n}`, receiver_username: 'cat', content: `${n}` })
@@ -78,7 +78,7 @@ t.test('frames are answered in the order in which they were sent', async (t) => 
   )
 })
 
-t.test('a ping gets its pong', async (t) => {
+t.test('a ping gets a pong', async (t) => {
   const socket = await (await login('dan')).connect()
   socket.send({ type: 'ping', id: 'p1' })
   t.strictSame(await socket.wait('pong', ({ id }) => id === 'p1'), { type: 'pong', id: 'p1' })
@@ -88,7 +88,7 @@ t.test('a ping gets its pong', async (t) => {
   await once(socket.socket, 'pong')
 })
 
-t.test('a browser brings its token as a subprotocol, which is never echoed', async (t) => {
+t.test('a browser sends its token as a subprotocol, which is never echoed', async (t) => {
   const eve = await login('eve')
   for (const offered of [
     ['messenger.v1', `bearer.${eve.token}`],
@@ -106,7 +106,7 @@ t.test('a browser brings its token as a subprotocol, which is never echoed', asy
     t.match(
       refused,
       { status: 400, body: { code: 'VALIDATION_FAILED' } },
-      'it speaks messenger.v1 or offers nothing',
+      'the client offers messenger.v1 or nothing',
     )
   }
   t.match(await refusedHandshake(ws, {}, ['messenger.v1', 'bearer.x']), { status: 401 })
@@ -117,7 +117,7 @@ t.test('a browser brings its token as a subprotocol, which is never echoed', asy
   })
 })
 
-t.test('pages of other origins may connect if they are listed', async (t) => {
+t.test('pages of listed origins can connect', async (t) => {
   const listed = await startServer(t, { CORS_ORIGINS: 'https://app.example, https://other.example:8443' })
   const fay = await listed.login('fay')
   const { host } = new URL(listed.url)
@@ -148,7 +148,7 @@ t.test('pages of other origins may connect if they are listed', async (t) => {
     )
   }
   const allowed = await listed.call('GET', '/health/live', { headers: { origin: 'https://app.example' } })
-  t.equal(allowed.headers.get('access-control-allow-origin'), 'https://app.example', 'HTTP has the same list')
+  t.equal(allowed.headers.get('access-control-allow-origin'), 'https://app.example', 'HTTP shares the list')
   const other = await listed.call('GET', '/health/live', { headers: { origin: 'https://evil.example' } })
   t.notMatch(other.headers.get('access-control-allow-origin') ?? '', 'evil')
 })
@@ -168,13 +168,13 @@ t.test('text that is not UTF-8 closes with 1007', async (t) => {
   t.match(await socket.closed, { code: 1007 })
 })
 
-t.test('a frame over the limit closes with 1009, and one at the limit is taken', async (t) => {
+t.test('a frame above the size limit closes with 1009, and a frame at the limit is accepted', async (t) => {
   const gus = await login('gus')
   const socket = await gus.connect()
   const { limits } = await socket.wait('hello')
   const escaped = Array.from({ length: 4096 }, () => '\\ud83d\\ude00').join('')
   socket.send(`{"receiver_username":"gus","content":"${escaped}"}`)
-  t.equal([...((await socket.wait('ack')).message?.content ?? '')].length, 4096, 'escaped as far as can be')
+  t.equal([...((await socket.wait('ack')).message?.content ?? '')].length, 4096, 'every character escaped')
   socket.send(`"${'x'.repeat(limits.max_frame_bytes - 2)}"`)
   t.match(await socket.wait('error'), { problem: { code: 'VALIDATION_FAILED' } })
   socket.send('x'.repeat(limits.max_frame_bytes + 1))
@@ -188,18 +188,18 @@ t.test('ten bad frames within a minute close with 4400', async (t) => {
     for (let n = 0; n < 9; n++) socket.send('bad')
     socket.send({ receiver_username: 'nobody', content: 'x' })
     socket.send({ receiver_username: 'hal', content: 'still here', id: 'x' })
-    t.match(await socket.wait('ack'), { message: { content: 'still here' } }, 'a good frame is no bad one')
+    t.match(await socket.wait('ack'), { message: { content: 'still here' } }, 'a valid frame is not counted')
     socket.send('bad')
     t.match(await socket.closed, { code: 4400, reason: 'too many bad frames' })
-    t.equal(socket.frames.filter(({ type }) => type === 'error').length, 11, 'each was told what it was')
+    t.equal(socket.frames.filter(({ type }) => type === 'error').length, 11, 'each bad frame got an error')
   }
 })
 
-t.test('a silent peer is closed with 4408 after two heartbeats, one that answers is not', async (t) => {
+t.test('a silent peer is closed with 4408 after two heartbeats, and a responding peer is not', async (t) => {
   const { login } = await startServer(t, { HEARTBEAT_MS: '100' })
   const ida = await login('ida')
   const [silent, alive] = [await ida.connect(), await ida.connect()]
-  // No longer read, it answers no ping.
+  // A paused socket answers no ping.
   silent.socket.pause()
   for (let n = 0; n < 4; n++) await once(alive.socket, 'ping')
   silent.socket.resume()
@@ -207,7 +207,7 @@ t.test('a silent peer is closed with 4408 after two heartbeats, one that answers
   t.equal((await alive.settle()).type, 'pong')
 })
 
-t.test('one socket more than a user may have is closed with 4409', async (t) => {
+t.test('a socket above the limit of its user is closed with 4409', async (t) => {
   const { login } = await startServer(t, { MAX_SOCKETS_PER_USER: '2' })
   const jan = await login('jan')
   const first = await jan.connect()
@@ -216,10 +216,10 @@ t.test('one socket more than a user may have is closed with 4409', async (t) => 
   t.match(await more.closed, { code: 4409, reason: 'too many sockets' })
   await (await login('kim')).connect()
   await first.close()
-  t.equal((await (await jan.connect()).settle()).type, 'pong', 'when one is gone there is room')
+  t.equal((await (await jan.connect()).settle()).type, 'pong', 'a closed socket makes room')
 })
 
-t.test('a reader that takes nothing is closed with 4410, and others are not kept waiting', async (t) => {
+t.test('a reader that reads nothing is closed with 4410 and delays no other socket', async (t) => {
   const { login, app } = await startServer(t, {
     SOCKET_HARD_LIMIT: '65536',
     RATE_LIMIT_SEND: '0',
@@ -241,13 +241,13 @@ t.test('a reader that takes nothing is closed with 4410, and others are not kept
   )
   slow.socket.resume()
   plain.socket.resume()
-  // What it says may be lost with the connection; that it ends is not.
+  // The close frame can be lost with the connection. The end of the connection cannot.
   await slow.closed
   await plain.closed
   t.equal(app.sockets.counts.closed.get(4410), 2)
 })
 
-t.test('over its budget of frames a socket is read more slowly, and loses none', async (t) => {
+t.test('a socket above its frame budget is read more slowly and loses no frame', async (t) => {
   const { login } = await startServer(t, { SOCKET_FRAMES_PER_SECOND: '20' })
   const lou = await login('lou')
   const [flood, calm] = [await lou.connect(), await lou.connect()]
@@ -257,7 +257,7 @@ t.test('over its budget of frames a socket is read more slowly, and loses none',
   await calm.settle()
   t.notOk(
     flood.frames.some(({ type }) => type === 'pong'),
-    'others are answered before it is read again',
+    'other sockets are answered before it is read again',
   )
   await flood.wait('pong', ({ id }) => id === 'late')
   const got = await lou.history('lou', '?limit=1000')
@@ -267,7 +267,7 @@ t.test('over its budget of frames a socket is read more slowly, and loses none',
   )
 })
 
-t.test('who goes on sending too fast is closed with 4429', async (t) => {
+t.test('a socket that keeps sending too fast is closed with 4429', async (t) => {
   const { login } = await startServer(t, { SOCKET_FRAMES_PER_SECOND: '20', SOCKET_FLOOD_MS: '1' })
   const socket = await (await login('max')).connect()
   for (let n = 0; n < 60; n++) socket.send({ type: 'ping' })
@@ -276,7 +276,7 @@ t.test('who goes on sending too fast is closed with 4429', async (t) => {
   clearInterval(flood)
 })
 
-t.test('a socket that cannot be taken in is closed with 1011', async (t) => {
+t.test('a socket that cannot be registered is closed with 1011', async (t) => {
   const { app, login } = await startServer(t)
   app.sockets.accept = () => {
     throw new Error('a fault of ours')
@@ -285,7 +285,7 @@ t.test('a socket that cannot be taken in is closed with 1011', async (t) => {
   t.match(await socket.closed, { code: 1011 })
 })
 
-t.test('a handshake that the client drops leaves no socket behind', async (t) => {
+t.test('a client that drops its handshake leaves no socket behind', async (t) => {
   const { app, login } = server
   const mia = await login('mia')
   const socket = await mia.connect()
@@ -296,7 +296,7 @@ t.test('a handshake that the client drops leaves no socket behind', async (t) =>
   t.equal(app.sockets.hub.connectionsOf(mia.id).size, 1)
 })
 
-t.test('the id of a frame counts its characters, whatever they are', async (t) => {
+t.test('the length of a frame id is counted in characters', async (t) => {
   const { login } = await startServer(t)
   const mia = await login('mia')
   const socket = await mia.connect()
@@ -304,7 +304,7 @@ t.test('the id of a frame counts its characters, whatever they are', async (t) =
     socket.send({ type: 'ping', id })
     t.ok(await socket.wait('pong', (frame) => frame.id === id))
     socket.send({ type: 'edit', id })
-    t.ok(await socket.wait('error', (frame) => frame.id === id), 'with what is refused too')
+    t.ok(await socket.wait('error', (frame) => frame.id === id), 'errors echo the id too')
   }
   for (const id of ['\u{1f600}'.repeat(65), 'x'.repeat(129)]) {
     const from = socket.frames.length

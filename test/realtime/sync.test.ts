@@ -4,22 +4,22 @@ import { dial } from '../support/raw.ts'
 import { type Person, startServer } from '../support/server.ts'
 import { headOf, nextWait } from '../support/stream.ts'
 
-t.test('the stream without a socket', async (t) => {
+t.test('the event stream over HTTP', async (t) => {
   const server = await startServer(t)
   const alice = await server.login('alice')
   const bob = await server.login('bob')
   const carol = await server.login('carol')
   const sync = (query: string) => alice.call<SyncPage>('GET', `/sync?${query}`)
 
-  t.test('without a cursor it gives the head, and no events', async (t) => {
+  t.test('without a cursor it returns the head and no events', async (t) => {
     await bob.send('alice', 'before')
     const { body } = await sync('')
     t.strictSame([body.events, body.more], [[], false])
     t.strictSame((await sync(`cursor=${body.cursor}`)).body, body)
-    t.strictSame((await sync('wait=30')).body, body, 'at once')
+    t.strictSame((await sync('wait=30')).body, body, 'it returns at once')
   })
 
-  t.test('it gives the frames of the socket, in pages that end', async (t) => {
+  t.test('it returns the frames of the socket, in pages that end', async (t) => {
     const cursor = await headOf(alice)
     const socket = await alice.connect()
     for (let i = 0; i < 5; i += 1) await bob.send('alice', `message ${i}`)
@@ -36,7 +36,7 @@ t.test('the stream without a socket', async (t) => {
     t.strictSame((await sync(`cursor=${page.cursor}`)).body.events, [])
   })
 
-  t.test('a long poll ends at once when something comes, and not for what is none of mine', async (t) => {
+  t.test('a long poll ends at once on an event for its user, and not on other events', async (t) => {
     const cursor = await headOf(alice)
     const isWaiting = nextWait(server)
     const waiting = sync(`wait=30&cursor=${cursor}`)
@@ -48,7 +48,7 @@ t.test('the stream without a socket', async (t) => {
     t.equal(body.events.length, 1)
   })
 
-  t.test('a long poll ends empty when its time is over', async (t) => {
+  t.test('a long poll ends without events at its timeout', async (t) => {
     const cursor = await headOf(alice)
     const isWaiting = nextWait(server)
     const waiting = sync(`wait=1&cursor=${cursor}`)
@@ -56,10 +56,10 @@ t.test('the stream without a socket', async (t) => {
     await carol.send('bob', 'none of hers')
     const { status, body } = await waiting
     t.match([status, body.events, body.more], [200, [], false])
-    t.not(body.cursor, cursor, 'the cursor has gone on past what was of no concern')
+    t.not(body.cursor, cursor, 'the cursor moved past the events of other users')
   })
 
-  t.test('a long poll ends with its token, and only then', async (t) => {
+  t.test('a long poll ends when its token ends, and not before', async (t) => {
     const other = await server.login('alice')
     const cursor = await headOf(alice)
     const isWaiting = nextWait(server)
@@ -74,7 +74,7 @@ t.test('the stream without a socket', async (t) => {
     t.match(await waiting, { status: 200, body: { events: [{ content: 'still there' }] } })
   })
 
-  t.test('nobody waits longer than the token lives', async (t) => {
+  t.test('a long poll never outlives its token', async (t) => {
     const brief = await startServer(t, { TOKEN_TTL: '1' })
     const dora = await brief.login('dora')
     const { body } = await dora.call<SyncPage>('GET', '/sync')
@@ -82,7 +82,7 @@ t.test('the stream without a socket', async (t) => {
     t.ok(status === 200 || status === 401, 'it ended within the second')
   })
 
-  t.test('a server that stops answers who waits', async (t) => {
+  t.test('a stopping server answers its long polls', async (t) => {
     const cursor = await headOf(alice)
     const isWaiting = nextWait(server)
     const waiting = sync(`wait=30&cursor=${cursor}`)
@@ -93,7 +93,7 @@ t.test('the stream without a socket', async (t) => {
   })
 })
 
-t.test('calls that wait count as sockets do: past the limit 503, past that of one user 429', async (t) => {
+t.test('long polls count as sockets: 503 above the server limit, 429 above the user limit', async (t) => {
   const server = await startServer(t, { MAX_SOCKETS: '3', MAX_SOCKETS_PER_USER: '2' })
   const [alice, bob, carol] = [
     await server.login('alice'),
@@ -110,21 +110,21 @@ t.test('calls that wait count as sockets do: past the limit 503, past that of on
   const refused = async (person: Person, status: number, code: string) => {
     const reply = await person.call('GET', `/sync?wait=30&cursor=${cursor}`)
     t.match(reply, { status, body: { code } })
-    t.ok(Number(reply.headers.get('retry-after')) > 0, 'with a hint')
+    t.ok(Number(reply.headers.get('retry-after')) > 0, 'with a retry hint')
   }
   const waiting = [await wait(alice), await wait(alice)]
   await refused(alice, 429, 'RATE_LIMITED')
   waiting.push(await wait(bob))
   await refused(carol, 503, 'OVERLOADED')
-  await t.rejects(carol.connect(), /refused/, 'no more sockets')
-  t.match(await carol.call('GET', `/sync?cursor=${cursor}`), { status: 200 }, 'a look waits for nothing')
+  await t.rejects(carol.connect(), /refused/, 'new sockets are refused')
+  t.match(await carol.call('GET', `/sync?cursor=${cursor}`), { status: 200 }, 'a call without wait works')
   await alice.send('bob', 'there')
   for (const { answer } of waiting) t.match(await answer, { status: 200, body: { events: [{}, {}] } })
   const socket = await carol.connect()
-  t.match(await socket.ask({ type: 'ping' }), { type: 'pong' }, 'and there is room again')
+  t.match(await socket.ask({ type: 'ping' }), { type: 'pong' }, 'a finished long poll makes room')
 })
 
-t.test('who has gone takes no place among those who wait', async (t) => {
+t.test('a disconnected client does not count as a long poll', async (t) => {
   const server = await startServer(t, { MAX_SOCKETS_PER_USER: '1' })
   const alice = await server.login('alice')
   const path = `/sync?wait=30&cursor=${await headOf(alice)}`
@@ -132,7 +132,7 @@ t.test('who has gone takes no place among those who wait', async (t) => {
   const connection = await dial(t, server.url)
   connection.write(`GET ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${alice.token}\r\n\r\n`)
   await isWaiting
-  t.match(await alice.call('GET', path), { status: 429 }, 'there is one place')
+  t.match(await alice.call('GET', path), { status: 429 }, 'the limit is one')
   connection.socket.destroy()
   const isWaitingNow = nextWait(server)
   const again = async (): Promise<unknown> => {

@@ -13,7 +13,7 @@ import { type Server, startServer } from '../support/server.ts'
 
 const nextTurn = () => new Promise((resolve) => setImmediate(resolve))
 
-/** Stops the clock until the test ends. `time` is what it says, in milliseconds. */
+/** Stops the clock until the test ends. `time` is the current time in milliseconds. */
 const stopClock = (t: Test) => {
   const { now } = performance
   const clock = { time: now.call(performance) }
@@ -24,12 +24,12 @@ const stopClock = (t: Test) => {
   return clock
 }
 
-/** Keeps the turn busy until it has no time left. */
+/** Spins until the current turn has no time left. */
 const useUp = (turns: Turns) => {
   while (turns.hasTime);
 }
 
-/** Has no turn any time from now on: what waits is begun by the test. */
+/** Makes every turn report that it has no time left, and collects the waiting work for the test to run. */
 const holdTurns = ({ app }: Server) => {
   const waiting: Waiting[] = []
   const { turns } = app.chat
@@ -39,11 +39,11 @@ const holdTurns = ({ app }: Server) => {
   }
   return {
     waiting,
-    /** Waits until so many wait. */
+    /** Waits until `count` units of work wait. */
     async until(count: number) {
       while (waiting.length < count) await nextTurn()
     },
-    /** Begins all that waits, and from now on everything at once. */
+    /** Runs all waiting work, and lets later work run at once. */
     release() {
       Object.defineProperty(turns, 'hasTime', { value: true, configurable: true })
       for (const one of waiting.splice(0)) while (one.handleNext());
@@ -53,7 +53,7 @@ const holdTurns = ({ app }: Server) => {
 
 const get = (path: string, token: string) =>
   `GET ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\n\r\n`
-/** Replies that have arrived, the last one perhaps in part. */
+/** @returns the number of replies in `bytes`, of which the last can be incomplete. */
 const countReplies = (bytes: Buffer) => bytes.toString('latin1').split('HTTP/1.1 ').length - 1
 const post = (path: string, body: string, token = '') =>
   `POST ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\nContent-Type: application/json\r\n` +
@@ -61,7 +61,7 @@ const post = (path: string, body: string, token = '') =>
 const send = (content: string, token: string) =>
   post('/send', JSON.stringify({ receiver_username: 'alice', content }), token)
 
-t.test('work begins at once while a turn has time, and then in order of arrival', async (t) => {
+t.test('work runs at once while the turn has time, and later in order of arrival', async (t) => {
   const turns = new Turns()
   const clock = stopClock(t)
   const done: string[] = []
@@ -89,7 +89,7 @@ t.test('work begins at once while a turn has time, and then in order of arrival'
   t.strictSame(done, [])
   await turns.ready()
   t.strictSame(done.slice(0, 2), ['one', 'two'])
-  t.equal(done.indexOf('three'), 34, 'one source has no more than its share')
+  t.equal(done.indexOf('three'), 34, 'one source gets no more than its share')
   while (many.left > 0) await nextTurn()
   await nextTurn()
   t.ok(turns.hasTime)
@@ -104,7 +104,7 @@ t.test('work begins at once while a turn has time, and then in order of arrival'
   )
 })
 
-t.test('turns begin no work while connections arrive, for half of the time at most', async (t) => {
+t.test('connections that arrive delay other work for at most half of the time', async (t) => {
   const turns = new Turns()
   const clock = stopClock(t)
   const done: string[] = []
@@ -116,7 +116,7 @@ t.test('turns begin no work while connections arrive, for half of the time at mo
       },
     })
   turns.accepted()
-  t.ok(turns.hasTime, 'nothing was begun yet')
+  t.ok(turns.hasTime, 'no work ran yet')
   turns.accepted()
   t.notOk(turns.hasTime)
   add('one')
@@ -138,7 +138,7 @@ t.test('turns begin no work while connections arrive, for half of the time at mo
   t.strictSame(done, ['one', 'two'])
 })
 
-t.test('work that begins and goes on in microtasks uses up its turn', async (t) => {
+t.test('work that continues in microtasks counts toward its turn', async (t) => {
   const turns = new Turns()
   const inTurn: number[] = []
   useUp(turns)
@@ -156,7 +156,7 @@ t.test('work that begins and goes on in microtasks uses up its turn', async (t) 
   t.ok(Math.max(...inTurn.filter(Boolean)) < 20, inTurn.join(' '))
 })
 
-t.test('probes are answered while the bodies of one turn still wait to be parsed', async (t) => {
+t.test('health probes are answered while the bodies of one turn wait to be parsed', async (t) => {
   const { app, url } = await startServer(t)
   const body = `{"receiver_username":"alice","content":"x","x":[${'{},'.repeat(21_000)}{}]}`
   const count = 60
@@ -179,13 +179,13 @@ t.test('probes are answered while the bodies of one turn still wait to be parsed
   for (const { write } of all) write('}')
   probe.write(get('/health/live', ''))
   const before = await promise
-  t.ok(before < count, `${before} of ${count} were answered before`)
+  t.ok(before < count, `${before} of ${count} requests were answered first`)
   for (const connection of all) {
     t.match(replies(await connection.until((bytes) => bytes.includes('}'))), [{ status: 400 }])
   }
 })
 
-t.test('requests on one connection are answered and stored in their order after a wait', async (t) => {
+t.test('pipelined requests that wait are answered and stored in order', async (t) => {
   const server = await startServer(t)
   const alice = await server.login('alice')
   const held = holdTurns(server)
@@ -205,7 +205,7 @@ t.test('requests on one connection are answered and stored in their order after 
   )
 })
 
-t.test('a client that pipelines is read no further while its requests wait', async (t) => {
+t.test('a pipelining client is not read further while its requests wait', async (t) => {
   const server = await startServer(t)
   const { token } = await server.login('alice')
   const held = holdTurns(server)
@@ -220,12 +220,12 @@ t.test('a client that pipelines is read no further while its requests wait', asy
     other.write(get('/health/live', ''))
     await other.until((bytes) => countReplies(bytes) === round)
   }
-  t.ok(heads.length < 1700, `${heads.length} of ${count} were read`)
+  t.ok(heads.length < 1700, `${heads.length} of ${count} requests were read`)
   held.release()
   await connection.until((bytes) => countReplies(bytes) === count)
 })
 
-t.test('so many pipelined requests wait, and a connection that brings more is closed', async (t) => {
+t.test('a connection that pipelines more requests than may wait is closed', async (t) => {
   const handled: string[] = []
   const server = createServer((request, reply) => {
     handled.push(String(request.url))
@@ -248,7 +248,7 @@ t.test('so many pipelined requests wait, and a connection that brings more is cl
   const first = await dial(t, url)
   first.write(ask('/1', '/2', '/3', '/4'))
   await first.until((bytes) => bytes.length > 0)
-  t.strictSame(handled, ['/1'], 'the first is behind no other')
+  t.strictSame(handled, ['/1'], 'the first request waits for no other')
   const second = await dial(t, url)
   second.write(ask('/5', '/6'))
   await second.closed
@@ -266,11 +266,11 @@ t.test('so many pipelined requests wait, and a connection that brings more is cl
   tcp.destroy()
   await closed
   t.notOk(waiting[1]?.handleNext())
-  t.strictSame(handled.slice(5), ['/7'], 'what waits for a client that has gone is dropped')
+  t.strictSame(handled.slice(5), ['/7'], 'work of a disconnected client is dropped')
   first.socket.destroy()
 })
 
-t.test('what waits for a client that has gone is dropped', async (t) => {
+t.test('work of a disconnected client is dropped', async (t) => {
   const server = await startServer(t)
   const { app, url } = server
   const alice = await server.login('alice')
@@ -291,7 +291,7 @@ t.test('what waits for a client that has gone is dropped', async (t) => {
   t.strictSame(await alice.history('alice'), [])
 })
 
-t.test('a request that waited too long is refused before anything is parsed for it', async (t) => {
+t.test('a request that waited too long is refused before its body is parsed', async (t) => {
   const server = await startServer(t, { MAX_LOOP_DELAY_MS: '1000' })
   const alice = await server.login('alice')
   const held = holdTurns(server)
@@ -309,7 +309,7 @@ t.test('a request that waited too long is refused before anything is parsed for 
   }
 })
 
-t.test('only so many requests wait; further ones are refused', async (t) => {
+t.test('a limited number of requests wait, and further requests are refused', async (t) => {
   const { app } = await startServer(t)
   const turns = new Turns()
   const requestTurns = createRequestTurns(turns, app.chat.load, 1)
@@ -325,7 +325,7 @@ t.test('only so many requests wait; further ones are refused', async (t) => {
   t.strictSame(refusals, ['OVERLOADED', undefined])
 })
 
-t.test('a handshake that waits while the server stops ends with 1001', async (t) => {
+t.test('a handshake that waits during the stop closes with 1001', async (t) => {
   const server = await startServer(t)
   const { app, url } = server
   const alice = await server.login('alice')
@@ -349,7 +349,7 @@ t.test('a handshake that waits while the server stops ends with 1001', async (t)
   await closed
 })
 
-t.test('a storm of sockets that come back leaves others their turn', async (t) => {
+t.test('a storm of reconnecting sockets does not starve other clients', async (t) => {
   const { url, login } = await startServer(t, { RATE_LIMIT_SEND: '0' })
   const alice = await login('alice')
   const cursor = (await alice.connect()).frames.flatMap((frame) =>

@@ -4,7 +4,7 @@ import { rawFrame, rawSocket } from '../support/frames.ts'
 import { startServer } from '../support/server.ts'
 import { counterOf } from '../support/stream.ts'
 
-t.test('typing is passed on and never stored', async (t) => {
+t.test('typing frames are relayed and never stored', async (t) => {
   const server = await startServer(t)
   const alice = await server.login('alice')
   const bob = await server.login('bob')
@@ -31,15 +31,15 @@ t.test('typing is passed on and never stored', async (t) => {
   mine.send({ type: 'typing', conversation_id })
   await mine.settle()
   await peer.settle()
-  t.equal(typingOf(peer).length, 2, 'at most one in 3 s a conversation')
-  t.equal(typingOf(third).length, 1, 'only to those who are in it')
+  t.equal(typingOf(peer).length, 2, 'at most one relayed frame in 3 s for each conversation')
+  t.equal(typingOf(third).length, 1, 'members only')
   await other.settle()
-  t.strictSame([...typingOf(mine), ...typingOf(other)], [], 'not to one’s own devices')
+  t.strictSame([...typingOf(mine), ...typingOf(other)], [], 'the user’s own devices receive none')
   t.notOk(
     mine.frames.some(({ type }) => type === 'ack'),
-    'nor is it answered',
+    'typing frames get no reply',
   )
-  t.strictSame(plain.frames, [], 'a plain socket gets messages only')
+  t.strictSame(plain.frames, [], 'a plain socket receives messages only')
   t.equal(await counterOf(alice), before)
 
   t.match(await third.ask({ type: 'typing', conversation_id }), {
@@ -55,10 +55,10 @@ t.test('typing is passed on and never stored', async (t) => {
   peer.send({ type: 'typing', conversation_id })
   await peer.settle()
   await mine.settle()
-  t.strictSame(typingOf(mine), [], 'nor across a block')
+  t.strictSame(typingOf(mine), [], 'a block stops typing frames')
 })
 
-t.test('typing crosses no block in a group that both are in', async (t) => {
+t.test('a block stops typing frames in a common group too', async (t) => {
   const { login } = await startServer(t)
   const people = [await login('alice'), await login('bob'), await login('carol')] as const
   const [alice, bob, carol] = people
@@ -79,7 +79,7 @@ t.test('typing crosses no block in a group that both are in', async (t) => {
   t.strictSame([heard(mine), heard(peer), heard(third)], [[], [], ['alice', 'bob']])
 })
 
-t.test('of many typing frames in one packet one is passed on', async (t) => {
+t.test('of many typing frames in one packet one is relayed', async (t) => {
   const { url, login } = await startServer(t)
   const [alice, bob] = [await login('alice'), await login('bob')]
   const { conversation_id } = await alice.send('bob', 'hello')
@@ -94,7 +94,7 @@ t.test('of many typing frames in one packet one is passed on', async (t) => {
   t.equal(peer.frames.filter(({ type }) => type === 'typing').length, 1)
 })
 
-t.test('typing is the first to be dropped for a slow reader', async (t) => {
+t.test('typing frames are dropped first for a slow reader', async (t) => {
   const server = await startServer(t)
   const alice = await server.login('alice')
   const bob = await server.login('bob')

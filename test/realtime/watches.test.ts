@@ -7,14 +7,14 @@ import { rawFrame, rawSocket } from '../support/frames.ts'
 import { type Server, startServer } from '../support/server.ts'
 import { loseNextBatch } from '../support/stream.ts'
 
-/** Counts what looks read from the database, and how much of that in one turn of the event loop. */
+/** Counts the database reads of presence lookups, in total and in one turn of the event loop. */
 const countReads = ({ app }: Server) => {
   const { reader } = app.chat
   const { get, all } = reader
   const counts = { names: 0, pages: 0, mostInATurn: 0 }
   let inTurn = 0
   const count = (query: Query<never, unknown>) => {
-    // Names come from a cache, and are read once.
+    // Names come from a cache and are read once.
     if (query === users.userById) return
     if (query === users.userByKey) counts.names += 1
     if (query === members.sharedPeriodsAfter) counts.pages += 1
@@ -39,7 +39,7 @@ const countReads = ({ app }: Server) => {
 
 const names = Array.from({ length: 100 }, (_, index) => `user-${index}`)
 
-t.test('many sockets that watch many people leave the others their turn', async (t) => {
+t.test('large watch lists of many sockets do not starve other clients', async (t) => {
   const server = await startServer(t)
   const alice = await server.login('alice')
   for (const username of names) {
@@ -55,11 +55,11 @@ t.test('many sockets that watch many people leave the others their turn', async 
   const counts = countReads(server)
   await Promise.all(sockets.map((socket) => socket.ask({ type: 'watch', usernames: names })))
   t.equal(counts.names, 1000)
-  t.ok(counts.mostInATurn <= 10, `${counts.mostInATurn} reads in one turn`)
+  t.ok(counts.mostInATurn <= 10, `at most ${counts.mostInATurn} reads in one turn`)
   for (const { frames } of sockets) t.equal(frames.filter(({ type }) => type === 'presence').length, 11)
 })
 
-t.test('those are looked at whom a change concerns, once a second at most', async (t) => {
+t.test('only users affected by a change are looked up, at most once a second', async (t) => {
   const server = await startServer(t)
   const alice = await server.login('alice')
   for (const name of ['bob', 'carol', 'dora']) await server.login(name)
@@ -81,12 +81,12 @@ t.test('those are looked at whom a change concerns, once a second at most', asyn
   }
   await alice.call('PUT', member)
   await socket.wait('presence', ({ username }) => username === 'dora')
-  t.strictSame(shown(), ['alice', 'dora'], 'as it was at the end')
-  // alice, with whom bob has a direct conversation now, and dora.
-  t.ok(counts.names <= 3, `${counts.names} looks: a title concerns nobody, and carol is not looked at`)
+  t.strictSame(shown(), ['alice', 'dora'], 'the final state is shown')
+  // alice, who now has a direct conversation with bob, and dora.
+  t.ok(counts.names <= 3, `${counts.names} lookups: a new title affects nobody, and carol is not looked up`)
 })
 
-t.test('who has very many conversations is looked at in small steps', async (t) => {
+t.test('a user with very many conversations is looked up in small steps', async (t) => {
   const server = await startServer(t)
   const [alice, bob] = [await server.login('alice'), await server.login('bob')]
   const { writer } = server.app.chat
@@ -99,23 +99,23 @@ t.test('who has very many conversations is looked at in small steps', async (t) 
   const counts = countReads(server)
   await watch()
   t.equal(shown(), 0)
-  t.equal(counts.pages, 1, 'the few of one suffice')
+  t.equal(counts.pages, 1, 'the small list of the other user is sufficient')
   await Promise.all(Array.from({ length: 150 }, () => make(alice.id, [])))
   await watch()
   t.equal(shown(), 0)
   t.ok(counts.pages > 3)
   const shared = await make(alice.id, ['bob'])
   await socket.wait('presence')
-  t.ok(counts.mostInATurn <= 7, `${counts.mostInATurn} reads in one turn`)
+  t.ok(counts.mostInATurn <= 7, `at most ${counts.mostInATurn} reads in one turn`)
   await alice.call('DELETE', `/groups/${shared}/members/bob`)
   await socket.wait('presence', ({ online }) => !online, socket.frames.length)
   const block = await bob.call('PUT', '/blocks/alice')
   t.equal(block.status, 200)
   await make(alice.id, []).then(() => watch())
-  t.equal(shown(), 2, 'nor across a block')
+  t.equal(shown(), 2, 'a block hides presence')
 })
 
-t.test('a list that is replaced while it is looked at tells nothing more', async (t) => {
+t.test('a watch list that is replaced during its lookup sends no presence', async (t) => {
   const { url, login } = await startServer(t)
   const [alice] = [await login('alice'), await login('bob')]
   await alice.send('bob', 'hello')
@@ -123,16 +123,16 @@ t.test('a list that is replaced while it is looked at tells nothing more', async
   const frames = [['bob', 'nobody'], []].map((usernames) =>
     rawFrame(JSON.stringify({ type: 'watch', id: `of ${usernames.length}`, usernames })),
   )
-  // In one packet: the second is handled before the first has its answer.
+  // Both frames are in one packet, so the second is handled before the first lookup ends.
   socket.write(Buffer.concat(frames))
   const isPresence = ({ payload }: { payload: Buffer }) => payload.includes('"presence"')
   for (const id of ['of 2', 'of 0']) {
     const told = await socket.until((frame) => isPresence(frame) || frame.payload.includes(id))
-    t.notOk(isPresence(told), 'answered, and that is all')
+    t.notOk(isPresence(told), 'only the ack is sent')
   }
 })
 
-t.test('what a lost batch has changed is seen with the next one', async (t) => {
+t.test('a change in a lost batch is seen with the next batch', async (t) => {
   const server = await startServer(t)
   const [alice, carol] = [await server.login('alice'), await server.login('carol')]
   const socket = await alice.connect()
@@ -143,7 +143,7 @@ t.test('what a lost batch has changed is seen with the next one', async (t) => {
   t.match(await socket.wait('presence'), { username: 'carol' })
 })
 
-t.test('a read that fails is tried again, and nobody behind it is forgotten', async (t) => {
+t.test('a failed read is retried, and later entries of the queue are kept', async (t) => {
   const server = await startServer(t)
   const { chat } = server.app
   const { get } = chat.reader
