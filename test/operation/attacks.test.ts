@@ -5,12 +5,12 @@ import type { Attack } from '../faults/attacks/attack.ts'
 import { attackTable, underAttack } from '../faults/under-attack.ts'
 import { temporaryFolder } from '../support/server.ts'
 
-// Two servers with their loads, in processes of their own.
+// Each test runs a server, its load and its probes in processes of their own.
 t.setTimeout(120_000)
 
 const newGroups = attacks.find(({ name }) => name === 'new-groups') as Attack
 
-t.test('an attack is measured beside the same time without it, and others lose nothing', async (t) => {
+t.test('an attack is measured beside an equal time without it, and other clients lose nothing', async (t) => {
   const plan = { folder: await temporaryFolder(t), attack: newGroups, percent: 1, isLenient: true }
   const figures = await underAttack(t, plan)
   const { quiet, attacked, answers, end, violations } = figures
@@ -20,7 +20,7 @@ t.test('an attack is measured beside the same time without it, and others lose n
   t.strictSame(
     Object.keys(answers).filter((answer) => answer !== '200' && !refusals.includes(answer)),
     [],
-    'the rest is refused with a hint',
+    'every other request is refused with a retry hint',
   )
   t.match(end, { crashed: false, code: 0 })
   for (const { live, seen } of [quiet, attacked]) {
@@ -30,14 +30,14 @@ t.test('an attack is measured beside the same time without it, and others lose n
   t.match(attackTable([figures]), /\n\| `new-groups` \| \d+ → \d+ \|/)
 })
 
-t.test('an attack that takes more memory than it may is a violation', async (t) => {
+t.test('an attack that exceeds its memory limit is a violation', async (t) => {
   const attack = { ...newGroups, mebibytes: -1 }
   const folder = await temporaryFolder(t)
   const { violations } = await underAttack(t, { folder, attack, percent: 1, isLenient: true })
   t.match(violations, [/^new-groups: the memory grew by \d+ MiB$/])
 })
 
-t.test('each attack has a name of its own and a row in RELIABILITY.md', async (t) => {
+t.test('each attack has a unique name and a row in RELIABILITY.md', async (t) => {
   const document = await readFile(new URL('../../docs/RELIABILITY.md', import.meta.url), 'utf8')
   t.equal(new Set(attacks.map(({ name }) => name)).size, attacks.length)
   for (const { name } of attacks) t.match(document, `\n| \`${name}\` |`, name)

@@ -9,16 +9,16 @@ import { temporaryFolder } from '../support/server.ts'
 const run = promisify(execFile)
 const path = (name: string) => fileURLToPath(new URL(`../../bench/${name}`, import.meta.url))
 
-// Without tap's own environment: what the benches load is not what these tests cover.
+// Without the environment of tap: coverage does not include the code that a bench loads.
 const { PATH, HOME, TMPDIR } = process.env
 const start = (file: string, args: string[], more: Record<string, string> = {}) =>
   run(process.execPath, [path(file), ...args], { env: { PATH, HOME, TMPDIR, BENCH_STRACE: '0', ...more } })
 const bench = (...args: string[]) => start('main.ts', args)
 
-// A process a trial: 24 starts.
+// Each trial starts a process: 24 starts.
 t.setTimeout(300_000)
 
-t.test('every bench works, and its README explains it', { timeout: 300_000 }, async (t) => {
+t.test('every bench runs, and its README explains it', { timeout: 300_000 }, async (t) => {
   const json = join(await temporaryFolder(t), 'figures.json')
   const { stdout: help } = await bench('--help')
   const names = /Names: (.*)/.exec(help)?.[1]?.split(', ')
@@ -36,14 +36,14 @@ t.test('every bench works, and its README explains it', { timeout: 300_000 }, as
   }
 })
 
-t.test('a bench that is not there is named', async (t) => {
+t.test('an unknown bench is refused by name', async (t) => {
   const refused = { code: 2, stderr: /no row named nothing/ }
   await t.rejects(bench('--only', 'nothing'), refused)
   await t.rejects(start('compare.ts', ['HEAD', '--only', 'nothing']), refused)
   await t.rejects(start('compare.ts', ['no-such-revision']), { code: 2, stderr: /no-such-revision/ })
 })
 
-t.test('a start is measured on a database of its own, and one that fails is no figure', async (t) => {
+t.test('a start is measured on its own database, and a failed start has no figure', async (t) => {
   const args = ['--smoke', '--only', 'start']
   await start('main.ts', args, { DATABASE_URL: 'sqlite:/no/such/folder/messenger.db' })
   await t.rejects(start('main.ts', args, { LOG_LEVEL: 'none such' }), {

@@ -6,7 +6,7 @@ import { ConfigError, loadConfig } from '../../src/config.ts'
 type Property = { default?: string | number; description?: string }
 const properties = Object.entries(Environment.properties as Record<string, Property>)
 
-t.test('.env.example lists every variable with its default, and no other', async (t) => {
+t.test('.env.example lists exactly the variables of the schema with their defaults', async (t) => {
   const lines = readFileSync('.env.example', 'utf8').split('\n')
   const listed = lines.flatMap((line) => {
     const [, off, name, value] = /^(# ?)?([A-Z_]+)=(.*)$/.exec(line) ?? []
@@ -24,7 +24,7 @@ t.test('.env.example lists every variable with its default, and no other', async
     t.ok(description && text.includes(`# ${description}\n`), name)
 })
 
-t.test('what is absent or empty takes its default', async (t) => {
+t.test('an absent or empty variable has its default', async (t) => {
   const config = loadConfig({ PORT: '', UNKNOWN: 'x', PATH: '/bin', JWT_SECRET: undefined })
   t.match(config, { PORT: 3000, HOST: '0.0.0.0', DATABASE_URL: 'sqlite:messenger.db', TOKEN_TTL: 86_400 })
   t.notOk('UNKNOWN' in config)
@@ -33,7 +33,7 @@ t.test('what is absent or empty takes its default', async (t) => {
   t.equal(loadConfig({ PORT: '8080' }).PORT, 8080)
 })
 
-t.test('each variable that is wrong is named', async (t) => {
+t.test('each invalid variable is named in the error', async (t) => {
   const fails = (env: Record<string, string>, sentence: RegExp) => {
     try {
       loadConfig(env)
@@ -54,7 +54,7 @@ t.test('each variable that is wrong is named', async (t) => {
   fails({ TOKEN_TTL: '0', MAX_QUEUE: '-1' }, /TOKEN_TTL.*MAX_QUEUE.*See \.env\.example/)
 })
 
-t.test('production wants a long secret and its mode said', async (t) => {
+t.test('production requires a long secret and an explicit mode', async (t) => {
   const production = { NODE_ENV: 'production', AUTH_MODE: 'password' }
   const name = { name: 'ConfigError' } as Error
   t.throws(() => loadConfig({ ...production, JWT_SECRET: 'x'.repeat(31) }), name)
@@ -65,12 +65,12 @@ t.test('production wants a long secret and its mode said', async (t) => {
     /JWT_SECRET_PREVIOUS is shorter than 32 bytes/,
   )
   t.ok(loadConfig({ ...rotated, JWT_SECRET_PREVIOUS: 'y'.repeat(32) }))
-  t.ok(loadConfig({ ...production, JWT_SECRET: 'ü'.repeat(16) }), '32 bytes')
-  t.ok(loadConfig(production), 'one of its own is long enough')
-  t.ok(loadConfig({ JWT_SECRET: 'x' }), 'elsewhere a short one will do')
+  t.ok(loadConfig({ ...production, JWT_SECRET: 'ü'.repeat(16) }), '32 bytes are long enough')
+  t.ok(loadConfig(production), 'the generated secret is accepted')
+  t.ok(loadConfig({ JWT_SECRET: 'x' }), 'other environments accept a short secret')
 })
 
-t.test('lists of proxies and origins are read entry by entry', (t) => {
+t.test('lists of proxies and origins are parsed entry by entry', (t) => {
   const right = {
     TRUST_PROXY: 'loopback, 10.0.0.0/8,::1, 192.0.2.1/32, 2001:db8::/128',
     CORS_ORIGINS: 'https://chat.example.org',
@@ -92,7 +92,7 @@ t.test('lists of proxies and origins are read entry by entry', (t) => {
   t.end()
 })
 
-t.test('the server is started with the same options of Node wherever that is written', async (t) => {
+t.test('the Node options of the server are the same in every file', async (t) => {
   const [unit, image, script, file] = [
     ['docs/OPERATIONS.md', /^ExecStart=(.*)$/m],
     ['Dockerfile', /^CMD (.*)$/m],

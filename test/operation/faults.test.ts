@@ -13,16 +13,16 @@ import { call, login, type Person, startServer, temporaryFolder } from '../suppo
 import { connect } from '../support/socket.ts'
 import { startProxy } from '../support/unreliable-proxy.ts'
 
-// Real processes that are killed and started again: minutes on a busy machine.
+// Kills and restarts real processes, which takes minutes on a busy machine.
 t.setTimeout(600_000)
 
-/** Large enough to need a page of its own. */
+/** Large enough to need a database page of its own. */
 const content = 'x'.repeat(4000)
 
-/** @returns the number in a cursor, behind its epoch. */
+/** @returns the number of a cursor, which follows its epoch. */
 const numberOf = (cursor: string) => Number(cursor.split('.')[1])
 
-/** Sends until one is refused. @returns the refusal, and how many were answered */
+/** Sends until one send is refused. @returns the refusal and the number of acknowledged sends */
 const sendUntilRefused = async (person: Person) => {
   for (let sent = 0; ; sent += 1) {
     const reply = await person.call('POST', '/send', { receiver_username: person.username, content })
@@ -32,14 +32,14 @@ const sendUntilRefused = async (person: Person) => {
 
 const isUnavailable = (t: Test, reply: { status: number; headers: Headers; body: unknown }, why: RegExp) => {
   t.match(reply, { status: 503, body: { code: 'STORAGE_UNAVAILABLE', detail: why } })
-  t.ok(Number(reply.headers.get('retry-after')) > 0, 'with a hint')
-  t.notMatch(JSON.stringify(reply.body), /messenger\.db|SQLITE/, 'and nothing of the inside')
+  t.ok(Number(reply.headers.get('retry-after')) > 0, 'with a retry hint')
+  t.notMatch(JSON.stringify(reply.body), /messenger\.db|SQLITE/, 'without internal details')
 }
 
 /**
- * Does something, while `/health/live` answers throughout. How fast it does is judged by the long run: here other tests
- * have the processor too.
- * @param end whether the server ends by it: it may then refuse, or be gone
+ * Runs `during` while a probe watches `/health/live`. Only the long run judges the time of the answers, because other tests
+ * use the processor here.
+ * @param end whether the server ends during the fault, so that it can refuse or disappear
  */
 const staysAlive = async (t: Test, url: string, during: () => Promise<void>, end = false) => {
   const watch = await watchLive(t, url)
@@ -50,12 +50,12 @@ const staysAlive = async (t: Test, url: string, during: () => Promise<void>, end
   const gone = /^(503|ECONNREFUSED|ECONNRESET|cut)$/
   t.ok(
     end ? others.every((answer) => gone.test(answer)) : others.length === 0,
-    `it answered: ${others.join()}`,
+    `other answers: ${others.join()}`,
   )
-  t.comment(`of ${live.count} the slowest took ${live.slowest_ms} ms, of a bare server ${bare.slowest_ms} ms`)
+  t.comment(`slowest of ${live.count} probes: ${live.slowest_ms} ms, of a bare server: ${bare.slowest_ms} ms`)
 }
 
-t.test('a disk that fails for a while is said so, and what was answered before is there', async (t) => {
+t.test('a temporary disk failure is reported, and each acknowledged message is kept', async (t) => {
   const folder = await temporaryFolder(t)
   const server = await startFaulty(t, folder)
   const { url } = server
@@ -66,13 +66,13 @@ t.test('a disk that fails for a while is said so, and what was answered before i
 
   const recovers = async (t: Test) => {
     server.end()
-    t.match(await ready(), { status: 200 }, 'it recovers by itself')
+    t.match(await ready(), { status: 200 }, 'the server recovers by itself')
     await alice.send('alice', content)
     stored += 1
     t.equal(
       (await alice.history('alice', '?limit=1000')).length,
       stored,
-      'all that was answered, and no more',
+      'exactly the acknowledged messages are stored',
     )
   }
 
@@ -92,7 +92,7 @@ t.test('a disk that fails for a while is said so, and what was answered before i
           retryable: true,
           problem: { code: 'STORAGE_UNAVAILABLE' },
         })
-        t.equal((await alice.history('alice', '?limit=1000')).length, stored, 'reading goes on')
+        t.equal((await alice.history('alice', '?limit=1000')).length, stored, 'reads still work')
         await recovers(t)
       }),
     )
@@ -111,7 +111,7 @@ t.test('a disk that fails for a while is said so, and what was answered before i
     }),
   )
 
-  await t.test('slow: reading and the probe do not wait for it', (t) =>
+  await t.test('slow: reads and health probes do not wait for the disk', (t) =>
     staysAlive(t, url, async () => {
       server.begin('slow')
       const order: string[] = []
@@ -125,13 +125,13 @@ t.test('a disk that fails for a while is said so, and what was answered before i
     }),
   )
 
-  await t.test('a clock that goes back an hour: ids and cursors keep rising', async (t) => {
+  await t.test('ids and cursors keep rising when the clock goes back an hour', async (t) => {
     const from = socket.frames.length
     const before = await alice.send('alice', content)
     server.begin('clock')
     const after = await alice.send('alice', content)
     stored += 2
-    t.ok(after.timestamp < before.timestamp, 'it did')
+    t.ok(after.timestamp < before.timestamp, 'the clock went back')
     t.ok(after.id > before.id)
     t.match(await alice.call('PATCH', `/messages/${before.id}`, { content: 'edited' }), { status: 200 })
     await socket.wait('message_updated', ({ id }) => id === before.id, from)
@@ -146,19 +146,19 @@ t.test('a disk that fails for a while is said so, and what was answered before i
       { type: 'message_updated', id: before.id },
     ])
     t.equal(seen.length, 3)
-    t.ok(edit > after.id, 'the edit is behind both')
+    t.ok(edit > after.id, 'the edit follows both messages')
     const head = (await alice.call<{ cursor: string }>('GET', '/sync')).body.cursor
     t.equal(numberOf(head), edit)
     await recovers(t)
   })
 
-  await t.test('two processes on one file: the second says so, and ends', async (t) => {
+  await t.test('a second process on the same file reports the conflict and ends', async (t) => {
     await t.rejects(startProcess(t, folder), /in use by another server/)
     t.match(await ready(), { status: 200 })
   })
 
   await t.test(
-    'an fsync that fails can not be made good: the process ends, and a new one has all',
+    'a failed fsync ends the process, and the next process has each acknowledged message',
     async (t) => {
       const during = async () => {
         server.begin('fsync')
@@ -173,19 +173,19 @@ t.test('a disk that fails for a while is said so, and what was answered before i
       const { body } = await call<SentMessage[]>(again.url, 'GET', '/history/alice?limit=1000', {
         token: alice.token,
       })
-      t.equal(body.length, stored, 'what was answered, and not what was refused')
+      t.equal(body.length, stored, 'the acknowledged messages and not the refused one')
     },
   )
 })
 
-t.test('a file that is no database is refused with a sentence, and left as it is', async (t) => {
+t.test('a file that is not a database is refused with a reason and left unchanged', async (t) => {
   const folder = await temporaryFolder(t)
   writeFileSync(join(folder, 'messenger.db'), 'this is no database, '.repeat(1000))
   await t.rejects(startProcess(t, folder), /messenger\.db can't be opened: file is not a database/)
 })
 
 t.test(
-  'a file that is damaged while it is served: no answer is made of it, and the process ends',
+  'a file that is damaged while it is served ends the process, and no reply contains damaged data',
   async (t) => {
     const folder = await temporaryFolder(t)
     const { url, exited } = await startProcess(t, folder, { RATE_LIMIT_SEND: '0' })
@@ -193,7 +193,7 @@ t.test(
     for (let sent = 0; sent < 20; sent += 1) await alice.send('alice', content)
     const path = join(folder, 'messenger.db')
     new Sqlite(path).exec('pragma wal_checkpoint(truncate)').close()
-    // All but the first page, which says what kind of file it is.
+    // All pages but the first, which identifies the file as a database.
     const [file, damage] = [openSync(path, 'r+'), Buffer.alloc(statSync(path).size - 4096, 0xa5)]
     writeSync(file, damage, 0, damage.length, 4096)
     closeSync(file)
@@ -209,7 +209,7 @@ t.test(
   },
 )
 
-t.test('killed under load five times: nothing answered is lost, nothing is stored twice', async (t) => {
+t.test('a server killed five times under load loses and duplicates no acknowledged message', async (t) => {
   const figures = await killUnderLoad(t, {
     folder: await temporaryFolder(t),
     sends: 5000,
@@ -225,7 +225,7 @@ t.test('killed under load five times: nothing answered is lost, nothing is store
 })
 
 t.test(
-  'stopped under load, with mute sockets and half a request: what was in flight is answered',
+  'a server stopped under load acknowledges the sends in flight, despite mute sockets and half a request',
   async (t) => {
     const folder = await temporaryFolder(t)
     const server = await startProcess(t, folder, { RATE_LIMIT_SEND: '0' })
@@ -247,11 +247,11 @@ t.test(
     const db = new Sqlite(join(folder, 'messenger.db'), { readonly: true })
     const stored = db.prepare('select client_id from messages order by id').pluck().all()
     db.close()
-    t.strictSame(acked, stored, `${acked.length} of ${count} were in time: each is answered, in order`)
+    t.strictSame(acked, stored, `${acked.length} of ${count} sends are acknowledged, in order`)
   },
 )
 
-t.test('past MAX_SOCKETS a socket is refused with a hint; when one goes there is room again', async (t) => {
+t.test('a socket above MAX_SOCKETS is refused with a retry hint until another one closes', async (t) => {
   const { url, login } = await startServer(t, { MAX_SOCKETS: '3' })
   const alice = await login('alice')
   const sockets = [await alice.connect(), await alice.connect(), await alice.connect()]
@@ -268,13 +268,13 @@ t.test('past MAX_SOCKETS a socket is refused with a hint; when one goes there is
   t.match(await (await alice.connect()).ask({ type: 'ping' }), { type: 'pong' })
 })
 
-t.test('who never reads is cut off, takes no memory, and resumes without a hole', async (t) => {
+t.test('a reader that never reads is disconnected, uses no memory, and resumes without a gap', async (t) => {
   const { violations, ...figures } = await stalledReaders(t, {
     folder: await temporaryFolder(t),
     readers: 3,
     heartbeat_ms: 15_000,
     mebibytes: 90,
-    // SQLite's caches and V8's heap take two thirds of it; what were kept for the readers would come on top.
+    // SQLite's caches and V8's heap use two thirds of it. Messages queued for the readers would exceed it.
     most: 210,
   })
   t.comment(figures)
@@ -282,7 +282,7 @@ t.test('who never reads is cut off, takes no memory, and resumes without a hole'
   t.equal(figures.slow + figures.silent, 3)
 })
 
-t.test('a peer that vanished is cut off within two heartbeats, and resumes without a hole', async (t) => {
+t.test('a peer that disappears is disconnected after two heartbeats and resumes without a gap', async (t) => {
   const heartbeat = 1000
   const { url } = await startProcess(t, await temporaryFolder(t), { HEARTBEAT_MS: String(heartbeat) })
   const [alice, bob] = [await login(t, url, 'alice'), await login(t, url, 'bob')]
@@ -298,12 +298,12 @@ t.test('a peer that vanished is cut off within two heartbeats, and resumes witho
   const started = performance.now()
   proxy.stall()
   const missed = [(await alice.send('bob', 'one')).id, (await alice.send('bob', 'two')).id]
-  // Three seconds more, for a busy machine.
+  // The margin is for a busy machine.
   const most = heartbeat * 2 + 3000
   const took = () => Math.round(performance.now() - started)
   while ((await closed()) !== '1' && took() < most) await new Promise((resolve) => setTimeout(resolve, 20))
-  t.ok(took() < most, `cut off after ${took()} ms`)
-  t.match(await staying.ask({ type: 'ping' }), { type: 'pong' }, 'one who answers stays')
+  t.ok(took() < most, `disconnected after ${took()} ms`)
+  t.match(await staying.ask({ type: 'ping' }), { type: 'pong' }, 'the responding peer stays connected')
   const back = await bob.connect({ cursor })
   await back.wait('caught_up')
   t.strictSame(

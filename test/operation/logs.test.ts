@@ -15,7 +15,7 @@ import { connect, refusedHandshake } from '../support/socket.ts'
 
 type Line = { level: number; reqId?: string; user_id?: number; [member: string]: unknown }
 
-/** A server whose log is kept as its lines. */
+/** A server whose log lines are collected. */
 const startLogged = async (t: Parameters<typeof temporaryFolder>[0], level: string) => {
   const folder = await temporaryFolder(t)
   const config = loadConfig({ DATABASE_URL: `sqlite:${join(folder, 'messenger.db')}`, LOG_LEVEL: level })
@@ -38,7 +38,7 @@ const startLogged = async (t: Parameters<typeof temporaryFolder>[0], level: stri
 }
 
 t.test(
-  'at debug each request is a line: method, route, status, user, and nothing that people wrote',
+  'at debug each request is logged with method, route, status and user, and without user content',
   async (t) => {
     const { url, lines, text } = await startLogged(t, 'trace')
     const { body } = await call<never>(url, 'POST', '/login', {
@@ -74,13 +74,13 @@ t.test(
     )
     t.ok(requests.every(({ reqId }) => reqId))
     for (const secret of [alice.token, 'open-sesame', 'private thought']) {
-      t.notMatch(text(), secret, 'neither tokens, nor passwords, nor contents')
+      t.notMatch(text(), secret, 'no tokens, passwords or contents')
     }
   },
 )
 
 t.test(
-  'at info requests are no lines, and a fault of ours is one, with its request and its user',
+  'at info requests are not logged, and an internal error is logged with its request and user',
   async (t) => {
     const { app, url, lines } = await startLogged(t, 'info')
     const alice = await login(t, url, 'alice')
@@ -97,30 +97,27 @@ t.test(
   },
 )
 
-t.test(
-  'a fault of ours over a socket is a line each time, with its user and what the client was told',
-  async (t) => {
-    const { app, url, lines } = await startLogged(t, 'info')
-    const alice = await login(t, url, 'alice')
-    const socket = await alice.connect()
-    const before = lines().length
-    t.intercept(app.database.writer, 'append', { value: () => Promise.reject(new Error('a secret inside')) })
-    for (let round = 0; round < 2; round += 1) {
-      const answer = await socket.ask({ type: 'send', receiver_username: 'alice', content: 'x' })
-      t.match(answer, { type: 'error', retryable: true, problem: { code: 'INTERNAL' } })
-      const reqId = answer.type === 'error' ? answer.problem.request_id : ''
-      t.match(lines().at(-1), {
-        level: 50,
-        reqId,
-        user_id: alice.id,
-        err: { message: 'a secret inside', stack: /at / },
-      })
-    }
-    t.equal(lines().length, before + 2)
-  },
-)
+t.test('each internal error over a socket is logged with its user and the sent error', async (t) => {
+  const { app, url, lines } = await startLogged(t, 'info')
+  const alice = await login(t, url, 'alice')
+  const socket = await alice.connect()
+  const before = lines().length
+  t.intercept(app.database.writer, 'append', { value: () => Promise.reject(new Error('a secret inside')) })
+  for (let round = 0; round < 2; round += 1) {
+    const answer = await socket.ask({ type: 'send', receiver_username: 'alice', content: 'x' })
+    t.match(answer, { type: 'error', retryable: true, problem: { code: 'INTERNAL' } })
+    const reqId = answer.type === 'error' ? answer.problem.request_id : ''
+    t.match(lines().at(-1), {
+      level: 50,
+      reqId,
+      user_id: alice.id,
+      err: { message: 'a secret inside', stack: /at / },
+    })
+  }
+  t.equal(lines().length, before + 2)
+})
 
-t.test('a disk that fails is one line, however many it refuses at either door', async (t) => {
+t.test('a failing disk is logged once, however many requests it refuses over HTTP and sockets', async (t) => {
   const { app, url, lines } = await startLogged(t, 'info')
   const alice = await login(t, url, 'alice')
   const socket = await alice.connect()
@@ -145,7 +142,7 @@ t.test('a disk that fails is one line, however many it refuses at either door', 
   t.equal(lines().length, before + 1)
 })
 
-t.test('too much to do is no error and has no stack, and a stop is no line', async (t) => {
+t.test('overload is logged as a warning without a stack, and a stop is not logged', async (t) => {
   const { app, url, lines } = await startLogged(t, 'info')
   const alice = await login(t, url, 'alice')
   const before = lines().length
@@ -165,7 +162,7 @@ t.test('too much to do is no error and has no stack, and a stop is no line', asy
   t.strictSame(more, [])
 })
 
-t.test('what was refused for a while is said to be over, once, and begins anew', async (t) => {
+t.test('the end of a temporary failure is logged once, and a later failure is logged again', async (t) => {
   const lines: { level: string; text: string; code?: string; refused?: number }[] = []
   const written = new EventEmitter()
   const write = (level: string) => (details: object, text: string) => {
@@ -177,7 +174,7 @@ t.test('what was refused for a while is said to be over, once, and begins anew',
   const full = new AppError('STORAGE_UNAVAILABLE', 'The disk is full.')
   for (let round = 0; round < 3; round += 1) log.note(full, {})
   log.note(new AppError('STORAGE_UNAVAILABLE', 'The disk is read-only.'), {})
-  // Its timer lets a process end.
+  // The timer does not keep the process running.
   const alive = setInterval(() => {}, 1000)
   t.teardown(() => clearInterval(alive))
   while (lines.length < 4) await once(written, 'line')
@@ -192,7 +189,7 @@ t.test('what was refused for a while is said to be over, once, and begins anew',
   t.equal(log.counts.get('STORAGE_UNAVAILABLE'), 5)
 })
 
-t.test('what a process prints at its loudest tells no token, password or content', async (t) => {
+t.test('the most verbose log contains no token, password or content', async (t) => {
   const folder = await temporaryFolder(t)
   const { url, child, exited, output } = await startProcess(t, folder, { LOG_LEVEL: 'trace' })
   const { body } = await call<never>(url, 'POST', '/login', {
@@ -214,11 +211,11 @@ t.test('what a process prints at its loudest tells no token, password or content
   for (const secret of [alice.token, 'open-sesame', 'private thought']) t.notMatch(output(), secret)
 })
 
-/** util-linux's script(1) gives a command a terminal; that of other systems takes other arguments. */
+/** script(1) of util-linux gives a command a terminal. Other versions take other arguments. */
 const hasScript = /util-linux/.test(String(spawnSync('script', ['--version']).stdout))
 
 t.test(
-  'on a terminal the log is for reading',
+  'the log is human-readable on a terminal',
   { skip: !hasScript && 'no script(1) of util-linux here' },
   async (t) => {
     const entry = fileURLToPath(new URL('../../bin/messenger.js', import.meta.url))
@@ -230,7 +227,7 @@ t.test(
     let output = ''
     for await (const chunk of child.stdout) {
       output += chunk
-      // As one who sits there would end it: Ctrl-C.
+      // Ctrl-C, as a user sends it.
       if (output.includes('listening on') && child.stdin.writable) child.stdin.end('\x03')
     }
     t.match(output, /^\S*\[\d\d:\d\d:\d\d\.\d{3}\].*INFO.*listening on http/m)

@@ -6,7 +6,7 @@ import { refusedHandshake } from '../support/socket.ts'
 
 const read = async (url: string) => (await fetch(`${url}/metrics`)).text()
 
-t.test('counters of requests, frames, commits and sockets are there for Prometheus', async (t) => {
+t.test('Prometheus can read counters of requests, frames, commits and sockets', async (t) => {
   const { url, login } = await startServer(t)
   const alice = await login('alice')
   const socket = await alice.connect()
@@ -26,7 +26,7 @@ t.test('counters of requests, frames, commits and sockets are there for Promethe
     'messenger_frames_total 1',
     'messenger_frames_dropped_total 0',
     'messenger_queue_length 0',
-    // Making the account, and the message.
+    // One for the account and one for the message.
     'messenger_batch_size_count 2',
     'messenger_batch_seconds_count 2',
   ]) {
@@ -39,7 +39,7 @@ t.test('counters of requests, frames, commits and sockets are there for Promethe
   t.match(await read(url), 'messenger_sockets_closed_total{code="1003"} 1')
 })
 
-t.test('what is refused over a socket counts as over HTTP, and frames that are none count too', async (t) => {
+t.test('errors over a socket, and invalid frames, are counted like errors over HTTP', async (t) => {
   const { app, url, login } = await startServer(t)
   const alice = await login('alice')
   const socket = await alice.connect()
@@ -63,7 +63,7 @@ t.test('what is refused over a socket counts as over HTTP, and frames that are n
   }
 })
 
-t.test('what is refused for too much to do counts under what there is too much of', async (t) => {
+t.test('overload refusals are counted by their cause', async (t) => {
   const { url, login } = await startServer(t, { MAX_SOCKETS: '1', MAX_QUEUE: '2', RATE_LIMIT_SEND: '0' })
   const alice = await login('alice')
   const counts = async () =>
@@ -84,7 +84,7 @@ t.test('what is refused for too much to do counts under what there is too much o
   t.strictSame(await counts(), { event_loop: 0, queue: errors.length, sockets: 1, bodies: 0, other: 0 })
 })
 
-t.test('a socket that ws closes counts under the code that it was closed with', async (t) => {
+t.test('a socket that ws closes is counted under its close code', async (t) => {
   const { url, login } = await startServer(t)
   const alice = await login('alice')
   const parts = Array.from({ length: 16_400 }, () => rawFrame('', { fin: false, opcode: 0 }))
@@ -105,7 +105,7 @@ t.test('a socket that ws closes counts under the code that it was closed with', 
   t.equal((await read(url)).match(/messenger_sockets_closed_total\{/g)?.length, 4, 'and a reset under none')
 })
 
-t.test('a pause of the event loop is seen, though it lies between two looks', async (t) => {
+t.test('a pause of the event loop between two scrapes is reported', async (t) => {
   const { url } = await startServer(t)
   const end = performance.now() + 600
   while (performance.now() < end);
@@ -117,7 +117,7 @@ t.test('a pause of the event loop is seen, though it lies between two looks', as
   }
 })
 
-t.test('labels are few, whatever clients send', async (t) => {
+t.test('clients cannot add labels', async (t) => {
   const { url, login } = await startServer(t)
   const alice = await login('alice')
   const before = (await read(url)).split('\n').length

@@ -11,14 +11,14 @@ import { operator, runScript } from '../support/operator.ts'
 import { startProcess } from '../support/process.ts'
 import { call, login as loginTo, startServer, temporaryFolder } from '../support/server.ts'
 
-t.test('while the server runs, the operator has it change accounts', async (t) => {
+t.test('a running server changes accounts for the operator', async (t) => {
   const { url, folder, login, app } = await startServer(t)
   const { admin, change } = operator(folder)
   const alice = await login('alice')
   const bob = await login('bob')
   await alice.send('bob', 'hello')
 
-  t.test('looking changes nothing', async (t) => {
+  t.test('reading commands change nothing', async (t) => {
     const state = await admin(['state', '--check'])
     t.match(state, { code: 0, out: /^messages +1$/m, err: '' })
     t.match(state.out, /^damage +none$/m)
@@ -28,7 +28,7 @@ t.test('while the server runs, the operator has it change accounts', async (t) =
     ])
   })
 
-  t.test('what is read and what is changed can be printed as JSON', async (t) => {
+  t.test('results can be printed as JSON', async (t) => {
     const jsonOf = async (args: string[], input = '') => {
       const { code, out, err } = await admin([...args, '--json'], input)
       t.match({ code, err }, { code: 0, err: '' })
@@ -57,7 +57,7 @@ t.test('while the server runs, the operator has it change accounts', async (t) =
     })
   })
 
-  t.test('an account is made, with a password or by its name alone', async (t) => {
+  t.test('an account is created with or without a password', async (t) => {
     t.match(await admin(['create-user', 'gerd'], 'open sesame\n'), {
       code: 0,
       out: 'The account gerd is created.\n',
@@ -82,7 +82,7 @@ t.test('while the server runs, the operator has it change accounts', async (t) =
     t.match(await admin(['users', '--prefix', 'jana', '--json']), { out: '{"users":[]}\n' })
   })
 
-  t.test('a password that is set is the only one that works, and tokens end', async (t) => {
+  t.test('a new password replaces the old one and ends all tokens', async (t) => {
     const socket = await alice.connect()
     t.match(await admin(['set-password', 'alice'], 'open sesame\n'), { code: 0, out: /new password/ })
     t.equal((await socket.closed).code, 4401)
@@ -97,7 +97,7 @@ t.test('while the server runs, the operator has it change accounts', async (t) =
     await t.rejects(change('set-password', { username: 'alice', password: '' }), /8 to 256/)
   })
 
-  t.test('tokens of one, and of everybody, can be revoked', async (t) => {
+  t.test('the tokens of one user, or of all users, can be revoked', async (t) => {
     const socket = await bob.connect()
     t.match(await admin(['revoke-tokens', 'bob']), { code: 0 })
     t.equal((await socket.closed).code, 4401)
@@ -108,12 +108,12 @@ t.test('while the server runs, the operator has it change accounts', async (t) =
     const sockets = [await again.connect(), await carol.connect()]
     t.match(await admin(['revoke-tokens', '--everybody']), { code: 0 })
     for (const { closed } of sockets) t.equal((await closed).code, 4401)
-    t.match(await waiting, { status: 401 }, 'who waits is told')
+    t.match(await waiting, { status: 401 }, 'the waiting call is refused')
     t.match(await again.call('GET', '/users/me'), { status: 401 })
     t.match(await admin(['revoke-tokens']), { code: 1, err: /Use either a name or --everybody/ })
   })
 
-  t.test('a rotated secret signs from now on; the last one verifies, unless it has leaked', async (t) => {
+  t.test('a rotated secret signs new tokens, and the old one verifies unless it has leaked', async (t) => {
     const before = await login('dora')
     t.match(await admin(['rotate-secret', '--json']), {
       code: 0,
@@ -124,8 +124,8 @@ t.test('while the server runs, the operator has it change accounts', async (t) =
     await change('rotate-secret', { urgent: false })
     const late = await login('dora')
     t.match(await late.call('GET', '/users/me'), { status: 200 })
-    t.match(await after.call('POST', '/token'), { status: 200 }, 'that of before')
-    t.match(await before.call('POST', '/token'), { status: 200 }, 'and the one before it')
+    t.match(await after.call('POST', '/token'), { status: 200 }, 'a token of the previous secret')
+    t.match(await before.call('POST', '/token'), { status: 200 }, 'a token of the secret before it')
     const key = join(folder, 'messenger.db.key')
     t.equal(readFileSync(key, 'utf8').trim().split('\n').length, 3)
     t.equal(statSync(key).mode & 0o777, 0o600)
@@ -137,7 +137,7 @@ t.test('while the server runs, the operator has it change accounts', async (t) =
     t.match(await (await login('dora')).call('GET', '/users/me'), { status: 200 })
   })
 
-  t.test('a removed user is gone, and its name stays taken', async (t) => {
+  t.test('a removed user loses access, and the name stays taken', async (t) => {
     const erik = await login('erik')
     const socket = await erik.connect()
     t.match(await admin(['remove-user', 'erik']), { code: 0, out: /removed/ })
@@ -147,7 +147,7 @@ t.test('while the server runs, the operator has it change accounts', async (t) =
     t.match(await call(url, 'POST', '/login', { body: { username: 'erik' } }), { status: 401 })
   })
 
-  t.test('nobody else may open the way in, and garbage through it harms nobody', async (t) => {
+  t.test('no other user can connect to the admin socket, and invalid input does no harm', async (t) => {
     const address = controlAddress(app.database.beside('control')) as string
     t.equal(statSync(address).mode & 0o777, 0o600)
     for (const garbage of ['not json', 'null', '{}', '{"command":"constructor"}', '{"command":"users"}']) {
@@ -164,7 +164,7 @@ t.test('while the server runs, the operator has it change accounts', async (t) =
   })
 })
 
-t.test('where passwords are needed an account is made with one only, with a server or without', async (t) => {
+t.test('AUTH_MODE=password needs a password for a new account, with and without a server', async (t) => {
   const env = { AUTH_MODE: 'password', REGISTRATION: 'closed' }
   const { folder, login, app } = await startServer(t, env)
   const { admin } = operator(folder, env)
@@ -179,7 +179,7 @@ t.test('where passwords are needed an account is made with one only, with a serv
   t.match(await again.login('bob', 'open sesame'), { username: 'bob' })
 })
 
-t.test('a server that ends before it answers a command leaves the operator a sentence', async (t) => {
+t.test('a server that ends before it answers a command gives the operator an error', async (t) => {
   const folder = await temporaryFolder(t)
   const ending = createServer({ allowHalfOpen: true }, (socket) => {
     socket.on('error', () => {})
@@ -195,16 +195,16 @@ t.test('a server that ends before it answers a command leaves the operator a sen
   })
 })
 
-t.test('an operator who has said nothing yet does not keep the server from stopping', async (t) => {
+t.test('a silent operator connection does not delay the stop', async (t) => {
   const { app } = await startServer(t)
   const socket = connect(controlAddress(app.database.beside('control')) as string)
   socket.on('error', () => {})
   await once(socket, 'connect')
   await app.close()
-  t.pass('it has stopped')
+  t.pass('the server has stopped')
 })
 
-t.test('while none runs, the same is done on the file', async (t) => {
+t.test('the commands change the file when no server runs', async (t) => {
   const folder = await temporaryFolder(t)
   const { url: DATABASE_URL, admin, change } = operator(folder)
   t.match(await admin(['state']), { code: 1, err: /no database/ })
@@ -218,7 +218,7 @@ t.test('while none runs, the same is done on the file', async (t) => {
   await change('set-password', { username: 'carol', password: 'open sesame' })
   const { url } = await startServer(t, { DATABASE_URL })
   const me = (name: string) => call(url, 'GET', '/users/me', { token: tokens[name] as string })
-  t.match(await me('alice'), { status: 200 }, 'the last secret still verifies')
+  t.match(await me('alice'), { status: 200 }, 'the previous secret still verifies')
   t.match(await me('bob'), { status: 401 })
   t.match(await call(url, 'POST', '/login', { body: { username: 'bob' } }), { status: 401 })
   t.match(await me('carol'), { status: 401 })
@@ -227,13 +227,13 @@ t.test('while none runs, the same is done on the file', async (t) => {
   })
 })
 
-/** @returns the token with its claims signed by another secret. */
+/** @returns the same claims signed with another secret. */
 const signAgain = (token: string, secret: string) => {
   const claims = token.split('.').slice(0, 2).join('.')
   return `${claims}.${createHmac('sha256', secret).update(claims).digest('base64url')}`
 }
 
-t.test('a secret of the environment is rotated there: the one before it still verifies', async (t) => {
+t.test('a secret of the environment is rotated there, and the previous one still verifies', async (t) => {
   const [first, second, third] = ['a'.repeat(32), 'b'.repeat(32), 'c'.repeat(32)]
   const env = { JWT_SECRET: second, JWT_SECRET_PREVIOUS: first }
   const { url, folder, login } = await startServer(t, env)
@@ -245,7 +245,7 @@ t.test('a secret of the environment is rotated there: the one before it still ve
   await t.rejects(operator(folder).change('rotate-secret', { urgent: false }), /JWT_SECRET_PREVIOUS/)
 })
 
-t.test('a path too long for a socket leaves the operator the stopped server', async (t) => {
+t.test('a path too long for a socket requires a stopped server', async (t) => {
   t.equal(controlAddress(resolve('x')), resolve('x'))
   t.equal(controlAddress(`/${'x'.repeat(120)}`), undefined)
   const folder = `${await temporaryFolder(t)}/${'long/'.repeat(25)}`
@@ -256,7 +256,7 @@ t.test('a path too long for a socket leaves the operator the stopped server', as
   t.match(await call(url, 'GET', '/health/ready'), { status: 200 })
 })
 
-t.test('the scripts reach a server that runs, else the file, and end by themselves', async (t) => {
+t.test('the scripts use a running server or else the file, and end by themselves', async (t) => {
   const folder = await temporaryFolder(t)
   const server = await startProcess(t, folder)
   const socket = await (await loginTo(t, server.url, 'alice')).connect()
@@ -277,15 +277,15 @@ t.test('the scripts reach a server that runs, else the file, and end by themselv
   t.match(await script('backup', ['later']), { code: 0, out: /in later/, err: '' })
   t.match(await script('restore', ['saved']), { code: 0, out: /All tokens have ended/, err: '' })
   const [alice] = readRows(join(folder, 'messenger.db'), 'select password_hash, removed_at from users')
-  t.strictSame(alice, { password_hash: null, removed_at: null }, 'she is there again, as she was')
+  t.strictSame(alice, { password_hash: null, removed_at: null }, 'the account exists again, unchanged')
 })
 
-t.test('the commands explain themselves', async (t) => {
+t.test('each command has a help text', async (t) => {
   const { admin } = operator(await temporaryFolder(t))
   t.match(await admin(['--help']), { code: 0, out: /Usage: .*rotate-secret/s })
 })
 
-t.test('accounts are listed by name, as many as were asked for, and obey no terminal', async (t) => {
+t.test('accounts are listed by name up to the limit, and names cannot control the terminal', async (t) => {
   const folder = await temporaryFolder(t)
   const names = ['zoe', '7', 'bob', '\u001b[2Jboo', 'a\u202eb']
   writeSql(

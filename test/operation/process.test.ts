@@ -11,7 +11,7 @@ import { call, login, type Person, temporaryFolder } from '../support/server.ts'
 
 const entry = fileURLToPath(new URL('../../bin/messenger.js', import.meta.url))
 
-/** Runs the entry until it ends. */
+/** Runs the entry file until it ends. */
 const run = async (cwd: string, env: Record<string, string>, node = process.execPath) => {
   const child = spawn(node, [entry], { cwd, env: { ...process.env, HOST: '127.0.0.1', PORT: '0', ...env } })
   let output = ''
@@ -21,13 +21,13 @@ const run = async (cwd: string, env: Record<string, string>, node = process.exec
   return { code, output }
 }
 
-t.test('the process serves two people with several devices, and says what it does', async (t) => {
+t.test('the process serves two users with several devices and prints its address', async (t) => {
   const folder = await temporaryFolder(t)
   const { url, child, exited, output } = await startProcess(t, folder)
   t.match(output(), /database: sqlite:messenger\.db/)
   t.match(output(), /auth mode open/)
   t.match(output(), `listening on ${url}`)
-  t.ok(existsSync(join(folder, 'messenger.db')), 'in the folder')
+  t.ok(existsSync(join(folder, 'messenger.db')), 'in the working directory')
 
   const [alice, bob] = [await login(t, url, 'alice'), await login(t, url, 'bob')]
   const devices = [
@@ -49,7 +49,7 @@ t.test('the process serves two people with several devices, and says what it doe
   t.strictSame(await exited, { code: 0, signal: null })
 })
 
-t.test('killed in the middle of a stream, it has every message that it answered, once', async (t) => {
+t.test('a server killed during a stream has each acknowledged message exactly once', async (t) => {
   const folder = await temporaryFolder(t)
   const first = await startProcess(t, folder, { RATE_LIMIT_SEND: '0' })
   const [alice, bob] = [await login(t, first.url, 'alice'), await login(t, first.url, 'bob')]
@@ -72,7 +72,7 @@ t.test('killed in the middle of a stream, it has every message that it answered,
     if (frame.type !== 'ack') return
     answered.set(frame.message.content, frame.message.id)
     socket.send({ receiver_username: 'bob', ...note(`w${asked.length}`) })
-    // In the middle: many are answered, many are on their way.
+    // At this moment many sends are acknowledged and many are in flight.
     if (answered.size >= 300) first.child.kill('SIGKILL')
   })
   for (let n = 0; n < 16; n++) socket.send({ receiver_username: 'bob', ...note(`start${n}`) })
@@ -85,7 +85,7 @@ t.test('killed in the middle of a stream, it has every message that it answered,
   for (let after = 0; ; ) {
     const page = await again.history('bob', `?after=${after}&limit=1000`)
     for (const { content, id } of page) {
-      t.notOk(stored.has(content), 'nothing is there twice')
+      t.notOk(stored.has(content), 'no message is stored twice')
       stored.set(content, id)
     }
     if (page.length < 1000) break
@@ -99,14 +99,14 @@ t.test('killed in the middle of a stream, it has every message that it answered,
     const [person, receiver] = people[content[0] as string] ?? [again, 'bob']
     const sent = await person.send(receiver, content, { client_id })
     if (stored.has(content))
-      t.equal(sent.id, stored.get(content), 'what was not answered is sent again, and is there once')
+      t.equal(sent.id, stored.get(content), 'an unacknowledged send can be retried and is stored once')
   }
   second.child.kill('SIGINT')
   t.strictSame(await second.exited, { code: 0, signal: null })
 })
 
 t.test(
-  'stopped with a mute client and a half-sent request, it answers what it can and ends within 5 s',
+  'a server stopped with a mute client and a half-sent request answers and ends within 5 s',
   async (t) => {
     const folder = await temporaryFolder(t)
     const { url, child, exited } = await startProcess(t, folder)
@@ -128,15 +128,15 @@ t.test(
     child.kill('SIGTERM')
     t.match(await busy.closed, { code: 1001, reason: 'going away' })
     t.strictSame(await exited, { code: 0, signal: null })
-    t.ok(performance.now() - before < 5000, 'the one promise that is a time')
+    t.ok(performance.now() - before < 5000, 'the stop takes less than 5 s')
     const acked = busy.frames.filter(({ type }) => type === 'ack').length
     const file = join(folder, 'messenger.db')
-    t.notOk(existsSync(`${file}-wal`), 'all is in the one file')
-    t.equal(readRows(file, 'select id from messages').length, acked, 'what was taken was answered')
+    t.notOk(existsSync(`${file}-wal`), 'no write-ahead log remains')
+    t.equal(readRows(file, 'select id from messages').length, acked, 'each stored message was acknowledged')
   },
 )
 
-t.test('what is wrong is said in a sentence, and the exit code is 1', async (t) => {
+t.test('a configuration error is one sentence, with exit code 1', async (t) => {
   const folder = await temporaryFolder(t)
   for (const [env, sentence] of [
     [{ PORT: 'x' }, /PORT must be integer.*\.env\.example/],
@@ -151,7 +151,7 @@ t.test('what is wrong is said in a sentence, and the exit code is 1', async (t) 
   }
 })
 
-t.test('a port in use is said so', async (t) => {
+t.test('a port in use is reported', async (t) => {
   const folder = await temporaryFolder(t)
   const { port, child, exited } = await startProcess(t, folder)
   const other = await temporaryFolder(t)
@@ -164,7 +164,7 @@ t.test('a port in use is said so', async (t) => {
   await exited
 })
 
-t.test('settings may stand in .env, and the environment has the last word', async (t) => {
+t.test('settings can come from .env, and the environment overrides them', async (t) => {
   const folder = await temporaryFolder(t)
   const port = await freePort()
   writeFileSync(join(folder, '.env'), `PORT=1\nDATABASE_URL=sqlite:other.db\nAUTH_MODE=password\n`)
@@ -177,7 +177,7 @@ t.test('settings may stand in .env, and the environment has the last word', asyn
   await exited
 })
 
-t.test('a file that can’t be trusted any more ends the process', async (t) => {
+t.test('an untrustworthy database file ends the process', async (t) => {
   const folder = await temporaryFolder(t)
   const { url, exited } = await startProcess(t, folder)
   const alice = await login(t, url, 'alice')
@@ -185,11 +185,11 @@ t.test('a file that can’t be trusted any more ends the process', async (t) => 
   writeSql(file, 'update counter set last = 5; pragma wal_checkpoint(truncate)')
   writeFileSync(file, Buffer.alloc(100_000, 'x'))
   const reply = await alice.call('POST', '/send', { receiver_username: 'alice', content: 'x' })
-  t.match(reply, { status: 503, body: { code: 'STORAGE_UNAVAILABLE' } }, 'it does not say "sent"')
+  t.match(reply, { status: 503, body: { code: 'STORAGE_UNAVAILABLE' } }, 'the send is not acknowledged')
   t.strictSame(await exited, { code: 1, signal: null })
 })
 
-t.test('a Node that is too old is told so', async (t) => {
+t.test('an old version of Node is refused with a reason', async (t) => {
   const old = ['/usr/local/bin/node', '/usr/bin/node'].find(
     (path) =>
       existsSync(path) &&
@@ -205,9 +205,6 @@ t.test('a Node that is too old is told so', async (t) => {
     t.notMatch(version.output, /\n +at /)
   } else {
     const script = readFileSync(entry, 'utf8')
-    t.ok(
-      script.indexOf('process.exit(1)') < script.indexOf('import('),
-      'nothing is imported before the check',
-    )
+    t.ok(script.indexOf('process.exit(1)') < script.indexOf('import('), 'the check runs before any import')
   }
 })

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 
-/** Every source file of the server, with its text. */
+/** Every source file of the server with its text. */
 const sources = ['bin', 'db', 'plugins', 'schemas', 'src'].flatMap((folder) =>
   (readdirSync(folder, { recursive: true }) as string[])
     .filter((name) => /\.[jt]s$/.test(name))
@@ -16,6 +16,6 @@ t.test('only server.ts listens for connections', async (t) => {
   t.strictSame(pathsWith(/app\.listen\(/), ['src/server.ts'])
 })
 
-t.test('the server imports only types of node:http, which would load undici at each start', async (t) => {
+t.test('the server imports only types from node:http, which would load undici at each start', async (t) => {
   t.strictSame(pathsWith(/^import (?!type ).*from 'node:https?'/m), [])
 })
