@@ -3,8 +3,9 @@ import { listedIds, listedPeriods } from '../lists.ts'
 import { query } from '../query.ts'
 import { OPEN, type Tables } from '../tables.ts'
 import { blockBetweenUsers } from './blocks.ts'
-import { periodsAfter, untilOf, wasInAt } from './members.ts'
+import { periodsAfter } from './members.ts'
 import { messageColumns } from './messages.ts'
+import { untilOf, wasInAt } from './periods.ts'
 
 /**
  * The events of a user are read from the current rows, for some membership periods at a time. `periods` is the packed list

@@ -1,6 +1,6 @@
 import { listedIds } from '../lists.ts'
 import { query } from '../query.ts'
-import { untilOf, wasInAt } from './members.ts'
+import { untilOf, wasInAt } from './periods.ts'
 
 export const messageColumns = [
   'messages.id',

@@ -1,6 +1,6 @@
 import { nameMessage, type StoredMessage } from '../../db/changes.ts'
-import * as members from '../../db/queries/members.ts'
 import * as messages from '../../db/queries/messages.ts'
+import { periodsDown, periodsUp } from '../../db/queries/periods.ts'
 import { OPEN } from '../../db/tables.ts'
 import type { Chat } from './context.ts'
 
@@ -34,7 +34,7 @@ export const readVisible = async (
   const found: StoredMessage[] = []
   let position = start
   for (;;) {
-    const periods = await chat.reader.all(isAscending ? members.periodsUp : members.periodsDown, {
+    const periods = await chat.reader.all(isAscending ? periodsUp : periodsDown, {
       user_id,
       conversation_id: conversation.id,
       start: position,

@@ -5,6 +5,7 @@ import * as list from '../../db/queries/conversation-list.ts'
 import * as events from '../../db/queries/events.ts'
 import * as members from '../../db/queries/members.ts'
 import * as messages from '../../db/queries/messages.ts'
+import { periodsDown, periodsUp } from '../../db/queries/periods.ts'
 import type { Query } from '../../db/query.ts'
 import type { Conversation, ConversationList } from '../../schemas/conversation.ts'
 import { type Person, startServer } from '../support/server.ts'
@@ -125,8 +126,8 @@ t.test('every read of a conversation uses an index range, however long the histo
     ['stays', members.latestPeriod, one, 1],
     ['one of mine', members.joinedConversationById, { user_id: 1, id: 1 }, 2],
     ['one of mine by its two', members.joinedConversationByPair, { user_id: 1, low_id: 1, high_id: 2 }, 2],
-    ['older periods', members.periodsDown, walk, 3],
-    ['newer periods', members.periodsUp, walk, 4],
+    ['older periods', periodsDown, walk, 3],
+    ['newer periods', periodsUp, walk, 4],
     ['the newest message', messages.newestMessage, one, 1],
     ['older messages', messages.messagesDown, range, 1],
     ['newer messages', messages.messagesUp, range, 1],

@@ -10,6 +10,7 @@ import * as conversations from '../../db/queries/conversations.ts'
 import * as events from '../../db/queries/events.ts'
 import * as members from '../../db/queries/members.ts'
 import * as messages from '../../db/queries/messages.ts'
+import * as periods from '../../db/queries/periods.ts'
 import * as users from '../../db/queries/users.ts'
 import { temporaryFolder } from '../support/server.ts'
 
@@ -21,7 +22,7 @@ t.test('every query uses an index, however many other rows exist', async (t) => 
   const db = new Sqlite(join(await temporaryFolder(t), 'messenger.db'))
   t.teardown(() => db.close())
   await migrate(db)
-  const modules = { blocks, conversationList, conversations, events, members, messages, users }
+  const modules = { blocks, conversationList, conversations, events, members, messages, periods, users }
   for (const [file, queries] of Object.entries(modules)) {
     for (const [name, query] of Object.entries(queries)) {
       if (!('compile' in query) || concernsAll.has(`${file}.${name}`)) continue
