@@ -147,7 +147,7 @@ t.test('a real server answers the frame examples with the documented frames', as
   isExample(t, 'TypingUpdateFrame', await a.wait('typing'), 'and that he types')
   send(a, 'WatchFrame')
   isExample(t, 'PresenceFrame', await a.wait('presence'), 'and that he is there')
-  isExample(t, 'AckFrame', await a.wait('ack', ({ id }) => id === 'a4'), 'as she asked')
+  isExample(t, 'AckFrame', await a.wait('ack', ({ id }) => id === 'a4'), 'the requested change')
   send(a, 'EditFrame')
   isExample(t, 'MessageUpdatedFrame', await b.wait('message_updated'), 'Bob sees an edit')
   send(a, 'DeleteFrame')

@@ -17,7 +17,7 @@ const python = process.env.PYTHON ?? file('../../.venv/bin/python')
 const noPython =
   !existsSync(python) &&
   !process.env.CI &&
-  `there is no ${python}: python3 -m venv .venv && .venv/bin/pip install -r test/python/requirements.txt`
+  `${python} is missing. Run: python3 -m venv .venv && .venv/bin/pip install -r test/python/requirements.txt`
 
 type Page = { events: { type: string; kind?: string; cursor: string }[]; cursor: string }
 

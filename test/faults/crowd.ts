@@ -1,38 +1,35 @@
 import { once } from 'node:events'
-import { WebSocket } from 'ws'
+import { setTimeout as pause } from 'node:timers/promises'
+import type { WebSocket } from 'ws'
 import type { Session } from '../../schemas/account.ts'
 import type { ServerFrame } from '../../schemas/server-frames.ts'
 import { type Owner, startProcess } from '../support/process.ts'
-import { call } from '../support/server.ts'
-import type { Seen } from './bystander.ts'
+import { call, logIn } from '../support/server.ts'
+import { openWebSocket } from '../support/web-socket.ts'
+import { type BystanderFigures, bystanderViolations } from './bystander-figures.ts'
 import { startHelper } from './fork.ts'
 
-type Device = { session: Session; cursor: string; missed: number[] }
+type Device = { session: Session; cursor: string | undefined; missed: number[] }
 
-const open = (url: string, { session, cursor }: Device) =>
-  new WebSocket(`${url.replace('http', 'ws')}/ws${cursor && `?cursor=${cursor}`}`, ['messenger.v1'], {
-    headers: { authorization: `Bearer ${session.token}` },
-  })
+const open = (url: string, { session, cursor }: Device) => openWebSocket(url, session.token, { cursor })
 
 /**
- * Opens many sockets, kills the server, sends each person a message, and has all come back at once with their cursors,
- * while a bystander goes on talking.
- * @param deadline seconds in which the last must have caught up
- * @returns how long that took, how many had not just what they missed, once, and how the bystander fared
+ * Opens many sockets, kills the server, sends each user a message, and reconnects all sockets at once with their cursors while a
+ * bystander sends messages.
+ * @param deadline seconds within which the last socket must catch up
+ * @returns the time to the last replay, the figures of the bystander, and a violation unless each socket received exactly the
+ * missed message
  */
 export const reconnectAtOnce = async (owner: Owner, folder: string, count: number, deadline: number) => {
   const env = { MAX_SOCKETS_PER_USER: '100000', RATE_LIMIT_LOGIN: '0', RATE_LIMIT_SEND: '0' }
-  const people = 100
+  const users = 100
   let server = await startProcess(owner, folder, env)
   const sessions: Session[] = []
-  for (let index = 0; index < people; index += 1) {
-    const { body } = await call<Session>(server.url, 'POST', '/login', {
-      body: { username: `person-${index}` },
-    })
-    sessions.push(body)
+  for (let index = 0; index < users; index += 1) {
+    sessions.push(await logIn(server.url, `user-${index}`))
   }
   const devices = Array.from({ length: count }, (_, index): Device => {
-    return { session: sessions[index % people] as Session, cursor: '', missed: [] }
+    return { session: sessions[index % users] as Session, cursor: undefined, missed: [] }
   })
   const connected: WebSocket[] = []
   for (const device of devices) {
@@ -49,14 +46,12 @@ export const reconnectAtOnce = async (owner: Owner, folder: string, count: numbe
     const body = { receiver_username: user.username, content: 'missed' }
     await call(server.url, 'POST', '/send', { token, body })
   }
-  const { body: other } = await call<Session>(server.url, 'POST', '/login', {
-    body: { username: 'bystander' },
-  })
-  const watching = await startHelper<string, Seen>(owner, 'bystander.ts', {
+  const other = await logIn(server.url, 'bystander')
+  const watching = await startHelper<string, BystanderFigures>(owner, 'bystander.ts', {
     url: server.url,
     token: other.token,
     name: other.user.username,
-    each_ms: 50,
+    interval_ms: 50,
     key: 'message',
   })
   const started = performance.now()
@@ -68,16 +63,13 @@ export const reconnectAtOnce = async (owner: Owner, folder: string, count: numbe
   for (const socket of back) socket?.terminate()
   server.child.kill('SIGTERM')
   await server.exited
-  const violations = wrong > 0 ? [`${wrong} of ${count} had not just what they missed, once`] : []
-  const { sent, answered, received } = bystander
-  violations.push(...bystander.wrong)
-  if (answered < sent || received < sent) {
-    violations.push(`of ${sent} messages of a bystander ${answered} were answered, ${received} received`)
-  }
+  const violations =
+    wrong > 0 ? [`${wrong} of ${count} sockets did not receive exactly the missed message`] : []
+  violations.push(...bystanderViolations(bystander))
   return { sockets: count, seconds: Number(seconds.toFixed(1)), bystander, violations }
 }
 
-/** Comes back until it is let in, and reads until it has caught up. @returns nothing when it is ended before */
+/** Reconnects until the server accepts the socket, and reads until it has caught up. @returns undefined after `end` */
 const catchUp = async (url: string, device: Device, end: AbortSignal): Promise<WebSocket | undefined> => {
   while (!end.aborted) {
     const socket = open(url, device)
@@ -96,7 +88,7 @@ const catchUp = async (url: string, device: Device, end: AbortSignal): Promise<W
     })
     if (caughtUp) return socket
     socket.terminate()
-    await new Promise((resolve) => setTimeout(resolve, 200 + Math.random() * 800))
+    await pause(200 + Math.random() * 800)
   }
   return undefined
 }

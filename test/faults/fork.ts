@@ -3,18 +3,18 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import type { Owner } from '../support/process.ts'
 
-/** A process of a run's own: it says one thing when it has begun, and its figures when it is told to stop. */
+/** A child process with its own event loop. It sends one value when it is ready, and its figures on `stop`. */
 export type Helper<Begun, Figures> = {
   begun: Begun
-  /** Has one that waits for it go on. */
+  /** Starts the work of a helper that waits for it. */
   go(): Promise<unknown>
   stop(): Promise<Figures>
 }
 
 /**
- * Starts a helper, so that what the load takes from its own event loop is not counted as the server's.
+ * Starts a helper process, so that the delay of the load's event loop does not count as that of the server.
  * @param name of a file in this folder
- * @throws when it ends before it has begun
+ * @throws an error if the helper ends before it is ready
  */
 export const startHelper = async <Begun, Figures>(
   owner: Owner,
@@ -22,31 +22,31 @@ export const startHelper = async <Begun, Figures>(
   job: object = {},
 ): Promise<Helper<Begun, Figures>> => {
   const path = fileURLToPath(new URL(name, import.meta.url))
-  // Without what the tests preload: nothing of it is covered.
+  // Without the preloads of tap: coverage does not include the helper.
   const { NODE_OPTIONS: _, ...env } = process.env
   const child = fork(path, [JSON.stringify(job)], { env, execArgv: [] })
   owner.teardown(() => child.kill('SIGKILL'))
   const message = async <T>(): Promise<T> => {
     const ended = once(child, 'exit').then(([code]) => {
-      throw new Error(`${name} ended with ${String(code)}`)
+      throw new Error(`${name} ended with code ${String(code)}`)
     })
     return (await Promise.race([once(child, 'message'), ended]))[0] as T
   }
-  const tell = <T>(what: string): Promise<T> => {
-    const answer = message<T>()
-    child.send(what)
-    return answer
+  const request = <T>(command: string): Promise<T> => {
+    const reply = message<T>()
+    child.send(command)
+    return reply
   }
-  return { begun: await message<Begun>(), go: () => tell('go'), stop: () => tell<Figures>('stop') }
+  return { begun: await message<Begun>(), go: () => request('go'), stop: () => request<Figures>('stop') }
 }
 
-/** The helper's side: says that it has begun. @returns what says the figures, once it is told to stop. */
+/** Called by the helper: sends its first value. @returns a function that sends the figures, once the next command arrives */
 export const begin = (begun: unknown): Promise<(figures: unknown) => void> => {
-  // Whoever wanted the figures is gone.
+  // The parent process has ended.
   process.on('disconnect', () => process.exit())
   process.send?.(begun)
   return once(process, 'message').then(() => (figures) => process.send?.(figures, () => process.exit()))
 }
 
-/** @returns what a helper was started with. */
+/** Called by the helper. @returns the job that the parent passed */
 export const job = (): unknown => JSON.parse(process.argv[2] as string)

@@ -3,41 +3,41 @@ import { begin, job } from './fork.ts'
 import { HttpSender } from './http.ts'
 import type { Generated, Job } from './pressure.ts'
 
-/** Bytes that a socket may have unsent before nothing more is offered to it: the server reads it no faster. */
+/** Unsent bytes of a socket above which new messages are held back, because the server reads more slowly. */
 const HELD = 65_536
 const EACH_MS = 5
-/** Connections of one person: as many requests can be in flight, past that they are held. */
+/** Connections of one user, each with one request in flight. Further requests are held back. */
 const CONNECTIONS = 4
 
 /**
- * Sends over many sockets or connections: with a `window` as many as are answered, each having so many in flight; with a
- * `rate` so many a second, whatever comes back. A connection has one request in flight at most.
+ * Sends over many sockets or connections. With a `window` each client keeps that many messages in flight. With a `rate` all
+ * clients together send that many messages a second, independent of the replies.
  */
-const { port, door, people, window, rate } = job() as Job
-const counts: Generated = { offered: 0, accepted: 0, refused: 0, held: 0, wrong: [] }
-let isOver = false
+const { port, transport, users, window, rate } = job() as Job
+const counts: Generated = { offered: 0, accepted: 0, refused: 0, held: 0, violations: [] }
+let isDone = false
 
-/** Sends `count` messages, unless the server does not take what was sent before. */
+/** Sends `count` messages, or holds them back while the server has not read the earlier ones. */
 type Client = (count: number) => void
 
-type Person = Job['people'][number]
+type User = Job['users'][number]
 
-const textOf = ({ name }: Person) => JSON.stringify({ receiver_username: name, content: 'x'.repeat(100) })
+const textOf = ({ name }: User) => JSON.stringify({ receiver_username: name, content: 'x'.repeat(100) })
 
 const refused = (hint: string | undefined, text: string, again: () => void) => {
   counts.refused += 1
   if (hint) setTimeout(again, Number(hint) * 1000)
-  else counts.wrong.push(text)
+  else counts.violations.push(text)
 }
 
-const openSocket = async (person: Person): Promise<Client> => {
-  const text = textOf(person)
+const openSocket = async (user: User): Promise<Client> => {
+  const text = textOf(user)
   const again = () => {
-    if (isOver || !window) return
+    if (isDone || !window) return
     counts.offered += 1
     socket.send([text])
   }
-  const socket = await LoadSocket.open(port, person.token, (data, start, end) => {
+  const socket = await LoadSocket.open(port, user.token, (data, start, end) => {
     const frame = data.toString('latin1', start, Math.min(end, start + 200))
     if (frame.startsWith('{"type":"ack"')) {
       counts.accepted += 1
@@ -53,7 +53,7 @@ const openSocket = async (person: Person): Promise<Client> => {
   }
 }
 
-const openHttp = async (person: Person): Promise<Client> => {
+const openHttp = async (user: User): Promise<Client> => {
   const client = (count: number) => {
     const free = senders.filter(({ isIdle }) => isIdle).slice(0, count)
     counts.offered += count
@@ -61,12 +61,12 @@ const openHttp = async (person: Person): Promise<Client> => {
     for (const sender of free) sender.send()
   }
   const again = () => {
-    if (!isOver && window) client(1)
+    if (!isDone && window) client(1)
   }
   const senders = Array.from(
     { length: CONNECTIONS },
     () =>
-      new HttpSender(port, person.token, textOf(person), (status, head) => {
+      new HttpSender(port, user.token, textOf(user), (status, head) => {
         if (status === 200) {
           counts.accepted += 1
           again()
@@ -77,17 +77,17 @@ const openHttp = async (person: Person): Promise<Client> => {
   return client
 }
 
-// One by one: more at once than the kernel queues for the server would have to knock again, seconds later.
+// In sequence: connections above the accept queue of the kernel are retried seconds later.
 const clients: Client[] = []
-for (const person of people) clients.push(await (door === 'http' ? openHttp : openSocket)(person))
-// Nobody sends before all of all generators are connected.
+for (const user of users) clients.push(await (transport === 'http' ? openHttp : openSocket)(user))
+// Every generator connects all clients before any of them sends.
 await begin('connected')
 const started = performance.now()
 if (window) for (const client of clients) client(window)
 let turn = 0
 const offer = () => {
   const due = Math.floor((rate * (performance.now() - started)) / 1000) - counts.offered
-  // What is due now goes to the sockets in turn, those of one in one write.
+  // Due messages go to the clients in turn, several to one client in one write.
   const each = Math.max(1, Math.ceil((due * 4) / clients.length))
   for (let left = due; left > 0; left -= each) {
     const client = clients[turn] as Client
@@ -97,5 +97,5 @@ const offer = () => {
 }
 if (rate) setInterval(offer, EACH_MS)
 const end = await begin('sending')
-isOver = true
+isDone = true
 end(counts)

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 
-/** A connection that is kept alive, with one POST at a time; it reads no more of a reply than it must. */
+/** A keep-alive connection with one POST in flight. It parses only the head of a reply. */
 export class HttpSender {
   isIdle = true
   readonly #tcp: Socket
@@ -9,10 +9,10 @@ export class HttpSender {
   readonly #done: (status: number, head: string) => void
   #received = ''
 
-  /** Resolves when it is connected. */
+  /** Resolves when the connection is open. */
   readonly connected: Promise<unknown>
 
-  /** @param done given the status and the head of each reply */
+  /** @param done called with the status and the head of each reply */
   constructor(port: number, token: string, body: string, done: (status: number, head: string) => void) {
     this.#request = Buffer.from(
       `POST /send HTTP/1.1\r\nHost: load\r\nAuthorization: Bearer ${token}\r\n` +

@@ -1,34 +1,34 @@
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import Sqlite from 'better-sqlite3'
-import { WebSocket } from 'ws'
-import type { Session } from '../../schemas/account.ts'
 import type { ServerFrame } from '../../schemas/server-frames.ts'
 import { freePort, type Owner, startProcess } from '../support/process.ts'
-import { call } from '../support/server.ts'
+import { call, logIn } from '../support/server.ts'
+import { openWebSocket } from '../support/web-socket.ts'
 
 export type KillPlan = {
   folder: string
-  /** Messages to send in all. */
+  /** Total of messages to send. */
   sends: number
   kills: number
   senders: number
-  /** Sends of one sender that may wait for their answer. */
+  /** Unacknowledged sends of one sender. */
   window: number
-  /** Seconds after which what is not done is given up, and said so. */
+  /** Seconds after which the run is abandoned with a violation. */
   deadline: number
 }
 
 export type KillFigures = {
   sends: number
   kills: number
-  /** Answers that a repeat after a kill got: the message had been stored, and its answer lost. */
+  /** Acks of retries after a kill whose message was already stored. */
   duplicates: number
-  /** Sends that were refused for a while, and repeated after the hint. */
+  /** Sends that were refused for a while and retried after the hint. */
   refused: number
   seconds: number
-  /** From the start of a process on an empty folder until it is ready, before the first kill. */
+  /** From the first start, in an empty folder, until the process is ready. */
   fresh_start_ms: number
-  /** From the start of a process that was killed until it is ready, after each kill. */
+  /** From each start after a kill until the process is ready. */
   starts_ms: number[]
   violations: string[]
 }
@@ -36,27 +36,27 @@ export type KillFigures = {
 type Sender = {
   token: string
   name: string
-  /** Answered ids by the number of the send, which is its key too. */
-  answered: Map<number, number>
-  /** Those of them that were not looked for yet. */
+  /** Acknowledged message ids by the number of the send, which is also its key. */
+  acknowledged: Map<number, number>
+  /** Acknowledged ids that were not checked in the file yet. */
   unchecked: Map<number, number>
-  /** Those up to `next` without an answer are sent again, in their order, when the server is back. */
+  /** Number of the next new send. Earlier sends without an ack are retried, in order, after the restart. */
   next: number
-  /** What was refused comes behind what was sent after it: there is no order any more. */
+  /** Whether a send was refused. Its retry follows later sends, so the order is not checked. */
   isRefused: boolean
 }
 
 type Shared = {
   figures: { duplicates: number; refused: number }
   violations: string[]
-  /** Ends what was begun. */
+  /** Ends every open socket. */
   end: AbortSignal
 }
 
 /**
- * Sends over sockets while the process is killed at random moments, and looks each time into the file: every answered
- * message is there, once; ids rise in the order of each sender; SQLite finds nothing wrong. What was not answered is sent
- * again under its key, and what was refused for a while after the hint.
+ * Sends over sockets while the process is killed at random moments. After each kill it checks the file: every acknowledged
+ * message is stored once, ids rise in the order of each sender, and `integrity_check` finds no error. Unacknowledged sends are
+ * retried under their keys, and refused sends after the hint.
  */
 export const killUnderLoad = async (owner: Owner, plan: KillPlan): Promise<KillFigures> => {
   const violations: string[] = []
@@ -66,7 +66,7 @@ export const killUnderLoad = async (owner: Owner, plan: KillPlan): Promise<KillF
     RATE_LIMIT_SEND: '0',
     RATE_LIMIT_LOGIN: '0',
     SOCKET_FRAMES_PER_SECOND: '1000000',
-    // A busy machine is no overload of the server, and what is refused has no order.
+    // Overload control is off, because a busy machine would cause refusals, whose order is not checked.
     MAX_LOOP_DELAY_MS: '0',
     LOG_LEVEL: 'info',
   }
@@ -82,12 +82,12 @@ export const killUnderLoad = async (owner: Owner, plan: KillPlan): Promise<KillF
   const senders: Sender[] = []
   for (let index = 0; index < plan.senders; index += 1) {
     const name = `sender-${index}`
-    const { body } = await call<Session>(server.url, 'POST', '/login', { body: { username: name } })
-    const maps = { answered: new Map(), unchecked: new Map() }
-    senders.push({ token: body.token, name, ...maps, next: 0, isRefused: false })
+    const { token } = await logIn(server.url, name)
+    const maps = { acknowledged: new Map(), unchecked: new Map() }
+    senders.push({ token, name, ...maps, next: 0, isRefused: false })
   }
   const all = perSender * plan.senders
-  const total = () => senders.reduce((sum, { answered }) => sum + answered.size, 0)
+  const total = () => senders.reduce((sum, { acknowledged }) => sum + acknowledged.size, 0)
   const figures = { duplicates: 0, refused: 0 }
   const end = AbortSignal.timeout(plan.deadline * 1000)
   const shared: Shared = { figures, violations, end }
@@ -95,11 +95,11 @@ export const killUnderLoad = async (owner: Owner, plan: KillPlan): Promise<KillF
   const started = performance.now()
   while (total() < all || starts_ms.length < plan.kills) {
     if (end.aborted) {
-      violations.push(`not done after ${plan.deadline} s: ${total()} answered, ${starts_ms.length} kills`)
+      violations.push(`not done after ${plan.deadline} s: ${total()} acknowledged, ${starts_ms.length} kills`)
       break
     }
     if (server.child.exitCode !== null) {
-      violations.push(`the server ended by itself, with ${server.child.exitCode}: ${server.output()}`)
+      violations.push(`the server ended by itself with code ${server.child.exitCode}: ${server.output()}`)
       break
     }
     const over = new AbortController()
@@ -108,7 +108,7 @@ export const killUnderLoad = async (owner: Owner, plan: KillPlan): Promise<KillF
       () => over.abort(),
     )
     if (starts_ms.length < plan.kills) {
-      // A random moment of the part that is left for each kill.
+      // A random moment in the share of the remaining sends for this kill.
       const before = total()
       const goal = before + Math.random() * 2 * ((all - before) / (plan.kills - starts_ms.length + 1))
       while (!over.signal.aborted && total() < Math.min(goal, all - 1)) await pause(2)
@@ -137,9 +137,7 @@ export const killUnderLoad = async (owner: Owner, plan: KillPlan): Promise<KillF
   }
 }
 
-const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
-
-/** Sends until all is answered, or the server is gone, or it is ended. */
+/** Sends until every message is acknowledged, the connection is lost, or the run ends. */
 const send = (
   url: string,
   sender: Sender,
@@ -148,24 +146,22 @@ const send = (
   { figures, violations, end }: Shared,
 ) =>
   new Promise<void>((resolve) => {
-    const { name, answered, unchecked } = sender
-    const socket = new WebSocket(`${url.replace('http', 'ws')}/ws`, ['messenger.v1'], {
-      headers: { authorization: `Bearer ${sender.token}` },
-    })
-    const again: number[] = []
-    for (let key = 0; key < sender.next; key += 1) if (!answered.has(key)) again.push(key)
+    const { name, acknowledged, unchecked } = sender
+    const socket = openWebSocket(url, sender.token)
+    const retries: number[] = []
+    for (let key = 0; key < sender.next; key += 1) if (!acknowledged.has(key)) retries.push(key)
     let waiting = 0
     let newest = 0
-    const tell = (key: number) => {
+    const sendKey = (key: number) => {
       const [content, client_id] = [`message ${key}`, `${name}-${key}`]
       socket.send(JSON.stringify({ id: String(key), receiver_username: name, client_id, content }))
     }
     const fill = () => {
       while (waiting < window) {
-        const key = again.shift() ?? (sender.next < goal ? sender.next++ : undefined)
+        const key = retries.shift() ?? (sender.next < goal ? sender.next++ : undefined)
         if (key === undefined) break
         waiting += 1
-        tell(key)
+        sendKey(key)
       }
       if (waiting === 0) socket.close()
     }
@@ -177,10 +173,10 @@ const send = (
         figures.refused += 1
         sender.isRefused = true
         setTimeout(() => {
-          if (socket.readyState === socket.OPEN) tell(key)
+          if (socket.readyState === socket.OPEN) sendKey(key)
         }, frame.retry_after * 1000)
       } else if (frame.type === 'error') {
-        violations.push(`an error: ${data.toString()}`)
+        violations.push(`unexpected error: ${data.toString()}`)
         waiting -= 1
         fill()
       }
@@ -190,7 +186,7 @@ const send = (
       if (frame.duplicate) figures.duplicates += 1
       else if (id <= newest) violations.push(`ids of ${name} fell from ${newest} to ${id}`)
       else newest = id
-      answered.set(key, id)
+      acknowledged.set(key, id)
       unchecked.set(key, id)
       fill()
     })
@@ -205,35 +201,36 @@ const send = (
 
 const open = (folder: string) => new Sqlite(join(folder, 'messenger.db'), { readonly: true })
 
-/** Every answered message is in the file under its id, and the file is whole. */
+/** Checks that the file is intact and contains every acknowledged message under its id. */
 const check = (folder: string, senders: readonly Sender[], violations: string[]) => {
   const db = open(folder)
   const damage = db.pragma('integrity_check', { simple: true })
-  if (damage !== 'ok') violations.push(`integrity: ${String(damage)}`)
+  if (damage !== 'ok') violations.push(`integrity_check: ${String(damage)}`)
   const find = db.prepare('select client_id from messages where id = ?').pluck()
   for (const { name, unchecked } of senders) {
     for (const [key, id] of unchecked) {
-      if (find.get(id) !== `${name}-${key}`) violations.push(`message ${id} was answered and is not there`)
+      if (find.get(id) !== `${name}-${key}`)
+        violations.push(`message ${id} was acknowledged and is not stored`)
     }
     unchecked.clear()
   }
   db.close()
 }
 
-/** Each send is there once, under the id that was answered, in the order of its sender. */
+/** Checks that each send is stored once, under its acknowledged id, in the order of its sender. */
 const checkEnd = (folder: string, senders: readonly Sender[], perSender: number, violations: string[]) => {
   const db = open(folder)
   const rowsOf = db.prepare(
     'select m.id, client_id from messages m join users u on u.id = m.sender_id where u.username = ? order by m.id',
   )
-  for (const { name, answered, isRefused } of senders) {
+  for (const { name, acknowledged, isRefused } of senders) {
     const rows = rowsOf.all(name) as { id: number; client_id: string }[]
     const keys = rows.map(({ client_id }) => Number(client_id.slice(name.length + 1)))
-    if (rows.some(({ id }, index) => answered.get(keys[index] as number) !== id)) {
-      violations.push(`${name}: other ids than answered`)
+    if (rows.some(({ id }, index) => acknowledged.get(keys[index] as number) !== id)) {
+      violations.push(`${name}: stored ids differ from the acknowledged ones`)
     }
-    if (keys.length !== perSender || new Set(keys).size !== perSender || answered.size !== perSender) {
-      violations.push(`${name}: ${keys.length} stored, ${answered.size} answered, of ${perSender}`)
+    if (keys.length !== perSender || new Set(keys).size !== perSender || acknowledged.size !== perSender) {
+      violations.push(`${name}: ${keys.length} of ${perSender} stored, ${acknowledged.size} acknowledged`)
     }
     if (!isRefused && keys.some((key, index) => key !== index)) violations.push(`${name}: not in order`)
   }

@@ -5,17 +5,17 @@ export type Probed = {
   count: number
   p99_ms: number
   slowest_ms: number
-  /** How often each status came; what is no answer stands there under its error. */
-  answers: Record<string, number>
+  /** Count of each status, or of each error code of a failed request. */
+  replies: Record<string, number>
 }
 
-/** `bare`: what a server that does nothing gave the same prober at the same time. */
+/** `bare`: the figures of a server without work, from the same prober at the same time. */
 export type Liveness = { live: Probed; bare: Probed }
 
-/** Milliseconds within which `/health/live` answers, whatever befalls the server. */
+/** Milliseconds within which `/health/live` answers during every fault. */
 const LIVE_MS = 100
 
-/** Watches `/health/live` from a process of its own, and a bare server in another one beside it. */
+/** Probes `/health/live` from a separate process, together with a bare server in another process. */
 export const watchLive = async (owner: Owner, url: string) => {
   const bare = await startHelper<number, string>(owner, 'bare.ts')
   const urls = [`${url}/health/live`, `http://127.0.0.1:${bare.begun}/`]
@@ -30,12 +30,12 @@ export const watchLive = async (owner: Owner, url: string) => {
 }
 
 /**
- * @param isLenient whether to judge the time of the answers not at all
- * @returns what was wrong with the answers: one was late, or said anything but 200
+ * @param isLenient ignores the time of the replies
+ * @returns a violation for a late reply, and one for each kind of reply other than 200
  */
-export const wrongWith = ({ live }: Liveness, isLenient = false): string[] => [
+export const liveViolations = ({ live }: Liveness, isLenient = false): string[] => [
   ...(live.slowest_ms > LIVE_MS && !isLenient ? [`/health/live took ${live.slowest_ms} ms`] : []),
-  ...Object.entries(live.answers).flatMap(([answer, count]) =>
-    answer === '200' ? [] : [`/health/live answered ${answer}, ${count} times`],
+  ...Object.entries(live.replies).flatMap(([reply, count]) =>
+    reply === '200' ? [] : [`/health/live answered ${reply} ${count} times`],
   ),
 ]

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 
-/** @returns bytes of memory that a process has; 0 where there is no such process. */
+/** @returns the resident memory of a process in bytes, or 0 if the process does not exist. */
 export const residentBytes = (pid: number): number => {
   try {
     const path = `/proc/${pid}/status`

@@ -3,11 +3,11 @@ import { isMainThread } from 'node:worker_threads'
 import Sqlite, { type Database } from 'better-sqlite3'
 
 /**
- * Preloaded into a real server (`--import`): what the file FAULT_FILE names befalls it from the next transaction on.
- * `full` and `readonly` are SQLite's own (a file that is open stays writable, and root ignores modes: only a mount or an
- * attribute that not every machine has would take that away); `fsync` and `slow` are the answers of a disk to a commit,
- * `checkpoint` is its answer to a checkpoint; `clock` is one hour back, `clock ahead` two days forward; `lag 150` delays each
- * turn of the main thread's loop by 150 ms.
+ * Preloaded into a real server (`--import`). The content of the file FAULT_FILE selects a fault from the next transaction on:
+ * - `full` and `readonly` use limits of SQLite, because root ignores file modes and an open file stays writable.
+ * - `fsync` fails each commit, `slow` delays it by 300 ms, and `checkpoint` fails each checkpoint.
+ * - `clock` sets the clock back one hour, and `clock ahead` forward two days.
+ * - `lag 150` delays each turn of the main event loop by 150 ms.
  */
 const path = process.env.FAULT_FILE ?? ''
 const exec: (this: Database, sql: string) => Database = Sqlite.prototype.exec
@@ -26,7 +26,7 @@ const lag = () => {
     return
   }
   sleep(Number(ms))
-  // In the next turn: a pause between would be measured too, and be none.
+  // In the next turn, because an idle turn between would count as one without lag.
   setImmediate(lag)
 }
 if (isMainThread) lag()
@@ -39,7 +39,7 @@ Sqlite.prototype.pragma = function (this: Database, sql: string, options) {
 }
 
 const failSync = () => {
-  throw Object.assign(new Error('as the disk would have it'), { code: 'SQLITE_IOERR_FSYNC' })
+  throw Object.assign(new Error('injected fsync failure'), { code: 'SQLITE_IOERR_FSYNC' })
 }
 
 const onCommit: Record<string, () => void> = {

@@ -1,60 +1,67 @@
-import type { Session } from '../../schemas/account.ts'
+import { setTimeout as pause } from 'node:timers/promises'
 import { startFaulty } from '../support/fault.ts'
+import { readMetrics } from '../support/metrics.ts'
 import type { Owner } from '../support/process.ts'
-import { call } from '../support/server.ts'
+import { logIn } from '../support/server.ts'
 import { startHelper } from './fork.ts'
-import { type Liveness, watchLive, wrongWith } from './live.ts'
+import { type Liveness, watchLive, liveViolations } from './live.ts'
 
-/** What a generator is told: one of `window` and `rate` is 0. */
+/** The job of one generator. Either `window` or `rate` is 0. */
 export type Job = {
   port: number
-  door: Door
-  people: { name: string; token: string }[]
+  transport: Transport
+  users: { name: string; token: string }[]
   window: number
   rate: number
 }
 
-export type Door = 'http' | 'socket'
+export type Transport = 'http' | 'socket'
 
-/** `held`: what was not sent, because the server did not read what was sent before. `wrong`: refusals without a hint. */
-export type Generated = { offered: number; accepted: number; refused: number; held: number; wrong: string[] }
+export type Generated = {
+  offered: number
+  accepted: number
+  refused: number
+  /** Messages that were held back, because the server had not read the earlier ones. */
+  held: number
+  /** Refusals without a retry hint. */
+  violations: string[]
+}
 
 const GENERATORS = 2
-const PEOPLE = 400
-/** Where no figure is judged. */
-const FEW = 80
-/** Sends in flight of one person while the peak is looked for. */
+const USERS = 400
+/** Users of a lenient run. */
+const FEW_USERS = 80
+/** Sends in flight of one user while the peak is measured. */
 const WINDOW = 4
-/** How many times the peak is offered, and what share of it must be accepted then. */
+/** The offered multiple of the peak, and the share of the peak that must be accepted then. */
 const TIMES = 5
 const SHARE = 0.8
 
 /**
- * Looks for the most that the server accepts, then offers five times as much at a fixed rate, then has a disk that takes
- * 300 ms a commit. The server is as it is shipped, but for the rates at which one person may send.
- * @param isLenient judges no figure that a busy machine changes, and does with fewer people
+ * Measures the peak rate that the server accepts, then offers five times the peak at a fixed rate, then measures with a disk that
+ * takes 300 ms for each commit. The server has its default configuration except for the rate limits of one user.
+ * @param isLenient ignores figures that depend on the load of the machine, and uses fewer users
  */
 export const underPressure = async (owner: Owner, folder: string, seconds: number, isLenient: boolean) => {
   const server = await startFaulty(owner, folder, {
     RATE_LIMIT_LOGIN: '0',
     SOCKET_FRAMES_PER_SECOND: '1000000',
   })
-  const people: Job['people'] = []
-  for (let index = 0; index < (isLenient ? FEW : PEOPLE); index += 1) {
-    const name = `person-${index}`
-    const { body } = await call<Session>(server.url, 'POST', '/login', { body: { username: name } })
-    people.push({ name, token: body.token })
+  const users: Job['users'] = []
+  for (let index = 0; index < (isLenient ? FEW_USERS : USERS); index += 1) {
+    const name = `user-${index}`
+    users.push({ name, token: (await logIn(server.url, name)).token })
   }
   const violations: string[] = []
   let isSlow = false
-  let answered = 0
-  const run = async (door: Door, load: { window: number } | { rate: number }) => {
+  let replies = 0
+  const run = async (transport: Transport, load: { window: number } | { rate: number }) => {
     const live = await watchLive(owner, server.url)
     const jobs = Array.from({ length: GENERATORS }, (_, index): Job => {
       return {
         port: server.port,
-        door,
-        people: people.filter((_, person) => person % GENERATORS === index),
+        transport,
+        users: users.filter((_, user) => user % GENERATORS === index),
         window: 'window' in load ? load.window : 0,
         rate: 'rate' in load ? load.rate / GENERATORS : 0,
       }
@@ -64,7 +71,7 @@ export const underPressure = async (owner: Owner, folder: string, seconds: numbe
     )
     await Promise.all(generators.map((generator) => generator.go()))
     const [started, cpu] = [performance.now(), await processorTime(server.url)]
-    await new Promise((resolve) => setTimeout(resolve, seconds * 1000))
+    await pause(seconds * 1000)
     const generated = await Promise.all(generators.map((generator) => generator.stop()))
     const elapsed = (performance.now() - started) / 1000
     const used = (await processorTime(server.url)) - cpu
@@ -72,32 +79,34 @@ export const underPressure = async (owner: Owner, folder: string, seconds: numbe
     const perSecond = (key: 'offered' | 'accepted' | 'refused' | 'held') =>
       Math.round(generated.reduce((sum, counts) => sum + counts[key], 0) / elapsed)
     const probed = await live.stop()
-    // Within 100 ms is promised for a disk that is slow; under overload the time is printed.
+    // The limit of 100 ms holds for a slow disk. Under overload the time is only printed.
     const isTimed = !isLenient && isSlow
-    violations.push(...wrongWith(probed, !isTimed), ...generated.flatMap(({ wrong }) => wrong))
-    for (const { accepted, refused } of generated) answered += accepted + refused
+    violations.push(...liveViolations(probed, !isTimed), ...generated.flatMap((counts) => counts.violations))
+    for (const { accepted, refused } of generated) replies += accepted + refused
     return {
       offered_per_second: perSecond('offered'),
       accepted_per_second: perSecond('accepted'),
       refused_per_second: perSecond('refused'),
       held_per_second: perSecond('held'),
-      // On a busy machine it says more than a rate.
+      // On a busy machine this is more stable than a rate.
       cpu_us_per_accepted: Math.round((used * 1e6) / accepted),
       ...inBrief(probed),
     }
   }
-  /** @returns the peak, and what is accepted of five times as much. */
-  const overload = async (door: Door) => {
-    // What is compiled in it is no measure.
-    if (!isLenient) await run(door, { window: WINDOW })
-    const peak = await run(door, { window: WINDOW })
-    const fivefold = await run(door, { rate: TIMES * peak.accepted_per_second })
+  /** @returns the figures at the peak and at five times the peak. */
+  const overload = async (transport: Transport) => {
+    // A first run compiles the code. It is not measured.
+    if (!isLenient) await run(transport, { window: WINDOW })
+    const peak = await run(transport, { window: WINDOW })
+    const fivefold = await run(transport, { rate: TIMES * peak.accepted_per_second })
     const [most, accepted] = [peak.accepted_per_second, fivefold.accepted_per_second]
     if (!isLenient && accepted < SHARE * most) {
-      violations.push(`${door}: at ${TIMES} times the peak ${accepted} a second, of ${most}`)
+      violations.push(
+        `${transport}: ${accepted} messages a second accepted at ${TIMES} times the peak of ${most}`,
+      )
     }
     if (!isLenient && fivefold.refused_per_second + fivefold.held_per_second === 0) {
-      violations.push(`${door}: ${TIMES} times the peak, and nothing was refused or held back`)
+      violations.push(`${transport}: no message was refused or held back at ${TIMES} times the peak`)
     }
     return { peak, fivefold }
   }
@@ -109,14 +118,11 @@ export const underPressure = async (owner: Owner, folder: string, seconds: numbe
   server.end()
   server.child.kill('SIGTERM')
   await server.exited
-  return { answered, socket, http, slow_disk, violations }
+  return { replies, socket, http, slow_disk, violations }
 }
 
-/** @returns seconds of processor time that the server has used. */
-const processorTime = async (url: string): Promise<number> => {
-  const text = await (await fetch(`${url}/metrics`)).text()
-  return Number(/^process_cpu_seconds_total (.+)/m.exec(text)?.[1])
-}
+/** @returns the processor time of the server in seconds. */
+const processorTime = async (url: string) => (await readMetrics(url))('process_cpu_seconds_total')
 
 const inBrief = ({ live, bare }: Liveness) => ({
   slowest_live_ms: live.slowest_ms,

@@ -1,17 +1,18 @@
 import { Agent, request } from 'node:http'
+import { setTimeout as pause } from 'node:timers/promises'
 import { begin, job } from './fork.ts'
 import type { Probed } from './live.ts'
 
 const PAUSE_MS = 10
 
-/** Asks each of `urls` again and again, over one connection that is kept and over fresh ones. */
+/** Probes each of `urls` continuously, over one keep-alive connection and over new connections. */
 const { urls } = job() as { urls: string[] }
 
-const ask = (url: string, agent: Agent | false) =>
+const probeOnce = (url: string, agent: Agent | false) =>
   new Promise<string>((resolve) => {
-    const call = request(url, { agent }, (reply) => {
-      reply.resume()
-      reply.on('close', () => resolve(reply.complete ? String(reply.statusCode) : 'cut'))
+    const call = request(url, { agent }, (response) => {
+      response.resume()
+      response.on('close', () => resolve(response.complete ? String(response.statusCode) : 'cut'))
     })
     call.on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message))
     call.end()
@@ -19,41 +20,41 @@ const ask = (url: string, agent: Agent | false) =>
 
 const watch = (url: string) => {
   const samples: number[] = []
-  const answers: Record<string, number> = {}
+  const replies: Record<string, number> = {}
   const kept = new Agent({ keepAlive: true, maxSockets: 1 })
-  /** When the questions that are not answered yet were asked. */
+  /** Start times of the requests in flight. */
   const open = new Set<number>()
   const probe = async (agent: Agent | false) => {
-    const asked = performance.now()
-    open.add(asked)
-    const answer = await ask(url, agent)
-    open.delete(asked)
-    samples.push(performance.now() - asked)
-    answers[answer] = (answers[answer] ?? 0) + 1
+    const started = performance.now()
+    open.add(started)
+    const reply = await probeOnce(url, agent)
+    open.delete(started)
+    samples.push(performance.now() - started)
+    replies[reply] = (replies[reply] ?? 0) + 1
   }
-  const keepAsking = async (agent: Agent | false) => {
+  const keepProbing = async (agent: Agent | false) => {
     for (;;) {
       await probe(agent)
-      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
+      await pause(PAUSE_MS)
     }
   }
   return {
     async begin() {
-      // The first ones compile what they need; they are no measure.
-      for (const agent of [kept, false] as const) await ask(url, agent)
-      // It answered before anything befell it.
+      // The first requests are slower, because they compile code. They are not measured.
+      for (const agent of [kept, false] as const) await probeOnce(url, agent)
+      // One measured reply before the fault starts.
       await probe(kept)
-      void keepAsking(kept)
-      void keepAsking(false)
+      void keepProbing(kept)
+      void keepProbing(false)
     },
     figures(): Probed {
       const now = performance.now()
-      const sorted = [...samples, ...[...open].map((asked) => now - asked)].sort((a, b) => a - b)
+      const sorted = [...samples, ...[...open].map((started) => now - started)].sort((a, b) => a - b)
       return {
         count: sorted.length,
         p99_ms: Math.round(sorted[Math.floor(sorted.length * 0.99)] ?? 0),
         slowest_ms: Math.round(sorted.at(-1) ?? 0),
-        answers,
+        replies,
       }
     },
   }
@@ -61,5 +62,5 @@ const watch = (url: string) => {
 
 const watches = urls.map(watch)
 await Promise.all(watches.map((each) => each.begin()))
-const end = await begin('asking')
+const end = await begin('probing')
 end(watches.map((each) => each.figures()))

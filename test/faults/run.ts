@@ -13,24 +13,24 @@ const PARTS = ['killed', 'crowd', 'stalled', 'pressure']
 
 const USAGE = `npm run test:faults -- [--sends N] [--kills N] [--sockets N] [--readers N] [--mebibytes N] [--seconds N] [--attacks N] [--only NAMES] [--lenient]
 
---sends N     messages sent under kills, by default 1000000
---kills N     how often the server is killed meanwhile, by default 50
---sockets N   sockets that come back at once, by default 5000
---readers N   readers that stop reading, by default 200
---mebibytes N sent to them, by default 150
---seconds N   of each kind of pressure, by default 10
---attacks N   the part of each attack's counts and time, of 100, by default 100
---only NAMES  runs only these, separated by commas: ${PARTS.join(', ')};
-              the attacks ${attacks.map(({ name }) => name).join(', ')}
---lenient     prints what took how long and how much, and judges only what is lost, doubled, missed,
-              crashed, not answered, or over a limit of memory of an attack:
-              for a machine that has other things to do`
+--sends N     messages to send while the server is killed (default 1000000)
+--kills N     number of kills (default 50)
+--sockets N   sockets that reconnect at once (default 5000)
+--readers N   readers that stop reading (default 200)
+--mebibytes N MiB to send to each of these readers (default 150)
+--seconds N   duration of each overload phase (default 10)
+--attacks N   counts and durations of the attacks in percent (default 100)
+--only NAMES  run only these parts, separated by commas: ${PARTS.join(', ')};
+              and these attacks: ${attacks.map(({ name }) => name).join(', ')}
+--lenient     print all times, and fail only on a loss, a duplicate, a gap, a crash,
+              a missing reply, or an attack that exceeds its memory limit.
+              Use it on a machine that runs other work.`
 
-/** Milliseconds from the start of a process that was killed until it is ready. */
+/** Milliseconds within which a process must be ready when it is started after a kill. */
 const READY_MS = 2000
-/** MiB that the server may grow by for readers that read nothing; the caches of SQLite and V8's heap are most of it. */
+/** Growth limit in MiB with readers that do not read. SQLite's caches and V8's heap use most of it. */
 const MOST_MIB = 300
-/** Violations of one kind that are printed. */
+/** Maximum of printed violations of one part. */
 const SHOWN = 20
 
 const options = () => {
@@ -53,10 +53,12 @@ const options = () => {
     const all = [...PARTS, ...attacks.map(({ name }) => name)]
     const names = only === '' ? all : only.split(',')
     const unknown = names.find((name) => !all.includes(name))
-    if (unknown !== undefined) throw new Error(`--only has ${unknown}, which is none of: ${all.join(', ')}.`)
+    if (unknown !== undefined)
+      throw new Error(`--only does not accept ${unknown}. Use names of this list: ${all.join(', ')}.`)
     const number = (key: keyof typeof sizes) => {
       const value = Number(sizes[key])
-      if (!Number.isSafeInteger(value) || value < 0) throw new Error(`--${key} must be a number.`)
+      if (!Number.isSafeInteger(value) || value < 0)
+        throw new Error(`--${key} must be a whole number of at least 0.`)
       return value
     }
     return {
@@ -77,7 +79,7 @@ const options = () => {
   }
 }
 
-/** `npm run test:faults`: the long ones. Prints what was done and how often a promise was broken, and fails if one was. */
+/** Entry of `npm run test:faults`. Prints the figures of each part and its violations, and exits with code 1 on a violation. */
 const { lenient, help, names, sends, kills, sockets, readers, mebibytes, seconds, percent } = options()
 if (help) {
   console.log(USAGE)
@@ -94,11 +96,11 @@ const folder = async (name: string) => {
 }
 const violations: string[] = []
 const report = (
-  what: string,
+  part: string,
   { violations: broken, ...figures }: { violations: string[]; [figure: string]: unknown },
 ) => {
-  console.log(`${what}:`, figures)
-  for (const text of broken.slice(0, SHOWN)) console.log(`  broken: ${text}`)
+  console.log(`${part}:`, figures)
+  for (const text of broken.slice(0, SHOWN)) console.log(`  violation: ${text}`)
   violations.push(...broken)
 }
 let operations = 0
@@ -114,13 +116,13 @@ const parts: Record<string, () => Promise<void>> = {
       deadline: 120 + sends / 200 + kills * 20,
     })
     const late = killed.starts_ms.filter((ms) => ms > READY_MS && !lenient)
-    killed.violations.push(...late.map((ms) => `ready only ${ms} ms after a kill`))
+    killed.violations.push(...late.map((ms) => `ready ${ms} ms after a kill, limit ${READY_MS} ms`))
     report('killed under load', killed)
     operations += killed.sends
   },
   async crowd() {
     const crowd = await reconnectAtOnce(owner, await folder('crowd'), sockets, 120 + sockets / 20)
-    report('came back at once', crowd)
+    report('reconnect at once', crowd)
     operations += crowd.sockets + crowd.bystander.sent
   },
   async stalled() {
@@ -131,13 +133,13 @@ const parts: Record<string, () => Promise<void>> = {
       mebibytes,
       most: lenient ? Number.POSITIVE_INFINITY : MOST_MIB,
     })
-    report('readers that stopped reading', stalled)
+    report('stalled readers', stalled)
     operations += stalled.sent
   },
   async pressure() {
     const pressure = await underPressure(owner, await folder('pressure'), seconds, lenient)
-    report('under pressure', pressure)
-    operations += pressure.answered
+    report('overload', pressure)
+    operations += pressure.replies
   },
 }
 const attacked: AttackFigures[] = []
@@ -146,19 +148,19 @@ try {
   for (const attack of attacks.filter(({ name }) => names.includes(name))) {
     const path = await folder(attack.name)
     const figures = await underAttack(owner, { folder: path, attack, percent, isLenient: lenient })
-    // Databases of hundreds of megabytes.
+    // The databases are hundreds of megabytes large.
     await rm(path, { recursive: true })
     attacked.push(figures)
-    const { violations: broken, quiet, attacked: amid, answers } = figures
+    const { violations: broken, before, during, replies } = figures
     report(attack.name, {
-      slowest_live_ms: [quiet.live.slowest_ms, amid.live.slowest_ms],
-      answers,
+      slowest_live_ms: [before.live.slowest_ms, during.live.slowest_ms],
+      replies,
       violations: broken,
     })
-    operations += Object.values(answers).reduce((sum, count) => sum + count, amid.seen.sent)
+    operations += Object.values(replies).reduce((sum, count) => sum + count, during.bystander.sent)
   }
   if (attacked.length > 0)
-    console.log(`\nwithout → with the attack, in ms and MiB\n\n${attackTable(attacked)}\n`)
+    console.log(`\nbefore → during the attack, in ms and MiB\n\n${attackTable(attacked)}\n`)
 
   console.log(`${operations} operations, ${violations.length} violations`)
   process.exitCode = violations.length > 0 ? 1 : 0

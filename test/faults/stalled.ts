@@ -1,32 +1,34 @@
 import { once } from 'node:events'
-import { WebSocket } from 'ws'
+import type { WebSocket } from 'ws'
 import type { Conversation } from '../../schemas/conversation.ts'
-import type { Session } from '../../schemas/account.ts'
 import type { ServerFrame } from '../../schemas/server-frames.ts'
+import { readMetrics } from '../support/metrics.ts'
 import { type Owner, startProcess } from '../support/process.ts'
-import { call } from '../support/server.ts'
+import { call, logIn } from '../support/server.ts'
+import { openWebSocket } from '../support/web-socket.ts'
 
 export type StalledPlan = {
   folder: string
   readers: number
   heartbeat_ms: number
-  /** MiB that are sent to each reader at least. */
+  /** Minimum of MiB to send to each reader. */
   mebibytes: number
-  /** MiB that the server may grow by. */
+  /** Growth limit of the server in MiB. */
   most: number
 }
 
-/** Bytes of a message: some hundred of them are more than the kernel takes for a reader. */
+/** Bytes of a message. A few hundred messages exceed the kernel buffers of a reader. */
 const BYTES = 50_000
 const WINDOW = 8
-/** Milliseconds past two heartbeats after which a reader that is not cut off counts: a machine may be busy. */
+/** Margin in milliseconds beyond two heartbeats, for a busy machine. */
 const SLACK_MS = 10_000
-/** Of the readers so many come back: each gets all of it. */
+/** Number of readers that reconnect and receive every message. */
 const RETURNING = 5
 
 /**
- * Has the sockets of a busy group stop reading, as those of a peer do that vanished, and goes on sending. Each must be cut
- * off within two heartbeats, the memory stay as it was, and who comes back with its cursor get every message once.
+ * Makes the sockets of a busy group stop reading, as the sockets of a peer that disappeared, and keeps sending. Each socket must
+ * be closed within two heartbeats, the memory must stay within its limit, and a reader that resumes with its cursor must receive
+ * every message once.
  */
 export const stalledReaders = async (owner: Owner, plan: StalledPlan) => {
   const { readers, heartbeat_ms } = plan
@@ -36,26 +38,14 @@ export const stalledReaders = async (owner: Owner, plan: StalledPlan) => {
     MAX_MESSAGE_LENGTH: String(BYTES),
     MAX_SOCKETS_PER_USER: '100000',
     HEARTBEAT_MS: String(heartbeat_ms),
-    // Who writes goes on for longer than a flood may.
+    // The sender exceeds the default frame budget for the whole run.
     SOCKET_FRAMES_PER_SECOND: '1000000',
-    // A busy machine is no overload of the server.
+    // Overload control is off, because other work can keep the machine busy.
     MAX_LOOP_DELAY_MS: '0',
   })
-  const login = async (username: string) =>
-    (await call<Session>(url, 'POST', '/login', { body: { username } })).body.token
-  const open = (token: string, cursor?: string) =>
-    new WebSocket(`${url.replace('http', 'ws')}/ws${cursor ? `?cursor=${cursor}` : ''}`, ['messenger.v1'], {
-      headers: { authorization: `Bearer ${token}` },
-    })
+  const login = async (username: string) => (await logIn(url, username)).token
   const metrics = async () => {
-    const text = await (await fetch(`${url}/metrics`)).text()
-    const read = (name: string) =>
-      Number(
-        text
-          .split('\n')
-          .find((line) => line.startsWith(`${name} `))
-          ?.split(' ')[1] ?? 0,
-      )
+    const read = await readMetrics(url)
     return {
       sockets: read('messenger_sockets'),
       memory_mib: Math.round(read('process_resident_memory_bytes') / 1_048_576),
@@ -73,13 +63,13 @@ export const stalledReaders = async (owner: Owner, plan: StalledPlan) => {
     body: { title: 'busy', members: people },
   })
   const stalled: { token: string; cursor: string; socket: WebSocket }[] = []
-  const sending = open(sender)
+  const sending = openWebSocket(url, sender)
   await once(sending, 'message')
   const before = await metrics()
   const started = performance.now()
   for (let index = 0; index < readers; index += 1) {
     const token = tokens[index % tokens.length] as string
-    const socket = open(token)
+    const socket = openWebSocket(url, token)
     const [hello] = (await once(socket, 'message')) as [Buffer]
     socket.pause()
     socket.on('error', () => {})
@@ -89,34 +79,35 @@ export const stalledReaders = async (owner: Owner, plan: StalledPlan) => {
 
   const ids: number[] = []
   const violations: string[] = []
-  let answered = () => {}
+  let notify = () => {}
   sending.on('message', (data: Buffer) => {
     const reply = JSON.parse(data.toString()) as ServerFrame
     if (reply.type === 'ack' && reply.message) ids.push(reply.message.id)
-    if (reply.type === 'error') violations.push(`an error: ${data.toString()}`)
-    answered()
+    if (reply.type === 'error') violations.push(`unexpected error: ${data.toString()}`)
+    notify()
   })
   sending.on('close', (code) => {
-    violations.push(`who writes was closed with ${code}`)
-    answered()
+    violations.push(`the sending socket was closed with ${code}`)
+    notify()
   })
   const frame = JSON.stringify({ conversation_id: group.id, content: 'x'.repeat(BYTES) })
-  let [sent, most, cut_after_ms] = [0, before.memory_mib, 0]
+  let [sent, most, closed_after_ms] = [0, before.memory_mib, 0]
   const wanted = Math.ceil((plan.mebibytes * 1_048_576) / BYTES)
   const patience = heartbeat_ms * 2 + SLACK_MS
   for (;;) {
     const { sockets, memory_mib } = await metrics()
     most = Math.max(most, memory_mib)
-    if (cut_after_ms === 0 && sockets <= 1) cut_after_ms = Math.round(performance.now() - started)
+    if (closed_after_ms === 0 && sockets <= 1) closed_after_ms = Math.round(performance.now() - started)
     const isLate = performance.now() - opened > patience
-    if (isLate && cut_after_ms === 0) violations.push(`${sockets - 1} readers are open after ${patience} ms`)
-    if (violations.length > 0 || (cut_after_ms > 0 && ids.length >= wanted)) break
-    const answers = ids.length + WINDOW
+    if (isLate && closed_after_ms === 0)
+      violations.push(`${sockets - 1} readers are still open after ${patience} ms`)
+    if (violations.length > 0 || (closed_after_ms > 0 && ids.length >= wanted)) break
+    const expected = ids.length + WINDOW
     for (let index = 0; index < WINDOW; index += 1) sending.send(frame)
     sent += WINDOW
-    while (ids.length < answers && violations.length === 0) {
+    while (ids.length < expected && violations.length === 0) {
       await new Promise<void>((resolve) => {
-        answered = resolve
+        notify = resolve
       })
     }
   }
@@ -128,7 +119,7 @@ export const stalledReaders = async (owner: Owner, plan: StalledPlan) => {
 
   for (const { token, cursor } of stalled.slice(0, RETURNING)) {
     const missed: number[] = []
-    const socket = open(token, cursor)
+    const socket = openWebSocket(url, token, { cursor })
     await new Promise<void>((resolve) => {
       socket.on('message', (data: Buffer) => {
         const reply = JSON.parse(data.toString()) as ServerFrame
@@ -138,14 +129,15 @@ export const stalledReaders = async (owner: Owner, plan: StalledPlan) => {
       socket.on('close', () => resolve())
       socket.on('error', () => {})
     })
-    if (missed.join() !== ids.join()) violations.push(`of ${ids.length} messages ${missed.length} came again`)
+    if (missed.join() !== ids.join())
+      violations.push(`a resumed reader received ${missed.length} of ${ids.length} messages`)
   }
   child.kill('SIGTERM')
   await exited
   return {
     readers,
     sent,
-    cut_after_ms,
+    closed_after_ms,
     silent: after.silent - before.silent,
     slow: after.slow - before.slow,
     memory_before_mib: before.memory_mib,

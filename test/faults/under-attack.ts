@@ -1,48 +1,48 @@
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import Sqlite from 'better-sqlite3'
-import type { Session } from '../../schemas/account.ts'
 import { type Owner, startProcess } from '../support/process.ts'
-import { call } from '../support/server.ts'
-import { type Answers, type Attack, pause, type Target } from './attacks/attack.ts'
+import { logIn } from '../support/server.ts'
+import type { Attack, Replies, Target } from './attacks/attack.ts'
 import { fillDatabase } from './attacks/fill.ts'
-import type { Seen } from './bystander.ts'
+import { type BystanderFigures, bystanderViolations } from './bystander-figures.ts'
 import { startHelper } from './fork.ts'
-import { type Liveness, watchLive, wrongWith } from './live.ts'
+import { type Liveness, watchLive, liveViolations } from './live.ts'
 import { residentBytes } from './memory.ts'
 
-/** What the process of the attack is told. */
-export type Assault = Pick<Target, 'port' | 'pid' | 'tokens' | 'filled' | 'span'> & {
+/** The job of the attacking process. */
+export type AttackJob = Pick<Target, 'port' | 'pid' | 'tokens' | 'filled' | 'span'> & {
   name: string
-  /** The part of each count, of 100. */
+  /** Scale of the counts in percent. */
   percent: number
 }
 
-/** What it says when it is over. */
-export type Attacked = { answers: Answers; notes: string[]; wrong: string[] }
+/** The result of the attacking process. */
+export type AttackResult = { replies: Replies; notes: string[]; violations: string[] }
 
 export type AttackPlan = {
   folder: string
   attack: Attack
   percent: number
-  /** Judges no time: for a machine that has other things to do. */
+  /** Ignores all times, for a machine that runs other work. */
   isLenient: boolean
 }
 
-/** Milliseconds within which `/health/live` answers amid an attack. */
+/** Milliseconds within which `/health/live` answers during an attack. */
 const LIVE_MS = 500
-/** Milliseconds within which the process ends after a SIGTERM, and after which it is killed. */
+/** Milliseconds within which the process must end after a SIGTERM, and after which it is killed. */
 const STOP_MS = 3500
 const STOP_PATIENCE_MS = 30_000
-/** Milliseconds of watching: without the attack, and after its end at least. */
+/** Milliseconds of measurement before the attack, and after its end. */
 const SPAN_MS = 5000
 const AFTER_MS = 1000
 /** Milliseconds between two messages of the bystander. */
-const EACH_MS = 20
+const INTERVAL_MS = 20
 
 /**
- * Starts a server as it is shipped on a database of the attack's own. Watches `/health/live` and the messages of a
- * bystander, first without the attack and then with it. Each load runs in a process of its own.
- * @returns the figures with and without the attack, and each promise that was broken
+ * Starts a server with the default configuration on a new database. Measures `/health/live` and the messages of a bystander
+ * before the attack and during it. Each load runs in a separate process.
+ * @returns the figures before and during the attack, and each violation
  */
 export const underAttack = async (owner: Owner, { folder, attack, percent, isLenient }: AttackPlan) => {
   const scaled: Target['scaled'] = (count) => Math.max(1, Math.round((count * percent) / 100))
@@ -53,50 +53,55 @@ export const underAttack = async (owner: Owner, { folder, attack, percent, isLen
   const server = await startProcess(owner, folder)
   const { url, port, child } = server
   const pid = child.pid as number
-  const login = async (username: string) =>
-    (await call<Session>(url, 'POST', '/login', { body: { username } })).body.token
-  const bystander = { url, name: 'bystander', token: await login('bystander'), each_ms: EACH_MS }
+  const login = async (username: string) => (await logIn(url, username)).token
+  const bystander = { url, name: 'bystander', token: await login('bystander'), interval_ms: INTERVAL_MS }
   const tokens: Target['tokens'] = {}
-  for (const name of attack.people ?? []) tokens[name] = await login(name)
+  for (const name of attack.users ?? []) tokens[name] = await login(name)
   const watch = async (key: string, body: () => Promise<unknown>): Promise<Watched> => {
     const live = await watchLive(owner, url)
-    const seeing = await startHelper<string, Seen>(owner, 'bystander.ts', { ...bystander, key })
+    const bystanding = await startHelper<string, BystanderFigures>(owner, 'bystander.ts', {
+      ...bystander,
+      key,
+    })
     await body()
-    const seen = await seeing.stop()
-    return { ...(await live.stop()), seen }
+    const figures = await bystanding.stop()
+    return { ...(await live.stop()), bystander: figures }
   }
 
-  const quiet = await watch('before', () => pause(span))
-  const assault: Assault = { name: attack.name, percent, span, port, pid, tokens, filled }
-  const attacker = await startHelper<string, Attacked>(owner, 'attacker.ts', assault)
+  const before = await watch('before', () => pause(span))
+  const job: AttackJob = { name: attack.name, percent, span, port, pid, tokens, filled }
+  const attacker = await startHelper<string, AttackResult>(owner, 'attacker.ts', job)
   const memory = sampleMemory(pid)
-  const attacked = await watch('amid', async () => {
+  const during = await watch('during', async () => {
     await attacker.go()
     await pause(AFTER_MS)
   })
   const growth = memory.stop()
   const end = await stop(server)
-  const { answers, notes, wrong } = await attacker.stop()
+  const { replies, notes, violations: own } = await attacker.stop()
 
   const violations = [
     ...(end.crashed ? [`the server ended by itself: ${lastError(server.output())}`] : []),
-    ...(end.crashed || end.code === 0 ? [] : [`the stop ended with ${end.code ?? end.signal}`]),
+    ...(end.crashed || end.code === 0 ? [] : [`the stopped server ended with ${end.code ?? end.signal}`]),
     ...(end.ms > STOP_MS && !isLenient ? [`the stop took ${end.ms} ms`] : []),
-    ...(attacked.live.slowest_ms > LIVE_MS && !isLenient
-      ? [`/health/live took ${attacked.live.slowest_ms} ms`]
+    ...(during.live.slowest_ms > LIVE_MS && !isLenient
+      ? [`/health/live took ${during.live.slowest_ms} ms`]
       : []),
     ...(growth > attack.mebibytes ? [`the memory grew by ${growth} MiB`] : []),
-    ...[quiet, attacked].flatMap((watched) => [...wrongWith(watched, true), ...wrongWithSeen(watched.seen)]),
-    ...wrongWithFile(file, quiet.seen, attacked.seen),
-    ...wrong,
+    ...[before, during].flatMap((watched) => [
+      ...liveViolations(watched, true),
+      ...bystanderViolations(watched.bystander),
+    ]),
+    ...fileViolations(file, before.bystander, during.bystander),
+    ...own,
   ].map((text) => `${attack.name}: ${text}`)
-  return { name: attack.name, quiet, attacked, growth, end, answers, notes, violations }
+  return { name: attack.name, before, during, growth, end, replies, notes, violations }
 }
 
-type Watched = Liveness & { seen: Seen }
+type Watched = Liveness & { bystander: BystanderFigures }
 export type AttackFigures = Awaited<ReturnType<typeof underAttack>>
 
-/** Looks how much memory a process has, until it is stopped. */
+/** Samples the memory of a process. */
 const sampleMemory = (pid: number) => {
   const before = residentBytes(pid)
   let most = before
@@ -104,7 +109,7 @@ const sampleMemory = (pid: number) => {
     most = Math.max(most, residentBytes(pid))
   }, 50)
   return {
-    /** @returns MiB that it had more than at the beginning. */
+    /** Ends the sampling. @returns the maximum growth in MiB */
     stop() {
       clearInterval(timer)
       return Math.round((most - before) / 1_048_576)
@@ -112,7 +117,7 @@ const sampleMemory = (pid: number) => {
   }
 }
 
-/** Stops a server, and kills it where it does not stop. `crashed`: it had ended before. */
+/** Stops a server, and kills it after a timeout. `crashed` says that it had ended before. */
 const stop = async ({ child, exited }: Awaited<ReturnType<typeof startProcess>>) => {
   const crashed = child.exitCode !== null || child.signalCode !== null
   const started = performance.now()
@@ -123,23 +128,16 @@ const stop = async ({ child, exited }: Awaited<ReturnType<typeof startProcess>>)
   return { crashed, code, signal, ms: crashed ? 0 : Math.round(performance.now() - started) }
 }
 
-/** @returns the line that names the error of a process that has ended. */
+/** @returns the last line of the output that names an error. */
 const lastError = (output: string) => {
   const errors = output.split('\n').filter((line) => /Error|FATAL|heap/.test(line))
   return (errors.at(-1) ?? output.slice(-200)).trim().slice(0, 200)
 }
 
-const wrongWithSeen = ({ sent, answered, received, wrong }: Seen): string[] => [
-  ...(answered < sent || received < sent
-    ? [`of ${sent} messages of a bystander ${answered} were answered, ${received} received`]
-    : []),
-  ...wrong,
-]
-
-/** Looks into the file: each message of the bystander is there once, and in order where none was refused. */
-const wrongWithFile = (file: string, ...seen: Seen[]): string[] => {
-  const sent = seen.reduce((sum, each) => sum + each.sent, 0)
-  const isOrdered = seen.every(({ refused }) => refused === 0)
+/** Checks the file: each message of the bystander is stored once, and in order unless one was refused. */
+const fileViolations = (file: string, ...figures: BystanderFigures[]): string[] => {
+  const sent = figures.reduce((sum, each) => sum + each.sent, 0)
+  const isOrdered = figures.every(({ refused }) => refused === 0)
   const db = new Sqlite(file, { readonly: true })
   const damage = db.pragma('quick_check', { simple: true })
   const stored = db
@@ -156,36 +154,36 @@ const wrongWithFile = (file: string, ...seen: Seen[]): string[] => {
     ...(damage === 'ok' ? [] : [`quick_check: ${String(damage)}`]),
     ...(stored.length === sent && count === sent
       ? []
-      : [`of ${sent} messages of a bystander ${count} are stored, in ${stored.length} rows`]),
+      : [`${count} of ${sent} messages of a bystander are stored, in ${stored.length} rows`]),
     ...(isOrdered && falls > 0 ? [`${falls} messages of a bystander are stored out of order`] : []),
   ]
 }
 
-/** @returns the figures as a table in Markdown, in ms and MiB: without the attack, then with it. */
+/** @returns the figures as a Markdown table in ms and MiB, before and during the attack. */
 export const attackTable = (rows: readonly AttackFigures[]): string => {
   const head = [
     'attack',
     'slowest `/health/live`',
-    'its p99',
+    'p99 of `/health/live`',
     'slowest of a bare server',
     'p50 of sends',
     'p99 of sends',
     'slowest send',
     'memory',
     'stop',
-    'answers',
+    'replies',
   ]
-  const lines = rows.map(({ name, quiet, attacked, growth, end, answers, notes }) => {
-    const both = (figure: (watched: Watched) => number) => `${figure(quiet)} → ${figure(attacked)}`
-    const counted = Object.entries(answers).map(([answer, count]) => `${count} × ${answer}`)
+  const lines = rows.map(({ name, before, during, growth, end, replies, notes }) => {
+    const both = (figure: (watched: Watched) => number) => `${figure(before)} → ${figure(during)}`
+    const counted = Object.entries(replies).map(([reply, count]) => `${count} × ${reply}`)
     return [
       `\`${name}\``,
       both(({ live }) => live.slowest_ms),
       both(({ live }) => live.p99_ms),
       both(({ bare }) => bare.slowest_ms),
-      both(({ seen }) => seen.p50_ms),
-      both(({ seen }) => seen.p99_ms),
-      both(({ seen }) => seen.slowest_ms),
+      both(({ bystander }) => bystander.p50_ms),
+      both(({ bystander }) => bystander.p99_ms),
+      both(({ bystander }) => bystander.slowest_ms),
       `+${growth}`,
       end.crashed ? `**crashed**, ${end.code ?? end.signal}` : `${end.ms}, ${end.code ?? end.signal}`,
       [...counted, ...notes].join(', '),

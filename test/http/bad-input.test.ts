@@ -16,12 +16,12 @@ const state = () =>
 const before = state()
 const watchers = await Promise.all([alice.connect(), bob.connect(), bob.connect({ plain: true })])
 /** Event frames. A refused request causes none of them. */
-const told = () =>
+const events = () =>
   watchers.flatMap(({ frames }) => frames.filter(({ type }) => type !== 'hello' && type !== 'pong'))
 const nothingHappened = async (t: Test) => {
   await watchers[0]?.settle()
   await watchers[1]?.settle()
-  t.strictSame(told(), [], 'no event was published')
+  t.strictSame(events(), [], 'no event was published')
   t.strictSame(state(), before, 'no row and no number was written')
 }
 

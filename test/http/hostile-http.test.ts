@@ -1,5 +1,5 @@
 import t, { type Test } from 'tap'
-import { dial, replies, sendRaw } from '../support/raw.ts'
+import { dial, rawRequest, replies, sendRaw } from '../support/raw.ts'
 import { type Reply, startServer } from '../support/server.ts'
 
 const isProblem = (t: Test, reply: Reply | undefined, status: number, code: string, what: string) => {
@@ -120,12 +120,8 @@ t.test('a message is stored at most once if its client disconnects after the bod
     return { body, isReset: index % 2 === 0 }
   })
   for (const { body, isReset } of all) {
-    const bytes = JSON.stringify(body)
     const connection = await dial(t, url)
-    connection.write(
-      `POST /send HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${alice.token}\r\n` +
-        `Content-Type: application/json\r\nContent-Length: ${bytes.length}\r\n\r\n${bytes}`,
-    )
+    connection.write(rawRequest('POST', '/send', alice.token, JSON.stringify(body)))
     if (isReset) connection.socket.resetAndDestroy()
     else connection.socket.end()
     await connection.closed

@@ -5,6 +5,7 @@ import { loadConfig } from '../../src/config.ts'
 import { AppError } from '../../src/errors.ts'
 import { createLoad, measureEventLoop } from '../../src/load/shedding.ts'
 import { startFaulty } from '../support/fault.ts'
+import { readMetrics } from '../support/metrics.ts'
 import { call, person, type Reply, startServer, temporaryFolder } from '../support/server.ts'
 
 const even = (delay: number) => ({ mean: delay, max: delay })
@@ -118,10 +119,7 @@ t.test('a lagging event loop refuses writes, then reads, and recovers when the l
     for (const path of ['/health/live', '/health/ready'])
       t.equal((await call(url, 'GET', path)).status, 200, path)
   }
-  const metric = async (name: string) => {
-    const lines = (await (await fetch(`${url}/metrics`)).text()).split('\n')
-    return Number(lines.find((line) => line.startsWith(`${name} `))?.slice(name.length))
-  }
+  const metric = async (name: string) => (await readMetrics(url))(name)
 
   server.begin('lag 150')
   const refused = await until(503, send)

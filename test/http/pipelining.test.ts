@@ -1,17 +1,12 @@
 import t from 'tap'
-import { dial, replies } from '../support/raw.ts'
+import { dial, rawRequest, replies } from '../support/raw.ts'
 import { startServer } from '../support/server.ts'
 
 t.test('an invalid pipelined request does not affect the replies of requests before it', async (t) => {
   const { url, login } = await startServer(t, { REQUEST_TIMEOUT_MS: '500' })
   const alice = await login('alice')
-  const post = (content: string) => {
-    const body = JSON.stringify({ receiver_username: 'alice', content })
-    return (
-      `POST /send HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${alice.token}\r\n` +
-      `Content-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`
-    )
-  }
+  const post = (content: string) =>
+    rawRequest('POST', '/send', alice.token, JSON.stringify({ receiver_username: 'alice', content }))
   const chunked =
     'POST /login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n'
   const upgrade =

@@ -113,14 +113,14 @@ t.test('edits and deletions', async (t) => {
     const socket = await bob.connect()
     const other = await carol.connect()
     await edit(between, 'not for bob')
-    await edit(early, 'for bob, who saw it in an earlier stay')
+    await edit(early, 'for bob, who saw it in an earlier period')
     t.match(await socket.wait('message_updated'), { id: early })
     await other.wait('message_updated', ({ id }) => id === early)
     t.equal(other.frames.filter(({ type }) => type === 'message_updated').length, 2)
     await alice.call('DELETE', `${path}/carol`)
     t.match(await carol.call('DELETE', `/messages/${early}`), { status: 403, body: { code: 'FORBIDDEN' } })
     t.match(await carol.call<Message[]>('GET', `/conversations/${group.id}/messages`), {
-      body: [{ content: 'for bob, who saw it in an earlier stay' }, { content: 'not for bob' }],
+      body: [{ content: 'for bob, who saw it in an earlier period' }, { content: 'not for bob' }],
     })
   })
 })

@@ -64,7 +64,7 @@ t.test('a plain socket receives direct messages to its user and nothing else', a
   const fay = await login('fay')
   const [plain, other] = [await eve.connect({ plain: true }), await eve.connect({ plain: true })]
   const socket = await fay.connect()
-  await eve.send('fay', 'mine: my other devices of this kind are not told')
+  await eve.send('fay', 'mine: not for my other plain sockets')
   const { id, conversation_id } = await fay.send('eve', 'first')
   await fay.call('PATCH', `/messages/${id}`, { content: 'changed' })
   await fay.call('DELETE', `/messages/${id}`)

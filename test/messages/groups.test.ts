@@ -34,15 +34,15 @@ t.test('groups', async (t) => {
     })
     t.match(group, { kind: 'group', title: 'friends', role: 'owner', member_count: 2, unread_count: 0 })
     t.notOk('peer' in group)
-    const told = {
+    const announced = {
       conversation_id: group.id,
       kind: 'group',
       title: 'friends',
       member_count: 2,
       you: 'joined',
     }
-    t.match(await socket.wait('conversation'), told)
-    t.match(await eventsAfter(bob, cursor), [told])
+    t.match(await socket.wait('conversation'), announced)
+    t.match(await eventsAfter(bob, cursor), [announced])
     t.match(await membersOf(bob, group.id), [
       { username: 'alice', role: 'owner' },
       { username: 'bob', role: 'member' },

@@ -129,12 +129,12 @@ t.test('delivered and read marks', async (t) => {
     await socket.wait('receipt', ({ conversation_id }) => conversation_id === small.id)
     t.equal(receiptsOf(socket).length, 1)
     await mine.wait('receipt', ({ conversation_id }) => conversation_id === large.id)
-    const told = async (person: Person, after: string) =>
+    const receiptIds = async (person: Person, after: string) =>
       (await eventsAfter(person, after)).flatMap((event) =>
         event.type === 'receipt' ? [event.conversation_id] : [],
       )
-    t.strictSame(await told(alice, cursor), [small.id])
-    t.strictSame(await told(bob, bobs), [large.id, small.id])
+    t.strictSame(await receiptIds(alice, cursor), [small.id])
+    t.strictSame(await receiptIds(bob, bobs), [large.id, small.id])
   })
 
   t.test(

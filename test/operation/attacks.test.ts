@@ -6,26 +6,26 @@ import { attackTable, underAttack } from '../faults/under-attack.ts'
 import { temporaryFolder } from '../support/server.ts'
 
 // Each test runs a server, its load and its probes in processes of their own.
-t.setTimeout(120_000)
+t.setTimeout(300_000)
 
 const newGroups = attacks.find(({ name }) => name === 'new-groups') as Attack
 
 t.test('an attack is measured beside an equal time without it, and other clients lose nothing', async (t) => {
   const plan = { folder: await temporaryFolder(t), attack: newGroups, percent: 1, isLenient: true }
   const figures = await underAttack(t, plan)
-  const { quiet, attacked, answers, end, violations } = figures
+  const { before, during, replies, end, violations } = figures
   t.strictSame(violations, [])
-  t.ok(answers['200'], 'groups were created')
+  t.ok(replies['200'], 'groups were created')
   const refusals = ['429 RATE_LIMITED', '503 OVERLOADED']
   t.strictSame(
-    Object.keys(answers).filter((answer) => answer !== '200' && !refusals.includes(answer)),
+    Object.keys(replies).filter((reply) => reply !== '200' && !refusals.includes(reply)),
     [],
     'every other request is refused with a retry hint',
   )
   t.match(end, { crashed: false, code: 0 })
-  for (const { live, seen } of [quiet, attacked]) {
-    t.ok(live.count > 0 && seen.sent > 0)
-    t.equal(seen.received, seen.sent)
+  for (const { live, bystander } of [before, during]) {
+    t.ok(live.count > 0 && bystander.sent > 0)
+    t.equal(bystander.received, bystander.sent)
   }
   t.match(attackTable([figures]), /\n\| `new-groups` \| \d+ → \d+ \|/)
 })

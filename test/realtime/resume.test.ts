@@ -294,13 +294,13 @@ t.test('membership periods during an absence decide which events the member rece
   const edit = (id: number, content: string) => owner.call('PATCH', `/messages/${id}`, { content })
   const path = `/groups/${group.id}/members/${guest.username}`
 
-  const inFirst = await say('in the first stay')
+  const inFirst = await say('in the first period')
   await owner.call('DELETE', path)
-  const between = await say('between the stays')
+  const between = await say('between the periods')
   await edit(early, 'edited while away')
   await owner.call('PATCH', `/groups/${group.id}`, { title: 'two' })
   await owner.call('PUT', path)
-  const inSecond = await say('in the second stay')
+  const inSecond = await say('in the second period')
   await edit(between, 'still not for the guest')
   await edit(inFirst, 'edited when back')
 

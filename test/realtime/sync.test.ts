@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { SyncPage } from '../../schemas/sync.ts'
-import { dial } from '../support/raw.ts'
+import { dial, rawRequest } from '../support/raw.ts'
 import { type Person, startServer } from '../support/server.ts'
 import { headOf, nextWait } from '../support/stream.ts'
 
@@ -130,7 +130,7 @@ t.test('a disconnected client does not count as a long poll', async (t) => {
   const path = `/sync?wait=30&cursor=${await headOf(alice)}`
   const isWaiting = nextWait(server)
   const connection = await dial(t, server.url)
-  connection.write(`GET ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${alice.token}\r\n\r\n`)
+  connection.write(rawRequest('GET', path, alice.token))
   await isWaiting
   t.match(await alice.call('GET', path), { status: 429 }, 'the limit is one')
   connection.socket.destroy()

@@ -8,7 +8,7 @@ import { createRequestTurns } from '../../src/http/request-turns.ts'
 import type { Waiting } from '../../src/load/turns.ts'
 import { Turns } from '../../src/load/turns.ts'
 import { handshake } from '../support/frames.ts'
-import { dial, replies } from '../support/raw.ts'
+import { dial, rawRequest, replies } from '../support/raw.ts'
 import { type Server, startServer } from '../support/server.ts'
 
 const nextTurn = () => new Promise((resolve) => setImmediate(resolve))
@@ -51,13 +51,10 @@ const holdTurns = ({ app }: Server) => {
   }
 }
 
-const get = (path: string, token: string) =>
-  `GET ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\n\r\n`
+const get = (path: string, token: string) => rawRequest('GET', path, token)
 /** @returns the number of replies in `bytes`, of which the last can be incomplete. */
 const countReplies = (bytes: Buffer) => bytes.toString('latin1').split('HTTP/1.1 ').length - 1
-const post = (path: string, body: string, token = '') =>
-  `POST ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\nContent-Type: application/json\r\n` +
-  `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`
+const post = (path: string, body: string, token = '') => rawRequest('POST', path, token, body)
 const send = (content: string, token: string) =>
   post('/send', JSON.stringify({ receiver_username: 'alice', content }), token)
 

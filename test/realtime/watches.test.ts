@@ -127,8 +127,8 @@ t.test('a watch list that is replaced during its lookup sends no presence', asyn
   socket.write(Buffer.concat(frames))
   const isPresence = ({ payload }: { payload: Buffer }) => payload.includes('"presence"')
   for (const id of ['of 2', 'of 0']) {
-    const told = await socket.until((frame) => isPresence(frame) || frame.payload.includes(id))
-    t.notOk(isPresence(told), 'only the ack is sent')
+    const reply = await socket.until((frame) => isPresence(frame) || frame.payload.includes(id))
+    t.notOk(isPresence(reply), 'only the ack is sent')
   }
 })
 

@@ -7,6 +7,7 @@ import Sqlite from 'better-sqlite3'
 import t, { type Test } from 'tap'
 import { readRows } from '../support/database.ts'
 import { startFaulty } from '../support/fault.ts'
+import { readMetrics } from '../support/metrics.ts'
 import { startProcess } from '../support/process.ts'
 import { call, login, type Person, startServer, temporaryFolder } from '../support/server.ts'
 
@@ -69,10 +70,7 @@ t.test('concurrent readiness probes share one write', async (t) => {
   other.exec('rollback')
   t.match(await send(alice, 'x'), { status: 200 }, 'the queue has room for messages')
 
-  const written = async () => {
-    const text = await (await fetch(`${url}/metrics`)).text()
-    return Number(/^messenger_batch_size_sum (\d+)/m.exec(text)?.[1])
-  }
+  const written = async () => (await readMetrics(url))('messenger_batch_size_sum')
   const before = await written()
   const started = performance.now()
   for (let asked = 0; asked < 50; asked += 1) t.match(await ready(), { status: 200 })

@@ -43,9 +43,9 @@ t.test('a subscriber reads a commit when it is published, whatever was read just
   }
   readAlways()
   const seen: unknown[] = []
-  const told: unknown[] = []
+  const published: unknown[] = []
   writer.on('commit', ({ last }) => {
-    told.push({ last })
+    published.push({ last })
     // A read completes before its promise exists.
     void reader.get(counter.head, {}).then((row) => seen.push(row))
   })
@@ -58,8 +58,8 @@ t.test('a subscriber reads a commit when it is published, whatever was read just
     await writer.append('send', { sender_id: user.id, receiver_username: key, content: 'a note' })
   }
   isDone = true
-  t.equal(told.length, 5, 'each message was published')
-  t.strictSame(seen, told)
+  t.equal(published.length, 5, 'each message was published')
+  t.strictSame(seen, published)
   await close()
 })
 

@@ -3,9 +3,9 @@ import { isMainThread } from 'node:worker_threads'
 import Sqlite, { type Database } from 'better-sqlite3'
 
 /**
- * Preloaded into a real server (`--import`). While the file FAULT_FILE is there a commit does not return: `hung`, or `stuck`
- * where nothing ends it, as in a system call; or fails as SQLite's does when the fsync fails, `unsynced`: all of it stands
- * in the file by then. With HANG_START the thread that writes does not even begin.
+ * Preloaded into a real server (`--import`). The content of the file FAULT_FILE selects the fault of each commit: `hung` waits
+ * until the file is removed; `stuck` runs forever and cannot be interrupted, as a system call; `unsynced` writes the commit
+ * to the file and then fails as SQLite does after a failed fsync. With HANG_START the writer thread never starts.
  */
 const path = process.env.FAULT_FILE ?? ''
 const exec: (this: Database, sql: string) => Database = Sqlite.prototype.exec
@@ -16,7 +16,7 @@ Sqlite.prototype.exec = function (this: Database, sql: string) {
   const fault = existsSync(path) ? readFileSync(path, 'utf8') : ''
   if (fault === 'unsynced') {
     exec.call(this, sql)
-    throw Object.assign(new Error('as the disk would have it'), { code: 'SQLITE_IOERR_FSYNC' })
+    throw Object.assign(new Error('injected fsync failure'), { code: 'SQLITE_IOERR_FSYNC' })
   }
   if (fault === 'stuck') {
     this.prepare(

@@ -6,15 +6,14 @@ import { temporaryFolder } from './server.ts'
 const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium'
 
 /**
- * Why a test in a browser can't run, or false. In CI it runs, and fails, so that a missing browser is not taken for a
- * page that works.
+ * Why browser tests cannot run, or false. In CI they run and fail without a browser, so that a missing browser does not pass.
  */
 export const noBrowser =
   !existsSync(executablePath) &&
   !process.env.CI &&
-  `there is no Chromium at ${executablePath}: apt-get install chromium, or set CHROMIUM to where it is`
+  `Chromium is missing at ${executablePath}. Run apt-get install chromium, or set CHROMIUM to its path.`
 
-/** Starts a Chromium that talks to nobody but the page's server, until the test ends. */
+/** Starts a Chromium without background requests. It is closed when the test ends. */
 export const startBrowser = async (t: Test): Promise<Browser> => {
   const folder = await temporaryFolder(t)
   const browser = await chromium.launch({
@@ -35,10 +34,10 @@ export const startBrowser = async (t: Test): Promise<Browser> => {
   return browser
 }
 
-/** Milliseconds after which what does not come has not come: less than a test has. */
+/** Milliseconds that a Playwright action may take. Less than the timeout of a test, so that the action is named. */
 const TIMEOUT = 20_000
 
-/** Opens the page in a browser profile of its own. Whatever goes wrong in it fails the test. */
+/** Opens the page in its own browser profile. An uncaught error or a logged error of the page fails the test. */
 export const openPage = async (
   t: Test,
   browser: Browser,
@@ -56,13 +55,13 @@ export const openPage = async (
 const watch = (t: Test, page: Page) => {
   page.on('pageerror', (error) => t.fail(`the page threw: ${error.stack}`))
   page.on('console', (message) => {
-    // Requests that are refused or cut are told here too; those are the tests' own doing.
+    // The console also reports refused and dropped requests, which tests cause on purpose.
     const isNetwork = message.text().startsWith('Failed to load') || message.text().startsWith('WebSocket')
-    if (message.type() === 'error' && !isNetwork) t.fail(`the page complained: ${message.text()}`)
+    if (message.type() === 'error' && !isNetwork) t.fail(`the page logged an error: ${message.text()}`)
   })
 }
 
-/** What one does with the page. */
+/** The locators and user actions of the page. */
 export const pageOf = (page: Page) => ({
   page,
   context: page.context(),
@@ -82,7 +81,7 @@ export const pageOf = (page: Page) => ({
     await page.locator('#me .state', { hasText: 'online' }).waitFor()
   },
 
-  /** Finds somebody by name and opens the conversation. */
+  /** Searches a user by name and opens the conversation. */
   async find(name: string) {
     await page.getByRole('searchbox').fill(name)
     await page.locator('.lists').getByRole('link', { name }).first().click()
@@ -94,7 +93,7 @@ export const pageOf = (page: Page) => ({
     await page.keyboard.press('Enter')
   },
 
-  /** Chooses from the menu of a message. */
+  /** Chooses an entry of a message's menu. */
   async choose(text: string, choice: string) {
     const message = page.locator('.message', { hasText: text })
     await message.hover()
@@ -102,10 +101,10 @@ export const pageOf = (page: Page) => ({
     await page.getByRole('menuitem', { name: choice }).click()
   },
 
-  /** The texts of the messages, in the order in which they are shown. */
+  /** The texts of the messages in display order. */
   texts: () => page.locator('.message .text').allTextContents(),
 
-  /** Waits until a message shows how far it has come. */
+  /** Waits until a message shows this delivery state. */
   tick: (text: string, word: 'Waiting to be sent' | 'Sent' | 'Delivered' | 'Read') =>
     page.locator('.message', { hasText: text }).getByRole('img', { name: word, exact: true }).waitFor(),
 })

@@ -2,12 +2,12 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import type { Test } from 'tap'
 
-/** A way to a server that can be pulled out and put in again: what goes through it is cut without a word. */
+/** A TCP proxy that can be disconnected and connected again. A disconnection resets its connections. */
 export const startCable = async (t: Test, port: number) => {
   const sockets = new Set<Socket>()
-  let isOut = false
+  let isDisconnected = false
   const cable = createServer((near) => {
-    if (isOut) {
+    if (isDisconnected) {
       near.resetAndDestroy()
       return
     }
@@ -27,7 +27,7 @@ export const startCable = async (t: Test, port: number) => {
   }).listen(0, '127.0.0.1')
   await once(cable, 'listening')
   const pull = () => {
-    isOut = true
+    isDisconnected = true
     for (const socket of sockets) socket.resetAndDestroy()
   }
   t.teardown(() => {
@@ -38,7 +38,7 @@ export const startCable = async (t: Test, port: number) => {
     url: `http://127.0.0.1:${(cable.address() as AddressInfo).port}`,
     pull,
     plug() {
-      isOut = false
+      isDisconnected = false
     },
   }
 }

@@ -1,14 +1,14 @@
 import type { Test } from 'tap'
 import { type Events, type EventType, Messenger, type MessengerOptions } from '../../client/src/index.ts'
 
-/** A client of the SDK that comes back quickly and is closed when the test ends. */
+/** An SDK client that reconnects quickly and is closed when the test ends. */
 export const createMessenger = (t: Test, options: MessengerOptions) => {
   const messenger = new Messenger({ backoff: { min: 5, max: 50 }, timeout: 5000, ...options })
   t.teardown(() => messenger.close())
   return messenger
 }
 
-/** @returns the next event of this type that fits */
+/** @returns the next event of this type that matches */
 export const next = <T extends EventType>(
   messenger: Messenger,
   type: T,
@@ -25,14 +25,14 @@ export const next = <T extends EventType>(
 export const nextState = (messenger: Messenger, state: Events['state']['state']) =>
   next(messenger, 'state', (event) => event.state === state)
 
-/** @returns all events of this type, those to come too */
+/** @returns a list to which all later events of this type are added */
 export const collect = <T extends EventType>(messenger: Messenger, type: T): Events[T][] => {
   const events: Events[T][] = []
   messenger.on(type, (event) => events.push(event))
   return events
 }
 
-/** Connects, and waits until it has caught up. */
+/** Connects, and waits until the client has caught up. */
 export const open = async (messenger: Messenger) => {
   const online = nextState(messenger, 'online')
   await messenger.connect()

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import Sqlite from 'better-sqlite3'
 
-/** @returns what `sql` gives, read over a connection that nobody else uses. */
+/** @returns the rows of a query, read over a separate connection. */
 export const readRows = (path: string, sql: string): Record<string, unknown>[] => {
   const db = new Sqlite(path, { readonly: true })
   try {
@@ -11,14 +11,14 @@ export const readRows = (path: string, sql: string): Record<string, unknown>[] =
   }
 }
 
-/** Makes or changes a database file with statements of SQL. */
+/** Creates or changes a database file by SQL statements. */
 export const writeSql = (path: string, sql: string) => {
   const db = new Sqlite(path)
   db.exec(sql)
   db.close()
 }
 
-/** Overwrites a name in the page of the index of names: the file, which nobody has open, can still be read. */
+/** Overwrites one name in the index of names. The file must be closed, and it can still be opened afterwards. */
 export const damageIndex = (path: string, name: string) => {
   const [index] = readRows(path, "select rootpage from sqlite_schema where name = 'sqlite_autoindex_users_1'")
   const bytes = readFileSync(path)
@@ -27,5 +27,5 @@ export const damageIndex = (path: string, name: string) => {
   writeFileSync(path, bytes)
 }
 
-/** Bytes of a page of SQLite. */
+/** Bytes of a database page. */
 const PAGE = 4096

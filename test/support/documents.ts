@@ -18,12 +18,12 @@ export type AsyncApi = {
 const read = (path: string): unknown =>
   JSON.parse(readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8'))
 
-/** The documents as they are committed; a test compares them with what the code makes. */
+/** The committed documents. documents.test.ts compares them with the code. */
 export const openApi = read('docs/openapi.json') as OpenApi
 export const asyncApi = read('docs/asyncapi.json') as AsyncApi
 
-/** What is found before there is an operation; any address may answer it. */
-const anywhere = new Set([
+/** Errors found before routing, which every path can return. */
+const beforeRouting = new Set([
   'BAD_REQUEST',
   'ROUTE_NOT_FOUND',
   'METHOD_NOT_ALLOWED',
@@ -32,10 +32,10 @@ const anywhere = new Set([
   'HEADERS_TOO_LARGE',
 ])
 
-/** Codes that a socket is closed with by its client, or by nobody. */
-const notOurs = new Set([1000, 1005, 1006])
+/** Close codes that the server does not send. */
+const clientCloseCodes = new Set([1000, 1005, 1006])
 
-/** @throws where the server gave a reply that its document does not list: an address, status, code or member */
+/** @throws an error if docs/openapi.json does not list the path, status, code or a member of a reply */
 export const checkReply = (method: string, path: string, status: number, headers: Headers, text: string) => {
   if (method === 'HEAD' || method === 'OPTIONS') return
   const fail = (what: string): never => {
@@ -45,10 +45,10 @@ export const checkReply = (method: string, path: string, status: number, headers
   if (type === 'application/problem+json') {
     const wrong = validate(openApiRefs, '#/components/schemas/Problem', JSON.parse(text))
     if (wrong) fail(wrong)
-    if (anywhere.has((JSON.parse(text) as { code: string }).code)) return
+    if (beforeRouting.has((JSON.parse(text) as { code: string }).code)) return
   }
   const operation = operationOf(method, path)
-  // Pages and their files are not part of the document.
+  // The document does not describe pages and their files.
   if (!operation && status === 200) return
   const reply = resolved(operation?.responses[status] ?? fail('this status'))
   if (!reply.content) {
@@ -66,14 +66,14 @@ export const checkReply = (method: string, path: string, status: number, headers
   }
 }
 
-/** @returns what of a frame that the server sent is not in its document; undefined where all is. */
+/** @returns the part of a server frame that docs/asyncapi.json does not describe, or undefined. */
 export const checkFrame = (frame: { type: string }, isPlain: boolean): string | undefined => {
   const ref = framesOf(isPlain ? 'plain' : 'stream').get(frame.type)
   const wrong = ref ? validate(asyncApiRefs, ref, frame) : 'this type'
   return wrong && `${wrong} is not in docs/asyncapi.json: ${JSON.stringify(frame).slice(0, 300)}`
 }
 
-/** The schema of an event names all members of all of them; that of its frame says which of them it has. */
+/** Checks each event of a page by the schema of its frame. The Event schema lists the members of all event types. */
 const wrongEvent = (body: unknown): string | undefined => {
   const { events = [] } = body as { events?: { type: string }[] }
   const { 'x-frames': frames } = openApi.components.schemas.Event as { 'x-frames': Record<string, string> }
@@ -85,19 +85,19 @@ const wrongEvent = (body: unknown): string | undefined => {
     .find((wrong) => wrong !== undefined)
 }
 
-/** @returns a reply, or what it refers to. */
+/** @returns the reply, with its reference resolved. */
 export const resolved = (reply: Response): Response =>
   reply.$ref ? (openApi.components.responses[reply.$ref.split('/').at(-1) as string] as Response) : reply
 
-/** @returns whether the document says why a socket is closed so. */
+/** @returns whether the document explains this close code. */
 export const isKnownClose = (code: number): boolean =>
-  notOurs.has(code) || code in asyncApi.channels.stream['x-close-codes']
+  clientCloseCodes.has(code) || code in asyncApi.channels.stream['x-close-codes']
 
-/** The operation at an address, as it was called or as a template. */
+/** @returns the operation of a path or a path template. */
 const operationOf = (method: string, address: string): Operation | undefined => {
   const path = address.split('?')[0] as string
   patterns ??= Object.keys(openApi.paths)
-    // What is written out comes before what stands for anything: /users/me.
+    // Literal paths come before templates: /users/me matches both.
     .toSorted((a, b) => Number(a.includes('{')) - Number(b.includes('{')))
     .map((template) => [template, new RegExp(`^${template.replaceAll(/\{\w+\}/g, '[^/]*')}/?$`)] as const)
   const found = patterns.find(([, pattern]) => pattern.test(path))
@@ -105,7 +105,7 @@ const operationOf = (method: string, address: string): Operation | undefined => 
 }
 let patterns: (readonly [string, RegExp])[] | undefined
 
-/** For each type that the server sends on a channel the schema of its frame. */
+/** @returns the schema reference of each frame type that the server sends on a channel. */
 const framesOf = (channel: 'stream' | 'plain'): Map<string, string> => {
   channels[channel] ??= new Map(
     Object.values(asyncApi.operations)
@@ -121,7 +121,7 @@ const framesOf = (channel: 'stream' | 'plain'): Map<string, string> => {
 }
 const channels: Partial<Record<'stream' | 'plain', Map<string, string>>> = {}
 
-/** A document whose schemas are compiled when they are first needed: a test file needs a few. */
+/** Compiles the schemas of a document on first use, because a test file needs only a few of them. */
 const lazyRefs = (document: object) => {
   let ajv: Ajv | undefined
   const compiled = new Map<string, ValidateFunction>()
@@ -137,7 +137,7 @@ const lazyRefs = (document: object) => {
   }
 }
 
-/** What the server sends must all be named, though clients are to ignore what they don't know. */
+/** Closes every object schema: the server may send only documented members, although clients ignore unknown ones. */
 const closed = (document: object): unknown =>
   JSON.parse(
     JSON.stringify(document),
@@ -150,7 +150,7 @@ const closed = (document: object): unknown =>
 const openApiRefs = lazyRefs(openApi)
 const asyncApiRefs = lazyRefs(asyncApi)
 
-/** @returns what is wrong with `value`, in words. */
+/** @returns the first validation error of `value`, or undefined. */
 const validate = (refs: typeof openApiRefs, ref: string, value: unknown): string | undefined => {
   const check = refs(ref)
   if (check(value)) return undefined

@@ -12,7 +12,7 @@ export type Fault =
   | 'clock ahead'
   | `lag ${number}`
 
-/** Starts the real process with a disk and a clock that fail when they are told to. */
+/** Starts the real process with a disk, a clock and an event loop that fail on request. */
 export const startFaulty = async (owner: Owner, folder: string, env: Record<string, string> = {}) => {
   const file = join(folder, 'fault')
   const server = await startProcess(owner, folder, {

@@ -7,11 +7,11 @@ type FrameOptions = {
   rsv?: number
   opcode?: number
   isMasked?: boolean
-  /** What the header says, where that is not the payload's length. */
+  /** Length in the header, if it differs from that of the payload. */
   length?: bigint
 }
 
-/** @returns the bytes of one WebSocket frame (RFC 6455, 5.2), right or wrong. */
+/** @returns the bytes of one WebSocket frame (RFC 6455, section 5.2), valid or invalid. */
 export const rawFrame = (payload: string | Uint8Array = '', options: FrameOptions = {}): Buffer => {
   const { fin = true, rsv = 0, opcode = 1, isMasked = true } = options
   const data = Buffer.from(payload as string)
@@ -26,13 +26,13 @@ export const rawFrame = (payload: string | Uint8Array = '', options: FrameOption
   return Buffer.concat([head, mask, data.map((byte, index) => byte ^ (mask[index % 4] as number))])
 }
 
-/** @returns the bytes that ask for a `messenger.v1` socket. */
+/** @returns the bytes of a handshake request for a `messenger.v1` socket. */
 export const handshake = (token: string, query = '') =>
   `GET /ws${query} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
   'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n' +
   'Sec-WebSocket-Protocol: messenger.v1\r\n\r\n'
 
-/** A socket whose frames are written by hand. `first` goes out in one packet with the handshake. */
+/** Opens a socket over a raw connection. `first` is sent in one packet with the handshake. */
 export const rawSocket = async (t: Test, url: string, token: string, first: Uint8Array = Buffer.alloc(0)) => {
   const connection = await dial(t, url)
   connection.write(Buffer.concat([Buffer.from(handshake(token)), first]))
@@ -40,12 +40,12 @@ export const rawSocket = async (t: Test, url: string, token: string, first: Uint
   return {
     ...connection,
     frames: async () => serverFrames(await connection.closed),
-    /** Waits for a frame of the server that fits. */
-    until: async (fits: (frame: ServerFrame) => boolean) =>
-      serverFrames(await connection.until((bytes) => serverFrames(bytes).some(fits))).find(
-        fits,
+    /** Waits for a server frame that matches. */
+    until: async (matches: (frame: ServerFrame) => boolean) =>
+      serverFrames(await connection.until((bytes) => serverFrames(bytes).some(matches))).find(
+        matches,
       ) as ServerFrame,
-    /** With which code the server closed; it closes the connection too, once its close is answered. */
+    /** Waits for the close frame of the server and closes the connection. @returns its code */
     async closeCode() {
       const isClose = ({ opcode }: ServerFrame) => opcode === 8
       const bytes = await connection.until((received) => serverFrames(received).some(isClose))

@@ -13,7 +13,7 @@ import { backup } from '../../src/operator/backup.ts'
 import { restore } from '../../src/operator/restore.ts'
 import { startProcess } from './process.ts'
 
-/** What an operator does with the database in `folder`: through the scripts, or just as they do it. */
+/** The operator commands on the database in `folder`, run inside this process. */
 export const operator = (folder: string, more: Record<string, string> = {}) => {
   const env = { DATABASE_URL: `sqlite:${join(folder, 'messenger.db')}`, ...more }
   const config = loadConfig(env)
@@ -22,13 +22,13 @@ export const operator = (folder: string, more: Record<string, string> = {}) => {
     admin: (args: string[], input = '') => runAs(admin, args, env, input),
     backup: (file: string) => runAs(backup, [file], env),
     restore: (file: string) => runAs(restore, [file], env),
-    /** What `admin` does once it has read its arguments. */
+    /** Runs one command of `admin` with parsed arguments. */
     change: <K extends keyof Commands>(command: K, args: Arguments<K> & object) =>
       change(config, command, args),
   }
 }
 
-/** Runs a command as its script does. */
+/** Runs a command with captured streams. */
 const runAs = async (command: typeof admin, args: string[], env: Record<string, string>, input = '') => {
   const [stdout, stderr] = [new PassThrough(), new PassThrough()]
   const output = Promise.all([text(stdout), text(stderr)])
@@ -39,7 +39,7 @@ const runAs = async (command: typeof admin, args: string[], env: Record<string, 
   return { code, out, err }
 }
 
-/** Runs a script of bin/ in `folder`, as npm does. @returns what it said; `code` is null unless it has ended by itself */
+/** Runs a script of bin/ in `folder`. @returns its output, and its exit code: null if a signal ended it */
 export const runScript = async (
   t: Test,
   folder: string,
@@ -59,7 +59,7 @@ export const runScript = async (
   return { code, out, err }
 }
 
-/** Starts a process on `folder`, and ends it after `body`. */
+/** Starts a server process in `folder` and stops it after `body`. */
 export const serve = async (t: Test, folder: string, body: (url: string) => Promise<void>) => {
   const server = await startProcess(t, folder)
   await body(server.url)

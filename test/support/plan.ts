@@ -16,7 +16,7 @@ const builder = new Kysely<Tables>({
   },
 })
 
-/** @returns a function that says how SQLite runs a query: a line of EXPLAIN QUERY PLAN for each table that it reads. */
+/** @returns a function from a query to its lines of EXPLAIN QUERY PLAN. */
 export const createPlanner = async (t: Test) => {
   const path = join(await temporaryFolder(t), 'plan.db')
   const database = await openDatabase(`sqlite:${path}`, { maxQueue: 1 })

@@ -3,13 +3,14 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
+import { readMetrics } from './metrics.ts'
 
-/** Whoever ends what is started: a test, or a longer run. */
+/** A test or a long run, which ends the started processes. */
 export type Owner = { teardown(end: () => void): unknown }
 
 const entry = fileURLToPath(new URL('../../bin/messenger.js', import.meta.url))
 
-/** @returns a port that was free just now. */
+/** @returns a port that was free at the time of the call. */
 export const freePort = async (): Promise<number> => {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -20,8 +21,8 @@ export const freePort = async (): Promise<number> => {
 }
 
 /**
- * Starts the real process as `npm start` does, in `folder`, and waits until it listens.
- * @throws with what it printed, when it ends before that
+ * Starts the real server process in `folder`, and waits until it listens.
+ * @throws an error with the output if the process ends before it listens
  */
 export const startProcess = async (t: Owner, folder: string, env: Record<string, string> = {}) => {
   const port = env.PORT ? Number(env.PORT) : await freePort()
@@ -44,14 +45,11 @@ export const startProcess = async (t: Owner, folder: string, env: Record<string,
   await Promise.race([
     listening,
     exited.then(() => {
-      throw new Error(`the process ended: ${output}`)
+      throw new Error(`The process ended before it listened: ${output}`)
     }),
   ])
   const url = `http://127.0.0.1:${port}`
-  /** @returns the bytes of memory that the process has. */
-  const memory = async () => {
-    const metrics = await (await fetch(`${url}/metrics`)).text()
-    return Number(/process_resident_memory_bytes (\d+)/.exec(metrics)?.[1])
-  }
+  /** @returns the resident memory of the process in bytes. */
+  const memory = async () => (await readMetrics(url))('process_resident_memory_bytes')
   return { child, url, port, exited, memory, output: () => output }
 }

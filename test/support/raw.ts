@@ -4,7 +4,7 @@ import type { Test } from 'tap'
 import type { Problem } from '../../schemas/problem.ts'
 import type { Reply } from './server.ts'
 
-/** A TCP connection that says just what it is told to, for what no HTTP client would send, and keeps what comes back. */
+/** Opens a TCP connection for bytes that an HTTP client would not send. It keeps every received byte. */
 export const dial = async (t: Test, url: string) => {
   const socket: Socket = connect({ host: '127.0.0.1', port: Number(new URL(url).port) })
   t.teardown(() => socket.destroy())
@@ -24,13 +24,13 @@ export const dial = async (t: Test, url: string) => {
   await once(socket, 'connect')
   return {
     socket,
-    /** Resolves with all that came, when the server has closed. */
+    /** Resolves with all received bytes when the connection is closed. */
     closed,
     write: (bytes: string | Uint8Array) => socket.write(bytes),
-    /** Waits until what came fits. @throws when the connection is closed before */
-    async until(fits: (received: Buffer) => boolean): Promise<Buffer> {
-      while (!fits(received)) {
-        if (socket.destroyed) throw new Error(`closed after: ${received.toString()}`)
+    /** Waits until the received bytes match. @throws an error if the connection closes before that */
+    async until(matches: (received: Buffer) => boolean): Promise<Buffer> {
+      while (!matches(received)) {
+        if (socket.destroyed) throw new Error(`The connection was closed after: ${received.toString()}`)
         await new Promise<void>((resolve) => {
           notify = resolve
         })
@@ -40,14 +40,22 @@ export const dial = async (t: Test, url: string) => {
   }
 }
 
-/** Sends bytes as they are. @returns what the server answers to them, once it has closed the connection. */
+/** Sends bytes unchanged. @returns the replies of the server, once it has closed the connection */
 export const sendRaw = async (t: Test, url: string, bytes: string | Uint8Array) => {
   const connection = await dial(t, url)
   connection.write(bytes)
   return replies(await connection.closed)
 }
 
-/** @returns the replies that stand in `bytes`, in order. */
+/** @returns the bytes of an HTTP/1.1 request, with a JSON body if one is given. */
+export const rawRequest = (method: string, path: string, token: string, body?: string): string =>
+  `${method} ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\n${
+    body === undefined
+      ? ''
+      : `Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n`
+  }\r\n${body ?? ''}`
+
+/** @returns the HTTP replies in `bytes`, in order. */
 export const replies = (bytes: Buffer) => {
   const found: Reply<Problem>[] = []
   let rest = bytes.toString('latin1')

@@ -15,7 +15,7 @@ import { connect, type SocketOptions } from './socket.ts'
 
 export type Env = Record<string, string>
 
-/** @returns a folder of its own, gone when the test ends. */
+/** @returns a new folder, which is removed when the test ends. */
 export const temporaryFolder = async (t: Test): Promise<string> => {
   const folder = await mkdtemp(join(tmpdir(), 'messenger-'))
   t.teardown(() => rmSync(folder, { recursive: true, force: true }))
@@ -23,20 +23,20 @@ export const temporaryFolder = async (t: Test): Promise<string> => {
 }
 
 /**
- * Starts an app that listens on a free port until the test ends.
- * @param given the folder of another server that was closed; else the database is its own
+ * Starts an app on a free port. It is closed when the test ends.
+ * @param given the folder of a closed server, to reuse its database; by default the database is new
  */
 export const startServer = async (t: Test, env: Env = {}, given?: string) => {
   const folder = given ?? (await temporaryFolder(t))
   const config = loadConfig({
     DATABASE_URL: `sqlite:${join(folder, 'messenger.db')}`,
     LOG_LEVEL: 'silent',
-    // A busy machine is no overload of the server under test.
+    // Overload control stays off, because other tests keep the machine busy.
     MAX_LOOP_DELAY_MS: '0',
     ...env,
   })
   const app = await buildApp(config)
-  // Closed before the folder goes: teardowns run from the last to the first.
+  // Teardowns run in reverse order, so the app is closed before its folder is removed.
   t.teardown(() => app.close())
   const url = await app.listen({ host: '127.0.0.1', port: 0 })
   return {
@@ -44,22 +44,22 @@ export const startServer = async (t: Test, env: Env = {}, given?: string) => {
     url,
     folder,
     config,
-    /** What anybody may call. */
+    /** Calls the API without a user. */
     call: <T = Problem>(method: string, path: string, options: CallOptions = {}) =>
       call<T>(url, method, path, options),
-    /** Runs SQL on the file, over a connection of its own. */
+    /** Reads rows from the database file over a separate connection. */
     rows: (sql: string) => readRows(join(folder, 'messenger.db'), sql),
     login: (username: string, password?: string) => login(t, url, username, password),
   }
 }
 export type Server = Awaited<ReturnType<typeof startServer>>
 
-/** A reply whose body is read: `body` is undefined where there is none. */
+/** A reply with its parsed body, which is undefined if the reply has none. */
 export type Reply<T = unknown> = { status: number; headers: Headers; body: T }
 
 export type CallOptions = { token?: string; body?: unknown; headers?: Record<string, string> }
 
-/** Calls the HTTP API. A body that is text or bytes is sent as it is. */
+/** Calls the HTTP API and checks the reply against its document. A text or byte body is sent unchanged. */
 export const call = async <T = Problem>(
   url: string,
   method: string,
@@ -85,14 +85,19 @@ export const call = async <T = Problem>(
   }
 }
 
-/** Logs in, and gives what a person does over HTTP and sockets. */
-export const login = async (t: Test, url: string, username: string, password?: string) => {
+/** @returns a new session. @throws an error if the login fails */
+export const logIn = async (url: string, username: string, password?: string): Promise<Session> => {
   const { status, body } = await call<Session>(url, 'POST', '/login', { body: { username, password } })
-  // No assertion: at a file's top level tap would take it for the end.
+  // Not an assertion: at the top level of a file, tap would take it for the end.
   if (status !== 200) throw new Error(`login: ${JSON.stringify(body)}`)
-  return person(t, url, body)
+  return body
 }
 
+/** Logs in. @returns the actions of this user over HTTP and sockets */
+export const login = async (t: Test, url: string, username: string, password?: string) =>
+  person(t, url, await logIn(url, username, password))
+
+/** @returns the actions of the user of a session. */
 export const person = (t: Test, url: string, session: Session) => {
   const { token, user } = session
   const as = <T = Problem>(method: string, path: string, body?: unknown, headers?: Record<string, string>) =>
@@ -101,9 +106,9 @@ export const person = (t: Test, url: string, session: Session) => {
     ...user,
     token,
     session,
-    /** Calls the API with this person's token. */
+    /** Calls the API with this user's token. */
     call: as,
-    /** Sends over HTTP; the test fails unless that works. */
+    /** Sends over HTTP. @throws an error if the send is refused */
     async send(receiver_username: string, content: string, more: object = {}): Promise<SentMessage> {
       const reply = await as<SentMessage>('POST', '/send', { receiver_username, content, ...more })
       if (reply.status !== 200) throw new Error(`send: ${JSON.stringify(reply.body)}`)
@@ -113,7 +118,7 @@ export const person = (t: Test, url: string, session: Session) => {
       (await as<Message[]>('GET', `/history/${username}${query}`)).body,
     conversations: async () => (await as<ConversationList>('GET', '/conversations')).body.conversations,
     conversation: async (id: number) => (await as<Conversation>('GET', `/conversations/${id}`)).body,
-    /** Opens a `messenger.v1` socket, unless `plain`; its `hello` has been read. */
+    /** Opens a socket and waits for its `hello`. With `plain` it is one of the first contract, without `hello`. */
     connect: (options: SocketOptions = {}) => connect(t, url, token, options),
   }
 }

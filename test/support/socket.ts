@@ -5,27 +5,22 @@ import { WebSocket } from 'ws'
 import type { Problem } from '../../schemas/problem.ts'
 import type { ServerFrame } from '../../schemas/server-frames.ts'
 import { checkFrame, isKnownClose } from './documents.ts'
+import { type HandshakeOptions, openWebSocket } from './web-socket.ts'
 
-export type SocketOptions = {
+export type SocketOptions = HandshakeOptions & {
   /** Without a subprotocol: the first contract. */
   plain?: boolean
-  cursor?: string | undefined
-  headers?: Record<string, string>
-  protocols?: string[]
 }
 
 type FrameOf<T extends ServerFrame['type']> = Extract<ServerFrame, { type: T }>
 
 /**
- * A real socket that keeps every frame. `next` takes them in order; `wait` finds one of a type and leaves the others.
- * Nothing waits for time: a test that misses a frame ends by its own timeout.
+ * Opens a real socket that keeps every frame and checks it against its document. `next` takes frames in order. `wait` finds
+ * one by type and leaves the others. Both wait without a time limit: a missing frame ends the test by its own timeout.
  */
 export const connect = async (t: Test, url: string, token: string, options: SocketOptions = {}) => {
-  const { plain = false, cursor, headers = {}, protocols = plain ? [] : ['messenger.v1'] } = options
-  const query = cursor === undefined ? '' : `?cursor=${encodeURIComponent(cursor)}`
-  const socket = new WebSocket(`${url.replace('http', 'ws')}/ws${query}`, protocols, {
-    headers: { authorization: `Bearer ${token}`, ...headers },
-  })
+  const { plain = false, protocols = plain ? [] : ['messenger.v1'] } = options
+  const socket = openWebSocket(url, token, { ...options, protocols })
   t.teardown(() => socket.terminate())
   const frames: ServerFrame[] = []
   let taken = 0
@@ -54,51 +49,51 @@ export const connect = async (t: Test, url: string, token: string, options: Sock
     once(socket, 'open').then(() => ['open'] as const),
     closed.then(() => ['closed'] as const),
   ])
-  if (event === 'closed') throw new Error('the handshake was refused')
+  if (event === 'closed') throw new Error('The handshake was refused.')
 
   const change = async (what: string) => {
-    if (ended) throw new Error(`the socket was closed while it waited for ${what}`)
+    if (ended) throw new Error(`The socket was closed before it received ${what}.`)
     await new Promise<void>((resolve) => waiting.push(resolve))
   }
 
   const client = {
     socket,
-    /** All frames since the socket was opened. */
+    /** All frames since the handshake. */
     frames,
     closed,
     send: (frame: unknown) => socket.send(typeof frame === 'string' ? frame : JSON.stringify(frame)),
-    /** @returns the next frame that was not taken yet. */
+    /** @returns the next frame that `next` has not returned yet. */
     async next(): Promise<ServerFrame> {
       while (taken >= frames.length) await change('a frame')
       taken += 1
       return frames[taken - 1] as ServerFrame
     },
-    /** @returns the first frame of this type from `from` on (an index of `frames`) that fits. */
+    /** @returns the first matching frame of this type, from index `from` of `frames`. */
     async wait<T extends ServerFrame['type']>(
       type: T,
-      fits: (frame: FrameOf<T>) => boolean = () => true,
+      matches: (frame: FrameOf<T>) => boolean = () => true,
       from = 0,
     ): Promise<FrameOf<T>> {
       for (;;) {
-        const found = frames.slice(from).find((frame) => frame.type === type && fits(frame as FrameOf<T>))
+        const found = frames.slice(from).find((frame) => frame.type === type && matches(frame as FrameOf<T>))
         if (found) return found as FrameOf<T>
         await change(`a ${type}`)
       }
     },
-    /** Sends a frame under an `id` of its own. @returns its `ack`, `error` or `pong`. */
+    /** Sends a frame with a new `id`. @returns its `ack`, `error` or `pong` */
     async ask(frame: Record<string, unknown>) {
-      asked += 1
-      const id = `ask-${asked}`
+      requests += 1
+      const id = `ask-${requests}`
       client.send({ id, ...frame })
       for (;;) {
         const found = frames.find(
-          (reply) => 'id' in reply && (reply.id as unknown) === id && answers.has(reply.type),
+          (reply) => 'id' in reply && (reply.id as unknown) === id && replyTypes.has(reply.type),
         )
         if (found) return found as FrameOf<'ack' | 'error' | 'pong'>
-        await change(`the answer to ${id}`)
+        await change(`the reply to ${id}`)
       }
     },
-    /** Waits until everything is here that the server had for this socket; a send that it has yet to answer is not. */
+    /** Waits until all frames queued for this socket have arrived. Sends without a reply yet are not awaited. */
     settle: () => client.ask({ type: 'ping' }),
     async close() {
       socket.close()
@@ -110,7 +105,7 @@ export const connect = async (t: Test, url: string, token: string, options: Sock
 }
 export type TestSocket = Awaited<ReturnType<typeof connect>>
 
-/** @returns how the server refused to open a socket: status, headers and problem. */
+/** @returns the status, headers and problem of a refused handshake. */
 export const refusedHandshake = async (
   url: string,
   headers: Record<string, string>,
@@ -124,5 +119,5 @@ export const refusedHandshake = async (
   return { status: reply.statusCode, headers: reply.headers, body: JSON.parse(text) as Problem }
 }
 
-let asked = 0
-const answers = new Set(['ack', 'error', 'pong'])
+let requests = 0
+const replyTypes = new Set(['ack', 'error', 'pong'])

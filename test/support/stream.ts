@@ -2,18 +2,18 @@ import * as events from '../../db/queries/events.ts'
 import type { SyncPage } from '../../schemas/sync.ts'
 import type { Person, Server } from './server.ts'
 
-/** @returns the cursor at which somebody's stream is now. */
+/** @returns the current cursor of a user's stream. */
 export const headOf = async (person: Person): Promise<string> =>
   (await person.call<SyncPage>('GET', '/sync')).body.cursor
 
-/** What happened to somebody after a cursor. */
+/** @returns the events of a user after a cursor. */
 export const eventsAfter = async (person: Person, cursor: string) =>
   (await person.call<SyncPage>('GET', `/sync?limit=1000&cursor=${encodeURIComponent(cursor)}`)).body.events
 
-/** Makes replays small: so many events a page. */
+/** Sets the events of one replay page. */
 export const inPagesOf = ({ app }: Server, replayPage: number) => Object.assign(app.sockets, { replayPage })
 
-/** Holds every replay before its next page until `open` is called. */
+/** Stops every replay before its next page until `open` is called. */
 export const holdReplays = ({ app }: Server) => {
   const { reader } = app.chat
   const { all } = reader
@@ -35,7 +35,7 @@ export const holdReplays = ({ app }: Server) => {
   }
 }
 
-/** @returns a promise of the moment in which the next `/sync` call begins to wait. */
+/** @returns a promise that resolves when the next `/sync` call starts to wait. */
 export const nextWait = ({ app }: Server): Promise<void> => {
   const { hub } = app.sockets
   const { promise, resolve } = Promise.withResolvers<void>()
@@ -52,7 +52,7 @@ export const nextWait = ({ app }: Server): Promise<void> => {
   return promise
 }
 
-/** Makes the bus lose the next batch. */
+/** Makes the bus drop the next batch. */
 export const loseNextBatch = ({ app }: Server) => {
   const { bus } = app.chat
   const { publish } = bus
@@ -61,6 +61,6 @@ export const loseNextBatch = ({ app }: Server) => {
   }
 }
 
-/** The last number given: a refused request leaves it as it was. */
+/** @returns the last assigned number, which a refused request does not change. */
 export const counterOf = async (person: Person): Promise<number> =>
   Number((await headOf(person)).split('.')[1])

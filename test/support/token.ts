@@ -2,10 +2,10 @@ import { createHmac } from 'node:crypto'
 
 const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url')
 
-/** The secret of a server whose tokens a test makes by itself. */
+/** The secret of a server whose tokens a test forges. */
 export const SECRET = 'a secret of the tests, which is long enough'
 
-/** @returns a token with exactly this header and payload, signed as HS256 would be. */
+/** @returns a token with exactly this header and payload, signed with HS256. */
 export const forgeToken = (header: unknown, payload: unknown, secret = SECRET): string => {
   const signed = `${part(header)}.${part(payload)}`
   return `${signed}.${createHmac('sha256', secret).update(signed).digest('base64url')}`

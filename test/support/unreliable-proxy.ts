@@ -3,7 +3,7 @@ import { connect, createServer, type Socket } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import type { Test } from 'tap'
 
-/** @returns numbers in [0, 1), the same for the same seed (mulberry32). */
+/** @returns a generator of numbers in [0, 1), reproducible by its seed (mulberry32). */
 export const seededRandom = (seed: number) => () => {
   seed = (seed + 0x6d2b79f5) | 0
   let mixed = Math.imul(seed ^ (seed >>> 15), 1 | seed)
@@ -15,8 +15,8 @@ const fates = ['cut', 'stall', 'slow', 'half-close'] as const
 type Fate = (typeof fates)[number]
 
 /**
- * Stands between clients and a server, and is what networks are: after a random number of bytes a connection is reset,
- * stalls for good, becomes slow, or is closed in one direction. `calm()` makes it a good one.
+ * A TCP proxy that fails as networks do: after a random number of bytes, up to `mostBytes`, a connection is reset, stalls
+ * forever, becomes slow, or is closed in one direction. `calm()` makes later connections reliable.
  */
 export const startProxy = async (t: Test, target: string, random: () => number, mostBytes: number) => {
   const { hostname, port } = new URL(target)
@@ -61,7 +61,7 @@ export const startProxy = async (t: Test, target: string, random: () => number, 
           from.pause()
           setTimeout(() => from.resume(), 5)
         }
-        // The half that was closed takes nothing more, and what was read for a stalled one is lost with it.
+        // A closed direction accepts no more bytes, and a stalled connection drops what was read.
         if (to.writable && !(isStruck && fate === 'stall')) to.write(chunk)
       })
       from.on('end', () => to.end())
@@ -84,20 +84,20 @@ export const startProxy = async (t: Test, target: string, random: () => number, 
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     happened,
     sockets,
-    /** What is connected from now on is left in peace. */
+    /** Makes later connections reliable. */
     calm: () => {
       isCalm = true
       isHeld = false
     },
-    /** Brings nothing more, and takes what comes from now on without an answer. */
+    /** Accepts later connections and forwards nothing. */
     hold: () => {
       isHeld = true
     },
-    /** Stalls every connection that there is. */
+    /** Stalls every open connection. */
     stall: () => {
       for (const socket of sockets) socket.removeAllListeners('data').pause()
     },
-    /** Resets every connection. */
+    /** Resets every open connection. */
     cut: () => {
       for (const socket of sockets) socket.resetAndDestroy()
     },

@@ -1,48 +1,46 @@
 import type { Fill } from './fill.ts'
 
-/** How often each answer came: its status, and the code of a problem. */
-export type Answers = Record<string, number>
+/** Count of each kind of reply: its status and the code of its problem. */
+export type Replies = Record<string, number>
 
-/** What an attack is given. */
+/** The server under attack and the report of the attack. */
 export type Target = {
   port: number
-  /** Process id of the server, for its memory. */
+  /** Process id of the server, for measuring its memory. */
   pid: number
-  /** Tokens of the attack's `people`, by name. */
+  /** Tokens of the attack's `users` by name. */
   tokens: Record<string, string>
-  /** What the attack's `fill` returned. */
+  /** The return value of the attack's `fill`. */
   filled: unknown
-  /** @returns the part of `count` that this run takes, 1 at least */
+  /** @returns `count` at the scale of this run, at least 1 */
   scaled(count: number): number
-  /** Milliseconds for which an attack that repeats itself goes on. */
+  /** Duration of a repeating attack in milliseconds. */
   span: number
-  answers: Answers
-  /** Adds a figure to the row that is printed. */
+  replies: Replies
+  /** Adds a figure to the printed row. */
   note(text: string): void
   /** Adds a violation. */
-  wrong(text: string): void
+  violation(text: string): void
 }
 
 /** One row of the table of attacks. */
 export type Attack = {
   name: string
-  /** What it does at full scale. */
+  /** Description at full scale. */
   title: string
-  /** Who log in before it begins. At most 200: an address may log in 300 times a minute. */
-  people?: readonly string[]
-  /** Writes the database that the server starts with. @returns JSON for `Target.filled` */
+  /** Users that log in before the attack. At most 200, because one address can log in 300 times a minute. */
+  users?: readonly string[]
+  /** Writes rows into the database before the server starts. @returns JSON for `Target.filled` */
   fill?(fill: Fill, scaled: Target['scaled']): unknown
-  /** MiB by which the server may grow meanwhile. */
+  /** Growth limit of the server in MiB. */
   mebibytes: number
   /**
-   * Attacks. Runs in a process of its own and ends by itself. Connections that it leaves open stay open until the server
+   * Runs the attack in a separate process and resolves when it is over. Connections that it leaves open stay open until the server
    * has stopped.
    */
   run(target: Target): Promise<void>
 }
 
-export const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
-
-/** @returns names, from `prefix-0` on. */
+/** @returns `count` names: `prefix-0`, `prefix-1` and so on. */
 export const names = (prefix: string, count: number) =>
   Array.from({ length: count }, (_, index) => `${prefix}-${index}`)

@@ -1,9 +1,9 @@
 import Sqlite from 'better-sqlite3'
 import { openDatabase } from '../../../db/open.ts'
 
-/** Writes rows into a new database as the operations would, thousands of times faster. */
+/** Writes the same rows as the operations, thousands of times faster. */
 export type Fill = {
-  /** The name of an epoch that the server knows: `<epoch>.0` is a cursor before everything. */
+  /** An epoch of the database. The cursor `<epoch>.0` precedes every event. */
   epoch: string
   /** @returns the id of a new user. */
   user(name: string): number
@@ -11,23 +11,23 @@ export type Fill = {
   group(members: readonly number[]): number
   /** @returns the id of a new direct conversation. */
   direct(one: number, other: number): number
-  /** @returns its id. */
+  /** @returns the id of a new message. */
   message(conversation: number, sender: number, content: string): number
-  /** Has somebody join a group, and leave it after one message of `sender`. */
-  stay(conversation: number, member: number, sender: number): void
+  /** Adds a membership period to a group, which ends after one message of `sender`. */
+  period(conversation: number, member: number, sender: number): void
   block(blocker: number, blocked: number): void
 }
 
 /**
- * Makes the database `path` and fills it in one transaction.
+ * Creates the database `path` and fills it in one transaction.
  * @returns what `body` returns
  */
 export const fillDatabase = async (path: string, body: (fill: Fill) => unknown): Promise<unknown> => {
-  const made = await openDatabase(`sqlite:${path}`, { maxQueue: 1 })
-  const epoch = made.epochs.at(-1)?.name as string
-  await made.close()
+  const created = await openDatabase(`sqlite:${path}`, { maxQueue: 1 })
+  const epoch = created.epochs.at(-1)?.name as string
+  await created.close()
   const db = new Sqlite(path)
-  // A power failure amid this costs nothing: the run begins anew.
+  // Without fsync, because a power failure only costs this run.
   db.pragma('synchronous = off')
   db.exec('begin')
   let last = db.prepare('select last from counter').pluck().get() as number
@@ -40,7 +40,7 @@ export const fillDatabase = async (path: string, body: (fill: Fill) => unknown):
     'members',
     'user_id, conversation_id, from_number, role, delivered_up_to, read_up_to',
   )
-  const stays = insert(
+  const periods = insert(
     'members',
     'user_id, conversation_id, from_number, to_number, role, delivered_up_to, read_up_to, title_at_end, count_at_end',
   )
@@ -71,13 +71,13 @@ export const fillDatabase = async (path: string, body: (fill: Fill) => unknown):
       messages.run(last, conversation, sender, content, now)
       return last
     },
-    stay(conversation, member, sender) {
+    period(conversation, member, sender) {
       const from = last + 1
       last += 1
-      fill.message(conversation, sender, 'seen')
+      fill.message(conversation, sender, 'visible')
       last += 1
-      stays.run(member, conversation, from, last, 'member', 0, 0, 'group', 1)
-      fill.message(conversation, sender, 'not seen')
+      periods.run(member, conversation, from, last, 'member', 0, 0, 'group', 1)
+      fill.message(conversation, sender, 'hidden')
     },
     block: (blocker, blocked) => blocks.run(blocker, blocked, now, last, 0, 0, 0, 0),
   }

@@ -1,46 +1,45 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { get, postHead } from '../../../bench/load/http.ts'
-import { type Attack, names, pause, type Target } from './attack.ts'
-import { Connection, keepAsking } from './connection.ts'
+import { type Attack, names, type Target } from './attack.ts'
+import { Connection, keepRequesting } from './connection.ts'
 
 const GROUP = 256
 
 export const newGroups: Attack = {
   name: 'new-groups',
   title: 'one user creates groups of 256 over eight connections, as fast as they are answered',
-  people: ['owner'],
+  users: ['owner'],
   fill(fill) {
-    for (const name of ['owner', ...names('person', GROUP - 1)]) fill.user(name)
+    for (const name of ['owner', ...names('user', GROUP - 1)]) fill.user(name)
   },
   mebibytes: 300,
   async run(target) {
-    const body = JSON.stringify({ title: 'group', members: names('person', GROUP - 1) })
+    const body = JSON.stringify({ title: 'group', members: names('user', GROUP - 1) })
     const request = postHead('/groups', target.tokens.owner as string, body.length) + body
-    await keepAsking(target, 8, () => request)
-    target.note(`${target.answers['200'] ?? 0} groups`)
+    await keepRequesting(target, 8, () => request)
+    target.note(`${target.replies['200'] ?? 0} groups`)
   },
 }
 
-/** Removes an account, again after each hint. */
+/** Removes an account, and retries after each hint. */
 const removeAccount = async (target: Target, token: string) => {
   const connection = await Connection.open(target)
   const request = get('/users/me', token).replace('GET', 'DELETE')
   for (;;) {
-    const { status, retryAfter } = await connection.ask(request)
+    const { status, retryAfter } = await connection.request(request)
     if (status !== 503 && status !== 429) break
     await pause(retryAfter * 1000)
   }
   connection.close()
 }
 
-/** @param count of accounts that are removed at once; each is a member of each of the groups */
+/** @param count accounts to remove at once, each a member of every group */
 export const createRemovals = (count: number, groups: number): Attack => ({
   name: `removals-${count}`,
   title: `${count} \`DELETE /users/me\` at once, of members of ${groups.toLocaleString('en')} groups of 256`,
-  people: names('leaver', count),
+  users: names('leaver', count),
   fill(fill, scaled) {
-    const people = [...names('person', GROUP - count), ...names('leaver', count)].map((name) =>
-      fill.user(name),
-    )
+    const people = [...names('user', GROUP - count), ...names('leaver', count)].map((name) => fill.user(name))
     for (let group = scaled(groups); group > 0; group -= 1) fill.group(people)
   },
   mebibytes: 300,

@@ -8,7 +8,7 @@ import { longPolls } from './long-polls.ts'
 import { reconnectStorm } from './reconnect-storm.ts'
 import { rooms } from './rooms.ts'
 
-/** What one client, or one address, can do to all others. */
+/** Attacks of a single client or address on all other clients. */
 export const attacks: readonly Attack[] = [
   groupNames,
   createBodies(20),

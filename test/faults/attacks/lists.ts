@@ -1,13 +1,14 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { get } from '../../../bench/load/http.ts'
-import { type Attack, names, pause, type Target } from './attack.ts'
-import { Connection, keepAsking } from './connection.ts'
+import { type Attack, names, type Target } from './attack.ts'
+import { Connection, keepRequesting } from './connection.ts'
 import type { Fill } from './fill.ts'
 
 const LOOPS = 8
-/** Takes four bytes each in UTF-8. */
+/** The longest content: each character takes four bytes in UTF-8. */
 const longest = '😀'.repeat(4096)
 
-/** The reader has conversations with many unread messages, of which the last is as long as one may be. */
+/** The reader has many conversations with many unread messages. The last message of each has the maximum length. */
 const fillUnread = (fill: Fill, scaled: Target['scaled']) => {
   const reader = fill.user('reader')
   const conversations = names('writer', scaled(1000)).map((name) => {
@@ -20,40 +21,43 @@ const fillUnread = (fill: Fill, scaled: Target['scaled']) => {
   for (const { writer, id } of conversations) fill.message(id, writer, longest)
 }
 
-/** @returns the most that a page may have: as many as a client may ask for */
+/** @returns the largest limit that the server accepts for a page */
 const largestPage = async (target: Target, path: string, token: string) => {
   const connection = await Connection.open(target)
-  const { status } = await connection.ask(get(`${path}?limit=1000`, token))
+  const { status } = await connection.request(get(`${path}?limit=1000`, token))
   connection.close()
   return status === 400 ? 100 : 1000
+}
+
+/** @returns the reader's request for the largest page of conversations */
+const largestConversationPage = async (target: Target) => {
+  const token = target.tokens.reader as string
+  return get(`/conversations?limit=${await largestPage(target, '/conversations', token)}`, token)
 }
 
 export const conversationPages: Attack = {
   name: 'conversation-pages',
   title:
     'eight loops of `GET /conversations`, the largest page, with 1,000 conversations of 1,000 unread messages',
-  people: ['reader'],
+  users: ['reader'],
   fill: fillUnread,
   mebibytes: 300,
   async run(target) {
-    const token = target.tokens.reader as string
-    const limit = await largestPage(target, '/conversations', token)
-    await keepAsking(target, LOOPS, () => get(`/conversations?limit=${limit}`, token))
+    const request = await largestConversationPage(target)
+    await keepRequesting(target, LOOPS, () => request)
   },
 }
 
-/** @param pipelined requests that each client sends at once */
+/** @param pipelined number of requests that each client sends at once */
 export const createUnreadReplies = (pipelined: number): Attack => ({
   name: `unread-replies-${pipelined}`,
-  title: `80 clients that ask ${pipelined === 1 ? 'once' : `${pipelined} times at once`} for the largest page of conversations and never read`,
-  people: ['reader'],
+  title: `80 clients that request the largest page of conversations ${pipelined === 1 ? 'once' : `${pipelined} times at once`} and never read`,
+  users: ['reader'],
   fill: fillUnread,
   mebibytes: 300,
   async run(target) {
-    const token = target.tokens.reader as string
-    const limit = await largestPage(target, '/conversations', token)
+    const request = await largestConversationPage(target)
     const connections = await Connection.openMany(target, target.scaled(80))
-    const request = get(`/conversations?limit=${limit}`, token)
     for (const connection of connections) {
       connection.stopReading()
       connection.write(request.repeat(pipelined))
@@ -63,18 +67,18 @@ export const createUnreadReplies = (pipelined: number): Attack => ({
   },
 })
 
-/** Takes the paths in turn, in eight loops. */
-const askInTurn = (target: Target, paths: readonly string[], token: string) =>
-  keepAsking(target, LOOPS, (turn) => get(paths[turn % paths.length] as string, token))
+/** Requests the paths in turn, in eight loops. */
+const requestInTurn = (target: Target, paths: readonly string[], token: string) =>
+  keepRequesting(target, LOOPS, (turn) => get(paths[turn % paths.length] as string, token))
 
 export const membershipPeriods: Attack = {
   name: 'membership-periods',
   title: 'eight loops over the lists of a member who joined one group and left it 20,000 times',
-  people: ['guest'],
+  users: ['guest'],
   fill(fill, scaled) {
     const [host, guest] = [fill.user('host'), fill.user('guest')]
     const id = fill.group([host])
-    for (let stay = scaled(20_000); stay > 0; stay -= 1) fill.stay(id, guest, host)
+    for (let left = scaled(20_000); left > 0; left -= 1) fill.period(id, guest, host)
     return { id, epoch: fill.epoch }
   },
   mebibytes: 300,
@@ -88,17 +92,17 @@ export const membershipPeriods: Attack = {
       '/conversations',
       `/sync?cursor=${epoch}.0`,
     ]
-    await askInTurn(target, paths, target.tokens.guest as string)
+    await requestInTurn(target, paths, target.tokens.guest as string)
   },
 }
 
 export const longLists: Attack = {
   name: 'long-lists',
   title: 'eight loops over 20,000 blocks, 20,000 users, 256 members, and `/sync` over 2,000 groups',
-  people: ['lister'],
+  users: ['lister'],
   fill(fill, scaled) {
     const lister = fill.user('lister')
-    const people = names('person', scaled(20_000)).map((name) => fill.user(name))
+    const people = names('user', scaled(20_000)).map((name) => fill.user(name))
     for (const person of people) fill.block(lister, person)
     const groups = Array.from({ length: scaled(2000) }, () => fill.group([lister]))
     const id = fill.group([lister, ...people.slice(0, 255)])
@@ -111,10 +115,10 @@ export const longLists: Attack = {
     const token = target.tokens.lister as string
     const paths = [
       '/blocks',
-      '/users?prefix=person&limit=100',
+      '/users?prefix=user&limit=100',
       `/conversations/${id}/members`,
       `/sync?cursor=${epoch}.0&limit=${await largestPage(target, '/sync', token)}`,
     ]
-    await askInTurn(target, paths, token)
+    await requestInTurn(target, paths, token)
   },
 }

@@ -1,17 +1,18 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { get, postHead } from '../../../bench/load/http.ts'
-import { type Attack, pause, type Target } from './attack.ts'
-import { type Answer, Connection } from './connection.ts'
+import type { Attack, Target } from './attack.ts'
+import { type Reply, Connection } from './connection.ts'
 
 type Page = { events: unknown[]; cursor: string }
 type Filled = { groups: number[] }
-const pageOf = ({ body }: Answer) => JSON.parse(body) as Page
+const pageOf = ({ body }: Reply) => JSON.parse(body) as Page
 
-/** One message wakes every call of `/sync` that waits, and each looks through all groups. */
+/** One message wakes every waiting `/sync` call, and each call checks all groups. */
 export const longPolls: Attack = {
   name: 'long-polls',
   title:
-    'a user in 10,000 groups with 250 calls of `/sync` that wait; a message to one of the groups, three times',
-  people: ['poller', 'friend'],
+    'a user in 10,000 groups with 250 waiting `/sync` calls; a message to one of the groups, three times',
+  users: ['poller', 'friend'],
   fill(fill, scaled): Filled {
     const pair = [fill.user('friend'), fill.user('poller')]
     return { groups: Array.from({ length: scaled(10_000) }, () => fill.group(pair)) }
@@ -22,19 +23,19 @@ export const longPolls: Attack = {
     const { poller, friend } = target.tokens as { poller: string; friend: string }
     const [sender, first, ...more] = await Connection.openMany(target, target.scaled(250) + 1)
     const polls = [first as Connection, ...more]
-    let { cursor } = pageOf(await (first as Connection).ask(get('/sync', poller)))
+    let { cursor } = pageOf(await (first as Connection).request(get('/sync', poller)))
     for (let round = 0; round < 3; round += 1) {
       const request = get(`/sync?cursor=${cursor}&wait=30`, poller)
-      const waits = Promise.all(polls.map((poll) => poll.ask(request)))
-      // Nothing tells whether a call waits already; one that comes after the message is answered at once.
+      const waits = Promise.all(polls.map((poll) => poll.request(request)))
+      // No event shows that a call waits. A call that arrives after the message still returns it, at once.
       await pause(1000)
       await send(target, sender as Connection, groups[round % groups.length] as number, friend)
-      const answers = (await waits).filter(({ status }) => status === 200)
-      const missed = answers.filter((answer) => pageOf(answer).events.length !== 1).length
-      if (missed > 0 || answers.length === 0) {
-        target.wrong(`of ${answers.length} calls that waited ${missed} did not get the one message`)
+      const replies = (await waits).filter(({ status }) => status === 200)
+      const missed = replies.filter((reply) => pageOf(reply).events.length !== 1).length
+      if (missed > 0 || replies.length === 0) {
+        target.violation(`${missed} of ${replies.length} waiting calls did not return exactly the message`)
       }
-      if (answers[0]) cursor = pageOf(answers[0]).cursor
+      if (replies[0]) cursor = pageOf(replies[0]).cursor
     }
     for (const connection of [sender as Connection, ...polls]) connection.close()
   },
@@ -42,6 +43,6 @@ export const longPolls: Attack = {
 
 const send = async (target: Target, connection: Connection, conversation_id: number, token: string) => {
   const body = JSON.stringify({ conversation_id, content: 'hello' })
-  const { status } = await connection.ask(postHead('/send', token, body.length) + body)
-  if (status !== 200) target.wrong(`the message was answered with ${status}`)
+  const { status } = await connection.request(postHead('/send', token, body.length) + body)
+  if (status !== 200) target.violation(`the send was answered with ${status}`)
 }

@@ -3,23 +3,23 @@ import { residentBytes } from '../memory.ts'
 import { type Attack, names } from './attack.ts'
 import { Connection } from './connection.ts'
 
-const ROOM = 256
+const GROUP = 256
 const SENDERS = names('sender', 4)
 
-/** Each room that is used is kept in memory. */
+/** The server caches each group that receives a message. */
 export const rooms: Attack = {
   name: 'rooms',
   title: 'one message into each of 2,000 groups of 256',
-  people: SENDERS,
+  users: SENDERS,
   fill(fill, scaled) {
-    const people = [...SENDERS, ...names('person', ROOM - SENDERS.length)].map((name) => fill.user(name))
-    return Array.from({ length: scaled(2000) }, () => fill.group(people))
+    const users = [...SENDERS, ...names('user', GROUP - SENDERS.length)].map((name) => fill.user(name))
+    return Array.from({ length: scaled(2000) }, () => fill.group(users))
   },
   mebibytes: 200,
   async run(target) {
     const groups = target.filled as number[]
     const connections = await Connection.openMany(target, SENDERS.length)
-    /** What the first rooms bring with them is not the rooms'. */
+    /** The first groups also allocate shared memory, so they are not measured. */
     const warm = Math.ceil(groups.length / 10)
     const touch = async (from: number, to: number) => {
       let next = from
@@ -28,7 +28,7 @@ export const rooms: Attack = {
           const token = target.tokens[SENDERS[index] as string] as string
           while (next < to) {
             const body = JSON.stringify({ conversation_id: groups[next++], content: 'hello' })
-            const { status } = await connection.ask(postHead('/send', token, body.length) + body)
+            const { status } = await connection.request(postHead('/send', token, body.length) + body)
             if (status === 0) return
           }
         }),
@@ -39,7 +39,7 @@ export const rooms: Attack = {
     await touch(warm, groups.length)
     const after = residentBytes(target.pid)
     if (after > 0 && groups.length > warm) {
-      target.note(`${Math.round((after - before) / 1024 / (groups.length - warm))} KiB a room`)
+      target.note(`${Math.round((after - before) / 1024 / (groups.length - warm))} KiB a group`)
     }
     for (const connection of connections) connection.close()
   },
