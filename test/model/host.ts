@@ -7,9 +7,9 @@ import * as members from '../../db/queries/members.ts'
 import { type App, buildApp } from '../../src/app.ts'
 import { loadConfig } from '../../src/config.ts'
 
-export type Answer<T = Record<string, unknown>> = { status: number; code: string; body: T }
+export type Result<T = Record<string, unknown>> = { status: number; code: string; body: T }
 
-/** A server that can be restarted, killed, and made to lose a batch on the bus; many worlds live on it side by side. */
+/** A server that can restart, crash, and lose a batch on its bus. Several worlds share it. */
 export class Host {
   app!: App
   url = ''
@@ -23,13 +23,13 @@ export class Host {
     this.#flusher = await this.login('flusher')
   }
 
-  /** Stops as it should, and starts again on the same file. */
+  /** Stops in order and starts again on the same file. */
   async restart() {
     await this.app.close()
     await this.#open()
   }
 
-  /** Starts on the file as it is now; the process that had it takes all that it has in memory with it. */
+  /** Simulates a crash: starts on a copy of the current files and discards the memory of the old server. */
   async crash() {
     const [dead, deadFolder] = [this.app, this.#folder]
     this.#folder = await mkdtemp(join(tmpdir(), 'messenger-model-'))
@@ -46,22 +46,15 @@ export class Host {
     rmSync(this.#folder, { recursive: true, force: true })
   }
 
-  /** The next batch does not reach the hub. */
+  /** Makes the bus drop the next batch. */
   loseBatch() {
     this.#lose = 1
   }
 
-  /** Writes something of no concern to anybody: a batch that was lost shows as a gap. */
+  /** Writes a message that no world sees, so that a lost batch shows as a gap. */
   async flush() {
     this.#lose = 0
     await this.call(this.#flusher, 'POST', '/send', { receiver_username: 'flusher', content: 'flush' })
-  }
-
-  /** Waits until no receipt waits to be announced any more. */
-  async receiptsAnnounced() {
-    while ((await this.app.database.reader.all(members.dueReceipts, {})).length > 0) {
-      await new Promise((resolve) => setTimeout(resolve, 50))
-    }
   }
 
   async login(username: string): Promise<string> {
@@ -74,7 +67,7 @@ export class Host {
     method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE',
     url: string,
     body?: object,
-  ): Promise<Answer<T>> {
+  ): Promise<Result<T>> {
     const headers = token === '' ? {} : { authorization: `Bearer ${token}` }
     const reply = await this.app.inject({ method, url, headers, ...(body && { payload: body }) })
     const parsed = reply.body === '' ? {} : reply.json()
@@ -85,7 +78,7 @@ export class Host {
     this.app = await buildApp(
       loadConfig({
         DATABASE_URL: `sqlite:${join(this.#folder, 'm.db')}`,
-        JWT_SECRET: 'a secret that outlives every one of the restarts',
+        JWT_SECRET: 'a secret that stays the same in every restart',
         LOG_LEVEL: 'silent',
         MAX_LOOP_DELAY_MS: '0',
         RATE_LIMIT_LOGIN: '0',
@@ -94,8 +87,8 @@ export class Host {
       }),
     )
     const due = await this.app.database.reader.all(members.dueReceipts, {})
-    assert.equal(due.length, 0, 'what the one before had not announced is announced at the start')
-    // Small pages: every replay has several, and others write between them.
+    assert.equal(due.length, 0, 'the start publishes the receipts of the previous server')
+    // Small pages, so that every replay has several and other writes run between them.
     Object.assign(this.app.sockets, { replayPage: 2 })
     const { bus } = this.app.chat
     const publish = bus.publish

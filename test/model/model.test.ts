@@ -1,9 +1,12 @@
 import * as fc from 'fast-check'
 import t from 'tap'
+import { receiptsPublished } from '../support/stream.ts'
+import { sendResults } from './actions.ts'
+import { command } from './commands.ts'
 import { Host } from './host.ts'
-import { command, tally, World } from './world.ts'
+import { World } from './world.ts'
 
-/** Worlds that live side by side on one server, and servers in a row. */
+/** Worlds that share a server, and servers in sequence. */
 const WORLDS = Number(process.env.MODEL_WORLDS ?? 30)
 const ROUNDS = Number(process.env.MODEL_ROUNDS ?? 10)
 const SEED = process.env.MODEL_SEED === undefined ? {} : { seed: Number(process.env.MODEL_SEED) }
@@ -17,7 +20,7 @@ type Commands = typeof world extends fc.Arbitrary<infer T> ? T : never
 
 t.setTimeout(600_000)
 
-t.test('whatever people do, every device knows what happened to its owner, once and in order', async (t) => {
+t.test('after random commands every device has each event of its user exactly once, in order', async (t) => {
   const host = new Host()
   await host.start()
   t.teardown(() => host.stop())
@@ -32,7 +35,7 @@ t.test('whatever people do, every device knows what happened to its owner, once 
       Promise.all(
         all.map((entry) =>
           body(entry).catch((error) => {
-            t.comment(`this world failed: ${JSON.stringify(entry.commands)}`)
+            t.comment(`failed world: ${JSON.stringify(entry.commands)}`)
             throw error
           }),
         ),
@@ -52,7 +55,7 @@ t.test('whatever people do, every device knows what happened to its owner, once 
     if (isLate) {
       for (const { world } of all) world.drop()
       await host.crash()
-    } else await host.receiptsAnnounced()
+    } else await receiptsPublished(host.app)
     await host.flush()
     await each(({ world }) => world.check({ withMarks: true }))
     for (const { world } of all) world.drop()
@@ -65,7 +68,7 @@ t.test('whatever people do, every device knows what happened to its owner, once 
     round,
   )
   const result = await fc.check(property, { numRuns: ROUNDS, ...SEED, endOnFailure: true })
-  t.comment(`${count} runs, seed ${result.seed}; sends: ${JSON.stringify(Object.fromEntries(tally))}`)
+  t.comment(`${count} runs, seed ${result.seed}; sends: ${JSON.stringify(Object.fromEntries(sendResults))}`)
   if (result.failed) throw result.errorInstance
   t.pass(`${count} runs`)
 })

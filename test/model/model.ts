@@ -1,85 +1,89 @@
 import type { Message } from '../../schemas/message.ts'
 import type { ErrorCode } from '../../src/errors.ts'
 
-/** What a call comes to: it is done, or refused with a code. */
-export type Verdict = 'ok' | ErrorCode
+/** The result of a call: success or an error code. */
+export type ResultCode = 'ok' | ErrorCode
 
 export type Marks = { delivered: number; read: number }
 
-export type Stay = Marks & {
+export type Period = Marks & {
   who: string
   from: number
   to: number
   isOwner: boolean
-  /** When the marks moved last. */
+  /** Time of the last change of the marks. */
   moved: number
-  /** What one who left goes on knowing. */
+  /** Title and member count that a former member keeps. */
   atEnd?: { title: string; count: number }
 }
 
-export type Talk = {
+export type Chat = {
   id: number
-  /** The two of a direct one, or once the one who takes notes. */
+  /** The users of a direct conversation: two, or one for messages to oneself. */
   pair: readonly string[] | undefined
   title: string
-  stays: Stay[]
-  made: number
-  /** What each sees of the other's marks while a block stands between the two. */
+  periods: Period[]
+  created: number
+  /** The marks that each user sees of the other during a block. */
   frozen: Map<string, Marks> | undefined
 }
 
-export type Note = {
+export type Entry = {
   id: number
   at: number
-  talk: Talk
+  chat: Chat
   sender: string
   content: string
-  /** As first sent: a repeat is told by it. */
+  /** The content of the first send, by which a retry is recognised. */
   original: string
   client_id: string | undefined
   reply_to: number | undefined
   isEdited: boolean
   isDeleted: boolean
   changed: number | undefined
-  /** All of its changes. */
+  /** Times of all edits and the deletion. */
   changes: number[]
 }
 
-export type Target = { receiver: string } | { talk: Talk }
+export type Target = { receiver: string } | { chat: Chat }
 
 /**
- * The messenger as DESIGN.md tells it, in memory and one thing after the other: who is where, who may do what, and what
- * everybody should know in the end. It has a clock of its own (`now`), and takes the ids from the server's answers.
+ * A sequential in-memory model of the server: memberships, permissions, and the state that each user must see at the end. It has
+ * its own clock (`now`) and takes the ids from the replies of the server.
  */
 export class Model {
-  readonly people: readonly string[]
-  readonly talks: Talk[] = []
-  readonly notes: Note[] = []
+  readonly users: readonly string[]
+  readonly chats: Chat[] = []
+  readonly entries: Entry[] = []
   readonly blocks = new Set<string>()
   now = 0
 
-  constructor(people: readonly string[]) {
-    this.people = people
+  constructor(users: readonly string[]) {
+    this.users = users
   }
 
-  stay(talk: Talk, who: string): Stay | undefined {
-    return talk.stays.findLast((stay) => stay.who === who)
+  period(chat: Chat, who: string): Period | undefined {
+    return chat.periods.findLast((period) => period.who === who)
   }
 
-  isIn(talk: Talk, who: string): boolean {
-    return this.stay(talk, who)?.to === Number.POSITIVE_INFINITY
+  isIn(chat: Chat, who: string): boolean {
+    return this.period(chat, who)?.to === Number.POSITIVE_INFINITY
   }
 
-  present(talk: Talk): Stay[] {
-    return talk.stays.filter(({ to }) => to === Number.POSITIVE_INFINITY)
+  present(chat: Chat): Period[] {
+    return chat.periods.filter(({ to }) => to === Number.POSITIVE_INFINITY)
   }
 
-  talksOf(who: string): Talk[] {
-    return this.talks.filter((talk) => this.stay(talk, who))
+  chatsOf(who: string): Chat[] {
+    return this.chats.filter((chat) => this.period(chat, who))
   }
 
-  direct(a: string, b: string): Talk | undefined {
-    return this.talks.find(
+  entriesOf(sender: string): Entry[] {
+    return this.entries.filter((entry) => entry.sender === sender)
+  }
+
+  direct(a: string, b: string): Chat | undefined {
+    return this.chats.find(
       ({ pair }) => pair?.includes(a) && pair.includes(b) && (a !== b || pair.length === 1),
     )
   }
@@ -88,63 +92,64 @@ export class Model {
     return this.blocks.has(`${blocker}>${blocked}`)
   }
 
-  isBlocked(talk: Talk): boolean {
-    const [a, b] = talk.pair ?? []
+  isBlocked(chat: Chat): boolean {
+    const [a, b] = chat.pair ?? []
     return a !== undefined && b !== undefined && (this.isBlocking(a, b) || this.isBlocking(b, a))
   }
 
-  /** Whether something at `at` lies in one of somebody's stays. */
-  wasThere(talk: Talk, who: string, at: number): boolean {
-    return talk.stays.some((stay) => stay.who === who && stay.from <= at && at <= stay.to)
+  /** Whether a user was a member at the time `at`. */
+  wasMember(chat: Chat, who: string, at: number): boolean {
+    return chat.periods.some((period) => period.who === who && period.from <= at && at <= period.to)
   }
 
-  /** Changes that were made after somebody had left are hidden, with the message, until that one is back. */
-  isHidden(note: Note, who: string): boolean {
-    return note.changed !== undefined && note.changed > (this.stay(note.talk, who)?.to ?? 0)
+  /** Whether a message is hidden from a former member, because it changed after the end of the membership period. */
+  isHidden(entry: Entry, who: string): boolean {
+    return entry.changed !== undefined && entry.changed > (this.period(entry.chat, who)?.to ?? 0)
   }
 
-  canSee = (note: Note, who: string) => this.wasThere(note.talk, who, note.at) && !this.isHidden(note, who)
+  canSee = (entry: Entry, who: string) =>
+    this.wasMember(entry.chat, who, entry.at) && !this.isHidden(entry, who)
 
-  /** Whether a device of somebody may not have a message: it may have come back while the message was hidden. */
-  mayMiss = (note: Note, who: string) => note.changes.some((at) => !this.wasThere(note.talk, who, at))
+  /** Whether a device of a user can lack a message, because it resumed while the message was hidden. */
+  mayMiss = (entry: Entry, who: string) => entry.changes.some((at) => !this.wasMember(entry.chat, who, at))
 
-  newest(talk: Talk): number {
-    return this.notes.findLast((note) => note.talk === talk)?.id ?? 0
+  newest(chat: Chat): number {
+    return this.entries.findLast((entry) => entry.chat === chat)?.id ?? 0
   }
 
-  /** What keeps somebody from acting in a conversation. */
-  place(talk: Talk, who: string): Verdict {
-    if (!this.stay(talk, who)) return 'CONVERSATION_NOT_FOUND'
-    return this.isIn(talk, who) ? 'ok' : 'FORBIDDEN'
+  /** Whether a user can act in a conversation: `ok` or the error code. */
+  access(chat: Chat, who: string): ResultCode {
+    if (!this.period(chat, who)) return 'CONVERSATION_NOT_FOUND'
+    return this.isIn(chat, who) ? 'ok' : 'FORBIDDEN'
   }
 
-  maySend(sender: string, target: Target, reply_to: number | undefined): Verdict {
-    const talk = 'talk' in target ? target.talk : this.direct(sender, target.receiver)
-    if ('talk' in target) {
-      const place = this.place(target.talk, sender)
-      if (place !== 'ok') return place
+  maySend(sender: string, target: Target, reply_to: number | undefined): ResultCode {
+    const chat = 'chat' in target ? target.chat : this.direct(sender, target.receiver)
+    if ('chat' in target) {
+      const access = this.access(target.chat, sender)
+      if (access !== 'ok') return access
     }
     const peer = 'receiver' in target ? target.receiver : undefined
     if (
-      talk ? this.isBlocked(talk) : peer && (this.isBlocking(sender, peer) || this.isBlocking(peer, sender))
+      chat ? this.isBlocked(chat) : peer && (this.isBlocking(sender, peer) || this.isBlocking(peer, sender))
     ) {
       return 'BLOCKED'
     }
     if (reply_to === undefined) return 'ok'
-    const original = this.notes.find(({ id }) => id === reply_to)
-    return talk && original?.talk === talk && this.canSee(original, sender) ? 'ok' : 'MESSAGE_NOT_FOUND'
+    const original = this.entries.find(({ id }) => id === reply_to)
+    return chat && original?.chat === chat && this.canSee(original, sender) ? 'ok' : 'MESSAGE_NOT_FOUND'
   }
 
-  sent(sender: string, target: Target, answer: Message): Note {
-    const talk =
-      'talk' in target
-        ? target.talk
-        : (this.direct(sender, target.receiver) ?? this.#begin(sender, target.receiver, answer))
+  sent(sender: string, target: Target, answer: Message): Entry {
+    const chat =
+      'chat' in target
+        ? target.chat
+        : (this.direct(sender, target.receiver) ?? this.#createDirect(sender, target.receiver, answer))
     const { id, content, client_id, reply_to } = answer
-    const note = {
+    const entry = {
       id,
       at: ++this.now,
-      talk,
+      chat,
       sender,
       content,
       original: content,
@@ -155,145 +160,145 @@ export class Model {
       changed: undefined,
       changes: [],
     }
-    this.notes.push(note)
-    return note
+    this.entries.push(entry)
+    return entry
   }
 
-  #begin(a: string, b: string, { conversation_id }: Message): Talk {
+  #createDirect(a: string, b: string, { conversation_id }: Message): Chat {
     const pair = a === b ? [a] : [a, b]
-    const made = ++this.now
-    const stays = pair.map((who) => newStay(who, made, false))
-    const talk = { id: conversation_id, pair, title: '', stays, made, frozen: undefined }
-    this.talks.push(talk)
-    return talk
+    const created = ++this.now
+    const periods = pair.map((who) => newPeriod(who, created, false))
+    const chat = { id: conversation_id, pair, title: '', periods, created, frozen: undefined }
+    this.chats.push(chat)
+    return chat
   }
 
-  mayChange(who: string, note: Note, isEdit: boolean): Verdict {
-    if (!this.canSee(note, who)) return 'MESSAGE_NOT_FOUND'
-    if (note.sender !== who || !this.isIn(note.talk, who)) return 'FORBIDDEN'
-    if (isEdit && this.isBlocked(note.talk)) return 'BLOCKED'
-    return isEdit && note.isDeleted ? 'MESSAGE_DELETED' : 'ok'
+  mayChange(who: string, entry: Entry, isEdit: boolean): ResultCode {
+    if (!this.canSee(entry, who)) return 'MESSAGE_NOT_FOUND'
+    if (entry.sender !== who || !this.isIn(entry.chat, who)) return 'FORBIDDEN'
+    if (isEdit && this.isBlocked(entry.chat)) return 'BLOCKED'
+    return isEdit && entry.isDeleted ? 'MESSAGE_DELETED' : 'ok'
   }
 
-  edited(note: Note, content: string) {
-    if (note.content === content) return
-    Object.assign(note, { content, isEdited: true, changed: ++this.now })
-    note.changes.push(this.now)
+  edited(entry: Entry, content: string) {
+    if (entry.content === content) return
+    Object.assign(entry, { content, isEdited: true, changed: ++this.now })
+    entry.changes.push(this.now)
   }
 
-  deleted(note: Note) {
-    if (note.isDeleted) return
-    Object.assign(note, { content: '', isDeleted: true, changed: ++this.now })
-    note.changes.push(this.now)
+  deleted(entry: Entry) {
+    if (entry.isDeleted) return
+    Object.assign(entry, { content: '', isDeleted: true, changed: ++this.now })
+    entry.changes.push(this.now)
   }
 
-  marked(talk: Talk, who: string, { delivered, read }: Partial<Marks>): Marks {
-    const stay = this.stay(talk, who) as Stay
-    const clamp = (mark = 0) => Math.min(mark, this.newest(talk))
-    const isRead = Math.max(stay.read, clamp(read))
-    const isDelivered = Math.max(stay.delivered, clamp(delivered), isRead)
-    if (isRead !== stay.read || isDelivered !== stay.delivered) {
-      Object.assign(stay, { read: isRead, delivered: isDelivered, moved: ++this.now })
+  marked(chat: Chat, who: string, { delivered, read }: Partial<Marks>): Marks {
+    const period = this.period(chat, who) as Period
+    const clamp = (mark = 0) => Math.min(mark, this.newest(chat))
+    const isRead = Math.max(period.read, clamp(read))
+    const isDelivered = Math.max(period.delivered, clamp(delivered), isRead)
+    if (isRead !== period.read || isDelivered !== period.delivered) {
+      Object.assign(period, { read: isRead, delivered: isDelivered, moved: ++this.now })
     }
     return { delivered: isDelivered, read: isRead }
   }
 
-  mayMake(owner: string, members: readonly string[]): Verdict {
+  mayCreate(owner: string, members: readonly string[]): ResultCode {
     return members.some((who) => this.isBlocking(who, owner)) ? 'BLOCKED' : 'ok'
   }
 
-  made(owner: string, members: readonly string[], title: string, id: number) {
-    const made = ++this.now
+  created(owner: string, members: readonly string[], title: string, id: number) {
+    const created = ++this.now
     const all = [...new Set([owner, ...members])].sort(
-      (a, b) => this.people.indexOf(a) - this.people.indexOf(b),
+      (a, b) => this.users.indexOf(a) - this.users.indexOf(b),
     )
-    const stays = all.map((who) => newStay(who, made, who === owner))
-    this.talks.push({ id, pair: undefined, title, stays, made, frozen: undefined })
+    const periods = all.map((who) => newPeriod(who, created, who === owner))
+    this.chats.push({ id, pair: undefined, title, periods, created, frozen: undefined })
   }
 
-  mayOwn(talk: Talk, who: string): Verdict {
-    const place = this.place(talk, who)
-    if (place !== 'ok') return place
-    if (talk.pair) return 'CONVERSATION_NOT_FOUND'
-    return this.stay(talk, who)?.isOwner ? 'ok' : 'FORBIDDEN'
+  mayManage(chat: Chat, who: string): ResultCode {
+    const access = this.access(chat, who)
+    if (access !== 'ok') return access
+    if (chat.pair) return 'CONVERSATION_NOT_FOUND'
+    return this.period(chat, who)?.isOwner ? 'ok' : 'FORBIDDEN'
   }
 
-  renamed(talk: Talk, title: string) {
-    if (talk.title === title) return
-    talk.title = title
+  renamed(chat: Chat, title: string) {
+    if (chat.title === title) return
+    chat.title = title
     this.now += 1
   }
 
-  mayAdd(talk: Talk, who: string, joining: string): Verdict {
-    const own = this.mayOwn(talk, who)
-    if (own !== 'ok' || this.isIn(talk, joining)) return own
-    return this.isBlocking(joining, who) ? 'BLOCKED' : 'ok'
+  mayAdd(chat: Chat, who: string, joiner: string): ResultCode {
+    const own = this.mayManage(chat, who)
+    if (own !== 'ok' || this.isIn(chat, joiner)) return own
+    return this.isBlocking(joiner, who) ? 'BLOCKED' : 'ok'
   }
 
-  added(talk: Talk, joining: string) {
-    if (this.isIn(talk, joining)) return
-    const earlier = this.stay(talk, joining)
-    talk.stays.push({
-      ...newStay(joining, ++this.now, false),
+  added(chat: Chat, joiner: string) {
+    if (this.isIn(chat, joiner)) return
+    const earlier = this.period(chat, joiner)
+    chat.periods.push({
+      ...newPeriod(joiner, ++this.now, false),
       delivered: earlier?.delivered ?? 0,
       read: earlier?.read ?? 0,
     })
   }
 
-  mayRemove(talk: Talk, who: string, leaving: string): Verdict {
-    const may = who === leaving && !talk.pair ? this.place(talk, who) : this.mayOwn(talk, who)
+  mayRemove(chat: Chat, who: string, leaver: string): ResultCode {
+    const may = who === leaver && !chat.pair ? this.access(chat, who) : this.mayManage(chat, who)
     if (may !== 'ok') return may
-    return this.isIn(talk, leaving) ? 'ok' : 'USER_NOT_FOUND'
+    return this.isIn(chat, leaver) ? 'ok' : 'USER_NOT_FOUND'
   }
 
-  removed(talk: Talk, leaving: string) {
-    const stay = this.stay(talk, leaving) as Stay
-    const others = this.present(talk).filter((other) => other !== stay)
+  removed(chat: Chat, leaver: string) {
+    const period = this.period(chat, leaver) as Period
+    const others = this.present(chat).filter((other) => other !== period)
     const [heir] = others
-    if (stay.isOwner && heir) heir.isOwner = true
-    Object.assign(stay, {
+    if (period.isOwner && heir) heir.isOwner = true
+    Object.assign(period, {
       to: ++this.now,
       isOwner: false,
-      atEnd: { title: talk.title, count: others.length },
+      atEnd: { title: chat.title, count: others.length },
     })
   }
 
   blocked(blocker: string, blocked: string) {
-    const talk = this.direct(blocker, blocked)
-    if (talk && !this.isBlocked(talk)) {
-      talk.frozen = new Map(talk.stays.map(({ who, delivered, read }) => [who, { delivered, read }]))
+    const chat = this.direct(blocker, blocked)
+    if (chat && !this.isBlocked(chat)) {
+      chat.frozen = new Map(chat.periods.map(({ who, delivered, read }) => [who, { delivered, read }]))
     }
     this.blocks.add(`${blocker}>${blocked}`)
   }
 
   unblocked(blocker: string, blocked: string) {
     this.blocks.delete(`${blocker}>${blocked}`)
-    const talk = this.direct(blocker, blocked)
-    if (talk && !this.isBlocked(talk)) talk.frozen = undefined
+    const chat = this.direct(blocker, blocked)
+    if (chat && !this.isBlocked(chat)) chat.frozen = undefined
   }
 
-  /** The marks of `other` that `viewer` is shown. */
-  shownMarks(talk: Talk, viewer: string, other: string): Marks {
-    const { delivered, read } = this.stay(talk, other) as Stay
-    return (viewer !== other && talk.frozen?.get(other)) || { delivered, read }
+  /** The marks of `other` that `viewer` sees. */
+  shownMarks(chat: Chat, viewer: string, other: string): Marks {
+    const { delivered, read } = this.period(chat, other) as Period
+    return (viewer !== other && chat.frozen?.get(other)) || { delivered, read }
   }
 
-  unread(talk: Talk, who: string): number {
-    const stay = this.stay(talk, who) as Stay
-    return this.notes.filter(
-      (note) =>
-        note.talk === talk &&
-        note.sender !== who &&
-        !note.isDeleted &&
-        !this.isHidden(note, who) &&
-        note.id > stay.read &&
-        note.at >= stay.from &&
-        note.at <= stay.to,
+  unread(chat: Chat, who: string): number {
+    const period = this.period(chat, who) as Period
+    return this.entries.filter(
+      (entry) =>
+        entry.chat === chat &&
+        entry.sender !== who &&
+        !entry.isDeleted &&
+        !this.isHidden(entry, who) &&
+        entry.id > period.read &&
+        entry.at >= period.from &&
+        entry.at <= period.to,
     ).length
   }
 }
 
-const newStay = (who: string, from: number, isOwner: boolean): Stay => ({
+const newPeriod = (who: string, from: number, isOwner: boolean): Period => ({
   who,
   from,
   to: Number.POSITIVE_INFINITY,

@@ -6,7 +6,7 @@ import type { SentMessage } from '../../schemas/message.ts'
 import { type Person, startServer } from '../support/server.ts'
 import { counterOf } from '../support/stream.ts'
 
-/** What a scenario begins with: ann and bob have talked, the two and cid are in a group, ann was in another. */
+/** The start of a scenario: ann and bob have exchanged messages, both share a group with cid, and ann has left another. */
 type Stage = {
   ann: Person
   bob: Person
@@ -19,7 +19,7 @@ type Stage = {
 }
 
 type Scenario = {
-  /** `ok`, or the code of the refusal. */
+  /** `ok`, or the error code. */
   code: string
   prepare?: (stage: Stage) => Promise<unknown>
   http: (stage: Stage) => readonly [method: string, path: string, body?: object]
@@ -60,7 +60,7 @@ const keyed = ({ bob }: Stage) => ({ receiver_username: bob.username, content: '
 
 const scenarios: Record<string, Scenario> = {
   'a first message': send('ok', ({ cid }) => ({ receiver_username: cid.username, content: 'hi' })),
-  'a further one': send('ok', ({ bob }) => ({
+  'a later message': send('ok', ({ bob }) => ({
     receiver_username: bob.username,
     content: 'hi',
     client_id: 'k',
@@ -71,20 +71,23 @@ const scenarios: Record<string, Scenario> = {
     content: 'hi',
     metadata: { a: [1] },
   })),
-  'a note': send('ok', ({ ann }) => ({ receiver_username: ann.username, content: 'to myself' })),
+  'a message to oneself': send('ok', ({ ann }) => ({
+    receiver_username: ann.username,
+    content: 'to myself',
+  })),
   'a reply': send('ok', ({ bob, answer }) => ({
     receiver_username: bob.username,
     content: 'hi',
     reply_to: answer.id,
   })),
-  'a repeat': send('ok', keyed, (stage) => stage.ann.call('POST', '/send', keyed(stage))),
-  'a key used again': send(
+  'a retry': send('ok', keyed, (stage) => stage.ann.call('POST', '/send', keyed(stage))),
+  'a reused key': send(
     'IDEMPOTENCY_KEY_REUSED',
     (stage) => ({ ...keyed(stage), content: 'other' }),
     (stage) => stage.ann.call('POST', '/send', keyed(stage)),
   ),
   'to nobody': send('USER_NOT_FOUND', () => ({ receiver_username: 'nobody-at-all', content: 'hi' })),
-  'to a name that can not be': send('VALIDATION_FAILED', () => ({
+  'to an invalid name': send('VALIDATION_FAILED', () => ({
     receiver_username: 'no body',
     content: 'hi',
   })),
@@ -94,16 +97,19 @@ const scenarios: Record<string, Scenario> = {
     conversation_id: group.id,
     content: 'hi',
   })),
-  empty: send('VALIDATION_FAILED', ({ bob }) => ({ receiver_username: bob.username, content: '' })),
-  'too long': send('VALIDATION_FAILED', ({ bob }) => ({
+  'empty content': send('VALIDATION_FAILED', ({ bob }) => ({ receiver_username: bob.username, content: '' })),
+  'content that is too long': send('VALIDATION_FAILED', ({ bob }) => ({
     receiver_username: bob.username,
     content: 'x'.repeat(4097),
   })),
-  'ill-formed': send('VALIDATION_FAILED', ({ bob }) => ({
+  'ill-formed content': send('VALIDATION_FAILED', ({ bob }) => ({
     receiver_username: bob.username,
     content: '\ud800',
   })),
-  'not a text': send('VALIDATION_FAILED', ({ bob }) => ({ receiver_username: bob.username, content: 123 })),
+  'content that is a number': send('VALIDATION_FAILED', ({ bob }) => ({
+    receiver_username: bob.username,
+    content: 123,
+  })),
   'an unknown member': send('VALIDATION_FAILED', ({ bob }) => ({
     receiver_username: bob.username,
     content: 'x',
@@ -114,58 +120,65 @@ const scenarios: Record<string, Scenario> = {
     content: 'x',
     metadata: { a: 'x'.repeat(1024) },
   })),
-  'across a block': send('BLOCKED', ({ bob }) => ({ receiver_username: bob.username, content: 'hi' }), block),
-  'to a stranger’s group': send('CONVERSATION_NOT_FOUND', ({ theirs }) => ({
+  'during a block': send('BLOCKED', ({ bob }) => ({ receiver_username: bob.username, content: 'hi' }), block),
+  'to a group of other users': send('CONVERSATION_NOT_FOUND', ({ theirs }) => ({
     conversation_id: theirs.id,
     content: 'hi',
   })),
-  'to a group that one left': send('FORBIDDEN', ({ left }) => ({ conversation_id: left.id, content: 'hi' })),
-  'a reply to elsewhere': send('MESSAGE_NOT_FOUND', ({ group, direct }) => ({
+  'to a group after leaving it': send('FORBIDDEN', ({ left }) => ({
+    conversation_id: left.id,
+    content: 'hi',
+  })),
+  'a reply to another conversation': send('MESSAGE_NOT_FOUND', ({ group, direct }) => ({
     conversation_id: group.id,
     content: 'hi',
     reply_to: direct.id,
   })),
   'an edit': edit('ok', ({ direct }) => direct.id, 'edited'),
   'an edit that changes nothing': edit('ok', ({ direct }) => direct.id, 'hello'),
-  'an edit of another’s': edit('FORBIDDEN', ({ answer }) => answer.id, 'edited'),
-  'an edit of nothing': edit('MESSAGE_NOT_FOUND', () => 999_999, 'edited'),
-  'an edit of a deleted one': edit(
+  'an edit of another user’s message': edit('FORBIDDEN', ({ answer }) => answer.id, 'edited'),
+  'an edit of an unknown message': edit('MESSAGE_NOT_FOUND', () => 999_999, 'edited'),
+  'an edit of a deleted message': edit(
     'MESSAGE_DELETED',
     ({ direct }) => direct.id,
     'edited',
     ({ ann, direct }) => ann.call('DELETE', `/messages/${direct.id}`),
   ),
-  'an edit across a block': edit('BLOCKED', ({ direct }) => direct.id, 'edited', block),
-  'an edit to too much': edit('VALIDATION_FAILED', ({ direct }) => direct.id, 'x'.repeat(4097)),
+  'an edit during a block': edit('BLOCKED', ({ direct }) => direct.id, 'edited', block),
+  'an edit to content that is too long': edit(
+    'VALIDATION_FAILED',
+    ({ direct }) => direct.id,
+    'x'.repeat(4097),
+  ),
   'a deletion': remove('ok', ({ direct }) => direct.id),
-  'a deletion across a block': remove('ok', ({ direct }) => direct.id, block),
-  'a deletion again': remove(
+  'a deletion during a block': remove('ok', ({ direct }) => direct.id, block),
+  'a second deletion': remove(
     'ok',
     ({ direct }) => direct.id,
     ({ ann, direct }) => ann.call('DELETE', `/messages/${direct.id}`),
   ),
-  'a deletion of another’s': remove('FORBIDDEN', ({ answer }) => answer.id),
+  'a deletion of another user’s message': remove('FORBIDDEN', ({ answer }) => answer.id),
   'a mark': mark(
     'ok',
     ({ direct }) => direct.conversation_id,
     ({ answer }) => ({ read_up_to: answer.id }),
   ),
-  'a mark that moves nothing': mark(
+  'a mark that does not move': mark(
     'ok',
     ({ group }) => group.id,
     () => ({ read_up_to: 1 }),
   ),
-  'no mark': mark(
+  'a receipt without a mark': mark(
     'VALIDATION_FAILED',
     ({ group }) => group.id,
     () => ({}),
   ),
-  'a mark in a stranger’s group': mark(
+  'a mark in a group of other users': mark(
     'CONVERSATION_NOT_FOUND',
     ({ theirs }) => theirs.id,
     () => ({ read_up_to: 1 }),
   ),
-  'a mark in a group that one left': mark(
+  'a mark in a group after leaving it': mark(
     'FORBIDDEN',
     ({ left }) => left.id,
     () => ({ read_up_to: 1 }),
@@ -173,28 +186,28 @@ const scenarios: Record<string, Scenario> = {
 }
 
 t.test(
-  'HTTP and the socket: the same rows, codes and broadcasts, and of what is refused nothing',
+  'HTTP and the socket write the same rows, return the same codes and publish the same events',
   async (t) => {
     const server = await startServer(t, { RATE_LIMIT_LOGIN: '0', RATE_LIMIT_SEND: '0' })
     const db = new Sqlite(join(server.folder, 'messenger.db'), { readonly: true })
     t.teardown(() => db.close())
     let runs = 0
 
-    const perform = async (scenario: Scenario, door: 'http' | 'frame') => {
+    const perform = async (scenario: Scenario, transport: 'http' | 'frame') => {
       runs += 1
       const base = {
         number: number('counter', 'last'),
         users: number('users', 'id'),
-        talks: number('conversations', 'id'),
+        conversations: number('conversations', 'id'),
       }
-      const stage = await setTheStage(`-${runs}`)
+      const stage = await setUp(`-${runs}`)
       await scenario.prepare?.(stage)
       const people = [stage.ann, stage.bob, stage.cid]
       const watching = await Promise.all(people.map((person) => person.connect()))
       const acting = await stage.ann.connect()
       const before = { counter: await counterOf(stage.ann), rows: rowsSince(base) }
       let code = 'ok'
-      if (door === 'http') {
+      if (transport === 'http') {
         const [method, path, body] = scenario.http(stage)
         const reply = await stage.ann.call(method, path, body)
         if (reply.status !== 200) code = reply.body.code
@@ -217,11 +230,11 @@ t.test(
         after,
         frames,
         rows: relative(after.rows, base),
-        given: after.counter - before.counter,
+        numbers: after.counter - before.counter,
       }
     }
 
-    const setTheStage = async (suffix: string): Promise<Stage> => {
+    const setUp = async (suffix: string): Promise<Stage> => {
       const ann = await server.login(`ann${suffix}`)
       const bob = await server.login(`bob${suffix}`)
       const cid = await server.login(`cid${suffix}`)
@@ -243,13 +256,15 @@ t.test(
     const number = (table: string, column: string) =>
       (db.prepare(`select max(${column}) as n from ${table}`).get() as { n: number | null }).n ?? 0
 
-    type Base = { number: number; users: number; talks: number }
+    type Base = { number: number; users: number; conversations: number }
     const rowsSince = (base: Base) => ({
       messages: db.prepare('select * from messages where id > ? order by id').all(base.number),
       members: db
         .prepare('select * from members where user_id > ? order by user_id, from_number')
         .all(base.users),
-      conversations: db.prepare('select * from conversations where id > ? order by id').all(base.talks),
+      conversations: db
+        .prepare('select * from conversations where id > ? order by id')
+        .all(base.conversations),
       blocks: db.prepare('select * from blocks where blocker_id > ?').all(base.users),
     })
 
@@ -260,11 +275,11 @@ t.test(
         t.equal(http.code, scenario.code)
         t.equal(frame.code, scenario.code)
         t.strictSame(frame.rows, http.rows, 'the same rows')
-        t.strictSame(frame.frames, http.frames, 'the same broadcasts, to everybody’s other devices')
-        t.equal(frame.given, http.given, 'as many numbers')
+        t.strictSame(frame.frames, http.frames, 'the same events on all other devices')
+        t.equal(frame.numbers, http.numbers, 'the same count of numbers')
         if (scenario.code === 'ok') return
         for (const { before, after, frames } of [http, frame]) {
-          t.strictSame(after, before, 'no row, no number')
+          t.strictSame(after, before, 'no row and no number')
           t.strictSame(frames, [[], [], []], 'no frame')
         }
       })
@@ -272,8 +287,11 @@ t.test(
   },
 )
 
-/** Ids, numbers and times are of their run: they are taken from where it began. */
-const relative = (value: unknown, base: { number: number; users: number; talks: number }): unknown => {
+/** Ids, numbers and times differ between runs. Replaces them by their offset from the start of the run. */
+const relative = (
+  value: unknown,
+  base: { number: number; users: number; conversations: number },
+): unknown => {
   if (Array.isArray(value)) return value.map((entry) => relative(entry, base))
   if (typeof value !== 'object' || value === null) return value
   return Object.fromEntries(
@@ -286,7 +304,7 @@ const relative = (value: unknown, base: { number: number; users: number; talks: 
       const origin = /user_id|sender_id|receiver_id|low_id|high_id|ed_id|er_id/.test(key)
         ? base.users
         : key === 'conversation_id' || (key === 'id' && 'kind' in value)
-          ? base.talks
+          ? base.conversations
           : /^id$|number|changed|_up_to|reply_to|low_|high_/.test(key)
             ? base.number
             : undefined

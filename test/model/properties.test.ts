@@ -3,10 +3,10 @@ import { join } from 'node:path'
 import Sqlite from 'better-sqlite3'
 import * as fc from 'fast-check'
 import t from 'tap'
-import * as receipts from '../../db/queries/members.ts'
 import { errors } from '../../src/errors.ts'
 import { dial, replies } from '../support/raw.ts'
 import { call, type Reply, startServer } from '../support/server.ts'
+import { receiptsPublished } from '../support/stream.ts'
 
 const RUNS = Number(process.env.PROPERTY_RUNS ?? 150)
 
@@ -14,7 +14,7 @@ const server = await startServer(t, { RATE_LIMIT_LOGIN: '0', RATE_LIMIT_SEND: '0
 const { app, url } = server
 const alice = await server.login('alice')
 const bob = await server.login('bob')
-const { conversation_id } = await bob.send('alice', 'to be read')
+const { conversation_id } = await bob.send('alice', 'unread message')
 await alice.call('POST', '/groups', { title: 'all', members: ['bob'] })
 
 const file = new Sqlite(join(server.folder, 'messenger.db'), { readonly: true })
@@ -22,40 +22,38 @@ t.teardown(() => file.close())
 const names = file.prepare("select name from sqlite_schema where type = 'table'").pluck().all() as string[]
 const tables = names.map((table) => file.prepare(`select * from "${table}"`).raw())
 
-/** A hash of all that a request could have changed: every row of every table. */
+/** A hash of every row of every table. */
 const state = async () => {
-  // Marks that were taken before are announced when their second is over.
-  while ((await app.database.reader.all(receipts.dueReceipts, {})).length > 0) {
-    await new Promise((resolve) => setTimeout(resolve, 50))
-  }
+  // Receipts of earlier requests are published after at most one second.
+  await receiptsPublished(app)
   return createHash('sha256')
     .update(JSON.stringify(tables.map((table) => table.all())))
     .digest('hex')
 }
 
 const problemOf = ({ status, body, headers }: Reply) => {
-  const { code, status: told, detail, title, request_id } = body as Record<string, unknown>
+  const { code, status: member, detail, title, request_id } = body as Record<string, unknown>
   return (
     headers.get('content-type')?.startsWith('application/problem+json') &&
     typeof code === 'string' &&
     code in errors &&
     errors[code as keyof typeof errors].status === status &&
-    told === status &&
+    member === status &&
     [detail, title, request_id].every((text) => typeof text === 'string')
   )
 }
 
-/** Whatever is asked: an answer, or a refusal in the one shape that has changed nothing. Never a fault of ours. */
-const holds = async (ask: () => Promise<readonly Reply[]>) => {
+/** Every request gets a success or a valid problem, a refusal changes nothing, and there is no internal error. */
+const holds = async (request: () => Promise<readonly Reply[]>) => {
   const before = await state()
-  const replies = await ask()
-  const told = replies.map(({ status, body }) => `${status} ${JSON.stringify(body)}`).join(', then ')
+  const replies = await request()
+  const report = replies.map(({ status, body }) => `${status} ${JSON.stringify(body)}`).join(', then ')
   for (const reply of replies) {
-    if (reply.status >= 500) throw new Error(`a fault: ${told}`)
-    if (reply.status >= 400 && !problemOf(reply)) throw new Error(`no problem: ${told}`)
+    if (reply.status >= 500) throw new Error(`an internal error: ${report}`)
+    if (reply.status >= 400 && !problemOf(reply)) throw new Error(`not a valid problem: ${report}`)
   }
   if (replies.some(({ status }) => status >= 200 && status < 400)) return
-  if (before !== (await state())) throw new Error(`changed by ${told}`)
+  if (before !== (await state())) throw new Error(`changed by ${report}`)
 }
 
 const check = async (property: fc.IAsyncProperty<[never]> | fc.IAsyncProperty<never>) =>
@@ -68,7 +66,7 @@ const id = fc.oneof(
   fc.nat(),
 )
 const anything = fc.oneof(fc.jsonValue(), text, id, fc.constant(null))
-/** Of the right type mostly, so that much gets through to the use cases. */
+/** Mostly values of the right type, so that many requests pass validation. */
 const mostly = (right: fc.Arbitrary<unknown>) =>
   fc.oneof({ weight: 6, arbitrary: right }, { weight: 1, arbitrary: anything })
 const key = fc.oneof(fc.constantFrom('k1', 'k2'), text)
@@ -91,7 +89,7 @@ const members = {
   read_up_to: mostly(id),
   sender: anything,
 }
-/** A send that has what it needs, and perhaps more. */
+/** A send with all required members and some optional ones. */
 const sends = fc.record(
   {
     receiver_username: mostly(fc.constantFrom('alice', 'Bob', 'nobody')),
@@ -104,7 +102,7 @@ const sends = fc.record(
 )
 const some = (of: Record<string, fc.Arbitrary<unknown>>) => fc.record(of, { requiredKeys: [] })
 
-t.test('random bodies, at every address that takes one', async () => {
+t.test('random bodies get a valid response from every operation with a body', async () => {
   const calls = fc.constantFrom(
     ['POST', '/login'],
     ['POST', '/send'],
@@ -129,7 +127,7 @@ t.test('random bodies, at every address that takes one', async () => {
   )
 })
 
-t.test('random addresses and queries', async () => {
+t.test('random paths and queries get a valid response', async () => {
   const value = fc.oneof(
     text,
     fc.integer().map(String),
@@ -176,7 +174,7 @@ t.test('random addresses and queries', async () => {
   )
 })
 
-t.test('random headers', async () => {
+t.test('random headers get a valid response', async () => {
   const ascii = fc.string({ unit: 'grapheme-ascii', maxLength: 200 })
   const names = fc.constantFrom(
     'authorization',
@@ -203,7 +201,7 @@ t.test('random headers', async () => {
   )
 })
 
-t.test('random headers of those that say where a request ends and what becomes of it', async (t) => {
+t.test('random framing and connection headers get a valid response', async (t) => {
   const body = JSON.stringify({ receiver_username: 'alice', content: 'x' })
   const odd = fc.string({ unit: 'grapheme-ascii', maxLength: 20 })
   const values: Record<string, string[]> = {
@@ -229,17 +227,17 @@ t.test('random headers of those that say where a request ends and what becomes o
   const request = fc.record({
     line: fc.constantFrom('POST /send', 'POST /send', 'GET /ws', 'GET /users/me', 'OPTIONS /send'),
     headers: fc.array(header, { maxLength: 6 }),
-    isWhole: fc.boolean(),
+    isComplete: fc.boolean(),
   })
   const seen = new Set<number>()
   await check(
-    fc.asyncProperty(request, ({ line, headers, isWhole }) =>
+    fc.asyncProperty(request, ({ line, headers, isComplete }) =>
       holds(async () => {
         const connection = await dial(t, url)
         const usual = [`Authorization: Bearer ${alice.token}`, 'Content-Type: application/json']
-        if (isWhole) usual.push('Host: x', `Content-Length: ${body.length}`)
+        if (isComplete) usual.push('Host: x', `Content-Length: ${body.length}`)
         connection.write(`${line} HTTP/1.1\r\n${[...usual, ...headers].join('\r\n')}\r\n\r\n${body}`)
-        // Behind these the answer is there, if the request was whole; if not, the server waits for more of it.
+        // After these calls a complete request has its reply. The server still waits for the rest of an incomplete one.
         await call(url, 'GET', '/health/live')
         await app.database.writer.append('probe', {})
         await call(url, 'GET', '/health/live')
@@ -254,7 +252,7 @@ t.test('random headers of those that say where a request ends and what becomes o
 })
 
 t.test(
-  'random frames: each is answered once, under its id, and only ten bad ones close the socket',
+  'each random frame gets one reply with its id, and only ten bad frames close the socket',
   async (t) => {
     const frameId = mostly(fc.string({ unit: 'binary', maxLength: 70 }))
     const types = fc.constantFrom(
@@ -304,7 +302,7 @@ t.test(
       { weight: 1, arbitrary: fc.json() },
       { weight: 1, arbitrary: text },
     )
-    /** @returns what the answer to a frame has for its `id`; undefined where the frame has none that is right. */
+    /** @returns the `id` that the reply to a frame must have, undefined if the frame has no valid one. */
     const idOf = (given: string): string | undefined => {
       try {
         const { id } = JSON.parse(given) ?? {}
@@ -321,25 +319,25 @@ t.test(
         const before = await state()
         const from = socket.frames.length
         socket.send(given)
-        const asked = await socket.ask({ type: 'ping' }).catch(() => undefined)
-        // What waits for the disk is answered after the pong.
+        const pong = await socket.ask({ type: 'ping' }).catch(() => undefined)
+        // Replies that wait for the disk follow the pong.
         await app.database.writer.append('probe', {})
-        if (asked) await socket.ask({ type: 'ping' }).catch(() => undefined)
-        const answers = socket.frames
+        if (pong) await socket.ask({ type: 'ping' }).catch(() => undefined)
+        const replies = socket.frames
           .slice(from)
           .filter((reply) => reply.type === 'ack' || reply.type === 'error' || reply.type === 'pong')
           .filter(({ id }) => !id?.startsWith('ask-'))
-        const told = `${given}: ${JSON.stringify(answers)}`
+        const report = `${given}: ${JSON.stringify(replies)}`
         const isTyping = /"type":"typing"/.test(given)
-        if (isTyping ? answers.length > 1 : answers.length !== 1)
-          throw new Error(`not answered once: ${told}`)
-        for (const answer of answers) {
-          if (answer.id !== idOf(given)) throw new Error(`not under its id: ${told}`)
-          seen.add(answer.type === 'error' ? answer.problem.code : answer.type)
-          if (answer.type !== 'error') continue
-          const { status, code } = answer.problem
-          if (status >= 500 || !(code in errors)) throw new Error(told)
-          if (before !== (await state())) throw new Error(`changed by ${told}`)
+        if (isTyping ? replies.length > 1 : replies.length !== 1)
+          throw new Error(`not answered exactly once: ${report}`)
+        for (const reply of replies) {
+          if (reply.id !== idOf(given)) throw new Error(`wrong id: ${report}`)
+          seen.add(reply.type === 'error' ? reply.problem.code : reply.type)
+          if (reply.type !== 'error') continue
+          const { status, code } = reply.problem
+          if (status >= 500 || !(code in errors)) throw new Error(report)
+          if (before !== (await state())) throw new Error(`changed by ${report}`)
           if (status === 400) bad += 1
         }
         if (socket.socket.readyState === socket.socket.OPEN) return
@@ -353,7 +351,7 @@ t.test(
   },
 )
 
-t.test('and the server is as well as before', async (t) => {
+t.test('the server is ready and its messages are unchanged afterwards', async (t) => {
   t.match(await call(url, 'GET', '/health/ready'), { status: 200 })
-  t.match(await bob.history('alice', '?limit=1000'), [{ content: 'to be read' }])
+  t.match(await bob.history('alice', '?limit=1000'), [{ content: 'unread message' }])
 })

@@ -1,5 +1,8 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import * as events from '../../db/queries/events.ts'
+import { dueReceipts } from '../../db/queries/members.ts'
 import type { SyncPage } from '../../schemas/sync.ts'
+import type { App } from '../../src/app.ts'
 import type { Person, Server } from './server.ts'
 
 /** @returns the current cursor of a user's stream. */
@@ -59,6 +62,11 @@ export const loseNextBatch = ({ app }: Server) => {
   bus.publish = () => {
     bus.publish = publish
   }
+}
+
+/** Waits until no receipt waits for its publication. Later only new requests assign numbers. */
+export const receiptsPublished = async ({ database }: App) => {
+  while ((await database.reader.all(dueReceipts, {})).length > 0) await pause(50)
 }
 
 /** @returns the last assigned number, which a refused request does not change. */
