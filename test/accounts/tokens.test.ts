@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout } from 'node:timers/promises'
+import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
 import type { Session } from '../../schemas/account.ts'
 import { revokeTokens } from '../../src/chat/administration.ts'
@@ -60,12 +60,12 @@ t.test('an invalid token is refused with 401 in a header, a subprotocol and a fr
   const { jti: __, ...withoutId } = good
   const [head, payload, signature] = ann.token.split('.') as [string, string, string]
   const forgeries: Record<string, string> = {
-    'of another secret': forgeToken(header, good, 'another secret of the same kind, long enough'),
+    'another secret': forgeToken(header, good, 'another secret of the same kind, long enough'),
     'no algorithm': forgeToken({ alg: 'none' }, good),
     'no algorithm and no signature': `${forgeToken({ alg: 'none' }, good).split('.').slice(0, 2).join('.')}.`,
     'another algorithm': forgeToken({ alg: 'HS512', typ: 'JWT' }, good),
     'an asymmetric algorithm': forgeToken({ alg: 'RS256', typ: 'JWT' }, good),
-    'a header that is no object': forgeToken('HS256', good),
+    'a header that is not an object': forgeToken('HS256', good),
     'a critical extension': forgeToken({ ...header, crit: ['x'], x: 1 }, good),
     ...Object.fromEntries(
       [7, null, '', 0, false, [], ['exp'], {}].map((crit) => [
@@ -79,32 +79,32 @@ t.test('an invalid token is refused with 401 in a header, a subprotocol and a fr
         forgeToken({ ...header, kid }, good),
       ]),
     ),
-    'a key that it brings along': forgeToken({ ...header, jwk: { kty: 'oct', k: 'eA' } }, good),
+    'an embedded key': forgeToken({ ...header, jwk: { kty: 'oct', k: 'eA' } }, good),
     'a prototype in the header': forgeToken(JSON.parse('{"alg":"HS256","typ":"JWT","__proto__":{}}'), good),
     'a signature that is not base64url': `${head}.${payload}.%%%`,
-    'a signature cut short': `${head}.${payload}.${signature.slice(0, -4)}`,
+    'a truncated signature': `${head}.${payload}.${signature.slice(0, -4)}`,
     'no signature': `${head}.${payload}`,
     'a changed payload': `${head}.${forgeToken(header, { ...good, user_id: 1 }).split('.')[1]}.${signature}`,
     'a payload that is not JSON': `${head}.bm90IGpzb24.${signature}`,
     'a payload that is a list': forgeToken(header, [good]),
     'a payload that is null': forgeToken(header, null),
-    'a payload that is text': forgeToken(header, 'me'),
-    'no end': forgeToken(header, withoutEnd),
-    'an end in text': forgeToken(header, { ...good, exp: String(now + 60) }),
-    'an end that is past': forgeToken(header, { ...good, iat: now - 60, exp: now - 30 }),
-    'a start to come': forgeToken(header, { ...good, nbf: now + 600 }),
-    'a start in text': forgeToken(header, { ...good, nbf: 'soon' }),
+    'a payload that is a string': forgeToken(header, 'me'),
+    'no expiry': forgeToken(header, withoutEnd),
+    'an expiry that is a string': forgeToken(header, { ...good, exp: String(now + 60) }),
+    'an expired token': forgeToken(header, { ...good, iat: now - 60, exp: now - 30 }),
+    'a token that is not valid yet': forgeToken(header, { ...good, nbf: now + 600 }),
+    'a start that is a string': forgeToken(header, { ...good, nbf: 'soon' }),
     'no id': forgeToken(header, withoutId),
-    'an id of nobody': forgeToken(header, { ...good, jti: 'x.y' }),
-    'a user in text': forgeToken(header, { ...good, user_id: String(ann.id) }),
-    'another user than its subject': forgeToken(header, { ...good, sub: '999' }),
-    'a user that is not there': forgeToken(header, { ...good, sub: '999999', user_id: 999_999 }),
-    'another name': forgeToken(header, { ...good, username: 'alice' }),
+    'an unknown token id': forgeToken(header, { ...good, jti: 'x.y' }),
+    'a user id that is a string': forgeToken(header, { ...good, user_id: String(ann.id) }),
+    'a user that differs from the subject': forgeToken(header, { ...good, sub: '999' }),
+    'an unknown user': forgeToken(header, { ...good, sub: '999999', user_id: 999_999 }),
+    'another username': forgeToken(header, { ...good, username: 'alice' }),
     'no token at all': 'x',
     'three dots': '...',
-    'a long one': 'x'.repeat(9000),
-    'a long one in three parts': forgeToken(header, { ...good, exp: 1, more: 'x'.repeat(6500) }),
-    'a long one with a long signature': `${head}.${payload}.${'a'.repeat(9000)}`,
+    'a long token': 'x'.repeat(9000),
+    'a long token in three parts': forgeToken(header, { ...good, exp: 1, more: 'x'.repeat(6500) }),
+    'a long token with a long signature': `${head}.${payload}.${'a'.repeat(9000)}`,
   }
   const socket = await ann.connect()
   for (const [what, token] of Object.entries(forgeries)) {
@@ -208,7 +208,7 @@ t.test('a token with a longer lifetime stays revoked for its whole life', async 
   // When two tokens of today's lifetime have ended in sequence, more than one lifetime has passed.
   for (const name of ['mia', 'nia']) {
     const { token } = await login(name)
-    while ((await call('GET', '/users/me', { token })).status === 200) await setTimeout(50)
+    while ((await call('GET', '/users/me', { token })).status === 200) await pause(50)
   }
   await revokeTokens(app.chat, other.id)
   t.equal((await tryLea()).status, 401, 'the token stays revoked after old revocations were deleted')
@@ -257,7 +257,7 @@ t.test('a logout deletes revocations 30 days after their tokens expired, a hundr
 })
 
 t.test('an expired token is refused and its sockets close', async (t) => {
-  const { login } = await startServer(t, { TOKEN_TTL: '3', HEARTBEAT_MS: '100' })
+  const { login } = await startServer(t, { TOKEN_TTL: '6', HEARTBEAT_MS: '500' })
   const hal = await login('hal')
   const sockets = [await hal.connect(), await hal.connect({ plain: true })]
   t.equal((await hal.call('GET', '/users/me')).status, 200)
@@ -270,7 +270,7 @@ t.test('an expired token is refused and its sockets close', async (t) => {
 })
 
 t.test('a socket that receives a renewed token outlives its first token', async (t) => {
-  const { login } = await startServer(t, { TOKEN_TTL: '5', HEARTBEAT_MS: '100', RATE_LIMIT_LOGIN: '0' })
+  const { login } = await startServer(t, { TOKEN_TTL: '6', HEARTBEAT_MS: '500', RATE_LIMIT_LOGIN: '0' })
   const ida = await login('ida')
   const socket = await ida.connect()
   const control = await ida.connect()
@@ -354,11 +354,11 @@ t.test('a server creates its secret at the first start and readable by its user 
 })
 
 t.test('a retired secret verifies tokens for one token lifetime and no longer', async (t) => {
-  const { call, folder, login, url } = await startServer(t, { TOKEN_TTL: '4', HEARTBEAT_MS: '100' })
+  const { call, folder, login, url } = await startServer(t, { TOKEN_TTL: '6', HEARTBEAT_MS: '500' })
   const ned = await login('ned')
   const key = join(folder, 'messenger.db.key')
   const retired = readFileSync(key, 'utf8').trim()
-  await operator(folder, { TOKEN_TTL: '4' }).change('rotate-secret', { urgent: false })
+  await operator(folder, { TOKEN_TTL: '6' }).change('rotate-secret', { urgent: false })
   const until = Number(/ (\d+)$/.exec(readFileSync(key, 'utf8').trim())?.[1])
   const lasting = { ...claimsOf(ned.token), exp: Math.floor(Date.now() / 1000) + 3600 }
   const token = forgeToken({ alg: 'HS256', typ: 'JWT' }, lasting, retired)

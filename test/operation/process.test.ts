@@ -55,15 +55,15 @@ t.test('a server killed during a stream has each acknowledged message exactly on
   const [alice, bob] = [await login(t, first.url, 'alice'), await login(t, first.url, 'bob')]
   const socket = await alice.connect()
   const answered = new Map<string, number>()
-  const asked: { content: string; client_id: string }[] = []
-  const note = (content: string) => {
+  const attempted: { content: string; client_id: string }[] = []
+  const attempt = (content: string) => {
     const message = { content, client_id: `k-${content}` }
-    asked.push(message)
+    attempted.push(message)
     return message
   }
   const overHttp = async (lane: number) => {
     for (let n = 0; ; n++) {
-      const { content, client_id } = note(`h${lane}-${n}`)
+      const { content, client_id } = attempt(`h${lane}-${n}`)
       answered.set(content, (await bob.send('alice', content, { client_id })).id)
     }
   }
@@ -71,11 +71,11 @@ t.test('a server killed during a stream has each acknowledged message exactly on
     const frame = JSON.parse(data.toString())
     if (frame.type !== 'ack') return
     answered.set(frame.message.content, frame.message.id)
-    socket.send({ receiver_username: 'bob', ...note(`w${asked.length}`) })
+    socket.send({ receiver_username: 'bob', ...attempt(`w${attempted.length}`) })
     // At this moment many sends are acknowledged and many are in flight.
     if (answered.size >= 300) first.child.kill('SIGKILL')
   })
-  for (let n = 0; n < 16; n++) socket.send({ receiver_username: 'bob', ...note(`start${n}`) })
+  for (let n = 0; n < 16; n++) socket.send({ receiver_username: 'bob', ...attempt(`start${n}`) })
   await Promise.allSettled([1, 2, 3, 4].map(overHttp))
   t.equal((await first.exited).signal, 'SIGKILL')
 
@@ -95,7 +95,7 @@ t.test('a server killed during a stream has each acknowledged message exactly on
   for (const [content, id] of answered) t.equal(stored.get(content), id, content)
 
   const people: Record<string, [Person, string]> = { h: [await login(t, second.url, 'bob'), 'alice'] }
-  for (const { content, client_id } of asked.slice(-30)) {
+  for (const { content, client_id } of attempted.slice(-30)) {
     const [person, receiver] = people[content[0] as string] ?? [again, 'bob']
     const sent = await person.send(receiver, content, { client_id })
     if (stored.has(content))

@@ -157,7 +157,7 @@ t.test('presence', async (t) => {
 })
 
 t.test('a peer that disappears is offline after two missed heartbeats', async (t) => {
-  const server = await startServer(t, { HEARTBEAT_MS: '200' })
+  const server = await startServer(t, { HEARTBEAT_MS: '400' })
   const alice = await server.login('alice')
   const bob = await server.login('bob')
   await alice.send('bob', 'hello')

@@ -196,7 +196,7 @@ t.test('ten bad frames within a minute close with 4400', async (t) => {
 })
 
 t.test('a silent peer is closed with 4408 after two heartbeats, and a responding peer is not', async (t) => {
-  const { login } = await startServer(t, { HEARTBEAT_MS: '100' })
+  const { login } = await startServer(t, { HEARTBEAT_MS: '400' })
   const ida = await login('ida')
   const [silent, alive] = [await ida.connect(), await ida.connect()]
   // A paused socket answers no ping.
