@@ -132,11 +132,11 @@ t.test('the secret file beside the database', async (t) => {
 
   t.test('the file is not written through a symbolic link', async (t) => {
     const target = join(folder, 'target')
-    writeFileSync(target, 'of somebody else')
+    writeFileSync(target, 'of another user')
     symlinkSync(target, database.beside('link'))
     database.writeBeside('link', 'secret', false)
     database.writeBeside('link', 'secret', true)
-    t.equal(readFileSync(target, 'utf8'), 'of somebody else')
+    t.equal(readFileSync(target, 'utf8'), 'of another user')
     t.equal(readFileSync(database.beside('link'), 'utf8'), 'secret')
   })
 

@@ -2,11 +2,12 @@ import type { Test } from 'tap'
 import type { Batch } from '../../db/writer.ts'
 import type { Bus, Origin, Signal } from '../../src/bus/bus.ts'
 
-type Heard = { batches: Batch<Origin>[]; signals: Signal[] }
+type Received = { batches: Batch<Origin>[]; signals: Signal[] }
 
 /**
- * What every bus must do.
- * @param open gives buses of that many processes that serve one database; they call `onError` for what a listener throws
+ * The tests that every implementation of Bus must pass.
+ * @param open returns the buses of `processes` processes that share one database. Each bus passes the errors of its subscribers to
+ * `onError`
  */
 export const busContract = (
   t: Test,
@@ -20,32 +21,32 @@ export const busContract = (
   }
 
   const listen = (bus: Bus) => {
-    const heard: Heard = { batches: [], signals: [] }
+    const received: Received = { batches: [], signals: [] }
     const { promise, resolve } = Promise.withResolvers<void>()
     const end = bus.subscribe({
       batch(given) {
-        heard.batches.push(given)
+        received.batches.push(given)
         if (given.last === 100) resolve()
       },
-      signal: (given) => heard.signals.push(given),
+      signal: (given) => received.signals.push(given),
     })
-    return { heard, end, all: promise }
+    return { received, end, all: promise }
   }
 
-  t.test('every subscriber gets every batch, in the order of the numbers, once', async (t) => {
+  t.test('every subscriber receives each batch exactly once, in the order of the numbers', async (t) => {
     const buses = await open(t, 2, fail)
     const listeners = buses.flatMap((bus) => [listen(bus), listen(bus)])
     const published = Array.from({ length: 50 }, (_, n) => batch(2 * n + 1, 2 * n + 2))
     for (const one of published) buses[0]?.publish(one)
-    for (const { heard, all } of listeners) {
+    for (const { received, all } of listeners) {
       await all
-      t.strictSame(heard.batches, published)
+      t.strictSame(received.batches, published)
     }
   })
 
-  t.test('the change and where it came from arrive as they were', async (t) => {
+  t.test('a change and its origin arrive unchanged', async (t) => {
     const [bus] = (await open(t, 1, fail)) as [Bus]
-    const { heard, all } = listen(bus)
+    const { received, all } = listen(bus)
     const change: Batch<Origin>['changes'][number] = {
       number: 100,
       audience: [1, 2],
@@ -54,31 +55,31 @@ export const busContract = (
     }
     bus.publish({ first: 100, last: 100, changes: [change] })
     await all
-    t.strictSame(heard.batches, [{ first: 100, last: 100, changes: [change] }])
+    t.strictSame(received.batches, [{ first: 100, last: 100, changes: [change] }])
   })
 
-  t.test('a subscriber that throws harms neither the publisher nor the others', async (t) => {
+  t.test('a subscriber that throws affects neither the publisher nor other subscribers', async (t) => {
     const errors: unknown[] = []
     const [bus] = (await open(t, 1, (error) => errors.push(error))) as [Bus]
     const fault = () => {
-      throw new Error('a fault of ours')
+      throw new Error('a fault of the subscriber')
     }
     bus.subscribe({ batch: fault, signal: fault })
-    const { heard, all } = listen(bus)
+    const { received, all } = listen(bus)
     t.doesNotThrow(() => bus.signal(signal))
     t.doesNotThrow(() => bus.publish(batch(1, 100)))
     await all
-    t.strictSame([heard.batches.length, heard.signals], [1, [signal]])
+    t.strictSame([received.batches.length, received.signals], [1, [signal]])
     t.equal(errors.length, 2)
   })
 
-  t.test('who has ended its subscription hears nothing more', async (t) => {
+  t.test('a subscriber receives nothing after it unsubscribes', async (t) => {
     const [bus] = (await open(t, 1, fail)) as [Bus]
-    const [gone, here] = [listen(bus), listen(bus)]
-    gone.end()
-    gone.end()
+    const [ended, active] = [listen(bus), listen(bus)]
+    ended.end()
+    ended.end()
     bus.publish(batch(100))
-    await here.all
-    t.strictSame(gone.heard, { batches: [], signals: [] })
+    await active.all
+    t.strictSame(ended.received, { batches: [], signals: [] })
   })
 }

@@ -54,7 +54,7 @@ t.test('an ambiguous HTTP request gets one 400 and its connection is closed', as
     ['a length and chunks', send(`Host: x\r\n${length}\r\nTransfer-Encoding: chunked`)],
     ['two lengths', send(`Host: x\r\n${length}\r\n${other}`)],
     ['two lengths in one', send(`Host: x\r\nContent-Length: ${body.length}, ${body.length}`)],
-    ['a length that is no number', send('Host: x\r\nContent-Length: 1e2')],
+    ['a length that is not a number', send('Host: x\r\nContent-Length: 1e2')],
     ['a negative length', send('Host: x\r\nContent-Length: -1')],
     ['an unknown transfer encoding', send('Host: x\r\nTransfer-Encoding: cow')],
     ['lines that end with LF alone', send(`Host: x\n${length}`, '\n')],

@@ -19,7 +19,7 @@ t.test('an invalid pipelined request does not affect the replies of requests bef
     ['a request with a broken body', `${chunked}xyz\r\n`, 400],
     ['half a request', 'POST /login HTTP/1.1\r\nHost: x\r\n', 408],
     ['half a body', `${chunked}5\r\n`, 408],
-    ['an expectation', 'POST /login HTTP/1.1\r\nHost: x\r\nExpect: miracles\r\n\r\n', 400],
+    ['an unknown expectation', 'POST /login HTTP/1.1\r\nHost: x\r\nExpect: miracles\r\n\r\n', 400],
     ['a handshake', `${upgrade}Connection: Upgrade, close\r\n\r\n`, 426],
     ['long headers', `GET / HTTP/1.1\r\nHost: x\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`, 431],
   ] as const) {

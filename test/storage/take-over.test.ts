@@ -116,10 +116,10 @@ t.test('a row that cannot be imported stops the start by name, and the file is u
       users + good + message(5, "'yesterday'"),
       /time is missing or not readable.* 5\.$/,
     ],
-    ['a day that is none', users + message(6, "'2023-02-29 00:00:00'"), / 6\.$/],
+    ['an invalid day', users + message(6, "'2023-02-29 00:00:00'"), / 6\.$/],
     ['a time that is a number', users + message(7, '1700000000'), / 7\.$/],
-    ['a message from nobody', users + good + message(8, "'2024-01-01 00:00:00'", 9), /does not exist.* 8\.$/],
-    ['a message to nobody', users + message(9, "'2024-01-01 00:00:00'", 1, 9), /does not exist.* 9\.$/],
+    ['an unknown sender', users + good + message(8, "'2024-01-01 00:00:00'", 9), /does not exist.* 8\.$/],
+    ['an unknown receiver', users + message(9, "'2024-01-01 00:00:00'", 1, 9), /does not exist.* 9\.$/],
     [
       'names that differ only in case',
       `insert into users values (1, 'Straße'), (2, 'STRASSE'), (3, 'x');`,
@@ -159,12 +159,8 @@ t.test('a row that only the import can check stops the start, and the file is un
   const file = join(folder, 'messenger.db')
   const row = `insert into messages values (1, 1, 1, 'x', '2024-01-01 00:00:00');`
   for (const [what, rows, sentence] of [
-    [
-      'another table',
-      'create table members (id);',
-      /The database is unchanged: table "?members"? already exists/,
-    ],
-    ['an id twice', row + row, /The database is unchanged: UNIQUE constraint failed: messages\.id/],
+    ['another table', 'create table members (id);', /nothing in it was: table "?members"? already exists/],
+    ['a duplicate id', row + row, /nothing in it was: UNIQUE constraint failed: messages\.id/],
     ['no name', 'insert into users values (4, null);', /no name in the users 4\.$/],
     [
       'no content',
