@@ -12,10 +12,10 @@ t.test('blocks', async (t) => {
     const alice = await server.login(`alice${pairs}`)
     const bob = await server.login(`bob${pairs}`)
     const sent = await alice.send(bob.username, 'hello')
-    const answer = await bob.send(alice.username, 'hello too')
+    const reply = await bob.send(alice.username, 'hello too')
     const block = () => alice.call<Block>('PUT', `/blocks/${bob.username}`)
     const unblock = () => alice.call('DELETE', `/blocks/${bob.username}`)
-    return { alice, bob, id: sent.conversation_id, sent, answer, block, unblock }
+    return { alice, bob, id: sent.conversation_id, sent, reply, block, unblock }
   }
   const mark = (person: Person, id: number, read_up_to: number) =>
     person.call('PUT', `/conversations/${id}/receipt`, { read_up_to })
@@ -59,7 +59,7 @@ t.test('blocks', async (t) => {
   })
 
   t.test('a block stops sends and edits of both users and allows deletions', async (t) => {
-    const { alice, bob, id, sent, answer, block, unblock } = await twoPeople()
+    const { alice, bob, id, sent, reply, block, unblock } = await twoPeople()
     await block()
     const before = await counterOf(alice)
     const sockets = new Map([
@@ -68,7 +68,7 @@ t.test('blocks', async (t) => {
     ])
     for (const [person, peer, own] of [
       [alice, bob, sent],
-      [bob, alice, answer],
+      [bob, alice, reply],
     ] as const) {
       const socket = sockets.get(person)
       for (const [method, path, body, frame] of [
@@ -77,12 +77,12 @@ t.test('blocks', async (t) => {
         ['PATCH', `/messages/${own.id}`, { content: 'x' }, { type: 'edit', message_id: own.id }],
       ] as const) {
         t.match(await person.call(method, path, body), { status: 403, body: { code: 'BLOCKED' } })
-        t.match(await socket?.ask({ ...frame, ...body }), { type: 'error', problem: { code: 'BLOCKED' } })
+        t.match(await socket?.request({ ...frame, ...body }), { type: 'error', problem: { code: 'BLOCKED' } })
       }
     }
     t.equal(await counterOf(alice), before, 'a refused request uses no number')
-    t.equal((await bob.call('DELETE', `/messages/${answer.id}`)).status, 200)
-    t.match(await sockets.get(alice)?.wait('message_updated'), { id: answer.id, content: '' })
+    t.equal((await bob.call('DELETE', `/messages/${reply.id}`)).status, 200)
+    t.match(await sockets.get(alice)?.wait('message_updated'), { id: reply.id, content: '' })
     await unblock()
     t.equal((await bob.send(alice.username, 'again')).status, 'sent')
   })
@@ -107,23 +107,23 @@ t.test('blocks', async (t) => {
   })
 
   t.test('receipts are hidden from the other side during a block and published when it ends', async (t) => {
-    const { alice, bob, id, sent, answer, block, unblock } = await twoPeople()
+    const { alice, bob, id, sent, reply, block, unblock } = await twoPeople()
     await mark(bob, id, sent.id)
     const away = await headOf(alice)
     await block()
     const [socket, mine] = [await alice.connect(), await bob.connect()]
-    await mark(bob, id, answer.id)
-    await mark(alice, id, answer.id)
-    t.match(await alice.conversation(id), { read_up_to: answer.id, peer_read_up_to: sent.id })
-    t.match(await bob.conversation(id), { read_up_to: answer.id, peer_read_up_to: 0 })
+    await mark(bob, id, reply.id)
+    await mark(alice, id, reply.id)
+    t.match(await alice.conversation(id), { read_up_to: reply.id, peer_read_up_to: sent.id })
+    t.match(await bob.conversation(id), { read_up_to: reply.id, peer_read_up_to: 0 })
     const { body } = await alice.call<{ members: Member[] }>('GET', `/conversations/${id}/members`)
     t.match(body.members, [
-      { username: alice.username, read_up_to: answer.id },
+      { username: alice.username, read_up_to: reply.id },
       { username: bob.username, read_up_to: sent.id },
     ])
     await mine.wait(
       'receipt',
-      ({ username, read_up_to }) => username === bob.username && read_up_to === answer.id,
+      ({ username, read_up_to }) => username === bob.username && read_up_to === reply.id,
     )
     t.match(
       (await eventsAfter(alice, away)).filter(({ type }) => type === 'receipt'),
@@ -138,26 +138,26 @@ t.test('blocks', async (t) => {
 
     await bob.call('DELETE', `/blocks/${alice.username}`)
     t.match(await socket.wait('receipt', ({ username }) => username === bob.username), {
-      read_up_to: answer.id,
+      read_up_to: reply.id,
     })
     t.match(await mine.wait('receipt', ({ username }) => username === alice.username), {
-      read_up_to: answer.id,
+      read_up_to: reply.id,
     })
-    t.match(await alice.conversation(id), { peer_read_up_to: answer.id })
+    t.match(await alice.conversation(id), { peer_read_up_to: reply.id })
     t.match(
       (await eventsAfter(alice, away)).filter(
         (event) => event.type === 'receipt' && event.username === bob.username,
       ),
-      [{ read_up_to: answer.id }],
+      [{ read_up_to: reply.id }],
     )
   })
 
   t.test('a user who was offline when a block began receives the receipts from before it', async (t) => {
-    const { alice, bob, id, answer, block, unblock } = await twoPeople()
+    const { alice, bob, id, reply, block, unblock } = await twoPeople()
     const away = await headOf(bob)
-    await mark(alice, id, answer.id)
+    await mark(alice, id, reply.id)
     await block()
-    const shown = [{ type: 'receipt', username: alice.username, read_up_to: answer.id }]
+    const shown = [{ type: 'receipt', username: alice.username, read_up_to: reply.id }]
     t.match(await eventsAfter(bob, away), shown, 'receipts from before the block are visible')
     const before = await counterOf(bob)
     await unblock()

@@ -98,13 +98,13 @@ t.test('sends and edits share one limit by user over HTTP and the socket', async
   const [socket, his] = [await alice.connect(), await bob.connect()]
   const body = { receiver_username: 'bob', content: 'x' }
   const { id } = await alice.send('bob', 'one')
-  t.equal((await socket.ask(body)).type, 'ack')
+  t.equal((await socket.request(body)).type, 'ack')
   t.equal((await alice.call('PATCH', `/messages/${id}`, { content: 'two' })).status, 200)
-  t.equal((await socket.ask(body)).type, 'ack')
+  t.equal((await socket.request(body)).type, 'ack')
   const refused = await alice.call('POST', '/send', body)
   t.match(refused, { status: 429, body: { code: 'RATE_LIMITED' } })
   t.match(refused.headers.get('retry-after'), /^[1-9]\d*$/)
-  t.match(await socket.ask(body), {
+  t.match(await socket.request(body), {
     type: 'error',
     retryable: true,
     retry_after: Number,
@@ -164,11 +164,11 @@ t.test(
     const { conversation_id } = (await bob.history('alice'))[0] as { conversation_id: number }
     for (let n = 0; n < 3; n++) {
       t.match(await bob.call('PUT', `/conversations/${conversation_id}/receipt`, receipt), { status: 200 })
-      t.match(await socket.ask({ type: 'receipt', conversation_id, ...receipt }), { type: 'ack' })
+      t.match(await socket.request({ type: 'receipt', conversation_id, ...receipt }), { type: 'ack' })
     }
     const error = { type: 'error', retryable: true, retry_after: Number, problem: { code: 'RATE_LIMITED' } }
-    t.match(await socket.ask({ type: 'receipt', conversation_id, ...receipt }), error)
-    t.match(await socket.ask({ type: 'delete', message_id: id }), error)
+    t.match(await socket.request({ type: 'receipt', conversation_id, ...receipt }), error)
+    t.match(await socket.request({ type: 'delete', message_id: id }), error)
     t.match(await bob.call('DELETE', `/messages/${id}`), refused)
     t.match(
       await bob.call('PATCH', '/groups/12345', { title: 'x' }),

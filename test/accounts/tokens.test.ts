@@ -115,13 +115,17 @@ t.test('an invalid token is refused with 401 in a header, a subprotocol and a fr
     const offered = await refusedHandshake(`${url}/ws`, {}, ['messenger.v1', `bearer.${token}`])
     t.match(offered, { status: 401, body: { code: 'UNAUTHORIZED' } }, `${what}, as a subprotocol`)
     const refused = { type: 'error', retryable: false, problem: { code: 'UNAUTHORIZED', status: 401 } }
-    t.match(await socket.ask({ type: 'auth', token }), refused, `${what}, in a frame`)
+    t.match(await socket.request({ type: 'auth', token }), refused, `${what}, in a frame`)
   }
   for (const token of ['', 'x'.repeat(60_000)]) {
     const refused = { type: 'error', problem: { code: 'UNAUTHORIZED', status: 401 } }
-    t.match(await socket.ask({ type: 'auth', token }), refused, `${token.length} characters`)
+    t.match(await socket.request({ type: 'auth', token }), refused, `${token.length} characters`)
   }
-  t.match(await socket.ask({ type: 'auth', token: ann.token }), { type: 'ack' }, 'none counts as a bad frame')
+  t.match(
+    await socket.request({ type: 'auth', token: ann.token }),
+    { type: 'ack' },
+    'none counts as a bad frame',
+  )
   t.equal(
     (await call('GET', '/users/me', { token: forgeToken(header, good) })).status,
     200,
@@ -278,7 +282,7 @@ t.test('a socket that receives a renewed token outlives its first token', async 
   let { token } = body
   // Renews until the other socket of the first token is closed because the token expired.
   while (control.socket.readyState === control.socket.OPEN) {
-    const renewed = await socket.ask({ type: 'auth', token })
+    const renewed = await socket.request({ type: 'auth', token })
     t.equal(renewed.type, 'ack')
     token = (await ida.call<Session>('POST', '/token', undefined, { authorization: `Bearer ${token}` })).body
       .token
@@ -297,7 +301,7 @@ t.test('a socket closes when its token expires, without waiting for a heartbeat'
   const [socket, renewed] = [await nic.connect(), await ona.connect()]
   const claims = claimsOf(ona.token)
   const token = forgeToken({ alg: 'HS256', typ: 'JWT' }, { ...claims, exp: Number(claims.exp) + 86_400_000 })
-  t.match(await renewed.ask({ type: 'auth', token }), { type: 'ack' })
+  t.match(await renewed.request({ type: 'auth', token }), { type: 'ack' })
   t.match(await socket.closed, { code: 4401, reason: 'token ended' })
   t.match(await renewed.settle(), { type: 'pong' }, 'a socket with a renewed token stays open')
 })
@@ -318,7 +322,7 @@ t.test('a socket accepts only a token of its own user', async (t) => {
   const kim = await login('kim')
   const socket = await joe.connect()
   for (const token of [kim.token, 'nonsense']) {
-    t.match(await socket.ask({ type: 'auth', token }), {
+    t.match(await socket.request({ type: 'auth', token }), {
       type: 'error',
       retryable: false,
       problem: { code: 'UNAUTHORIZED', status: 401 },
@@ -332,7 +336,7 @@ t.test('a logout closes the socket that has the token now, and not the one that 
   const lea = await login('lea')
   const socket = await lea.connect()
   const fresh = (await lea.call<Session>('POST', '/token')).body.token
-  t.equal((await socket.ask({ type: 'auth', token: fresh })).type, 'ack')
+  t.equal((await socket.request({ type: 'auth', token: fresh })).type, 'ack')
   await lea.call('POST', '/logout')
   t.equal((await socket.settle()).type, 'pong')
   await call('POST', '/logout', { token: fresh })

@@ -291,7 +291,7 @@ t.test('an invalid frame is refused with code and field', async (t) => {
     [{ type: 'watch', usernames: 'bob' }, 'VALIDATION_FAILED', '/usernames'],
   ] as const) {
     t.match(
-      await socket.ask(frame),
+      await socket.request(frame),
       { type: 'error', problem: { code, ...(path && { errors: [{ path }] }) } },
       JSON.stringify(frame),
     )
@@ -421,7 +421,7 @@ t.test('values at the limits are accepted and returned byte for byte', async (t)
   const socket = await alice.connect()
   for (const content of contents) {
     t.equal((await alice.send('BOB', content)).content, content)
-    const reply = await socket.ask({ receiver_username: 'bob', content })
+    const reply = await socket.request({ receiver_username: 'bob', content })
     t.match(reply, { type: 'ack', message: { content, receiver: 'bob' } })
   }
   const got = (await bob.history('alice')).map(({ content }) => content).slice(1)

@@ -61,13 +61,13 @@ t.test('a header error names the header', async (t) => {
 
 t.test('a frame error names the member', async (t) => {
   const socket = await alice.connect()
-  const wrong = await socket.ask({ type: 'edit', message_id: 'x', content: 'y' })
+  const wrong = await socket.request({ type: 'edit', message_id: 'x', content: 'y' })
   t.match(wrong, {
     problem: { errors: [{ path: '/message_id', in: 'frame', message: 'message_id must be an integer' }] },
   })
-  const many = await socket.ask({ type: 'watch', usernames: Array.from({ length: 101 }, String) })
+  const many = await socket.request({ type: 'watch', usernames: Array.from({ length: 101 }, String) })
   t.match(many, { problem: { errors: [{ message: 'usernames must not have more than 100 items' }] } })
-  const unknown = await socket.ask({ receiver_username: 'nobody', content: 'y' })
+  const unknown = await socket.request({ receiver_username: 'nobody', content: 'y' })
   t.match(unknown, { problem: { errors: [{ path: '/receiver_username', in: 'frame' }] } })
 })
 

@@ -59,7 +59,7 @@ t.test('a deeply nested frame is refused and the socket stays open', async (t) =
   const deep = `{"a":${'['.repeat(30_000)}${']'.repeat(30_000)}}`
   socket.send(`{"id":"deep","receiver_username":"alice","content":"x","metadata":${deep}}`)
   t.match(await socket.wait('error'), { id: 'deep', problem: { code: 'VALIDATION_FAILED' } })
-  t.match(await socket.ask({ type: 'ping' }), { type: 'pong' })
+  t.match(await socket.request({ type: 'ping' }), { type: 'pong' })
 })
 
 t.test('a body is JSON only if its content type says so', async (t) => {

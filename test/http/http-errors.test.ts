@@ -12,14 +12,14 @@ const { url, call, login } = server
 const alice = await login('alice')
 const authorization = `Bearer ${alice.token}`
 
-type Answer = Pick<Reply, 'headers' | 'body'> & { status: number | undefined }
+type ErrorReply = Pick<Reply, 'headers' | 'body'> & { status: number | undefined }
 
 /** The shape of every error: RFC 9457, with a code of the table and no internal detail. */
-const isProblem = (t: Test, answer: Answer | undefined, code: ErrorCode, what: string = code) => {
-  t.match(answer?.headers.get('content-type'), /^application\/problem\+json/, what)
-  t.equal(answer?.status, errors[code].status, what)
+const isProblem = (t: Test, reply: ErrorReply | undefined, code: ErrorCode, what: string = code) => {
+  t.match(reply?.headers.get('content-type'), /^application\/problem\+json/, what)
+  t.equal(reply?.status, errors[code].status, what)
   t.match(
-    answer?.body,
+    reply?.body,
     {
       type: `urn:messenger:problem:${code.toLowerCase().replaceAll('_', '-')}`,
       title: errors[code].title,
@@ -184,7 +184,7 @@ t.test('an internal error reveals no detail over HTTP and the socket', async (t)
     isProblem(t, reply, code)
     t.match(reply.body.detail, detail)
     t.notMatch(JSON.stringify(reply.body), 'secret')
-    const error = await socket.ask(send)
+    const error = await socket.request(send)
     t.match(error, { type: 'error', retryable: true, problem: { code } })
     t.notMatch(JSON.stringify(error), 'secret')
     if (code === 'STORAGE_UNAVAILABLE') {

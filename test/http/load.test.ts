@@ -102,9 +102,9 @@ t.test('the delay of a blocked event loop is measured', async (t) => {
 t.test('a lagging event loop refuses writes, then reads, and recovers when the lag ends', async (t) => {
   const server = await startFaulty(t, await temporaryFolder(t), { MAX_LOOP_DELAY_MS: '50' })
   const { url } = server
-  const until = async <T>(status: number, ask: () => Promise<Reply<T>>) => {
+  const until = async <T>(status: number, request: () => Promise<Reply<T>>) => {
     for (;;) {
-      const reply = await ask()
+      const reply = await request()
       if (reply.status === status) return reply
     }
   }
@@ -159,13 +159,13 @@ t.test('overload is refused with a retry hint over HTTP and sockets, and probes 
   const sent = await alice.call('POST', '/send', { receiver_username: 'alice', content: 'x' })
   t.match(sent, refused)
   t.equal(sent.headers.get('retry-after'), '2')
-  t.match(await socket.ask({ type: 'send', receiver_username: 'alice', content: 'x' }), {
+  t.match(await socket.request({ type: 'send', receiver_username: 'alice', content: 'x' }), {
     type: 'error',
     retryable: true,
     retry_after: 2,
     problem: { code: 'OVERLOADED' },
   })
-  t.match(await socket.ask({ type: 'ping' }), { type: 'pong' })
+  t.match(await socket.request({ type: 'ping' }), { type: 'pong' })
   t.match(await alice.call('GET', '/history/alice'), { status: 200 }, 'reads still work')
   t.match(await alice.call('GET', '/sync'), { status: 200 })
 
@@ -216,7 +216,7 @@ t.test('a flood of frames delays no other client and is answered in order', asyn
   }
   const acks = () => flood.frames.flatMap((frame) => (frame.type === 'ack' ? [frame] : []))
   await flood.wait('ack')
-  t.match(await other.ask({ type: 'ping' }), { type: 'pong' })
+  t.match(await other.request({ type: 'ping' }), { type: 'pong' })
   t.match(await call('GET', '/health/live'), { status: 200 })
   t.ok(acks().length < count, `${count - acks().length} frames still waited`)
   await flood.wait('ack', ({ id }) => id === `${count - 1}`)

@@ -79,7 +79,7 @@ t.test('a key that was used for another request is refused with a reason', async
     const other = { ...body, ...change }
     const refusal = { code: 'IDEMPOTENCY_KEY_REUSED', status: 422, errors: [{ path: '/client_id' }] }
     t.match(await dan.call('POST', '/send', other), { status: 422, body: refusal })
-    t.match(await socket.ask(other), { type: 'error', retryable: false, problem: refusal })
+    t.match(await socket.request(other), { type: 'error', retryable: false, problem: refusal })
   }
   t.equal(stored('k-dan'), 1)
   const { receiver_username: _, ...rest } = body
@@ -102,7 +102,7 @@ t.test('fifty concurrent sends of one key over HTTP and sockets store one row', 
       return status === 200 ? message.id : status
     }),
     ...Array.from({ length: 25 }, async (_, n) => {
-      const answer = await sockets[n % 5]?.ask(body)
+      const answer = await sockets[n % 5]?.request(body)
       return answer?.type === 'ack' ? answer.message?.id : answer
     }),
   ])
@@ -141,7 +141,7 @@ t.test('a duplicate is recognised before the block check and after an edit or de
   const again = await hal.call<SentMessage>('POST', '/send', body)
   t.match(again, { status: 200, body: { id: sent.id, content: 'other words', edited_at: String } })
   const socket = await hal.connect()
-  t.match(await socket.ask(body), { type: 'ack', duplicate: true, message: { id: sent.id } })
+  t.match(await socket.request(body), { type: 'ack', duplicate: true, message: { id: sent.id } })
   t.match(await hal.call('POST', '/send', { ...body, content: 'other words' }), { status: 422 })
   t.match(await hal.call('POST', '/send', { ...body, client_id: 'new' }), {
     status: 403,

@@ -69,7 +69,7 @@ t.test('a plain socket receives direct messages to its user and nothing else', a
   await fay.call('PATCH', `/messages/${id}`, { content: 'changed' })
   await fay.call('DELETE', `/messages/${id}`)
   await fay.call('PUT', `/conversations/${conversation_id}/receipt`, { read_up_to: id })
-  await socket.ask({ type: 'receipt', conversation_id, read_up_to: id })
+  await socket.request({ type: 'receipt', conversation_id, read_up_to: id })
   socket.send({ type: 'typing', conversation_id })
   await fay.call('POST', '/groups', { title: 'All', members: ['eve'] })
   await socket.settle()

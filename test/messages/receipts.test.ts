@@ -52,7 +52,7 @@ t.test('delivered and read marks', async (t) => {
     t.match(await mark(alice, note.conversation_id, { read_up_to: 1 }), { status: 404 })
     t.equal((await mark(bob, note.conversation_id, {})).status, 400)
     const socket = await bob.connect()
-    t.match(await socket.ask({ type: 'receipt', conversation_id: note.conversation_id }), {
+    t.match(await socket.request({ type: 'receipt', conversation_id: note.conversation_id }), {
       type: 'error',
       problem: { code: 'VALIDATION_FAILED' },
     })
@@ -71,7 +71,7 @@ t.test('delivered and read marks', async (t) => {
     }
     const started = performance.now()
     await Promise.all(
-      sent.map((read_up_to) => mine.ask({ type: 'receipt', conversation_id: id, read_up_to })),
+      sent.map((read_up_to) => mine.request({ type: 'receipt', conversation_id: id, read_up_to })),
     )
     const acks = mine.frames.flatMap((frame) => (frame.type === 'ack' ? [frame] : []))
     t.strictSame(

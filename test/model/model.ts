@@ -140,12 +140,12 @@ export class Model {
     return chat && original?.chat === chat && this.canSee(original, sender) ? 'ok' : 'MESSAGE_NOT_FOUND'
   }
 
-  sent(sender: string, target: Target, answer: Message): Entry {
+  sent(sender: string, target: Target, reply: Message): Entry {
     const chat =
       'chat' in target
         ? target.chat
-        : (this.direct(sender, target.receiver) ?? this.#createDirect(sender, target.receiver, answer))
-    const { id, content, client_id, reply_to } = answer
+        : (this.direct(sender, target.receiver) ?? this.#createDirect(sender, target.receiver, reply))
+    const { id, content, client_id, reply_to } = reply
     const entry = {
       id,
       at: ++this.now,

@@ -12,7 +12,7 @@ type Stage = {
   bob: Person
   cid: Person
   direct: SentMessage
-  answer: SentMessage
+  reply: SentMessage
   group: Conversation
   left: Conversation
   theirs: Conversation
@@ -75,10 +75,10 @@ const scenarios: Record<string, Scenario> = {
     receiver_username: ann.username,
     content: 'to myself',
   })),
-  'a reply': send('ok', ({ bob, answer }) => ({
+  'a reply': send('ok', ({ bob, reply }) => ({
     receiver_username: bob.username,
     content: 'hi',
-    reply_to: answer.id,
+    reply_to: reply.id,
   })),
   'a retry': send('ok', keyed, (stage) => stage.ann.call('POST', '/send', keyed(stage))),
   'a reused key': send(
@@ -136,7 +136,7 @@ const scenarios: Record<string, Scenario> = {
   })),
   'an edit': edit('ok', ({ direct }) => direct.id, 'edited'),
   'an edit that changes nothing': edit('ok', ({ direct }) => direct.id, 'hello'),
-  'an edit of another user’s message': edit('FORBIDDEN', ({ answer }) => answer.id, 'edited'),
+  'an edit of another user’s message': edit('FORBIDDEN', ({ reply }) => reply.id, 'edited'),
   'an edit of an unknown message': edit('MESSAGE_NOT_FOUND', () => 999_999, 'edited'),
   'an edit of a deleted message': edit(
     'MESSAGE_DELETED',
@@ -157,11 +157,11 @@ const scenarios: Record<string, Scenario> = {
     ({ direct }) => direct.id,
     ({ ann, direct }) => ann.call('DELETE', `/messages/${direct.id}`),
   ),
-  'a deletion of another user’s message': remove('FORBIDDEN', ({ answer }) => answer.id),
+  'a deletion of another user’s message': remove('FORBIDDEN', ({ reply }) => reply.id),
   'a mark': mark(
     'ok',
     ({ direct }) => direct.conversation_id,
-    ({ answer }) => ({ read_up_to: answer.id }),
+    ({ reply }) => ({ read_up_to: reply.id }),
   ),
   'a mark that does not move': mark(
     'ok',
@@ -212,8 +212,8 @@ t.test(
         const reply = await stage.ann.call(method, path, body)
         if (reply.status !== 200) code = reply.body.code
       } else {
-        const answer = await acting.ask(scenario.frame(stage))
-        if (answer.type === 'error') code = answer.problem.code
+        const reply = await acting.request(scenario.frame(stage))
+        if (reply.type === 'error') code = reply.problem.code
       }
       for (const socket of watching) await socket.settle()
       const frames = watching.map((socket) =>
@@ -246,11 +246,11 @@ t.test(
           })
         ).body
       const direct = await ann.send(bob.username, 'hello')
-      const answer = await bob.send(ann.username, 'hello too')
+      const reply = await bob.send(ann.username, 'hello too')
       const group = await make(ann, bob, cid)
       const left = await make(bob, ann)
       await ann.call('DELETE', `/groups/${left.id}/members/${ann.username}`)
-      return { ann, bob, cid, direct, answer, group, left, theirs: await make(cid, bob) }
+      return { ann, bob, cid, direct, reply, group, left, theirs: await make(cid, bob) }
     }
 
     const number = (table: string, column: string) =>

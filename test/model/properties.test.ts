@@ -319,14 +319,14 @@ t.test(
         const before = await state()
         const from = socket.frames.length
         socket.send(given)
-        const pong = await socket.ask({ type: 'ping' }).catch(() => undefined)
+        const pong = await socket.request({ type: 'ping' }).catch(() => undefined)
         // Replies that wait for the disk follow the pong.
         await app.database.writer.append('probe', {})
-        if (pong) await socket.ask({ type: 'ping' }).catch(() => undefined)
+        if (pong) await socket.request({ type: 'ping' }).catch(() => undefined)
         const replies = socket.frames
           .slice(from)
           .filter((reply) => reply.type === 'ack' || reply.type === 'error' || reply.type === 'pong')
-          .filter(({ id }) => !id?.startsWith('ask-'))
+          .filter(({ id }) => !id?.startsWith('request-'))
         const report = `${given}: ${JSON.stringify(replies)}`
         const isTyping = /"type":"typing"/.test(given)
         if (isTyping ? replies.length > 1 : replies.length !== 1)

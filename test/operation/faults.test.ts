@@ -90,7 +90,7 @@ t.test('a temporary disk failure is reported, and each acknowledged message is k
         stored += sent
         isUnavailable(t, reply, why)
         isUnavailable(t, await ready(), why)
-        t.match(await socket.ask({ type: 'send', receiver_username: 'alice', content }), {
+        t.match(await socket.request({ type: 'send', receiver_username: 'alice', content }), {
           type: 'error',
           retryable: true,
           problem: { code: 'STORAGE_UNAVAILABLE' },
@@ -262,10 +262,10 @@ t.test('a socket above MAX_SOCKETS is refused with a retry hint until another on
   connection.write(handshake(alice.token))
   const answer = (await connection.until((bytes) => bytes.includes('}'))).toString()
   t.match(answer, /^HTTP\/1\.1 503 .*retry-after: \d+.*"code":"OVERLOADED"/is)
-  for (const socket of sockets) t.match(await socket.ask({ type: 'ping' }), { type: 'pong' })
+  for (const socket of sockets) t.match(await socket.request({ type: 'ping' }), { type: 'pong' })
   t.equal((await alice.send('alice', 'x')).content, 'x')
   await sockets[0]?.close()
-  t.match(await (await alice.connect()).ask({ type: 'ping' }), { type: 'pong' })
+  t.match(await (await alice.connect()).request({ type: 'ping' }), { type: 'pong' })
 })
 
 t.test('a reader that never reads is disconnected, uses no memory, and resumes without a gap', async (t) => {
@@ -300,7 +300,7 @@ t.test('a peer that disappears is disconnected after two heartbeats and resumes 
   const took = () => Math.round(performance.now() - started)
   while ((await closed()) !== 1 && took() < most) await pause(20)
   t.ok(took() < most, `disconnected after ${took()} ms`)
-  t.match(await staying.ask({ type: 'ping' }), { type: 'pong' }, 'the responding peer stays connected')
+  t.match(await staying.request({ type: 'ping' }), { type: 'pong' }, 'the responding peer stays connected')
   const back = await bob.connect({ cursor })
   await back.wait('caught_up')
   t.strictSame(

@@ -55,11 +55,11 @@ t.test(
       protocols: ['messenger.v1', `bearer.${alice.token}`],
       headers: { authorization: '' },
     })
-    await browser.ask({ type: 'auth', token: alice.token })
+    await browser.request({ type: 'auth', token: alice.token })
     await refusedHandshake(`${url}/ws`, {}, ['messenger.v1', `bearer.${alice.token}x`])
     await refusedHandshake(`${url}/ws?token=${alice.token}`, {}, ['messenger.v1'])
-    await socket.ask({ type: 'send', receiver_username: 'alice', content: 'another private thought' })
-    await socket.ask({ type: 'nonsense', content: 'a private thought' })
+    await socket.request({ type: 'send', receiver_username: 'alice', content: 'another private thought' })
+    await socket.request({ type: 'nonsense', content: 'a private thought' })
     const requests = lines().filter(({ msg }) => msg === 'request')
     t.match(
       requests.map(({ method, route, status, user_id }) => ({ method, route, status, user_id })),
@@ -104,9 +104,9 @@ t.test('each internal error over a socket is logged with its user and the sent e
   const before = lines().length
   t.intercept(app.database.writer, 'append', { value: () => Promise.reject(new Error('a secret inside')) })
   for (let round = 0; round < 2; round += 1) {
-    const answer = await socket.ask({ type: 'send', receiver_username: 'alice', content: 'x' })
-    t.match(answer, { type: 'error', retryable: true, problem: { code: 'INTERNAL' } })
-    const reqId = answer.type === 'error' ? answer.problem.request_id : ''
+    const reply = await socket.request({ type: 'send', receiver_username: 'alice', content: 'x' })
+    t.match(reply, { type: 'error', retryable: true, problem: { code: 'INTERNAL' } })
+    const reqId = reply.type === 'error' ? reply.problem.request_id : ''
     t.match(lines().at(-1), {
       level: 50,
       reqId,
@@ -128,7 +128,7 @@ t.test('a failing disk is logged once, however many requests it refuses over HTT
   const { body } = await alice.call('POST', '/send', send)
   for (let round = 0; round < 20; round += 1) {
     t.match(await alice.call('POST', '/send', send), { status: 503 })
-    t.match(await socket.ask({ type: 'send', ...send }), { type: 'error' })
+    t.match(await socket.request({ type: 'send', ...send }), { type: 'error' })
   }
   t.match(lines().slice(before), [
     {
@@ -202,7 +202,7 @@ t.test('the most verbose log contains no token, password or content', async (t) 
     protocols: ['messenger.v1', `bearer.${alice.token}`],
     headers: { authorization: '' },
   })
-  await browser.ask({ type: 'send', receiver_username: 'alice', content: 'another private thought' })
+  await browser.request({ type: 'send', receiver_username: 'alice', content: 'another private thought' })
   browser.send('{"content":"a private thought')
   await browser.wait('error')
   child.kill('SIGTERM')

@@ -11,7 +11,7 @@ t.test('Prometheus can read counters of requests, frames, commits and sockets', 
   const alice = await login('alice')
   const socket = await alice.connect()
   await alice.send('alice', 'hello')
-  await socket.ask({ type: 'ping' })
+  await socket.request({ type: 'ping' })
   await call(url, 'GET', '/nowhere')
   await alice.call('POST', '/send', {})
   const text = await read(url)
@@ -48,7 +48,7 @@ t.test('errors over a socket, and invalid frames, are counted like errors over H
     value: () => Promise.reject(new AppError('STORAGE_UNAVAILABLE', 'Not now.')),
   })
   t.match(await alice.call('POST', '/send', send), { status: 503 })
-  t.match(await socket.ask({ type: 'send', ...send }), { type: 'error' })
+  t.match(await socket.request({ type: 'send', ...send }), { type: 'error' })
   socket.send('{')
   socket.send({ type: 'nonsense' })
   await socket.wait('error', ({ problem }) => problem.code === 'UNKNOWN_FRAME')
@@ -77,7 +77,7 @@ t.test('overload refusals are counted by their cause', async (t) => {
   const refused = await refusedHandshake(`${url}/ws`, { authorization: `Bearer ${alice.token}` })
   t.match(refused, { status: 503 })
   const asked = Array.from({ length: 40 }, (_, n) =>
-    socket.ask({ type: 'send', receiver_username: 'alice', content: `${n}` }),
+    socket.request({ type: 'send', receiver_username: 'alice', content: `${n}` }),
   )
   const errors = (await Promise.all(asked)).filter(({ type }) => type === 'error')
   t.ok(errors.length > 0, `${errors.length} of 40`)

@@ -26,7 +26,7 @@ t.test('a batch lost on the bus is read from the database and delivered in order
   await alice.send('bob', 'lost')
   await alice.send('bob', 'lost too')
   bus.publish = publish
-  t.match(await sender.ask({ receiver_username: 'bob', content: 'two' }), {
+  t.match(await sender.request({ receiver_username: 'bob', content: 'two' }), {
     type: 'ack',
     message: { content: 'two' },
   })
@@ -51,9 +51,9 @@ t.test('a frame gets one reply over a bus that copies batches or delays them', a
   const { conversation_id } = await socket.wait('message')
 
   bus.publish = (batch) => publish(JSON.parse(JSON.stringify(batch)))
-  const sent = await socket.ask({ receiver_username: 'bob', content: 'one' })
+  const sent = await socket.request({ receiver_username: 'bob', content: 'one' })
   t.match(sent, { type: 'ack', cursor: /./, message: { content: 'one' } })
-  t.match(await socket.ask({ type: 'receipt', conversation_id, read_up_to: id }), {
+  t.match(await socket.request({ type: 'receipt', conversation_id, read_up_to: id }), {
     type: 'ack',
     cursor: /./,
   })
@@ -62,12 +62,12 @@ t.test('a frame gets one reply over a bus that copies batches or delays them', a
     const text = JSON.stringify(batch)
     setImmediate(() => publish(JSON.parse(text)))
   }
-  const late = await socket.ask({ receiver_username: 'bob', content: 'two' })
+  const late = await socket.request({ receiver_username: 'bob', content: 'two' })
   t.match(late, { type: 'ack', cursor: undefined, message: { content: 'two' } })
   t.match(await socket.wait('message', ({ content }) => content === 'two'), { cursor: /./ }, 'in order')
-  await socket.ask({ type: 'edit', message_id: id + 1, content: 'changed' })
+  await socket.request({ type: 'edit', message_id: id + 1, content: 'changed' })
   await socket.wait('message_updated')
-  await socket.ask({ type: 'receipt', conversation_id, read_up_to: id + 1 })
+  await socket.request({ type: 'receipt', conversation_id, read_up_to: id + 1 })
   await socket.wait('receipt')
 
   t.strictSame(

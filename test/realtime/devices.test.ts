@@ -14,7 +14,7 @@ t.test('a user’s other devices receive each change, live and after a resume', 
   const [phone, laptop, peer] = [await alice.connect(), await alice.connect(), await bob.connect()]
   const keyed = { receiver_username: 'bob', content: 'over the socket', client_id: 'key-1' }
 
-  const sent = await phone.ask(keyed)
+  const sent = await phone.request(keyed)
   if (sent.type !== 'ack' || !sent.message) throw new Error('sent')
   const { id } = sent.message
   t.match(
@@ -31,15 +31,15 @@ t.test('a user’s other devices receive each change, live and after a resume', 
     t.match(await device.wait('message', (frame) => frame.id === viaHttp.id), { content: 'over HTTP' })
   }
 
-  const edited = await phone.ask({ type: 'edit', message_id: id, content: 'edited' })
+  const edited = await phone.request({ type: 'edit', message_id: id, content: 'edited' })
   t.match(edited, { type: 'ack', message: { content: 'edited', client_id: 'key-1' } })
   t.match(await laptop.wait('message_updated'), { id, content: 'edited', client_id: 'key-1' })
-  await phone.ask({ type: 'delete', message_id: id })
+  await phone.request({ type: 'delete', message_id: id })
   t.match(await laptop.wait('message_updated', ({ deleted_at }) => deleted_at !== undefined), {
     id,
     content: '',
   })
-  const read = await phone.ask({
+  const read = await phone.request({
     type: 'receipt',
     conversation_id: first.conversation_id,
     read_up_to: first.id,

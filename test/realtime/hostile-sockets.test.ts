@@ -54,7 +54,7 @@ t.test('a frame that violates the protocol closes its socket with the matching c
     socket.write(frame)
     t.equal(await socket.closeCode(), code, what)
   }
-  t.match(await other.ask({ type: 'ping' }), { type: 'pong' }, 'other sockets stay open')
+  t.match(await other.request({ type: 'ping' }), { type: 'pong' }, 'other sockets stay open')
   t.equal(app.sockets.hub.size, 1, 'no other socket remains')
 })
 
@@ -75,7 +75,7 @@ t.test('a message in 20,000 empty fragments closes with 1008 and uses no memory'
   }
   const grown = ((await memory()) - before) / 1e6
   t.ok(grown < 60, `${grown.toFixed(0)} MB more after 2,000,000 fragments`)
-  t.match(await other.ask({ type: 'ping' }), { type: 'pong' }, 'other sockets stay open')
+  t.match(await other.request({ type: 'ping' }), { type: 'pong' }, 'other sockets stay open')
 })
 
 t.test('each of a hundred concurrent pings gets a pong', async (t) => {
@@ -103,7 +103,8 @@ t.test('a client that sends pings and never reads is held back by TCP and uses n
   for (let round = 0; round < 500; round += 1) socket.write(pings)
   /** @returns the MB that TCP has not accepted after the server had `turns` round trips to read them. */
   const heldBack = async (turns: number) => {
-    for (let turn = 0; turn < turns; turn += 1) t.match(await other.ask({ type: 'ping' }), { type: 'pong' })
+    for (let turn = 0; turn < turns; turn += 1)
+      t.match(await other.request({ type: 'ping' }), { type: 'pong' })
     return socket.socket.writableLength / 1e6
   }
   // The kernel buffers fill first.
@@ -140,7 +141,7 @@ t.test('ten invalid frames within a minute close the socket', async (t) => {
   const socket = await alice.connect()
   for (let index = 0; index < 9; index += 1) socket.send(`{"type":"nonsense","id":"${index}"}`)
   await socket.wait('error', ({ id }) => id === '8')
-  t.match(await socket.ask({ type: 'ping' }), { type: 'pong' })
+  t.match(await socket.request({ type: 'ping' }), { type: 'pong' })
   socket.send('{')
   t.equal((await socket.closed).code, 4400)
   t.equal(socket.frames.filter(({ type }) => type === 'error').length, 10, 'each gets an error')
@@ -168,7 +169,7 @@ t.test('a connection reset during the token lookup leaves no socket behind', asy
     app.tokens.verify = verify
     gate.resolve()
     const socket = await alice.connect()
-    t.match(await socket.ask({ type: 'ping' }), { type: 'pong' }, 'the next connection is served')
+    t.match(await socket.request({ type: 'ping' }), { type: 'pong' }, 'the next connection is served')
     t.equal(app.sockets.hub.size, 1, 'it is the only socket')
     await socket.close()
     while (app.sockets.hub.size > 0) await new Promise((resolve) => setImmediate(resolve))
@@ -186,7 +187,7 @@ t.test('connections reset at any step of the handshake leave no socket behind', 
     await connection.closed
   }
   const socket = await alice.connect()
-  t.match(await socket.ask({ type: 'ping' }), { type: 'pong' })
+  t.match(await socket.request({ type: 'ping' }), { type: 'pong' })
   await socket.close()
   while (app.sockets.hub.size > 0) await new Promise((resolve) => setImmediate(resolve))
   t.equal(app.sockets.hub.size, 0)

@@ -15,7 +15,7 @@ t.test('presence', async (t) => {
 
   t.test('is sent at once and on each change, for users with a common conversation', async (t) => {
     const socket = await alice.connect()
-    await socket.ask({ type: 'watch', usernames: ['BOB', 'carol', 'alice', 'nobody'] })
+    await socket.request({ type: 'watch', usernames: ['BOB', 'carol', 'alice', 'nobody'] })
     t.match(presenceOf(socket), [{ username: 'bob', online: false }])
     t.equal(presenceOf(socket).length, 1, 'no presence of other users is sent')
     const phone = await bob.connect()
@@ -28,12 +28,12 @@ t.test('presence', async (t) => {
     const left = await socket.wait('presence', ({ online }) => !online, socket.frames.length)
     t.match(left, { username: 'bob' })
     t.ok(left.last_seen, 'the frame has the time')
-    await socket.ask({ type: 'watch', usernames: [] })
+    await socket.request({ type: 'watch', usernames: [] })
     const count = presenceOf(socket).length
     const back = await bob.connect()
     await socket.settle()
     t.equal(presenceOf(socket).length, count, 'a socket that watches nobody receives no presence')
-    await socket.ask({ type: 'watch', usernames: ['bob'] })
+    await socket.request({ type: 'watch', usernames: ['bob'] })
     t.match(presenceOf(socket).at(-1), { username: 'bob', online: true }, 'the new list replaces the old one')
     for (const opened of [socket, back, other]) await opened.close()
   })
@@ -45,7 +45,7 @@ t.test('presence', async (t) => {
       await dora.send('alice', 'hello')
       const socket = await alice.connect()
       const [phone, laptop] = [await dora.connect(), await dora.connect()]
-      await socket.ask({ type: 'watch', usernames: ['dora'] })
+      await socket.request({ type: 'watch', usernames: ['dora'] })
       await phone.close()
       await laptop.close()
       const again = await dora.connect()
@@ -62,7 +62,7 @@ t.test('presence', async (t) => {
   t.test('ends with the conversation or a block, and resumes with them', async (t) => {
     const eve = await server.login('eve')
     const [socket, theirs] = [await alice.connect(), await eve.connect()]
-    await socket.ask({ type: 'watch', usernames: ['eve'] })
+    await socket.request({ type: 'watch', usernames: ['eve'] })
     const { body: group } = await alice.call<Conversation>('POST', '/groups', {
       title: 'g',
       members: ['eve'],
@@ -96,7 +96,7 @@ t.test('presence', async (t) => {
     const gate = holdReplays(server)
     const socket = await alice.connect({ cursor })
     await gate.reached
-    await socket.ask({ type: 'watch', usernames: ['bob'] })
+    await socket.request({ type: 'watch', usernames: ['bob'] })
     t.match(presenceOf(socket), [{ username: 'bob', online: true }])
     gate.open()
     await socket.wait('caught_up')
@@ -107,10 +107,10 @@ t.test('presence', async (t) => {
   t.test('a watch list that is replaced at once is not looked up, and still gets its ack', async (t) => {
     const phone = await bob.connect()
     const socket = await alice.connect()
-    await socket.ask({ type: 'watch', usernames: ['bob'] })
+    await socket.request({ type: 'watch', usernames: ['bob'] })
     const lists = [['carol'], ['bob', 'dora'], [], ['bob']]
-    const answers = await Promise.all(lists.map((usernames) => socket.ask({ type: 'watch', usernames })))
-    for (const answer of answers) t.match(answer, { type: 'ack' })
+    const answers = await Promise.all(lists.map((usernames) => socket.request({ type: 'watch', usernames })))
+    for (const reply of answers) t.match(reply, { type: 'ack' })
     t.match(presenceOf(socket), [
       { username: 'bob', online: true },
       { username: 'bob', online: true },
@@ -123,7 +123,7 @@ t.test('presence', async (t) => {
   t.test('a failed lookup affects no other socket, and the next lookup succeeds', async (t) => {
     const phone = await bob.connect()
     const socket = await alice.connect()
-    await socket.ask({ type: 'watch', usernames: ['bob'] })
+    await socket.request({ type: 'watch', usernames: ['bob'] })
     const { reader } = server.app.chat
     const { get } = reader
     const failed = new Promise<void>((resolve) => {
@@ -149,7 +149,7 @@ t.test('presence', async (t) => {
     const fay = await server.login('fay')
     await fay.send('alice', 'hello')
     const socket = await alice.connect()
-    await socket.ask({ type: 'watch', usernames: ['fay'] })
+    await socket.request({ type: 'watch', usernames: ['fay'] })
     const plain = await fay.connect({ plain: true })
     await socket.wait('presence', ({ online }) => online)
     t.strictSame(plain.frames, [])
@@ -163,7 +163,7 @@ t.test('a peer that disappears is offline after two missed heartbeats', async (t
   await alice.send('bob', 'hello')
   const socket = await alice.connect()
   const dead = await bob.connect()
-  await socket.ask({ type: 'watch', usernames: ['bob'] })
+  await socket.request({ type: 'watch', usernames: ['bob'] })
   dead.socket.pause()
   t.match(await socket.wait('presence', ({ online }) => !online), { username: 'bob' })
   dead.socket.resume()
@@ -175,7 +175,7 @@ t.test('a user on several servers is online until the last server has no socket'
   const [alice, bob] = [await login('alice'), await login('bob')]
   await alice.send('bob', 'hello')
   const socket = await alice.connect()
-  await socket.ask({ type: 'watch', usernames: ['bob'] })
+  await socket.request({ type: 'watch', usernames: ['bob'] })
   const tell = (server: string, online: boolean) =>
     app.chat.bus.signal({ type: 'presence', server, user_id: bob.id, username: 'bob', online })
   tell('one', true)

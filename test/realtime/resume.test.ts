@@ -65,11 +65,11 @@ t.test(
     const socket = await alice.connect({ cursor })
     await gate.reached
 
-    const ack = await socket.ask({ receiver_username: bob.username, content: 'from the middle' })
+    const ack = await socket.request({ receiver_username: bob.username, content: 'from the middle' })
     t.match(ack, { type: 'ack', message: { content: 'from the middle' } })
     t.notOk('cursor' in ack, 'the ack has no cursor')
-    t.match(await socket.ask({ type: 'ping' }), { type: 'pong' }, 'a ping does not wait for the replay')
-    t.match(await socket.ask({ type: 'auth', token: alice.token }), { type: 'ack' }, 'nor an auth frame')
+    t.match(await socket.request({ type: 'ping' }), { type: 'pong' }, 'a ping does not wait for the replay')
+    t.match(await socket.request({ type: 'auth', token: alice.token }), { type: 'ack' }, 'nor an auth frame')
     t.strictSame(idsOf(socket.frames), [], 'commits during the replay are not queued')
 
     gate.open()
@@ -78,7 +78,7 @@ t.test(
     t.equal(ids.length, 6)
     t.ok(isRising(ids))
     t.match(socket.frames.at(-2), { type: 'message', content: 'from the middle' }, 'delivered in order')
-    const live = await socket.ask({ receiver_username: bob.username, content: 'live' })
+    const live = await socket.request({ receiver_username: bob.username, content: 'live' })
     t.ok('cursor' in live, 'a live ack has its cursor')
   },
 )
@@ -275,7 +275,10 @@ t.test('events that the bus lost are read from the database', async (t) => {
   t.match((await waiting).body.events, [{ content: 'lost again' }], 'a waiting /sync call reads again')
 
   loseNext()
-  const ack = await (await bob.connect()).ask({ receiver_username: alice.username, content: 'mine is lost' })
+  const ack = await (await bob.connect()).request({
+    receiver_username: alice.username,
+    content: 'mine is lost',
+  })
   t.match(ack, { type: 'ack', message: { content: 'mine is lost' } }, 'an ack does not depend on the bus')
   t.notOk('cursor' in ack)
 })

@@ -34,7 +34,7 @@ t.test('a send is acknowledged to its socket and delivered to all other devices 
   const [ann, ben] = [await login('ann'), await login('ben')]
   const [sender, mine, his] = [await ann.connect(), await ann.connect(), await ben.connect()]
   const body = { receiver_username: 'BEN', content: 'hello', client_id: 'k', metadata: { color: 'red' } }
-  const ack = await sender.ask({ type: 'send', ...body })
+  const ack = await sender.request({ type: 'send', ...body })
   t.match(ack, {
     type: 'ack',
     cursor: String,
@@ -52,7 +52,7 @@ t.test('a send is acknowledged to its socket and delivered to all other devices 
   )
 
   t.match(
-    await his.ask({ conversation_id: message?.conversation_id, content: 'back', reply_to: message?.id }),
+    await his.request({ conversation_id: message?.conversation_id, content: 'back', reply_to: message?.id }),
     {
       type: 'ack',
       message: { content: 'back', reply_to: message?.id, sender: 'ben', receiver: 'ann' },
@@ -279,7 +279,7 @@ t.test('a socket that keeps sending too fast is closed with 4429', async (t) => 
 t.test('a socket that cannot be registered is closed with 1011', async (t) => {
   const { app, login } = await startServer(t)
   app.sockets.accept = () => {
-    throw new Error('a fault of ours')
+    throw new Error('a fault of the server')
   }
   const socket = await (await login('ned')).connect({ plain: true })
   t.match(await socket.closed, { code: 1011 })

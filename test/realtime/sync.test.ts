@@ -103,9 +103,9 @@ t.test('long polls count as sockets: 503 above the server limit, 429 above the u
   const cursor = await headOf(alice)
   const wait = async (person: Person) => {
     const isWaiting = nextWait(server)
-    const answer = person.call<SyncPage>('GET', `/sync?wait=30&cursor=${cursor}`)
+    const reply = person.call<SyncPage>('GET', `/sync?wait=30&cursor=${cursor}`)
     await isWaiting
-    return { answer }
+    return { reply }
   }
   const refused = async (person: Person, status: number, code: string) => {
     const reply = await person.call('GET', `/sync?wait=30&cursor=${cursor}`)
@@ -119,9 +119,9 @@ t.test('long polls count as sockets: 503 above the server limit, 429 above the u
   await t.rejects(carol.connect(), /refused/, 'new sockets are refused')
   t.match(await carol.call('GET', `/sync?cursor=${cursor}`), { status: 200 }, 'a call without wait works')
   await alice.send('bob', 'there')
-  for (const { answer } of waiting) t.match(await answer, { status: 200, body: { events: [{}, {}] } })
+  for (const { reply } of waiting) t.match(await reply, { status: 200, body: { events: [{}, {}] } })
   const socket = await carol.connect()
-  t.match(await socket.ask({ type: 'ping' }), { type: 'pong' }, 'a finished long poll makes room')
+  t.match(await socket.request({ type: 'ping' }), { type: 'pong' }, 'a finished long poll makes room')
 })
 
 t.test('a disconnected client does not count as a long poll', async (t) => {
@@ -139,8 +139,8 @@ t.test('a disconnected client does not count as a long poll', async (t) => {
     const reply = await alice.call('GET', path)
     return reply.status === 429 ? again() : reply
   }
-  const answer = again()
+  const reply = again()
   await isWaitingNow
   await alice.send('alice', 'a note')
-  t.match(await answer, { status: 200, body: { events: [{}, {}] } })
+  t.match(await reply, { status: 200, body: { events: [{}, {}] } })
 })

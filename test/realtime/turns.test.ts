@@ -240,14 +240,14 @@ t.test('a connection that pipelines more requests than may wait is closed', asyn
   await once(server, 'listening')
   t.teardown(() => server.close())
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  const ask = (...paths: string[]) => paths.map((path) => get(path, '')).join('')
+  const getAll = (...paths: string[]) => paths.map((path) => get(path, '')).join('')
 
   const first = await dial(t, url)
-  first.write(ask('/1', '/2', '/3', '/4'))
+  first.write(getAll('/1', '/2', '/3', '/4'))
   await first.until((bytes) => bytes.length > 0)
   t.strictSame(handled, ['/1'], 'the first request waits for no other')
   const second = await dial(t, url)
-  second.write(ask('/5', '/6'))
+  second.write(getAll('/5', '/6'))
   await second.closed
   t.strictSame(handled, ['/1', '/5'])
   while (waiting[0]?.handleNext());
@@ -258,7 +258,7 @@ t.test('a connection that pipelines more requests than may wait is closed', asyn
   const gone = await dial(t, url)
   const [tcp] = (await arrived) as [Socket]
   const closed = new Promise((resolve) => tcp.once('close', resolve))
-  gone.write(ask('/7', '/8', '/9'))
+  gone.write(getAll('/7', '/8', '/9'))
   await gone.until((bytes) => bytes.length > 0)
   tcp.destroy()
   await closed

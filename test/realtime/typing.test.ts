@@ -43,12 +43,12 @@ t.test('typing frames are relayed and never stored', async (t) => {
   t.strictSame(plain.frames, [], 'a plain socket receives messages only')
   t.equal(await counterOf(alice), before)
 
-  t.match(await third.ask({ type: 'typing', conversation_id }), {
+  t.match(await third.request({ type: 'typing', conversation_id }), {
     type: 'error',
     problem: { code: 'CONVERSATION_NOT_FOUND' },
   })
   await carol.call('DELETE', `/groups/${group.id}/members/carol`)
-  t.match(await third.ask({ type: 'typing', conversation_id: group.id }), {
+  t.match(await third.request({ type: 'typing', conversation_id: group.id }), {
     type: 'error',
     problem: { code: 'FORBIDDEN' },
   })

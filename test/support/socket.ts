@@ -81,9 +81,9 @@ export const connect = async (t: Test, url: string, token: string, options: Sock
       }
     },
     /** Sends a frame with a new `id`. @returns its `ack`, `error` or `pong` */
-    async ask(frame: Record<string, unknown>) {
+    async request(frame: Record<string, unknown>) {
       requests += 1
-      const id = `ask-${requests}`
+      const id = `request-${requests}`
       client.send({ id, ...frame })
       for (;;) {
         const found = frames.find(
@@ -94,7 +94,7 @@ export const connect = async (t: Test, url: string, token: string, options: Sock
       }
     },
     /** Waits until all frames queued for this socket have arrived. Sends without a reply yet are not awaited. */
-    settle: () => client.ask({ type: 'ping' }),
+    settle: () => client.request({ type: 'ping' }),
     async close() {
       socket.close()
       await closed
