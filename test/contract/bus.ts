@@ -6,8 +6,8 @@ type Received = { batches: Batch<Origin>[]; signals: Signal[] }
 
 /**
  * The tests that every implementation of Bus must pass.
- * @param open returns the buses of `processes` processes that share one database. Each bus passes the errors of its subscribers to
- * `onError`
+ * @param open returns the buses of `processes` processes that share one database. Each bus passes the errors of its
+ * subscribers to `onError`
  */
 export const busContract = (
   t: Test,

@@ -191,8 +191,8 @@ t.test('a restored copy and its original reject each other’s cursors', async (
   const bob = await original.login('bob')
   const { id, conversation_id } = await bob.send('alice', 'one')
   const two = await bob.send('alice', 'two')
-  // The first receipt is published at once. The second is never published by the original, and the copy publishes it under its own
-  // number.
+  // The first receipt is published at once. The original never publishes the second one, and the copy publishes it under
+  // its own number.
   await alice.call('PUT', `/conversations/${conversation_id}/receipt`, { read_up_to: id })
   original.app.chat.receiptPacing.stop()
   await alice.call('PUT', `/conversations/${conversation_id}/receipt`, { read_up_to: two.id })

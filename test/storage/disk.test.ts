@@ -1,37 +1,27 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import Sqlite from 'better-sqlite3'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { readRows } from '../support/database.ts'
-import { startFaulty } from '../support/fault.ts'
+import { FAULTS, startFaulty } from '../support/fault.ts'
 import { readMetrics } from '../support/metrics.ts'
 import { startProcess } from '../support/process.ts'
 import { call, login, type Person, startServer, temporaryFolder } from '../support/server.ts'
 
-const preload = `--import=${new URL('../support/bad-disk.ts', import.meta.url)}`
-
-/** Starts the real process on a disk that fails on request. */
-const startBad = async (t: Test) => {
-  const folder = await temporaryFolder(t)
-  const file = join(folder, 'fault')
-  const server = await startProcess(t, folder, { NODE_OPTIONS: preload, FAULT_FILE: file })
-  return {
-    ...server,
-    folder,
-    stored: () => readRows(join(folder, 'messenger.db'), 'select content from messages order by id'),
-    begin: (how: 'hung' | 'stuck' | 'unsynced') => writeFileSync(file, how),
-    end: () => rmSync(file),
-  }
-}
+/** @returns the stored contents in the order of their ids. */
+const storedIn = (folder: string) =>
+  readRows(join(folder, 'messenger.db'), 'select content from messages order by id').map(
+    ({ content }) => content,
+  )
 
 const send = (person: Person, content: string) =>
   person.call('POST', '/send', { receiver_username: person.username, content })
 
 t.test('a server reports a disk that does not answer and is ready when the disk recovers', async (t) => {
-  const { url, begin, end } = await startBad(t)
+  const { url, begin, end } = await startFaulty(t, await temporaryFolder(t))
   const alice = await login(t, url, 'alice')
   await alice.send('alice', 'before')
   const ready = () => call(url, 'GET', '/health/ready')
@@ -95,7 +85,8 @@ for (const [how, end] of [
   t.test(
     `a server stopped while the disk is ${how} ends within 5 s, and each acknowledged message is stored`,
     async (t) => {
-      const server = await startBad(t)
+      const folder = await temporaryFolder(t)
+      const server = await startFaulty(t, folder)
       const alice = await login(t, server.url, 'alice')
       const socket = await alice.connect()
       const answered: string[] = []
@@ -116,10 +107,7 @@ for (const [how, end] of [
       await waiting
       t.strictSame(answered, ['one', 'two'])
       t.notOk(socket.frames.some(({ type }) => type === 'ack'))
-      t.strictSame(
-        server.stored().map(({ content }) => content),
-        answered,
-      )
+      t.strictSame(storedIn(folder), answered)
     },
   )
 }
@@ -138,7 +126,7 @@ t.test('a server stopped while the disk is slow answers waiting requests and end
   t.strictSame(ended, { code: 0, signal: null })
   t.ok(seconds < 5, 'the stop takes less than 5 s')
   const answers = await Promise.all([first, ...waiting])
-  const stored = readRows(join(folder, 'messenger.db'), 'select content from messages order by id')
+  const stored = storedIn(folder)
   t.match(answers[0], { status: 200 })
   t.strictSame(stored.length, 1 + answers.filter(({ status }) => status === 200).length)
   for (const { status } of answers) t.ok(status === 200 || status === 503, 'answered or refused')
@@ -181,11 +169,8 @@ t.test('a failed fsync of a checkpoint ends the process and loses no acknowledge
   t.ok(answered.length > 200 && answered.length < 400, 'the checkpoint ran after the log had grown')
   t.match(server.output(), /storage failed; stopping/)
   server.end()
-  const stored = readRows(join(folder, 'messenger.db'), 'select content from messages order by id')
-  t.strictSame(
-    stored.slice(0, answered.length).map(({ content }) => content),
-    answered,
-  )
+  const stored = storedIn(folder)
+  t.strictSame(stored.slice(0, answered.length), answered)
 })
 
 t.test('a storage failure during the stop sets exit code 1', async (t) => {
@@ -199,7 +184,8 @@ t.test('a storage failure during the stop sets exit code 1', async (t) => {
 })
 
 t.test('a message of a failed fsync can be stored, and a retry under its key returns it', async (t) => {
-  const server = await startBad(t)
+  const folder = await temporaryFolder(t)
+  const server = await startFaulty(t, folder)
   const alice = await login(t, server.url, 'alice')
   const message = { receiver_username: 'alice', content: 'x', client_id: 'k' }
   server.begin('unsynced')
@@ -209,7 +195,7 @@ t.test('a message of a failed fsync can be stored, and a retry under its key ret
   })
   t.strictSame(await server.exited, { code: 1, signal: null })
   server.end()
-  const again = await login(t, (await startProcess(t, server.folder)).url, 'alice')
+  const again = await login(t, (await startProcess(t, folder)).url, 'alice')
   t.match(await again.call('POST', '/send', message), { status: 200, body: { content: 'x' } })
   t.equal((await again.history('alice')).length, 1)
 })
@@ -219,7 +205,7 @@ t.test('a signal during the start ends the process at once', async (t) => {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     const child = spawn(process.execPath, [entry], {
       cwd: await temporaryFolder(t),
-      env: { ...process.env, NODE_OPTIONS: preload, HANG_START: 'yes', PORT: '0', HOST: '127.0.0.1' },
+      env: { ...process.env, NODE_OPTIONS: FAULTS, HANG_START: 'yes', PORT: '0', HOST: '127.0.0.1' },
       stdio: ['ignore', 'pipe', 'inherit'],
     })
     t.teardown(() => child.kill('SIGKILL'))

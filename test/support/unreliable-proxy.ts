@@ -24,8 +24,13 @@ export const startProxy = async (t: Test, target: string, random: () => number, 
   const happened: Record<Fate, number> = { cut: 0, stall: 0, slow: 0, 'half-close': 0 }
   let isCalm = false
   let isHeld = false
+  let isRefusing = false
 
   const server = createServer({ allowHalfOpen: true }, (client) => {
+    if (isRefusing) {
+      client.resetAndDestroy()
+      return
+    }
     if (isHeld) {
       sockets.add(client)
       client.on('error', () => {})
@@ -88,6 +93,11 @@ export const startProxy = async (t: Test, target: string, random: () => number, 
     calm: () => {
       isCalm = true
       isHeld = false
+      isRefusing = false
+    },
+    /** Resets later connections. */
+    refuse: () => {
+      isRefusing = true
     },
     /** Accepts later connections and forwards nothing. */
     hold: () => {

@@ -35,8 +35,8 @@ export type Attack = {
   /** Growth limit of the server in MiB. */
   mebibytes: number
   /**
-   * Runs the attack in a separate process and resolves when it is over. Connections that it leaves open stay open until the server
-   * has stopped.
+   * Runs the attack in a separate process and resolves when it is over. Connections that it leaves open stay open until
+   * the server has stopped.
    */
   run(target: Target): Promise<void>
 }
