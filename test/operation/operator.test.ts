@@ -153,7 +153,11 @@ t.test('a running server changes accounts for the operator', async (t) => {
     for (const garbage of ['not json', 'null', '{}', '{"command":"constructor"}', '{"command":"users"}']) {
       const socket = connect(address)
       socket.end(garbage)
-      t.match(JSON.parse(await text(socket)), { ok: false, message: /not a command|Unknown command/ }, garbage)
+      t.match(
+        JSON.parse(await text(socket)),
+        { ok: false, message: /not a command|Unknown command/ },
+        garbage,
+      )
     }
     const { reader } = app.chat
     const { get } = reader

@@ -159,8 +159,12 @@ t.test('a row that only the import can check stops the start, and the file is un
   const file = join(folder, 'messenger.db')
   const row = `insert into messages values (1, 1, 1, 'x', '2024-01-01 00:00:00');`
   for (const [what, rows, sentence] of [
-    ['another table', 'create table members (id);', /nothing in it was: table "?members"? already exists/],
-    ['a duplicate id', row + row, /nothing in it was: UNIQUE constraint failed: messages\.id/],
+    [
+      'another table',
+      'create table members (id);',
+      /The database is unchanged: table "?members"? already exists/,
+    ],
+    ['a duplicate id', row + row, /The database is unchanged: UNIQUE constraint failed: messages\.id/],
     ['no name', 'insert into users values (4, null);', /no name in the users 4\.$/],
     [
       'no content',
