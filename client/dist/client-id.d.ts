@@ -1,2 +1,6 @@
-/** @returns a UUIDv7 (RFC 9562): unique, and rising within this process, which spares the server's index. */
+/**
+ * Creates a UUIDv7 (RFC 9562). The ids rise within this process, also when the clock goes back, so that the server
+ * appends to its index of client ids.
+ * @param now milliseconds since 1970
+ */
 export declare const newClientId: (now?: number) => string;

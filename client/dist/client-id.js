@@ -1,12 +1,16 @@
 let last = 0;
 let sequence = 0;
-/** @returns a UUIDv7 (RFC 9562): unique, and rising within this process, which spares the server's index. */
+/**
+ * Creates a UUIDv7 (RFC 9562). The ids rise within this process, also when the clock goes back, so that the server
+ * appends to its index of client ids.
+ * @param now milliseconds since 1970
+ */
 export const newClientId = (now = Date.now()) => {
     sequence = now > last ? 0 : sequence + 1;
     last = Math.max(now, last);
     const bytes = crypto.getRandomValues(new Uint8Array(16));
     const view = new DataView(bytes.buffer);
-    // 4,096 a millisecond; past that the clock is ahead of itself by one.
+    // The 12 bits of `sequence` hold 4,096 ids per millisecond. After that the ids borrow the next millisecond.
     if (sequence > 0xfff) {
         sequence = 0;
         last += 1;

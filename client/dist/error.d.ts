@@ -1,35 +1,39 @@
 import type { ServerErrorCode } from './generated/error-codes.ts';
 import type { Problem } from './types.ts';
 /**
- * What this client says where the server said nothing:
+ * The codes of errors that the client reports itself:
  * - `CLOSED`: `close()` was called
- * - `SIGNED_OUT`: the session has ended, and there is no name to begin another with
- * - `INVALID_OPTION`: an option is missing or wrong, or the runtime has no WebSocket; the message says which
- * - `NETWORK`: the server could not be reached, or what answered is none
- * - `CLOSED_BY_SERVER`: the socket was closed with a code that says not to come back
- * - `STORAGE`: the storage would not keep a message, which was not sent, or something else
- * - `STORAGE_IN_USE`: the storage keeps what is another user's
- * - `VALIDATION_FAILED`, `PAYLOAD_TOO_LARGE`: as the server's, told before it is asked
- * - `INTERNAL`: an error that nobody expected, of this client or of an object that it was given
+ * - `SIGNED_OUT`: the session has ended, and there is no `username` to log in with
+ * - `INVALID_OPTION`: an option is missing or wrong, or the runtime has no WebSocket; the message says what to change
+ * - `NETWORK`: the server cannot be reached, or the reply is not from a Messenger server
+ * - `CLOSED_BY_SERVER`: the server closed the socket with a code after which the client must not reconnect
+ * - `STORAGE`: the storage failed to save a change; an unsaved message is not sent
+ * - `STORAGE_IN_USE`: the storage belongs to another user
+ * - `VALIDATION_FAILED`, `PAYLOAD_TOO_LARGE`: the server would refuse the request with this code, so it is not sent
+ * - `INTERNAL`: an unexpected error in this client or in an object passed to it
  */
 export type ClientErrorCode = 'CLOSED' | 'SIGNED_OUT' | 'INVALID_OPTION' | 'NETWORK' | 'CLOSED_BY_SERVER' | 'STORAGE' | 'STORAGE_IN_USE' | 'VALIDATION_FAILED' | 'PAYLOAD_TOO_LARGE' | 'INTERNAL';
-/** The codes of today; a newer server may have more. */
+/** All codes that this version knows. A newer server may send others. */
 export type ErrorCode = ClientErrorCode | ServerErrorCode;
-/** What the server refused, or what ended this client; `code` is the server's, or one of ours. */
+/** A request that the server refused, or a failure of the client itself. */
 export declare class MessengerError extends Error {
     readonly name = "MessengerError";
-    /** A code of the server's errors, where there is a `problem`; else one of `ClientErrorCode`. */
+    /** The code of `problem` if there is one; else a `ClientErrorCode`. */
     readonly code: ErrorCode | (string & {});
+    /** The HTTP status of `problem`. */
     readonly status: number | undefined;
+    /** The problem details (RFC 9457) that the server sent. */
     readonly problem: Problem | undefined;
-    /** Whether the same thing may work later. */
+    /** Whether the same call may succeed later. */
     readonly retryable: boolean;
-    /** Seconds after which it may. */
+    /** Seconds to wait before a retry, if the server said so. */
     readonly retryAfter: number | undefined;
     constructor(code: ErrorCode, message: string, details?: ErrorDetails);
 }
-/** @returns the error for a problem that the server told */
-export declare const refusal: (problem: Problem, details?: Omit<ErrorDetails, "problem">) => MessengerError;
+/** @returns the error for problem details that the server sent */
+export declare const errorFromProblem: (problem: Problem, details?: Omit<ErrorDetails, "problem">) => MessengerError;
+/** @returns `cause` if it is a `MessengerError`; else an error `INTERNAL` with this cause */
+export declare const asMessengerError: (cause: unknown) => MessengerError;
 type ErrorDetails = {
     problem?: Problem;
     retryable?: boolean;

@@ -1,13 +1,15 @@
-/** What the server refused, or what ended this client; `code` is the server's, or one of ours. */
+/** A request that the server refused, or a failure of the client itself. */
 export class MessengerError extends Error {
     name = 'MessengerError';
-    /** A code of the server's errors, where there is a `problem`; else one of `ClientErrorCode`. */
+    /** The code of `problem` if there is one; else a `ClientErrorCode`. */
     code;
+    /** The HTTP status of `problem`. */
     status;
+    /** The problem details (RFC 9457) that the server sent. */
     problem;
-    /** Whether the same thing may work later. */
+    /** Whether the same call may succeed later. */
     retryable;
-    /** Seconds after which it may. */
+    /** Seconds to wait before a retry, if the server said so. */
     retryAfter;
     constructor(code, message, details = {}) {
         super(message, { cause: details.cause });
@@ -18,5 +20,9 @@ export class MessengerError extends Error {
         this.retryAfter = details.retryAfter;
     }
 }
-/** @returns the error for a problem that the server told */
-export const refusal = (problem, details = {}) => new MessengerError(problem.code, problem.detail, { ...details, problem });
+/** @returns the error for problem details that the server sent */
+export const errorFromProblem = (problem, details = {}) => new MessengerError(problem.code, problem.detail, { ...details, problem });
+/** @returns `cause` if it is a `MessengerError`; else an error `INTERNAL` with this cause */
+export const asMessengerError = (cause) => cause instanceof MessengerError
+    ? cause
+    : new MessengerError('INTERNAL', `Unexpected error in the client or in an object passed to it: ${cause.message}`, { cause });

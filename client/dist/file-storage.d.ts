@@ -1,7 +1,7 @@
 import type { MessengerStorage } from './storage.ts';
 /**
- * For Node.js: a file of lines, each a change. It outlives the process; a power loss may take the last changes.
- * @param path of the file, which is made; one process at a time uses it.
- * @returns a storage
+ * A storage for Node.js: a file with one change per line, as JSON. It outlives the process. After a power loss the last
+ * changes may be missing.
+ * @param path of the file. It is created if it does not exist. Only one process at a time may use it.
  */
 export declare const fileStorage: (path: string) => MessengerStorage;

@@ -2,11 +2,12 @@ import { type Client } from 'openapi-fetch';
 import type { paths } from './generated/openapi.ts';
 import type { Session } from './types.ts';
 export type Fetch = (request: Request) => Promise<Response>;
-/** Every HTTP call, typed from the server's OpenAPI document. */
+/** All HTTP calls, typed by the OpenAPI document of the server. */
 export type Api = Client<paths, `${string}/${string}`>;
 /**
- * @param url of `serverUrl()`
- * @returns the calls; each goes out with the token that there is then. What `fetch` throws becomes `NETWORK`.
+ * Creates the HTTP calls. They throw `MessengerError` `NETWORK` instead of the errors of `fetch`.
+ * @param url a result of `serverUrl()`
+ * @param token returns the token for the next call, if there is one. A call with its own `authorization` ignores it.
  */
 export declare const createApi: (url: string, fetch: Fetch, token: () => string | undefined) => Api;
 type Reply<T> = {
@@ -15,9 +16,9 @@ type Reply<T> = {
     response: Response;
 };
 /**
- * For a call of `api`.
- * @returns the data of its reply
- * @throws MessengerError with the server's problem, or `NETWORK`
+ * Waits for a call of `api`.
+ * @returns the data of the reply
+ * @throws MessengerError with the problem that the server sent, or `NETWORK`
  */
 export declare const unwrap: <T>(call: Promise<Reply<T>>) => Promise<T>;
 export type Credentials = {
@@ -25,9 +26,11 @@ export type Credentials = {
     password?: string | undefined;
 };
 /**
- * Logs in; in the server's open mode that makes the account where there is none.
- * @param url the server's address
- * @throws MessengerError `PASSWORD_REQUIRED`, `INVALID_CREDENTIALS`, `RATE_LIMITED`, `INVALID_OPTION`, …
+ * Logs in. In the server's open mode, the login with a new name creates the account.
+ * @param url the address of the server
+ * @returns the session: pass it to `new Messenger({ session })`
+ * @throws MessengerError `PASSWORD_REQUIRED`, `INVALID_CREDENTIALS`, `RATE_LIMITED`, `INVALID_OPTION`, `NETWORK` and
+ *   other codes of the server
  */
 export declare const login: (url: string, credentials: Credentials, fetch?: Fetch) => Promise<Session>;
 export declare const globalFetch: Fetch;

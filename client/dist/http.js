@@ -1,13 +1,14 @@
 import createClient, {} from 'openapi-fetch';
-import { MessengerError, refusal } from "./error.js";
+import { errorFromProblem, MessengerError } from "./error.js";
+import { networkError } from "./network-error.js";
 import { serverUrl } from "./server-url.js";
-import { unreachable } from "./unreachable.js";
 /**
- * @param url of `serverUrl()`
- * @returns the calls; each goes out with the token that there is then. What `fetch` throws becomes `NETWORK`.
+ * Creates the HTTP calls. They throw `MessengerError` `NETWORK` instead of the errors of `fetch`.
+ * @param url a result of `serverUrl()`
+ * @param token returns the token for the next call, if there is one. A call with its own `authorization` ignores it.
  */
 export const createApi = (url, fetch, token) => {
-    const api = createClient({ baseUrl: url, fetch: (request) => answer(fetch, request) });
+    const api = createClient({ baseUrl: url, fetch: (request) => call(fetch, request) });
     const authorize = {
         onRequest({ request }) {
             const current = token();
@@ -20,34 +21,36 @@ export const createApi = (url, fetch, token) => {
     api.use(authorize);
     return api;
 };
-const answer = async (fetch, request) => {
+const call = async (fetch, request) => {
     const response = await fetch(request).catch((cause) => {
-        throw cause instanceof MessengerError ? cause : unreachable(request.url, cause);
+        throw cause instanceof MessengerError ? cause : networkError(request.url, cause);
     });
     if (response.headers.get('content-type')?.startsWith('text/html'))
-        throw noMessenger(request.url, response);
+        throw foreignReply(request.url, response);
     return response;
 };
 /**
- * For a call of `api`.
- * @returns the data of its reply
- * @throws MessengerError with the server's problem, or `NETWORK`
+ * Waits for a call of `api`.
+ * @returns the data of the reply
+ * @throws MessengerError with the problem that the server sent, or `NETWORK`
  */
 export const unwrap = async (call) => {
     const { data, error, response } = await call.catch((cause) => {
         if (cause instanceof MessengerError)
             throw cause;
-        const message = 'The reply was cut, or is no JSON: if it stays so, `url` is not that of a Messenger server.';
+        const message = 'The reply is incomplete or not JSON. Retry. If it fails again, check that `url` is the address of a Messenger ' +
+            'server.';
         throw new MessengerError('NETWORK', message, { retryable: true, cause });
     });
     if (response.ok)
         return data;
     if (!isProblem(error))
-        throw noMessenger(response.url, response);
-    throw refusal(error, detailsOf(response));
+        throw foreignReply(response.url, response);
+    throw errorFromProblem(error, retryOf(response));
 };
-const noMessenger = (url, response) => new MessengerError('NETWORK', `${url} answered with ${response.status}, but not as a Messenger server does. Check host, port and path of \`url\`.`, detailsOf(response));
-const detailsOf = ({ ok, status, headers }) => {
+const foreignReply = (url, response) => new MessengerError('NETWORK', `The reply of ${url} (status ${response.status}) is not from a Messenger server. Check host, port and path of ` +
+    '`url`.', retryOf(response));
+const retryOf = ({ ok, status, headers }) => {
     const retryAfter = Number(headers.get('retry-after') ?? Number.NaN);
     return {
         retryable: ok || status === 408 || status === 429 || status >= 500,
@@ -56,9 +59,11 @@ const detailsOf = ({ ok, status, headers }) => {
 };
 const isProblem = (value) => typeof value === 'object' && value !== null && 'code' in value && 'detail' in value;
 /**
- * Logs in; in the server's open mode that makes the account where there is none.
- * @param url the server's address
- * @throws MessengerError `PASSWORD_REQUIRED`, `INVALID_CREDENTIALS`, `RATE_LIMITED`, `INVALID_OPTION`, …
+ * Logs in. In the server's open mode, the login with a new name creates the account.
+ * @param url the address of the server
+ * @returns the session: pass it to `new Messenger({ session })`
+ * @throws MessengerError `PASSWORD_REQUIRED`, `INVALID_CREDENTIALS`, `RATE_LIMITED`, `INVALID_OPTION`, `NETWORK` and
+ *   other codes of the server
  */
 export const login = async (url, credentials, fetch = globalFetch) => unwrap(createApi(serverUrl(url), fetch, () => undefined).POST('/login', { body: credentials }));
 export const globalFetch = (request) => globalThis.fetch(request);

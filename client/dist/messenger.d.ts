@@ -1,85 +1,121 @@
-import { type Events, type EventType, type MessengerEvent, type State } from './events.ts';
+import type { Events, EventType, MessengerEvent, State } from './events.ts';
 import { type Api, type Credentials, type Fetch } from './http.ts';
 import type { WebSocketConstructor } from './socket.ts';
 import { type MessengerStorage } from './storage.ts';
 import type { Hello, Message, OutboxEntry, Receipt, SendRequest, Session } from './types.ts';
 export type MessengerOptions = Partial<Credentials> & {
-    /** The server's address, as in `http://localhost:3000`; in a page the page's own is the default. */
+    /**
+     * The address of the server, for example `http://localhost:3000`. In a page the default is the origin of the page.
+     */
     url?: string | undefined;
-    /** What `login()` gave. Or `username` (and `password`): then a session that has ended is begun anew. */
+    /**
+     * A session that `login()` returned. Without it, or when it has ended, the client logs in with `username` (and
+     * `password`).
+     */
     session?: Session | undefined;
-    /** Keeps cursor and outbox; by default in memory only. */
+    /** Saves the cursor and the outbox. Default: `memoryStorage()`. */
     storage?: MessengerStorage;
-    /** For a runtime without one, as Node.js 20 and 21: that of the package `ws`. */
+    /** Default: the `WebSocket` of the runtime. Node.js 20 and 21 have none: pass the one of the package `ws`. */
     WebSocket?: WebSocketConstructor;
+    /** Default: the `fetch` of the runtime. */
     fetch?: Fetch;
-    /** Milliseconds between attempts: a random part of `min`, which doubles up to `max`. */
+    /**
+     * Milliseconds between attempts: a random part of `min`, which doubles with each failure up to `max`. Default: 500
+     * and 30,000.
+     */
     backoff?: {
         min: number;
         max: number;
     };
-    /** Milliseconds in which a connection must be open and a token renewed; 10,000 by default. */
+    /** Milliseconds for opening a connection, a login and a renewal of the token. Default: 10,000. */
     timeout?: number;
 };
 export type ConnectOptions = {
     /**
-     * Where the stream goes on: the `cursor` of what was loaded by HTTP. By default the one that the storage kept. While
-     * there is a connection it changes nothing; of several that are given before, the last counts.
+     * The position at which the stream starts: the `cursor` of an HTTP reply. Default: the cursor in the storage. Ignored
+     * while there is a connection. Of several calls before that, the last cursor counts.
      */
     cursor?: string | undefined;
 };
-/** One user's connection to a server, which comes back by itself. */
+/** A user's client: HTTP calls, and a connection that reconnects and resumes by itself. */
 export declare class Messenger {
     #private;
-    /** The HTTP calls, with this client's token; see `unwrap`. */
+    /** The HTTP calls, with the token of this client. Pass a call to `unwrap()`. */
     readonly api: Api;
-    /** @throws MessengerError `INVALID_OPTION` for a `url` that is missing or no address of a server */
+    /** @throws MessengerError `INVALID_OPTION` if `url` is missing or not the address of a server */
     constructor(options?: MessengerOptions);
     get state(): State;
-    /** The session as it is now; absent before the first login. */
+    /** The current session; `undefined` before the first login. */
     get session(): Session | undefined;
-    /** What the server said at the last connection: who I am, its limits. */
+    /** The `hello` frame of the last connection: the user and the limits of the server. */
     get hello(): Hello | undefined;
-    /** Messages that are not stored yet, oldest first. */
+    /** The messages that the server has not stored yet, oldest first. */
     get outbox(): readonly OutboxEntry[];
-    /** @returns what takes the listener away. What nobody listens to when it comes is gone: listen before `connect()`. */
+    /**
+     * Adds a listener. Add all listeners before `connect()`: an event without a listener is lost.
+     * @returns a function that removes the listener
+     */
     on<T extends EventType>(type: T, listener: (event: Events[T]) => void): () => void;
     /**
-     * @returns every event from now on, for `for await`, until `close()`. The cursor that is kept moves with what was
-     *   taken: an event counts as seen when the next one is asked for.
+     * @returns all events from now on, for `for await`, until `close()`. The cursor in the storage moves past an event
+     *   when your loop asks for the next one
      */
     events(): AsyncIterableIterator<MessengerEvent>;
     [Symbol.asyncIterator](): AsyncIterableIterator<MessengerEvent>;
     /**
-     * Connects, and stays connected until `close()`. While it waits for its next attempt: tries now.
-     * @returns a promise for the first `hello`; until it comes the event `state` says why an attempt failed
-     * @throws MessengerError where no attempt would help: `SIGNED_OUT`, `PASSWORD_REQUIRED`, `CLOSED`, …
+     * Connects, and reconnects after each loss until `close()`. During the wait before an attempt: makes it at once.
+     * @returns a promise that resolves with the first `hello`. Until then the event `state` says why attempts fail
+     * @throws MessengerError if a further attempt would fail as well: `SIGNED_OUT`, `PASSWORD_REQUIRED`, `CLOSED` and
+     *   others
      */
     connect({ cursor }?: ConnectOptions): Promise<void>;
     /**
-     * Sends a message once, however often the connection is lost on the way; those to one conversation in their order.
-     * @param request without a `client_id` gets one; with one that is in the outbox already it is the same message
-     * @returns the message as it is stored
-     * @throws MessengerError with the server's problem where it will not take it; `CLOSED` (it stays in the storage)
+     * Sends a message. The server stores it exactly once, also when the connection is lost on the way, and stores the
+     * messages of one conversation in the order of the calls.
+     * @param request gets a new `client_id` if it has none. A second call with a `client_id` of the outbox sends nothing
+     *   and returns the result of the first
+     * @returns the stored message
+     * @throws MessengerError with the server's problem if it refuses the message for good; `STORAGE` if the message is
+     *   not saved and not sent; `CLOSED` after `close()`, when the message stays in the storage
      */
     send(request: SendRequest): Promise<Message>;
-    /** Replaces the content of my message. */
+    /**
+     * Replaces the content of a message of this user.
+     * @throws MessengerError with the server's problem; `CLOSED`
+     */
     edit(message_id: number, content: string): Promise<Message>;
-    /** Empties my message; it keeps its place. */
+    /**
+     * Deletes the content of a message of this user. The message stays in its conversation, with `deleted_at`.
+     * @throws MessengerError with the server's problem; `CLOSED`
+     */
     delete(message_id: number): Promise<Message>;
-    /** Moves my marks in a conversation forward: what this device has, and what I have read. */
+    /**
+     * Moves the marks of this user in a conversation forward.
+     * @param marks ids of the last message that a device has received, and of the last one that the user has read
+     * @throws MessengerError with the server's problem; `CLOSED`
+     */
     mark(conversation_id: number, marks: {
         delivered_up_to?: number;
         read_up_to?: number;
     }): Promise<Receipt>;
-    /** Tells the others of a conversation that I am typing: may be called at each key; lost without a connection. */
+    /**
+     * Tells the other members of a conversation that this user is typing. You may call it for each keystroke: it sends at
+     * most one frame in 3 seconds. Does nothing without a connection.
+     */
     typing(conversation_id: number): void;
-    /** Replaces the list of people whose `presence` is told, now and after each reconnection. */
+    /** Subscribes to the `presence` of these users instead of the earlier ones. Holds for later connections as well. */
     watch(usernames: readonly string[]): void;
-    /** Ends my token (everywhere: all of my tokens) and closes. */
+    /**
+     * Revokes the token and closes the client.
+     * @param options `everywhere`: revokes all tokens of this user
+     * @throws MessengerError if the server did not revoke the token; the client then stays open
+     */
     logout({ everywhere }?: {
         everywhere?: boolean;
     }): Promise<void>;
-    /** Leaves nothing behind: no timer, no socket. What was not sent stays in the storage. */
+    /**
+     * Closes the connection, all timers and the storage. Calls that are not finished reject with `CLOSED`. Messages that
+     * are not sent stay in the storage.
+     */
     close(): Promise<void>;
 }

@@ -1,12 +1,12 @@
 export type NetworkListener = {
-    /** The runtime says that the device has no network. */
-    offline: () => void;
-    /** The device has a network again, or its page is shown again: what was believed of the connection may be old. */
-    awake: () => void;
+    /** The device has lost its network. */
+    onOffline: () => void;
+    /** The device has a network again, or the page is visible again: an open connection may be dead without notice. */
+    onWake: () => void;
 };
 /**
- * Listens to `offline` and `online` of a page or a worker, and to a page that becomes visible, as it does after sleep
- * and after its timers were held back. Runtimes without these events, as Node.js, tell nothing.
- * @returns what ends the listening
+ * Listens to `offline` and `online` of a page or worker, and to `visibilitychange` of a page: after sleep, or while it
+ * was hidden, its timers may have been late. Does nothing in a runtime without these events, for example Node.js.
+ * @returns a function that removes the listeners
  */
-export declare const watchNetwork: ({ offline, awake }: NetworkListener) => (() => void);
+export declare const watchNetwork: ({ onOffline, onWake }: NetworkListener) => (() => void);

@@ -1,18 +1,18 @@
 /**
- * Listens to `offline` and `online` of a page or a worker, and to a page that becomes visible, as it does after sleep
- * and after its timers were held back. Runtimes without these events, as Node.js, tell nothing.
- * @returns what ends the listening
+ * Listens to `offline` and `online` of a page or worker, and to `visibilitychange` of a page: after sleep, or while it
+ * was hidden, its timers may have been late. Does nothing in a runtime without these events, for example Node.js.
+ * @returns a function that removes the listeners
  */
-export const watchNetwork = ({ offline, awake }) => {
+export const watchNetwork = ({ onOffline, onWake }) => {
     const { document } = globalThis;
-    const visible = () => {
+    const onVisibility = () => {
         if (document.visibilityState === 'visible')
-            awake();
+            onWake();
     };
     const listeners = [
-        [globalThis, 'offline', offline],
-        [globalThis, 'online', awake],
-        [document, 'visibilitychange', visible],
+        [globalThis, 'offline', onOffline],
+        [globalThis, 'online', onWake],
+        [document, 'visibilitychange', onVisibility],
     ];
     for (const [target, type, listener] of listeners)
         target?.addEventListener?.(type, listener);

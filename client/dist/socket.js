@@ -1,19 +1,22 @@
 import { MessengerError } from "./error.js";
-/** Milliseconds that the other side has to answer a close. */
+/** Milliseconds to wait for the reply to a close frame. */
 const CLOSE_TIMEOUT = 1000;
-/** Milliseconds that it has to answer when the connection is doubted. */
-const CHECK_TIMEOUT = 5000;
-/** One connection of `messenger.v1`: its handshake, its heartbeat and its end, which is told once. */
+/** Milliseconds to wait for the reply to the ping of `probe()`. */
+const PROBE_TIMEOUT = 5000;
+/** One WebSocket connection of the subprotocol `messenger.v1`: its handshake, its heartbeat and its end. */
 export class Socket {
     #socket;
     #onEnd;
     #closed;
     #wasOpen = false;
     #isEnded = false;
-    #isHeard = true;
-    #isChecked = false;
+    /** Whether a frame was received since the last ping. */
+    #isAlive = true;
+    #isProbing = false;
+    /** Milliseconds between two pings. */
     #heartbeat = 0;
     #timer;
+    /** @throws MessengerError `INVALID_OPTION` if the runtime refuses the URL, the token or the constructor. */
     constructor({ url, token, cursor, WebSocket, timeout, onFrame, onEnd }) {
         this.#onEnd = onEnd;
         const query = cursor === undefined ? '' : `?cursor=${encodeURIComponent(cursor)}`;
@@ -22,10 +25,10 @@ export class Socket {
         this.#socket.addEventListener('message', ({ data }) => {
             if (this.#isEnded)
                 return;
-            this.#isHeard = true;
+            this.#isAlive = true;
             const frame = JSON.parse(data);
             if (frame.type === 'hello')
-                this.#begin(frame);
+                this.#start(frame);
             onFrame(frame);
         });
         this.#closed = new Promise((resolve) => {
@@ -34,59 +37,62 @@ export class Socket {
                 resolve();
             });
         });
-        // What is wrong is told by `close`; `ws` throws an error that nobody listens to.
+        // `close` follows each `error`. Without a listener for `error`, `ws` throws it.
         this.#socket.addEventListener('error', () => { });
-        this.#timer = setTimeout(() => this.abandon(), timeout);
+        this.#timer = setTimeout(() => this.terminate(), timeout);
     }
+    /** Sends a frame. Does nothing after the end of the connection. */
     send(frame) {
         if (!this.#isEnded)
             this.#socket.send(JSON.stringify(frame));
     }
-    /** For a connection that is no longer believed in: nothing that it still brings counts. */
-    abandon() {
+    /** Ends the connection at once, without a closing handshake. Later frames are ignored. */
+    terminate() {
         this.#end(1006);
         this.#discard();
     }
-    /** Asks whether the other side is still there: if it is silent for five seconds, the connection is given up. */
-    check() {
-        if (!this.#wasOpen || this.#isEnded || this.#isChecked)
+    /**
+     * Sends a ping. Terminates the connection if nothing is received within 5 seconds, or one heartbeat if that is less.
+     */
+    probe() {
+        if (!this.#wasOpen || this.#isEnded || this.#isProbing)
             return;
-        this.#isChecked = true;
-        this.#ask(Math.min(CHECK_TIMEOUT, this.#heartbeat));
+        this.#isProbing = true;
+        this.#ping(Math.min(PROBE_TIMEOUT, this.#heartbeat));
     }
-    /** Says goodbye. Resolves when the other side has answered, or had its time to. */
+    /** Ends the connection with a closing handshake. Resolves after the reply, or after 1 second without one. */
     async close() {
         this.#end(1000);
         this.#socket.close(1000);
         let timer;
-        const late = new Promise((resolve) => {
+        const timeout = new Promise((resolve) => {
             timer = setTimeout(resolve, CLOSE_TIMEOUT);
         });
-        await Promise.race([this.#closed, late]);
+        await Promise.race([this.#closed, timeout]);
         clearTimeout(timer);
         this.#discard();
     }
-    #begin({ heartbeat_ms }) {
+    #start({ heartbeat_ms }) {
         this.#wasOpen = true;
         this.#heartbeat = heartbeat_ms;
-        this.#beatIn(heartbeat_ms);
+        this.#checkIn(heartbeat_ms);
     }
-    #beat() {
-        if (!this.#isHeard) {
-            this.abandon();
+    #check() {
+        if (!this.#isAlive) {
+            this.terminate();
             return;
         }
-        this.#isChecked = false;
-        this.#ask(this.#heartbeat);
+        this.#isProbing = false;
+        this.#ping(this.#heartbeat);
     }
-    #ask(ms) {
-        this.#isHeard = false;
+    #ping(timeout) {
+        this.#isAlive = false;
         this.send({ type: 'ping' });
-        this.#beatIn(ms);
+        this.#checkIn(timeout);
     }
-    #beatIn(ms) {
+    #checkIn(ms) {
         clearTimeout(this.#timer);
-        this.#timer = setTimeout(() => this.#beat(), ms);
+        this.#timer = setTimeout(() => this.#check(), ms);
     }
     #discard() {
         if (this.#socket.terminate)
@@ -108,6 +114,6 @@ const open = (WebSocket, url, protocols) => {
     }
     catch (cause) {
         const { message } = cause;
-        throw new MessengerError('INVALID_OPTION', `The WebSocket could not be opened: ${message}. Check \`url\`, \`session\` and \`WebSocket\`.`, { cause });
+        throw new MessengerError('INVALID_OPTION', `The WebSocket cannot be created: ${message}. Check \`url\`, \`session\` and \`WebSocket\`.`, { cause });
     }
 };

@@ -1,33 +1,41 @@
 import type { OutboxEntry } from './types.ts';
-/** Whose things are kept: the server's address and the user. A storage keeps those of one. */
+/** The address of a server and the id of a user, as one string. A storage belongs to one owner. */
 export type Owner = string;
-export type Kept = {
+/** All that a storage has saved. */
+export type StoredState = {
     owner: Owner | undefined;
     cursor: string | undefined;
     outbox: OutboxEntry[];
 };
 /**
- * Keeps what must outlive a page or a process: where the stream goes on, and what was not sent yet. Calls come in the
- * order in which their effects must be seen; each is done when its promise is. `load` is called once, before all others.
+ * Saves the cursor of the stream and the messages that are not sent yet, so that they outlive the page or process.
+ *
+ * Each method may return a promise. The change is saved when the method returns, or when its promise resolves. A
+ * method that throws or rejects reports that the change is not saved. The client does not wait for one call before it
+ * makes the next: apply the changes in the order of the calls.
  */
 export type MessengerStorage = {
-    /** @returns what was kept, the outbox in the order in which it was put */
-    load(): Kept | Promise<Kept>;
+    /**
+     * Called once, before all other methods.
+     * @returns the saved state; the entries of the outbox in the order in which they were put
+     */
+    load(): StoredState | Promise<StoredState>;
     setOwner(owner: Owner): void | Promise<void>;
     setCursor(cursor: string): void | Promise<void>;
-    /** An entry with a `client_id` that is there already changes nothing. */
+    /** Adds an entry at the end. Does nothing if there is an entry with the same `client_id`. */
     put(entry: OutboxEntry): void | Promise<void>;
+    /** Removes an entry. Does nothing if there is none with this `client_id`. */
     remove(client_id: string): void | Promise<void>;
-    /** Nothing of it may be in use after. */
+    /** Releases all resources. Called once, after all other calls have ended. */
     close?(): void | Promise<void>;
 };
-/** @returns a storage that forgets when the page or the process ends. */
+/** @returns a storage in memory: its content is lost when the page or process ends */
 export declare const memoryStorage: () => MessengerStorage;
-/** What `localStorage` and `sessionStorage` are. */
+/** The interface of `localStorage` and `sessionStorage`. */
 export type WebStorage = Pick<Storage, 'getItem' | 'setItem' | 'removeItem' | 'key' | 'length'>;
 /**
- * @param area `localStorage`, or `sessionStorage` where each tab is to go on from its own place.
- * @param prefix what its keys begin with.
+ * @param area `localStorage`, or `sessionStorage` for a cursor and an outbox per tab.
+ * @param prefix of the keys in `area`.
  * @returns a storage that outlives the page
  */
 export declare const webStorage: (area: WebStorage, prefix?: string) => MessengerStorage;

@@ -1,4 +1,4 @@
-/** @returns a storage that forgets when the page or the process ends. */
+/** @returns a storage in memory: its content is lost when the page or process ends */
 export const memoryStorage = () => {
     const outbox = new Map();
     let cursor;
@@ -21,15 +21,15 @@ export const memoryStorage = () => {
     };
 };
 /**
- * @param area `localStorage`, or `sessionStorage` where each tab is to go on from its own place.
- * @param prefix what its keys begin with.
+ * @param area `localStorage`, or `sessionStorage` for a cursor and an outbox per tab.
+ * @param prefix of the keys in `area`.
  * @returns a storage that outlives the page
  */
 export const webStorage = (area, prefix = 'messenger') => {
     const entries = `${prefix}:outbox:`;
     const keys = () => Array.from({ length: area.length }, (_, index) => area.key(index));
-    // Tabs that share the area number alike: only the order within one tab counts.
-    let next = 0;
+    // Tabs with the same area may use the same number. Only the order within a tab matters.
+    let last = 0;
     const keyOf = new Map();
     return {
         load() {
@@ -39,8 +39,8 @@ export const webStorage = (area, prefix = 'messenger') => {
                 .map((key) => {
                 const entry = JSON.parse(area.getItem(key));
                 keyOf.set(entry.client_id, key);
-                // What is put from now on comes after it, whatever the clock says.
-                next = Number(key.slice(entries.length, entries.length + 16));
+                // New entries must sort after the loaded ones, also if the clock went back.
+                last = Number(key.slice(entries.length, entries.length + 16));
                 return entry;
             });
             return {
@@ -54,8 +54,8 @@ export const webStorage = (area, prefix = 'messenger') => {
         put(entry) {
             if (keyOf.has(entry.client_id))
                 return;
-            next = Math.max(next + 1, Date.now());
-            const key = `${entries}${String(next).padStart(16, '0')}:${entry.client_id}`;
+            last = Math.max(last + 1, Date.now());
+            const key = `${entries}${String(last).padStart(16, '0')}:${entry.client_id}`;
             keyOf.set(entry.client_id, key);
             area.setItem(key, JSON.stringify(entry));
         },

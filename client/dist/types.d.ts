@@ -16,7 +16,7 @@ export type ServerFrame = Schemas['ServerFrame'];
 export type FrameOf<T extends ServerFrame['type']> = Extract<ServerFrame, {
     type: T;
 }>;
-/** A message on its way: what was asked for, under the key that makes its repeats harmless. */
+/** A message that is not sent yet. Its `client_id` lets the server detect a repeated send. */
 export type OutboxEntry = SendRequest & {
     client_id: string;
 };

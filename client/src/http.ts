@@ -1,21 +1,22 @@
 import createClient, { type Client, type Middleware } from 'openapi-fetch'
-import { MessengerError, refusal } from './error.ts'
+import { errorFromProblem, MessengerError } from './error.ts'
 import type { paths } from './generated/openapi.ts'
+import { networkError } from './network-error.ts'
 import { serverUrl } from './server-url.ts'
 import type { Problem, Session } from './types.ts'
-import { unreachable } from './unreachable.ts'
 
 export type Fetch = (request: Request) => Promise<Response>
 
-/** Every HTTP call, typed from the server's OpenAPI document. */
+/** All HTTP calls, typed by the OpenAPI document of the server. */
 export type Api = Client<paths, `${string}/${string}`>
 
 /**
- * @param url of `serverUrl()`
- * @returns the calls; each goes out with the token that there is then. What `fetch` throws becomes `NETWORK`.
+ * Creates the HTTP calls. They throw `MessengerError` `NETWORK` instead of the errors of `fetch`.
+ * @param url a result of `serverUrl()`
+ * @param token returns the token for the next call, if there is one. A call with its own `authorization` ignores it.
  */
 export const createApi = (url: string, fetch: Fetch, token: () => string | undefined): Api => {
-  const api = createClient<paths>({ baseUrl: url, fetch: (request) => answer(fetch, request) })
+  const api = createClient<paths>({ baseUrl: url, fetch: (request) => call(fetch, request) })
   const authorize: Middleware = {
     onRequest({ request }) {
       const current = token()
@@ -29,41 +30,43 @@ export const createApi = (url: string, fetch: Fetch, token: () => string | undef
   return api
 }
 
-const answer = async (fetch: Fetch, request: Request): Promise<Response> => {
+const call = async (fetch: Fetch, request: Request): Promise<Response> => {
   const response = await fetch(request).catch((cause: unknown) => {
-    throw cause instanceof MessengerError ? cause : unreachable(request.url, cause)
+    throw cause instanceof MessengerError ? cause : networkError(request.url, cause)
   })
-  if (response.headers.get('content-type')?.startsWith('text/html')) throw noMessenger(request.url, response)
+  if (response.headers.get('content-type')?.startsWith('text/html')) throw foreignReply(request.url, response)
   return response
 }
 
 type Reply<T> = { data?: T; error?: unknown; response: Response }
 
 /**
- * For a call of `api`.
- * @returns the data of its reply
- * @throws MessengerError with the server's problem, or `NETWORK`
+ * Waits for a call of `api`.
+ * @returns the data of the reply
+ * @throws MessengerError with the problem that the server sent, or `NETWORK`
  */
 export const unwrap = async <T>(call: Promise<Reply<T>>): Promise<T> => {
   const { data, error, response } = await call.catch((cause) => {
     if (cause instanceof MessengerError) throw cause
     const message =
-      'The reply was cut, or is no JSON: if it stays so, `url` is not that of a Messenger server.'
+      'The reply is incomplete or not JSON. Retry. If it fails again, check that `url` is the address of a Messenger ' +
+      'server.'
     throw new MessengerError('NETWORK', message, { retryable: true, cause })
   })
   if (response.ok) return data as T
-  if (!isProblem(error)) throw noMessenger(response.url, response)
-  throw refusal(error, detailsOf(response))
+  if (!isProblem(error)) throw foreignReply(response.url, response)
+  throw errorFromProblem(error, retryOf(response))
 }
 
-const noMessenger = (url: string, response: Response) =>
+const foreignReply = (url: string, response: Response) =>
   new MessengerError(
     'NETWORK',
-    `${url} answered with ${response.status}, but not as a Messenger server does. Check host, port and path of \`url\`.`,
-    detailsOf(response),
+    `The reply of ${url} (status ${response.status}) is not from a Messenger server. Check host, port and path of ` +
+      '`url`.',
+    retryOf(response),
   )
 
-const detailsOf = ({ ok, status, headers }: Response) => {
+const retryOf = ({ ok, status, headers }: Response) => {
   const retryAfter = Number(headers.get('retry-after') ?? Number.NaN)
   return {
     retryable: ok || status === 408 || status === 429 || status >= 500,
@@ -77,9 +80,11 @@ const isProblem = (value: unknown): value is Problem =>
 export type Credentials = { username: string; password?: string | undefined }
 
 /**
- * Logs in; in the server's open mode that makes the account where there is none.
- * @param url the server's address
- * @throws MessengerError `PASSWORD_REQUIRED`, `INVALID_CREDENTIALS`, `RATE_LIMITED`, `INVALID_OPTION`, …
+ * Logs in. In the server's open mode, the login with a new name creates the account.
+ * @param url the address of the server
+ * @returns the session: pass it to `new Messenger({ session })`
+ * @throws MessengerError `PASSWORD_REQUIRED`, `INVALID_CREDENTIALS`, `RATE_LIMITED`, `INVALID_OPTION`, `NETWORK` and
+ *   other codes of the server
  */
 export const login = async (
   url: string,

@@ -1,144 +1,154 @@
 import { newClientId } from './client-id.ts'
-import { Courier } from './courier.ts'
 import { MessengerError } from './error.ts'
-import { type Events, type EventType, Feed, type MessengerEvent, type State } from './events.ts'
+import { EventStream } from './event-stream.ts'
+import type { Events, EventType, MessengerEvent, State } from './events.ts'
+import { FrameReceiver } from './frame-receiver.ts'
 import { type Api, createApi, type Credentials, type Fetch, globalFetch, unwrap } from './http.ts'
-import { Link } from './link.ts'
+import { PresenceWatch } from './presence-watch.ts'
+import { ReconnectingSocket } from './reconnecting-socket.ts'
+import { SendQueue } from './send-queue.ts'
 import { serverUrl } from './server-url.ts'
-import { SessionKeeper } from './session.ts'
+import { SessionManager } from './session-manager.ts'
 import type { WebSocketConstructor } from './socket.ts'
 import { memoryStorage, type MessengerStorage } from './storage.ts'
-import { Watch } from './watch.ts'
-import type {
-  FrameOf,
-  Hello,
-  Message,
-  OutboxEntry,
-  Receipt,
-  SendRequest,
-  ServerFrame,
-  Session,
-} from './types.ts'
+import { StorageWriter } from './storage-writer.ts'
+import type { Hello, Message, OutboxEntry, Receipt, SendRequest, Session } from './types.ts'
 
 export type MessengerOptions = Partial<Credentials> & {
-  /** The server's address, as in `http://localhost:3000`; in a page the page's own is the default. */
+  /**
+   * The address of the server, for example `http://localhost:3000`. In a page the default is the origin of the page.
+   */
   url?: string | undefined
-  /** What `login()` gave. Or `username` (and `password`): then a session that has ended is begun anew. */
+  /**
+   * A session that `login()` returned. Without it, or when it has ended, the client logs in with `username` (and
+   * `password`).
+   */
   session?: Session | undefined
-  /** Keeps cursor and outbox; by default in memory only. */
+  /** Saves the cursor and the outbox. Default: `memoryStorage()`. */
   storage?: MessengerStorage
-  /** For a runtime without one, as Node.js 20 and 21: that of the package `ws`. */
+  /** Default: the `WebSocket` of the runtime. Node.js 20 and 21 have none: pass the one of the package `ws`. */
   WebSocket?: WebSocketConstructor
+  /** Default: the `fetch` of the runtime. */
   fetch?: Fetch
-  /** Milliseconds between attempts: a random part of `min`, which doubles up to `max`. */
+  /**
+   * Milliseconds between attempts: a random part of `min`, which doubles with each failure up to `max`. Default: 500
+   * and 30,000.
+   */
   backoff?: { min: number; max: number }
-  /** Milliseconds in which a connection must be open and a token renewed; 10,000 by default. */
+  /** Milliseconds for opening a connection, a login and a renewal of the token. Default: 10,000. */
   timeout?: number
 }
 
 export type ConnectOptions = {
   /**
-   * Where the stream goes on: the `cursor` of what was loaded by HTTP. By default the one that the storage kept. While
-   * there is a connection it changes nothing; of several that are given before, the last counts.
+   * The position at which the stream starts: the `cursor` of an HTTP reply. Default: the cursor in the storage. Ignored
+   * while there is a connection. Of several calls before that, the last cursor counts.
    */
   cursor?: string | undefined
 }
 
-/** Milliseconds between two `typing` of a conversation: more the server does not pass on. */
-const TYPING_PAUSE = 3000
+/** Milliseconds between two `typing` frames for a conversation. The server drops more frequent ones. */
+const TYPING_INTERVAL = 3000
 
-/** One user's connection to a server, which comes back by itself. */
+/** A user's client: HTTP calls, and a connection that reconnects and resumes by itself. */
 export class Messenger {
-  /** The HTTP calls, with this client's token; see `unwrap`. */
+  /** The HTTP calls, with the token of this client. Pass a call to `unwrap()`. */
   readonly api: Api
   readonly #url: string
-  readonly #storage: MessengerStorage
-  readonly #session: SessionKeeper
-  readonly #feed: Feed
-  readonly #courier: Courier
-  readonly #link: Link
-  readonly #watch = new Watch((frame) => this.#link.send(frame))
+  readonly #storage: StorageWriter
+  readonly #session: SessionManager
+  readonly #events: EventStream
+  readonly #sendQueue: SendQueue
+  readonly #socket: ReconnectingSocket
+  readonly #receiver: FrameReceiver
+  readonly #presenceWatch = new PresenceWatch((frame) => this.#socket.send(frame))
   readonly #closing = new AbortController()
-  readonly #typed = new Map<number, number>()
+  /** When `typing` was last sent (time of `performance.now()`), by conversation. */
+  readonly #typedAt = new Map<number, number>()
   #loading: Promise<void> | undefined
   #closed: Promise<void> | undefined
-  #storing: Promise<void> = Promise.resolve()
-  #owner: string | undefined
-  #cursor: string | undefined
-  #isReset = false
-  /** The id of the newest message that was handed over. */
-  #newest = 0
-  #hello: Hello | undefined
 
-  /** @throws MessengerError `INVALID_OPTION` for a `url` that is missing or no address of a server */
+  /** @throws MessengerError `INVALID_OPTION` if `url` is missing or not the address of a server */
   constructor(options: MessengerOptions = {}) {
     const { fetch = globalFetch, backoff = { min: 500, max: 30_000 }, timeout = 10_000 } = options
     const { username, password, session } = options
     this.#url = serverUrl(options.url)
-    this.#storage = options.storage ?? memoryStorage()
-    this.#feed = new Feed((cursor) => this.#store(() => this.#storage.setCursor(cursor)))
+    this.#events = new EventStream((cursor) => this.#storage.setCursor(cursor))
+    this.#storage = new StorageWriter(options.storage ?? memoryStorage(), (error) =>
+      this.#events.emit({ type: 'storage_failed', error }),
+    )
     const { signal } = this.#closing
     const untilClosed: Fetch = (request) =>
       fetch(new Request(request, { signal: AbortSignal.any([request.signal, signal]) }))
     this.api = createApi(this.#url, untilClosed, () => this.session?.token)
-    this.#session = new SessionKeeper(this.api, {
+    this.#session = new SessionManager(this.api, {
       session,
       credentials: username === undefined ? undefined : { username, password },
       signal: () => AbortSignal.timeout(timeout),
-      onSession: (session) => this.#feed.emit({ type: 'session', session }),
+      onSession: (session) => this.#events.emit({ type: 'session', session }),
     })
-    this.#courier = new Courier({
-      sent: (client_id, message) => this.#left(client_id, { type: 'sent', client_id, message }),
-      refused: (entry, error) => this.#left(entry.client_id, { type: 'send_failed', entry, error }),
+    this.#sendQueue = new SendQueue({
+      onSent: (client_id, message) => this.#leaveOutbox(client_id, { type: 'sent', client_id, message }),
+      onRejected: (entry, error) => this.#leaveOutbox(entry.client_id, { type: 'send_failed', entry, error }),
     })
-    this.#link = new Link({
+    this.#receiver = new FrameReceiver({
+      events: this.#events,
+      sendQueue: this.#sendQueue,
+      presenceWatch: this.#presenceWatch,
+      storage: this.#storage,
+      socket: () => this.#socket,
+    })
+    this.#socket = new ReconnectingSocket({
       url: this.#url,
       WebSocket: options.WebSocket ?? globalThis.WebSocket,
       backoff,
       timeout,
       session: this.#session,
-      cursor: () => this.#cursor,
-      prepare: () => this.#own(),
-      onFrame: (frame) => this.#receive(frame),
-      onLost: () => {
-        this.#isReset = false
-        this.#watch.lost()
-        this.#courier.lost()
+      cursor: () => this.#receiver.cursor,
+      beforeConnect: () => this.#storage.claim(`${this.#url}/users/${this.session?.user.id}`),
+      onFrame: (frame) => this.#receiver.receive(frame),
+      onDisconnect: () => {
+        this.#receiver.disconnected()
+        this.#presenceWatch.disconnected()
+        this.#sendQueue.disconnected()
       },
-      onState: (event) => this.#feed.emit(event),
+      onState: (event) => this.#events.emit(event),
     })
   }
 
   get state(): State {
-    return this.#link.state
+    return this.#socket.state
   }
 
-  /** The session as it is now; absent before the first login. */
+  /** The current session; `undefined` before the first login. */
   get session(): Session | undefined {
     return this.#session.current
   }
 
-  /** What the server said at the last connection: who I am, its limits. */
+  /** The `hello` frame of the last connection: the user and the limits of the server. */
   get hello(): Hello | undefined {
-    return this.#hello
+    return this.#receiver.hello
   }
 
-  /** Messages that are not stored yet, oldest first. */
+  /** The messages that the server has not stored yet, oldest first. */
   get outbox(): readonly OutboxEntry[] {
-    return this.#courier.entries
-  }
-
-  /** @returns what takes the listener away. What nobody listens to when it comes is gone: listen before `connect()`. */
-  on<T extends EventType>(type: T, listener: (event: Events[T]) => void): () => void {
-    return this.#feed.on(type, listener)
+    return this.#sendQueue.entries
   }
 
   /**
-   * @returns every event from now on, for `for await`, until `close()`. The cursor that is kept moves with what was
-   *   taken: an event counts as seen when the next one is asked for.
+   * Adds a listener. Add all listeners before `connect()`: an event without a listener is lost.
+   * @returns a function that removes the listener
+   */
+  on<T extends EventType>(type: T, listener: (event: Events[T]) => void): () => void {
+    return this.#events.on(type, listener)
+  }
+
+  /**
+   * @returns all events from now on, for `for await`, until `close()`. The cursor in the storage moves past an event
+   *   when your loop asks for the next one
    */
   events(): AsyncIterableIterator<MessengerEvent> {
-    return this.#feed.iterate()
+    return this.#events.iterate()
   }
 
   [Symbol.asyncIterator](): AsyncIterableIterator<MessengerEvent> {
@@ -146,210 +156,132 @@ export class Messenger {
   }
 
   /**
-   * Connects, and stays connected until `close()`. While it waits for its next attempt: tries now.
-   * @returns a promise for the first `hello`; until it comes the event `state` says why an attempt failed
-   * @throws MessengerError where no attempt would help: `SIGNED_OUT`, `PASSWORD_REQUIRED`, `CLOSED`, …
+   * Connects, and reconnects after each loss until `close()`. During the wait before an attempt: makes it at once.
+   * @returns a promise that resolves with the first `hello`. Until then the event `state` says why attempts fail
+   * @throws MessengerError if a further attempt would fail as well: `SIGNED_OUT`, `PASSWORD_REQUIRED`, `CLOSED` and
+   *   others
    */
   async connect({ cursor }: ConnectOptions = {}): Promise<void> {
     await this.#load()
-    if (cursor !== undefined && !this.#link.isOpen) {
-      this.#cursor = cursor
-      this.#newest = 0
-    }
-    await this.#link.connect()
+    if (cursor !== undefined && !this.#socket.isOpen) this.#receiver.resumeAt(cursor)
+    await this.#socket.connect()
   }
 
   /**
-   * Sends a message once, however often the connection is lost on the way; those to one conversation in their order.
-   * @param request without a `client_id` gets one; with one that is in the outbox already it is the same message
-   * @returns the message as it is stored
-   * @throws MessengerError with the server's problem where it will not take it; `CLOSED` (it stays in the storage)
+   * Sends a message. The server stores it exactly once, also when the connection is lost on the way, and stores the
+   * messages of one conversation in the order of the calls.
+   * @param request gets a new `client_id` if it has none. A second call with a `client_id` of the outbox sends nothing
+   *   and returns the result of the first
+   * @returns the stored message
+   * @throws MessengerError with the server's problem if it refuses the message for good; `STORAGE` if the message is
+   *   not saved and not sent; `CLOSED` after `close()`, when the message stays in the storage
    */
   async send(request: SendRequest): Promise<Message> {
     await this.#load()
     const entry = { ...request, client_id: request.client_id ?? newClientId() }
-    const sent = this.#courier.add(entry)
-    this.#feed.emit({ type: 'outbox' })
-    this.#store(
-      () => this.#storage.put(entry),
-      (error) =>
-        error ? this.#courier.notKept(entry.client_id, error) : this.#courier.kept(entry.client_id),
+    const { client_id } = entry
+    const sent = this.#sendQueue.add(entry)
+    this.#events.emit({ type: 'outbox' })
+    this.#storage.put(entry, (error) =>
+      error ? this.#sendQueue.reject(client_id, error) : this.#sendQueue.markStored(client_id),
     )
     return sent
   }
 
-  /** Replaces the content of my message. */
+  /**
+   * Replaces the content of a message of this user.
+   * @throws MessengerError with the server's problem; `CLOSED`
+   */
   async edit(message_id: number, content: string): Promise<Message> {
-    return (await this.#courier.ask({ type: 'edit', message_id, content })).message as Message
+    return (await this.#sendQueue.request({ type: 'edit', message_id, content })).message as Message
   }
 
-  /** Empties my message; it keeps its place. */
+  /**
+   * Deletes the content of a message of this user. The message stays in its conversation, with `deleted_at`.
+   * @throws MessengerError with the server's problem; `CLOSED`
+   */
   async delete(message_id: number): Promise<Message> {
-    return (await this.#courier.ask({ type: 'delete', message_id })).message as Message
+    return (await this.#sendQueue.request({ type: 'delete', message_id })).message as Message
   }
 
-  /** Moves my marks in a conversation forward: what this device has, and what I have read. */
+  /**
+   * Moves the marks of this user in a conversation forward.
+   * @param marks ids of the last message that a device has received, and of the last one that the user has read
+   * @throws MessengerError with the server's problem; `CLOSED`
+   */
   async mark(
     conversation_id: number,
     marks: { delivered_up_to?: number; read_up_to?: number },
   ): Promise<Receipt> {
-    return (await this.#courier.ask({ type: 'receipt', conversation_id, ...marks })).receipt as Receipt
+    return (await this.#sendQueue.request({ type: 'receipt', conversation_id, ...marks })).receipt as Receipt
   }
 
-  /** Tells the others of a conversation that I am typing: may be called at each key; lost without a connection. */
+  /**
+   * Tells the other members of a conversation that this user is typing. You may call it for each keystroke: it sends at
+   * most one frame in 3 seconds. Does nothing without a connection.
+   */
   typing(conversation_id: number): void {
     const now = performance.now()
-    if (now - (this.#typed.get(conversation_id) ?? Number.NEGATIVE_INFINITY) < TYPING_PAUSE) return
-    this.#typed.set(conversation_id, now)
-    this.#link.send({ type: 'typing', conversation_id })
+    if (now - (this.#typedAt.get(conversation_id) ?? Number.NEGATIVE_INFINITY) < TYPING_INTERVAL) return
+    this.#typedAt.set(conversation_id, now)
+    this.#socket.send({ type: 'typing', conversation_id })
   }
 
-  /** Replaces the list of people whose `presence` is told, now and after each reconnection. */
+  /** Subscribes to the `presence` of these users instead of the earlier ones. Holds for later connections as well. */
   watch(usernames: readonly string[]): void {
-    this.#watch.set(usernames)
+    this.#presenceWatch.set(usernames)
   }
 
-  /** Ends my token (everywhere: all of my tokens) and closes. */
+  /**
+   * Revokes the token and closes the client.
+   * @param options `everywhere`: revokes all tokens of this user
+   * @throws MessengerError if the server did not revoke the token; the client then stays open
+   */
   async logout({ everywhere = false }: { everywhere?: boolean } = {}): Promise<void> {
     await unwrap(this.api.POST('/logout', { params: { query: { everywhere } } }))
     await this.close()
   }
 
-  /** Leaves nothing behind: no timer, no socket. What was not sent stays in the storage. */
+  /**
+   * Closes the connection, all timers and the storage. Calls that are not finished reject with `CLOSED`. Messages that
+   * are not sent stay in the storage.
+   */
   close(): Promise<void> {
     this.#closed ??= this.#close()
     return this.#closed
   }
 
   async #close(): Promise<void> {
-    const error = closed()
-    this.#courier.close(error)
-    const ended = this.#link.close(error)
-    this.#feed.end()
+    const error = closedError()
+    this.#sendQueue.close(error)
+    const ended = this.#socket.close(error)
+    this.#events.end()
     this.#closing.abort(error)
     await ended
-    await this.#storing
-    await this.#storage.close?.()
+    await this.#storage.close()
   }
 
+  /** Loads the storage once, before the first connection or send. */
   #load(): Promise<void> {
-    if (this.state === 'closed') return Promise.reject(closed())
+    if (this.state === 'closed') return Promise.reject(closedError())
     this.#loading ??= (async () => {
-      const { owner, cursor, outbox } = await this.#storage.load()
-      this.#owner = owner
-      this.#cursor = cursor
+      const { cursor, outbox } = await this.#storage.load()
+      this.#receiver.resumeAt(cursor)
       for (const entry of outbox) {
-        this.#courier.add(entry).catch(() => {})
-        this.#courier.kept(entry.client_id)
+        this.#sendQueue.add(entry).catch(() => {})
+        this.#sendQueue.markStored(entry.client_id)
       }
     })()
     return this.#loading
   }
 
-  /** What is kept for one user must not be sent by another. */
-  #own() {
-    const me = `${this.#url}/users/${this.session?.user.id}`
-    if (this.#owner === undefined) this.#store(() => this.#storage.setOwner(me))
-    else if (this.#owner !== me) {
-      throw new MessengerError('STORAGE_IN_USE', `The storage is that of ${this.#owner}.`)
-    }
-    this.#owner = me
-  }
-
-  #store(work: () => void | Promise<void>, then: (error?: MessengerError) => void = () => {}) {
-    const done = (async () => work())().then(
-      () => then(),
-      (cause) => {
-        const error = new MessengerError('STORAGE', 'The storage would not keep something.', { cause })
-        this.#feed.emit({ type: 'storage_failed', error })
-        then(error)
-      },
-    )
-    this.#storing = this.#storing.then(() => done)
-  }
-
-  #receive(frame: ServerFrame) {
-    switch (frame.type) {
-      case 'hello':
-        this.#begin(frame)
-        break
-      case 'message':
-        this.#deliver(frame)
-        break
-      case 'conversation':
-        this.#courier.learn(frame.peer, frame.conversation_id)
-        this.#advance(frame)
-        break
-      case 'message_updated':
-      case 'receipt':
-      case 'typing':
-      case 'presence':
-        this.#advance(frame)
-        break
-      case 'caught_up':
-        this.#advance(frame)
-        this.#link.setState('online')
-        break
-      case 'ack':
-        this.#acknowledged(frame)
-        break
-      case 'error':
-        if (frame.id !== undefined) {
-          this.#watch.refused(frame)
-          this.#courier.refused(frame)
-        } else if (frame.problem.code === 'CURSOR_UNKNOWN') this.#isReset = true
-    }
-  }
-
-  #begin(hello: Hello) {
-    const { cursor } = hello
-    const isResumed = this.#cursor !== undefined && !this.#isReset
-    this.#hello = hello
-    this.#cursor = cursor
-    if (this.#isReset) {
-      // Another database: its ids are others.
-      this.#newest = 0
-      this.#isReset = false
-      this.#feed.emit({ type: 'reset', cursor }, cursor)
-    } else if (!isResumed) this.#store(() => this.#storage.setCursor(cursor))
-    this.#link.setState(isResumed ? 'catching_up' : 'online')
-    this.#watch.ask()
-    this.#courier.open(hello.limits, (frame) => this.#link.send(frame))
-  }
-
-  #advance(event: MessengerEvent & { cursor?: string }) {
-    this.#cursor = event.cursor ?? this.#cursor
-    this.#feed.emit(event, event.cursor)
-  }
-
-  /** Hands a message over, once: ids rise on every stream. */
-  #deliver(frame: FrameOf<'message'>) {
-    const isToMe = frame.receiver_id === this.#hello?.user.id
-    this.#courier.learn(isToMe ? frame.sender : frame.receiver, frame.conversation_id)
-    if (frame.id <= this.#newest) return
-    this.#newest = frame.id
-    this.#advance(frame)
-  }
-
-  /** This socket's own change has its ack where other sockets have an event. */
-  #acknowledged(ack: FrameOf<'ack'>) {
-    const { cursor, message, receipt } = ack
-    // Without a cursor it comes in its place later, or has come.
-    if (cursor !== undefined) {
-      if (receipt) this.#advance({ type: 'receipt', cursor, ...receipt })
-      else if (message && this.#courier.isMessage(ack.id))
-        this.#deliver({ type: 'message', cursor, ...message })
-      else if (message) this.#advance({ type: 'message_updated', cursor, ...message })
-    }
-    this.#courier.acknowledged(ack)
-  }
-
-  /** A message left the outbox. */
-  #left(client_id: string, event: Events['sent'] | Events['send_failed']) {
-    this.#store(() => this.#storage.remove(client_id))
-    this.#feed.emit(event)
-    this.#feed.emit({ type: 'outbox' })
+  /** Removes a message from the storage, and reports that it left the outbox. */
+  #leaveOutbox(client_id: string, event: Events['sent'] | Events['send_failed']) {
+    this.#storage.remove(client_id)
+    this.#events.emit(event)
+    this.#events.emit({ type: 'outbox' })
   }
 }
 
-const closed = () => new MessengerError('CLOSED', 'This client was closed.')
+const closedError = () =>
+  new MessengerError('CLOSED', 'This client is closed. Create a new Messenger to connect again.')

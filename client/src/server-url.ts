@@ -1,34 +1,35 @@
 import { MessengerError } from './error.ts'
 
-const EXAMPLE = "Pass the server's address, as in url: 'http://localhost:3000'."
+const EXAMPLE = "Pass the address of the server, for example url: 'http://localhost:3000'."
 
 /**
- * @param url of the options; by default the origin of the page
- * @returns the address that paths are appended to, without a slash at its end
- * @throws MessengerError `INVALID_OPTION` with the address that was probably meant
+ * Checks and normalises the option `url`.
+ * @param url by default the origin of the page
+ * @returns the address without a slash at its end; append paths to it
+ * @throws MessengerError `INVALID_OPTION`; its message suggests a correct address
  */
 export const serverUrl = (url: string | undefined = pageOrigin()): string => {
-  if (url === undefined) throw invalid(`There is no \`url\`, and no page to take it from. ${EXAMPLE}`)
-  if (typeof url !== 'string' || url === '') throw invalid(`\`url\` is no text or empty. ${EXAMPLE}`)
+  if (url === undefined) throw invalid(`\`url\` is missing, and no page provides a default. ${EXAMPLE}`)
+  if (typeof url !== 'string' || url === '') throw invalid(`\`url\` is empty or not a string. ${EXAMPLE}`)
   const scheme = /^(https?|wss?):\/\//i.exec(url)?.[1]
   if (scheme === undefined) {
     const isHost = /^\w[\w.-]*(:\d+)?(\/(?!\/)|$)/.test(url)
-    const meant = isHost ? ` Did you mean 'http://${url}'?` : ''
-    throw invalid(`url '${url}' does not start with http:// or https://.${meant} ${EXAMPLE}`)
+    const suggestion = isHost ? ` Did you mean 'http://${url}'?` : ''
+    throw invalid(`url '${url}' does not start with http:// or https://.${suggestion} ${EXAMPLE}`)
   }
   if (/^ws/i.test(scheme)) {
-    throw invalid(`url '${url}' is that of a WebSocket. Pass '${url.replace(/^ws/i, 'http')}' instead.`)
+    throw invalid(`url '${url}' is a WebSocket address. Pass '${url.replace(/^ws/i, 'http')}' instead.`)
   }
   const parsed = parse(url)
   if (!parsed) throw invalid(`url '${url}' is not a valid URL. ${EXAMPLE}`)
   if (parsed.username || parsed.password) {
     throw invalid('`url` contains a user name or a password. Pass them as `username` and `password`.')
   }
-  if (/[?#]/.test(url)) throw invalid(`url '${url}' has a query or a fragment. Remove what follows the path.`)
+  if (/[?#]/.test(url)) throw invalid(`url '${url}' has a query or a fragment. Remove it.`)
   return url.replace(/\/+$/, '')
 }
 
-/** Pages of `file:` and `data:` have an origin named "null". */
+/** Pages with the scheme `file:` or `data:` have the origin "null". */
 const pageOrigin = () => {
   const origin = globalThis.location?.origin
   return origin === 'null' ? undefined : origin

@@ -1,20 +1,20 @@
 import { MessengerError } from './error.ts'
 import type { ClientFrame, Hello, ServerFrame } from './types.ts'
 
-/** What is used of a WebSocket: the global one, or that of `ws`. */
+/** The part of the WebSocket interface that this client uses. The package `ws` and all browsers have it. */
 export type WebSocketLike = {
   send(data: string): void
   close(code?: number, reason?: string): void
-  /** Of `ws`: ends the connection without a word. */
+  /** Only in `ws`: closes the TCP connection without a closing handshake. */
   terminate?(): void
   addEventListener(type: 'message' | 'close' | 'error', listener: (event: any) => void): void
 }
 export type WebSocketConstructor = new (url: string, protocols: string[]) => WebSocketLike
 
 export type SocketEnd = {
-  /** 1006 where the other side said nothing. */
+  /** The close code; 1006 if the other side sent none. */
   code: number
-  /** Whether it got as far as `hello`. */
+  /** Whether `hello` was received. */
   wasOpen: boolean
 }
 
@@ -23,29 +23,33 @@ type SocketOptions = {
   token: string
   cursor: string | undefined
   WebSocket: WebSocketConstructor
-  /** Milliseconds in which `hello` must come. */
+  /** Milliseconds until `hello` must have come. */
   timeout: number
   onFrame: (frame: ServerFrame) => void
+  /** Called exactly once. No `onFrame` follows. */
   onEnd: (end: SocketEnd) => void
 }
 
-/** Milliseconds that the other side has to answer a close. */
+/** Milliseconds to wait for the reply to a close frame. */
 const CLOSE_TIMEOUT = 1000
-/** Milliseconds that it has to answer when the connection is doubted. */
-const CHECK_TIMEOUT = 5000
+/** Milliseconds to wait for the reply to the ping of `probe()`. */
+const PROBE_TIMEOUT = 5000
 
-/** One connection of `messenger.v1`: its handshake, its heartbeat and its end, which is told once. */
+/** One WebSocket connection of the subprotocol `messenger.v1`: its handshake, its heartbeat and its end. */
 export class Socket {
   readonly #socket: WebSocketLike
   readonly #onEnd: (end: SocketEnd) => void
   readonly #closed: Promise<void>
   #wasOpen = false
   #isEnded = false
-  #isHeard = true
-  #isChecked = false
+  /** Whether a frame was received since the last ping. */
+  #isAlive = true
+  #isProbing = false
+  /** Milliseconds between two pings. */
   #heartbeat = 0
   #timer: ReturnType<typeof setTimeout>
 
+  /** @throws MessengerError `INVALID_OPTION` if the runtime refuses the URL, the token or the constructor. */
   constructor({ url, token, cursor, WebSocket, timeout, onFrame, onEnd }: SocketOptions) {
     this.#onEnd = onEnd
     const query = cursor === undefined ? '' : `?cursor=${encodeURIComponent(cursor)}`
@@ -53,9 +57,9 @@ export class Socket {
     this.#socket = open(WebSocket, `${url.replace(/^http/i, 'ws')}/ws${query}`, protocols)
     this.#socket.addEventListener('message', ({ data }: { data: string }) => {
       if (this.#isEnded) return
-      this.#isHeard = true
+      this.#isAlive = true
       const frame = JSON.parse(data) as ServerFrame
-      if (frame.type === 'hello') this.#begin(frame)
+      if (frame.type === 'hello') this.#start(frame)
       onFrame(frame)
     })
     this.#closed = new Promise((resolve) => {
@@ -64,65 +68,68 @@ export class Socket {
         resolve()
       })
     })
-    // What is wrong is told by `close`; `ws` throws an error that nobody listens to.
+    // `close` follows each `error`. Without a listener for `error`, `ws` throws it.
     this.#socket.addEventListener('error', () => {})
-    this.#timer = setTimeout(() => this.abandon(), timeout)
+    this.#timer = setTimeout(() => this.terminate(), timeout)
   }
 
+  /** Sends a frame. Does nothing after the end of the connection. */
   send(frame: ClientFrame) {
     if (!this.#isEnded) this.#socket.send(JSON.stringify(frame))
   }
 
-  /** For a connection that is no longer believed in: nothing that it still brings counts. */
-  abandon() {
+  /** Ends the connection at once, without a closing handshake. Later frames are ignored. */
+  terminate() {
     this.#end(1006)
     this.#discard()
   }
 
-  /** Asks whether the other side is still there: if it is silent for five seconds, the connection is given up. */
-  check() {
-    if (!this.#wasOpen || this.#isEnded || this.#isChecked) return
-    this.#isChecked = true
-    this.#ask(Math.min(CHECK_TIMEOUT, this.#heartbeat))
+  /**
+   * Sends a ping. Terminates the connection if nothing is received within 5 seconds, or one heartbeat if that is less.
+   */
+  probe() {
+    if (!this.#wasOpen || this.#isEnded || this.#isProbing) return
+    this.#isProbing = true
+    this.#ping(Math.min(PROBE_TIMEOUT, this.#heartbeat))
   }
 
-  /** Says goodbye. Resolves when the other side has answered, or had its time to. */
+  /** Ends the connection with a closing handshake. Resolves after the reply, or after 1 second without one. */
   async close(): Promise<void> {
     this.#end(1000)
     this.#socket.close(1000)
     let timer: ReturnType<typeof setTimeout> | undefined
-    const late = new Promise<void>((resolve) => {
+    const timeout = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, CLOSE_TIMEOUT)
     })
-    await Promise.race([this.#closed, late])
+    await Promise.race([this.#closed, timeout])
     clearTimeout(timer)
     this.#discard()
   }
 
-  #begin({ heartbeat_ms }: Hello) {
+  #start({ heartbeat_ms }: Hello) {
     this.#wasOpen = true
     this.#heartbeat = heartbeat_ms
-    this.#beatIn(heartbeat_ms)
+    this.#checkIn(heartbeat_ms)
   }
 
-  #beat() {
-    if (!this.#isHeard) {
-      this.abandon()
+  #check() {
+    if (!this.#isAlive) {
+      this.terminate()
       return
     }
-    this.#isChecked = false
-    this.#ask(this.#heartbeat)
+    this.#isProbing = false
+    this.#ping(this.#heartbeat)
   }
 
-  #ask(ms: number) {
-    this.#isHeard = false
+  #ping(timeout: number) {
+    this.#isAlive = false
     this.send({ type: 'ping' })
-    this.#beatIn(ms)
+    this.#checkIn(timeout)
   }
 
-  #beatIn(ms: number) {
+  #checkIn(ms: number) {
     clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => this.#beat(), ms)
+    this.#timer = setTimeout(() => this.#check(), ms)
   }
 
   #discard() {
@@ -145,7 +152,7 @@ const open = (WebSocket: WebSocketConstructor, url: string, protocols: string[])
     const { message } = cause as Error
     throw new MessengerError(
       'INVALID_OPTION',
-      `The WebSocket could not be opened: ${message}. Check \`url\`, \`session\` and \`WebSocket\`.`,
+      `The WebSocket cannot be created: ${message}. Check \`url\`, \`session\` and \`WebSocket\`.`,
       { cause },
     )
   }

@@ -46,9 +46,9 @@ const urls: [url: string, message: RegExp][] = [
   ['http://', /is not a valid URL/],
   ['http://localhost:99999', /is not a valid URL/],
   ['http://alice:secret@localhost:3000', /as `username` and `password`/],
-  ['http://localhost:3000?room=1', /Remove what follows the path/],
-  ['http://localhost:3000/#room', /Remove what follows the path/],
-  ['', /is no text or empty/],
+  ['http://localhost:3000?room=1', /has a query or a fragment. Remove it/],
+  ['http://localhost:3000/#room', /has a query or a fragment. Remove it/],
+  ['', /is empty or not a string/],
 ]
 
 t.test('a url that can not work is refused at once, with what to write instead', async (t) => {
@@ -61,7 +61,7 @@ t.test('a url that can not work is refused at once, with what to write instead',
 })
 
 t.test('without a url the page gives it; where there is none, that is told', async (t) => {
-  const expected = { code: 'INVALID_OPTION', message: /no `url`.*'http:\/\/localhost:3000'/ }
+  const expected = { code: 'INVALID_OPTION', message: /`url` is missing.*'http:\/\/localhost:3000'/ }
   t.throws(() => new Messenger({ username: 'alice' }), expected)
   pretend(t, 'location', { origin: 'null' })
   t.throws(() => new Messenger({ username: 'alice' }), expected, 'a page of file:')
@@ -93,7 +93,7 @@ t.test('the package can be loaded by a process without WebSocket, and says what 
 
 t.test('whoever gives neither a name nor a session is told', async (t) => {
   const messenger = createMessenger(t, { url: 'http://127.0.0.1:1' })
-  await t.rejects(messenger.connect(), { code: 'SIGNED_OUT', message: /pass `username`/ })
+  await t.rejects(messenger.connect(), { code: 'SIGNED_OUT', message: /Pass `username`/ })
 })
 
 t.test('where no server listens, `waiting` says so', async (t) => {
@@ -103,7 +103,7 @@ t.test('where no server listens, `waiting` says so', async (t) => {
   t.match(await whyWaiting(t, `http://127.0.0.1:${port}`), {
     code: 'NETWORK',
     retryable: true,
-    message: new RegExp(`Nothing listens at http://127.0.0.1:${port}. Start the server, or correct`),
+    message: new RegExp(`No server listens at http://127.0.0.1:${port}. Start the server, or correct`),
   })
 })
 
@@ -116,7 +116,7 @@ t.test('a server that is no Messenger is told from one', async (t) => {
     ),
   )
   const url = `http://127.0.0.1:${port}`
-  const refused = new RegExp(`${url}/login answered with 404.*Check host, port and path`)
+  const refused = new RegExp(`${url}/login \\(status 404\\) is not from.*Check host, port and path`)
   await t.rejects(createMessenger(t, { url, username: 'alice' }).connect(), {
     code: 'NETWORK',
     retryable: false,
@@ -126,9 +126,9 @@ t.test('a server that is no Messenger is told from one', async (t) => {
   await t.rejects(login(url, { username: 'alice' }), { code: 'NETWORK', message: refused })
 
   Object.assign(reply, { status: 200, type: 'text/html', body: '<h1>Welcome</h1>' })
-  t.match(await whyWaiting(t, url), { code: 'NETWORK', message: /\/login answered with 200/ })
+  t.match(await whyWaiting(t, url), { code: 'NETWORK', message: /\/login \(status 200\) is not from/ })
   Object.assign(reply, { type: 'application/json', body: '{' })
-  t.match(await whyWaiting(t, url), { code: 'NETWORK', message: /no JSON/ })
+  t.match(await whyWaiting(t, url), { code: 'NETWORK', message: /not JSON/ })
   Object.assign(reply, { body: '{"id":1}' })
   await t.rejects(createMessenger(t, { url, username: 'alice' }).connect(), {
     code: 'NETWORK',
@@ -144,7 +144,7 @@ t.test('a way that takes HTTP and no WebSocket is told', async (t) => {
   t.match(await whyWaiting(t, `http://127.0.0.1:${port}`, { session }), {
     code: 'NETWORK',
     retryable: true,
-    message: /answers HTTP, but no WebSocket.*Upgrade/,
+    message: /answers HTTP calls, but the WebSocket handshake.*Upgrade/,
   })
 })
 
@@ -161,9 +161,9 @@ t.test('what fetch says is explained', async (t) => {
   t.match(await byCode('EAI_AGAIN'), /has no address/)
   t.match(await byCode('DEPTH_ZERO_SELF_SIGNED_CERT'), /not trusted.*NODE_EXTRA_CA_CERTS/)
   t.match(await byCode('ERR_SSL_WRONG_VERSION_NUMBER'), /does not speak TLS/)
-  t.match(await byCode('EHOSTUNREACH'), /could not be reached \(EHOSTUNREACH\)/)
+  t.match(await byCode('EHOSTUNREACH'), /cannot be reached \(EHOSTUNREACH\)/)
   t.match(await say(new DOMException('late', 'TimeoutError')), /did not answer in time/)
-  t.match(await say(new TypeError('Failed to fetch')), /could not be reached. Check `url`/)
+  t.match(await say(new TypeError('Failed to fetch')), /cannot be reached. Check `url`/)
   pretend(t, 'location', { origin: 'https://app.example' })
   t.match(await say(new TypeError('Failed to fetch')), /CORS_ORIGINS=https:\/\/app.example/)
   pretend(t, 'navigator', { onLine: false })

@@ -3,8 +3,7 @@ import { syncBuiltinESMExports } from 'node:module'
 import { join } from 'node:path'
 import t from 'tap'
 import { newClientId } from '../../client/src/client-id.ts'
-import { Courier } from '../../client/src/courier.ts'
-import { Feed } from '../../client/src/events.ts'
+import { EventStream } from '../../client/src/event-stream.ts'
 import { fileStorage } from '../../client/src/file-storage.ts'
 import {
   login,
@@ -15,6 +14,7 @@ import {
   webStorage,
 } from '../../client/src/index.ts'
 import type { ClientFrame, FrameOf, Limits, Message } from '../../client/src/index.ts'
+import { SendQueue } from '../../client/src/send-queue.ts'
 import { createMessenger, nextState } from '../support/client.ts'
 import { temporaryFolder } from '../support/server.ts'
 
@@ -140,27 +140,27 @@ t.test('a listener that throws takes the event from nobody else', (t) => {
     },
   })
   const cursors: string[] = []
-  const feed = new Feed((cursor) => cursors.push(cursor))
+  const events = new EventStream((cursor) => cursors.push(cursor))
   const seen: unknown[] = []
-  feed.on('caught_up', () => {
+  events.on('caught_up', () => {
     throw new Error('mine')
   })
-  feed.on('caught_up', (event) => seen.push(event))
-  feed.emit({ type: 'caught_up', cursor: 'e.1' }, 'e.1')
+  events.on('caught_up', (event) => seen.push(event))
+  events.emit({ type: 'caught_up', cursor: 'e.1' }, 'e.1')
   t.match(thrown, [{ message: 'mine' }])
   t.match(seen, [{ cursor: 'e.1' }])
   t.strictSame(cursors, ['e.1'])
-  feed.end()
-  feed.emit({ type: 'caught_up', cursor: 'e.2' }, 'e.2')
+  events.end()
+  events.emit({ type: 'caught_up', cursor: 'e.2' }, 'e.2')
   t.equal(seen.length, 1)
   t.end()
 })
 
 t.test('a cursor counts as seen when every iterator is done with its event, or has stopped', async (t) => {
   const cursors: string[] = []
-  const feed = new Feed((cursor) => cursors.push(cursor))
-  const [slow, quick] = [feed.iterate(), feed.iterate()]
-  const emit = (cursor: string) => feed.emit({ type: 'caught_up', cursor }, cursor)
+  const events = new EventStream((cursor) => cursors.push(cursor))
+  const [slow, quick] = [events.iterate(), events.iterate()]
+  const emit = (cursor: string) => events.emit({ type: 'caught_up', cursor }, cursor)
   const first = quick.next()
   emit('e.1')
   await first
@@ -174,13 +174,13 @@ t.test('a cursor counts as seen when every iterator is done with its event, or h
   t.strictSame(cursors, ['e.1'])
   await slow.return?.()
   t.strictSame(cursors, ['e.1', 'e.2'])
-  const early = feed.iterate()
+  const early = events.iterate()
   emit('e.3')
   await early.return?.()
   t.strictSame(cursors, ['e.1', 'e.2', 'e.3'])
-  const waiting = feed.iterate()
+  const waiting = events.iterate()
   const end = waiting.next()
-  feed.end()
+  events.end()
   t.match(await end, { done: true })
 })
 
@@ -204,37 +204,37 @@ const stored = (id: number, more: Partial<Message> = {}): Message => ({
 
 t.test('a conversation has one message under way, whichever of its two names is used', async (t) => {
   const sent: ClientFrame[] = []
-  const courier = new Courier({ sent: () => {}, refused: () => {} })
+  const queue = new SendQueue({ onSent: () => {}, onRejected: () => {} })
   const contents = () => sent.map((frame) => ('content' in frame ? frame.content : frame.type))
   const send = (content: string, to: object) => {
-    const promise = courier.add({ ...to, content, client_id: content })
-    courier.kept(content)
+    const promise = queue.add({ ...to, content, client_id: content })
+    queue.markStored(content)
     return promise
   }
-  courier.open(limits, (frame) => sent.push(frame))
+  queue.connected(limits, (frame) => sent.push(frame))
   const first = send('1', { receiver_username: 'bob' })
-  courier.learn('Bob', 7)
+  queue.linkConversation('Bob', 7)
   const second = send('2', { conversation_id: 7 })
   send('3', { conversation_id: 8 }).catch(() => {})
   t.strictSame(contents(), ['1', '3'])
-  courier.acknowledged({ type: 'ack', id: '1', message: stored(1) })
+  queue.handleAck({ type: 'ack', id: '1', message: stored(1) })
   await first
   t.strictSame(contents(), ['1', '3', '2'])
-  courier.lost()
-  courier.kept('unknown')
-  courier.open(limits, (frame) => sent.push(frame))
+  queue.disconnected()
+  queue.markStored('unknown')
+  queue.connected(limits, (frame) => sent.push(frame))
   t.strictSame(contents().slice(3), ['2', '3'], 'in the order in which they were asked for')
-  courier.acknowledged({ type: 'ack', id: '2', message: stored(2) })
+  queue.handleAck({ type: 'ack', id: '2', message: stored(2) })
   await second
-  courier.close({} as never)
+  queue.close({} as never)
   t.end()
 })
 
 t.test('after a refusal for now all waits, and then goes again', async (t) => {
   const sent: ClientFrame[] = []
   let heard = () => {}
-  const courier = new Courier({ sent: () => {}, refused: () => {} })
-  courier.open(limits, (frame) => {
+  const queue = new SendQueue({ onSent: () => {}, onRejected: () => {} })
+  queue.connected(limits, (frame) => {
     sent.push(frame)
     heard()
   })
@@ -246,30 +246,30 @@ t.test('after a refusal for now all waits, and then goes again', async (t) => {
     retry_after: 0,
     problem,
   })
-  const answer = courier.ask({ type: 'delete', message_id: 1 })
+  const answer = queue.request({ type: 'delete', message_id: 1 })
   const [asked] = sent as { id: string }[]
   const again = new Promise<void>((resolve) => {
     heard = resolve
   })
-  courier.refused(busy((asked as { id: string }).id))
+  queue.handleError(busy((asked as { id: string }).id))
   await again
   t.strictSame(sent[1], sent[0])
-  courier.refused(busy('unknown'))
-  courier.refused({ ...busy('unknown'), retryable: false })
-  courier.acknowledged({ type: 'ack', id: 'unknown' })
-  courier.acknowledged({ type: 'ack', id: (asked as { id: string }).id })
+  queue.handleError(busy('unknown'))
+  queue.handleError({ ...busy('unknown'), retryable: false })
+  queue.handleAck({ type: 'ack', id: 'unknown' })
+  queue.handleAck({ type: 'ack', id: (asked as { id: string }).id })
   t.match(await answer, { type: 'ack' })
-  courier.acknowledged({ type: 'ack' })
-  courier.close({} as never)
+  queue.handleAck({ type: 'ack' })
+  queue.close({} as never)
 })
 
 t.test('what changes one message goes one after the other, as it was asked for', async (t) => {
   const sent: string[] = []
   const ids = new Map<string, string>()
   let heard = () => {}
-  const courier = new Courier({ sent: () => {}, refused: () => {} })
+  const queue = new SendQueue({ onSent: () => {}, onRejected: () => {} })
   const open = () =>
-    courier.open(limits, (frame) => {
+    queue.connected(limits, (frame) => {
       const name = 'content' in frame ? frame.content : (frame.type as string)
       sent.push(name)
       ids.set(name, frame.id as string)
@@ -277,19 +277,19 @@ t.test('what changes one message goes one after the other, as it was asked for',
     })
   const went = () => sent.splice(0)
   const refuse = (name: string, retryable: boolean) =>
-    courier.refused({
+    queue.handleError({
       type: 'error',
       id: ids.get(name),
       retryable,
       retry_after: 0.01,
       problem: { code: 'OVERLOADED', detail: '', status: 503, title: '', type: '', request_id: '' },
     })
-  const accept = (name: string) => courier.acknowledged({ type: 'ack', id: ids.get(name) })
-  const edit = (message_id: number, content: string) => courier.ask({ type: 'edit', message_id, content })
+  const accept = (name: string) => queue.handleAck({ type: 'ack', id: ids.get(name) })
+  const edit = (message_id: number, content: string) => queue.request({ type: 'edit', message_id, content })
 
   const [first, second] = [edit(1, 'first'), edit(1, 'second')]
   const others = [edit(2, 'another'), edit(3, 'third')]
-  const deleted = courier.ask({ type: 'delete', message_id: 1 })
+  const deleted = queue.request({ type: 'delete', message_id: 1 })
   open()
   t.strictSame(went(), ['first', 'another', 'third'], 'one of a message, and others meanwhile')
   const again = new Promise<void>((resolve) => {
@@ -301,7 +301,7 @@ t.test('what changes one message goes one after the other, as it was asked for',
   accept('another')
   accept('first')
   t.strictSame(went(), ['second'])
-  courier.lost()
+  queue.disconnected()
   open()
   t.strictSame(went(), ['second', 'third'], 'after a loss as well')
   refuse('second', false)
@@ -311,7 +311,7 @@ t.test('what changes one message goes one after the other, as it was asked for',
   const last = edit(1, 'last')
   t.strictSame(went(), [])
   await Promise.all([first, ...others])
-  courier.close(new MessengerError('CLOSED', ''))
+  queue.close(new MessengerError('CLOSED', ''))
   for (const waiting of [deleted, last]) await t.rejects(waiting, { code: 'CLOSED' })
 })
 

@@ -1,43 +1,46 @@
 import { newClientId } from './client-id.ts'
 import type { ClientFrame, FrameOf } from './types.ts'
 
-/** Seconds after a refusal that says no time. */
+/** Seconds to wait after a refusal without `retry_after`. */
 const RETRY_AFTER = 1
 
-/** Whose presence is to be told: the list goes with each connection, and again where it was refused for now. */
-export class Watch {
+/**
+ * The list of users whose presence the client subscribes to. Sends it over each connection, until the server takes it.
+ */
+export class PresenceWatch {
   readonly #send: (frame: ClientFrame) => void
   #usernames: string[] | undefined
-  /** Of the frame with the last list: what is said of an older one no longer matters. */
+  /** Request id of the last `watch` frame. An error for an earlier frame is ignored. */
   #id: string | undefined
   #timer: ReturnType<typeof setTimeout> | undefined
 
-  /** @param send sends a frame, if there is a connection. */
+  /** @param send sends a frame. Drops it without a connection. */
   constructor(send: (frame: ClientFrame) => void) {
     this.#send = send
   }
 
+  /** Replaces the list and sends it. */
   set(usernames: readonly string[]) {
     this.#usernames = [...usernames]
-    this.ask()
+    this.send()
   }
 
   /** Sends the list, if there is one. */
-  ask() {
+  send() {
     clearTimeout(this.#timer)
     if (!this.#usernames) return
     this.#id = newClientId()
     this.#send({ type: 'watch', id: this.#id, usernames: this.#usernames })
   }
 
-  refused({ id, retryable, retry_after = RETRY_AFTER }: FrameOf<'error'>) {
+  /** Sends the list again later, if the server refused it for now. */
+  handleError({ id, retryable, retry_after = RETRY_AFTER }: FrameOf<'error'>) {
     if (id !== this.#id || !retryable) return
     clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => this.ask(), retry_after * 1000)
+    this.#timer = setTimeout(() => this.send(), retry_after * 1000)
   }
 
-  /** There is no connection any more. */
-  lost() {
+  disconnected() {
     clearTimeout(this.#timer)
   }
 }

@@ -1,38 +1,39 @@
 import { MessengerError } from "./error.js";
 import { unwrap } from "./http.js";
-/** The parts of its life after which a token is renewed, and after which that is tried again. */
+/** The fraction of its lifetime after which a token is renewed. */
 const RENEW_AFTER = 0.75;
+/** The fraction of its lifetime after which a failed renewal is retried. */
 const RETRY_AFTER = 0.05;
-/** The longest that a timer can wait. */
+/** The longest delay of `setTimeout`, in milliseconds. */
 const MAX_TIMER = 2 ** 31 - 1;
-/** The token: where it comes from, and when the next one is due. */
-export class SessionKeeper {
+/** Gets the session by a login, renews its token, and knows when the next renewal is due. */
+export class SessionManager {
     current;
     #api;
     #options;
-    /** Milliseconds that the token lives; a guess for one that was given, which is renewed at once. */
-    #life = 60_000;
-    /** By this machine's clock; the server's may say another time. */
+    /** Lifetime of the token in milliseconds. That of a session from the options is unknown until its first renewal. */
+    #lifetime = 60_000;
+    /** By the clock of this machine, which may differ from the clock of the server. */
     #renewAt = Date.now();
     constructor(api, options) {
         this.#api = api;
         this.#options = options;
         this.current = options.session;
     }
-    /** Milliseconds until the token is to be renewed. */
+    /** Milliseconds until the next renewal; 0 for a session from the options. */
     get renewIn() {
         return Math.min(Math.max(0, this.#renewAt - Date.now()), MAX_TIMER);
     }
-    /** @returns the session that there is, else a new one */
+    /** @returns the current session, or that of a new login. @throws MessengerError as `renew()`. */
     async ensure() {
         return this.current ?? this.#logIn();
     }
     /**
-     * Takes a fresh token for the one that there is, or logs in again where that one has ended and the name is known.
-     * @throws MessengerError `SIGNED_OUT` where it is not; what `login` throws
+     * Exchanges the token for a new one. If the server no longer accepts it, logs in again.
+     * @throws MessengerError `SIGNED_OUT` if a login is necessary and there are no credentials; the errors of `login()`
      */
     async renew() {
-        this.#renewAt = Date.now() + this.#life * RETRY_AFTER;
+        this.#renewAt = Date.now() + this.#lifetime * RETRY_AFTER;
         try {
             return this.#accept(await unwrap(this.#api.POST('/token', { signal: this.#options.signal() })));
         }
@@ -43,8 +44,8 @@ export class SessionKeeper {
             return this.#logIn();
         }
     }
-    /** Renews the token if the server no longer accepts it. @returns whether it was accepted */
-    async check() {
+    /** Renews the token if the server no longer accepts it. @returns whether it still accepted the token. */
+    async verify() {
         try {
             await unwrap(this.#api.GET('/users/me', { signal: this.#options.signal() }));
             return true;
@@ -60,26 +61,29 @@ export class SessionKeeper {
         const { credentials, signal } = this.#options;
         if (!credentials) {
             const message = this.#options.session
-                ? 'The session has ended: log in again.'
-                : 'There is nobody to log in: pass `username`, or the `session` that login() gave.';
+                ? 'The session has ended. Log in again.'
+                : 'There is no account to log in to. Pass `username`, or a `session` that login() returned.';
             throw new MessengerError('SIGNED_OUT', message);
         }
         return this.#accept(await unwrap(this.#api.POST('/login', { body: credentials, signal: signal() })));
     }
     #accept(session) {
         if (typeof session.token !== 'string') {
-            throw new MessengerError('NETWORK', 'The reply has no token: `url` is not that of a Messenger server.');
+            throw new MessengerError('NETWORK', 'The reply to the login has no token. Check that `url` is the address of a Messenger server.');
         }
         this.current = session;
-        this.#life = lifetime(session);
-        this.#renewAt = Date.now() + this.#life * RENEW_AFTER;
+        this.#lifetime = lifetimeOf(session);
+        this.#renewAt = Date.now() + this.#lifetime * RENEW_AFTER;
         this.#options.onSession(session);
         return session;
     }
 }
 const isUnauthorized = (error) => error instanceof MessengerError && error.code === 'UNAUTHORIZED';
-/** @returns milliseconds, by what the token says of itself (RFC 7519): unlike `expires_at` that needs no common clock. */
-const lifetime = ({ token }) => {
+/**
+ * @returns the lifetime of the token in milliseconds, from its own claims `iat` and `exp` (RFC 7519). Unlike
+ *   `expires_at`, their difference does not depend on the clock of this machine.
+ */
+const lifetimeOf = ({ token }) => {
     const payload = token.split('.')[1];
     const { iat, exp } = JSON.parse(atob(payload.replaceAll('-', '+').replaceAll('_', '/')));
     return (exp - iat) * 1000;

@@ -1,0 +1,49 @@
+import { MessengerError } from './error.ts';
+import type { Events, State } from './events.ts';
+import type { SessionManager } from './session-manager.ts';
+import { type WebSocketConstructor } from './socket.ts';
+import type { ClientFrame, ServerFrame } from './types.ts';
+type Options = {
+    url: string;
+    /** `undefined` if the runtime has none. */
+    WebSocket: WebSocketConstructor | undefined;
+    /** Milliseconds between attempts: a random part of `min`, which doubles with each failure up to `max`. */
+    backoff: {
+        min: number;
+        max: number;
+    };
+    /** Milliseconds until a new connection must have received `hello`. */
+    timeout: number;
+    session: SessionManager;
+    /** Returns the cursor at which the next connection resumes the stream. */
+    cursor: () => string | undefined;
+    /** Called after the login and before each connection. If it throws, that connection is not opened. */
+    beforeConnect: () => void;
+    onFrame: (frame: ServerFrame) => void;
+    onDisconnect: () => void;
+    onState: (event: Events['state']) => void;
+};
+/**
+ * Keeps a connection open: opens the next socket after each loss, as the table of close codes says, until `close()` or
+ * an error that a further attempt would meet again.
+ */
+export declare class ReconnectingSocket {
+    #private;
+    state: State;
+    constructor(options: Options);
+    get isOpen(): boolean;
+    /**
+     * Starts to connect, or makes the next attempt at once.
+     * @returns a promise that resolves with the first `hello` of a stream that starts at the current cursor
+     * @throws MessengerError if a further attempt would fail as well, or after `close()`
+     */
+    connect(): Promise<void>;
+    /** Sends a frame. Drops it without a connection. */
+    send(frame: ClientFrame): void;
+    setState(state: State, details?: Omit<Events['state'], 'type' | 'state'>): void;
+    /** Ends the connection, if there is one, and makes no further attempt before the next `connect()`. */
+    stop(error: MessengerError): void;
+    /** Closes the connection for good. @param error rejects the calls of `connect()`, those to come included. */
+    close(error: MessengerError): Promise<void>;
+}
+export {};

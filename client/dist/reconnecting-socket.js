@@ -1,0 +1,230 @@
+import { asMessengerError, MessengerError } from "./error.js";
+import { closeCodes } from "./generated/close-codes.js";
+import { watchNetwork } from "./network-events.js";
+import { Socket } from "./socket.js";
+/**
+ * Keeps a connection open: opens the next socket after each loss, as the table of close codes says, until `close()` or
+ * an error that a further attempt would meet again.
+ */
+export class ReconnectingSocket {
+    state = 'idle';
+    #options;
+    #socket;
+    /** The cursor of the current socket. */
+    #cursor;
+    /** The current socket was replaced because the cursor changed. */
+    #isReplaced = false;
+    /** That of the current socket. */
+    #hello;
+    #running;
+    /** Why the loop of attempts ended, or must end. */
+    #stopped;
+    #waiters = [];
+    #endPause = () => { };
+    #skipsNextPause = false;
+    #renewal;
+    constructor(options) {
+        this.#options = options;
+    }
+    get isOpen() {
+        return this.#hello !== undefined;
+    }
+    /**
+     * Starts to connect, or makes the next attempt at once.
+     * @returns a promise that resolves with the first `hello` of a stream that starts at the current cursor
+     * @throws MessengerError if a further attempt would fail as well, or after `close()`
+     */
+    async connect() {
+        if (this.#hello)
+            return;
+        if (this.state === 'closed')
+            throw this.#stopped;
+        if (!this.#options.WebSocket)
+            throw noWebSocket();
+        this.#stopped = undefined;
+        if (this.#socket && this.#cursor !== this.#options.cursor()) {
+            // The stream of the current socket would start at another cursor and miss the events between the two.
+            this.#isReplaced = true;
+            this.#socket.terminate();
+        }
+        await new Promise((resolve, reject) => {
+            this.#waiters.push({ resolve, reject });
+            this.#endPause();
+            this.#running ??= this.#run();
+        });
+    }
+    /** Sends a frame. Drops it without a connection. */
+    send(frame) {
+        if (this.#hello)
+            this.#socket?.send(frame);
+    }
+    setState(state, details = {}) {
+        this.state = state;
+        this.#options.onState({ type: 'state', state, ...details });
+    }
+    /** Ends the connection, if there is one, and makes no further attempt before the next `connect()`. */
+    stop(error) {
+        if (this.#stopped)
+            return;
+        this.#stopped = error;
+        this.#socket?.terminate();
+        this.#endPause();
+        this.setState('stopped', { error });
+        this.#rejectWaiters(error);
+    }
+    /** Closes the connection for good. @param error rejects the calls of `connect()`, those to come included. */
+    async close(error) {
+        this.#stopped = error;
+        this.setState('closed');
+        this.#endPause();
+        this.#rejectWaiters(error);
+        await this.#socket?.close();
+        await this.#running;
+    }
+    async #run() {
+        const unwatch = watchNetwork({
+            onOffline: () => this.#socket?.terminate(),
+            onWake: () => this.#wake(),
+        });
+        const { min, max } = this.#options.backoff;
+        for (let attempt = 0; !this.#stopped; attempt += 1) {
+            let wait = Math.random() * Math.min(max, min * 2 ** attempt);
+            let error;
+            try {
+                const duration = await this.#connectOnce();
+                // A connection that outlasts the longest pause was stable: the next loss starts with the shortest one.
+                if (duration > max)
+                    attempt = 0;
+            }
+            catch (cause) {
+                error = asMessengerError(cause);
+                if (!error.retryable)
+                    this.stop(error);
+                wait += (error.retryAfter ?? 0) * 1000;
+            }
+            // The network may be another one now, so the earlier failures do not count.
+            if (!this.#stopped && (await this.#pause(wait, error)))
+                attempt = -1;
+        }
+        unwatch();
+        this.#running = undefined;
+    }
+    /** Checks an open connection, or makes the next attempt at once: the network may be back. */
+    #wake() {
+        if (this.#hello)
+            this.#socket?.probe();
+        else {
+            this.#skipsNextPause = true;
+            this.#endPause();
+        }
+    }
+    /** Logs in, connects, and waits for the end of the connection. @returns its duration in milliseconds. */
+    async #connectOnce() {
+        const { session, beforeConnect } = this.#options;
+        this.setState('connecting');
+        await session.ensure();
+        beforeConnect();
+        if (this.#stopped)
+            return 0;
+        const started = performance.now();
+        let end = await this.#useSocket();
+        while (this.#isReplaced && !this.#stopped)
+            end = await this.#useSocket();
+        const duration = end.wasOpen ? performance.now() - started : 0;
+        if (!this.#stopped)
+            await this.#handleEnd(end);
+        return duration;
+    }
+    /** Opens a socket. @returns a promise of its end. */
+    #useSocket() {
+        const { url, timeout, session, cursor, onFrame, onDisconnect } = this.#options;
+        const WebSocket = this.#options.WebSocket;
+        this.#isReplaced = false;
+        this.#cursor = cursor();
+        return new Promise((resolve) => {
+            this.#socket = new Socket({
+                url,
+                token: session.current?.token,
+                cursor: this.#cursor,
+                WebSocket,
+                timeout,
+                onFrame: (frame) => {
+                    if (frame.type === 'hello')
+                        this.#handleHello(frame);
+                    onFrame(frame);
+                },
+                onEnd: (end) => {
+                    clearTimeout(this.#renewal);
+                    this.#socket = undefined;
+                    this.#hello = undefined;
+                    onDisconnect();
+                    resolve(end);
+                },
+            });
+        });
+    }
+    #handleHello(hello) {
+        this.#hello = hello;
+        this.#skipsNextPause = false;
+        this.#scheduleRenewal();
+        for (const { resolve } of this.#waiters.splice(0))
+            resolve();
+    }
+    /** Does what the table of close codes says about the code. @throws MessengerError if a new socket would not help. */
+    async #handleEnd({ code, wasOpen }) {
+        const { session } = this.#options;
+        const known = closeCodes[code];
+        if (known?.reconnect === 'renew')
+            await session.renew();
+        else if (known?.reconnect === 'fix') {
+            throw new MessengerError('CLOSED_BY_SERVER', `The server closed the connection with code ${code} (${known.name}): ${known.why}. ` +
+                'Remove the cause before you connect again.');
+        }
+        // Browsers do not report the status of a failed handshake. An HTTP call shows whether the token was the cause.
+        if (!known && !wasOpen && (await session.verify())) {
+            throw new MessengerError('NETWORK', `The server answers HTTP calls, but the WebSocket handshake at ${this.#options.url}/ws failed. If there is a ` +
+                'proxy, configure it to forward the headers Upgrade and Connection.', { retryable: true });
+        }
+    }
+    /** Waits before the next attempt. @returns whether the wait ended early. */
+    async #pause(ms, error) {
+        this.setState('waiting', { retry_in_ms: Math.round(ms), ...(error && { error }) });
+        const isEndedEarly = await new Promise((resolve) => {
+            const timer = setTimeout(() => resolve(false), ms);
+            this.#endPause = () => {
+                clearTimeout(timer);
+                resolve(true);
+            };
+            if (this.#skipsNextPause)
+                this.#endPause();
+        });
+        this.#skipsNextPause = false;
+        return isEndedEarly;
+    }
+    #scheduleRenewal() {
+        this.#renewal = setTimeout(() => {
+            this.#renew().catch((cause) => this.stop(asMessengerError(cause)));
+        }, this.#options.session.renewIn);
+    }
+    /** Renews the token and hands it to the server, so that the connection outlives the old token. */
+    async #renew() {
+        const { session } = this.#options;
+        const socket = this.#socket;
+        try {
+            const { token } = await session.renew();
+            socket?.send({ type: 'auth', token });
+        }
+        catch (error) {
+            if (!asMessengerError(error).retryable)
+                throw error;
+        }
+        if (this.#socket === socket)
+            this.#scheduleRenewal();
+    }
+    #rejectWaiters(error) {
+        for (const { reject } of this.#waiters.splice(0))
+            reject(error);
+    }
+}
+const noWebSocket = () => new MessengerError('INVALID_OPTION', 'This runtime has no WebSocket. Use Node.js 22 or newer, or pass the one of the package ws: ' +
+    "import { WebSocket } from 'ws'; new Messenger({ url, username, WebSocket }).");

@@ -1,0 +1,147 @@
+import { checkFrame } from "./check-frame.js";
+import { newClientId } from "./client-id.js";
+import { ConversationKeys } from "./conversation-keys.js";
+import { errorFromProblem } from "./error.js";
+import { LaneQueue } from "./lane-queue.js";
+import { TokenBucket } from "./token-bucket.js";
+/** Frames that may wait for their reply at the same time, over all lanes. */
+const WINDOW = 64;
+/** Seconds to wait after a refusal without `retry_after`. */
+const RETRY_AFTER = 1;
+/**
+ * Sends messages and other requests over the current connection, and repeats them over the next one until the server
+ * replies. A repeat is harmless: the server detects a repeated message by its `client_id`, and the other requests have
+ * the same effect when they run twice. The messages of one conversation are sent one at a time, in the order of
+ * `add()`. So are the requests that change one message. Only messages outlive the process, in the storage.
+ */
+export class SendQueue {
+    #messages = new LaneQueue();
+    #requests = new LaneQueue();
+    #conversations = new ConversationKeys();
+    #listener;
+    /** Ids of the frames that wait for their reply. */
+    #inFlight = new Set();
+    #connection;
+    #timer;
+    /** Nothing is sent before this time (of `performance.now()`), because the server asked for a pause. */
+    #pausedUntil = 0;
+    constructor(listener) {
+        this.#listener = listener;
+    }
+    /** The messages without a reply, oldest first. */
+    get entries() {
+        return this.#messages.values;
+    }
+    /** Adds a message. It is not sent before `markStored()`. @returns the stored message. */
+    add(entry) {
+        return this.#messages.add(entry.client_id, entry, this.#conversations.of(entry));
+    }
+    /** Allows a message to be sent: the storage has it. */
+    markStored(client_id) {
+        this.#messages.markReady(client_id);
+        this.#pump();
+    }
+    /** Sends a request that is not a message, under a new request id. @returns the `ack` of the server. */
+    request(frame) {
+        const id = newClientId();
+        const keys = 'message_id' in frame ? [String(frame.message_id)] : [];
+        const ack = this.#requests.add(id, { ...frame, id }, keys);
+        this.#requests.markReady(id);
+        this.#pump();
+        return ack;
+    }
+    /** @returns whether the request id is the `client_id` of a message in this queue */
+    isMessage(id) {
+        return id !== undefined && this.#messages.has(id);
+    }
+    /** Learns that `peer` and `conversation_id` address the same direct conversation. Ignores a group: no `peer`. */
+    linkConversation(peer, conversation_id) {
+        this.#conversations.link(peer, conversation_id);
+    }
+    /** Starts sending. @param send sends a frame over the connection that has just opened. */
+    connected(limits, send) {
+        this.#connection = { limits, send, bucket: new TokenBucket(limits.frames_per_second) };
+        this.#pump();
+    }
+    /** Stops sending. Queues all frames without a reply again. */
+    disconnected() {
+        clearTimeout(this.#timer);
+        this.#timer = undefined;
+        this.#connection = undefined;
+        this.#inFlight.clear();
+        this.#messages.requeueAll();
+        this.#requests.requeueAll();
+    }
+    handleAck(ack) {
+        const { id = '', message } = ack;
+        this.#inFlight.delete(id);
+        if (this.isMessage(id)) {
+            const stored = message;
+            this.linkConversation(stored.receiver, stored.conversation_id);
+            this.#messages.resolve(id, stored);
+            this.#listener.onSent(id, stored);
+        }
+        else
+            this.#requests.resolve(id, ack);
+        this.#pump();
+    }
+    handleError({ id = '', retryable, retry_after = RETRY_AFTER, problem }) {
+        this.#inFlight.delete(id);
+        if (retryable) {
+            this.#pausedUntil = Math.max(this.#pausedUntil, performance.now() + retry_after * 1000);
+            this.#messages.requeue(id);
+            this.#requests.requeue(id);
+        }
+        else
+            this.reject(id, errorFromProblem(problem));
+        this.#pump();
+    }
+    /** Removes a message or another request and rejects its promise. Ignores an unknown id. */
+    reject(id, error) {
+        const entry = this.#messages.reject(id, error);
+        if (entry)
+            this.#listener.onRejected(entry, error);
+        else
+            this.#requests.reject(id, error);
+    }
+    /** Stops for good and rejects all promises. `entries` keeps the messages that were not sent. */
+    close(error) {
+        this.disconnected();
+        this.#messages.rejectAll(error);
+        this.#requests.rejectAll(error);
+    }
+    /** Sends as many frames as the window, the server's rate and a pause allow. */
+    #pump() {
+        if (!this.#connection || this.#timer !== undefined)
+            return;
+        const { limits, bucket, send } = this.#connection;
+        while (this.#inFlight.size < WINDOW) {
+            const wait = Math.max(this.#pausedUntil - performance.now(), bucket.wait);
+            if (wait > 0) {
+                this.#timer = setTimeout(() => {
+                    this.#timer = undefined;
+                    this.#pump();
+                }, wait);
+                return;
+            }
+            const frame = this.#next();
+            if (!frame)
+                return;
+            const error = checkFrame(frame, limits);
+            if (error)
+                this.reject(frame.id, error);
+            else {
+                bucket.spend();
+                this.#inFlight.add(frame.id);
+                send(frame);
+            }
+        }
+    }
+    #next() {
+        const request = this.#requests.take();
+        if (request)
+            return request;
+        const entry = this.#messages.take();
+        return entry && { type: 'send', id: entry.client_id, ...entry };
+    }
+}
