@@ -1,10 +1,14 @@
 import { createInterface } from 'node:readline'
 import { Writable } from 'node:stream'
 
-/** Asks on the error output, so that a pipe behind this one stays clean; what is typed is not shown. */
-export const askPassword = (username: string): Promise<string> => {
+/**
+ * Asks for a password on the standard error output, because the standard output may be a pipe. A terminal does not show
+ * what is typed.
+ * @returns the line that was typed; empty if the input has ended
+ */
+export const readPassword = (username: string): Promise<string> => {
   process.stderr.write(`Password of ${username}: `)
-  /* c8 ignore next -- only a terminal echoes */
+  /* c8 ignore next -- readline echoes only on a terminal */
   const silent = new Writable({ write: (_chunk, _encoding, done) => done() })
   const { stdin: input } = process
   const lines = createInterface({ input, output: silent, terminal: input.isTTY })

@@ -1,47 +1,53 @@
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { type Conversation, type Message, type Messenger, unwrap } from '../src/index.ts'
-import { addressOf, whenStopped } from './lines.ts'
-import { conversationLine, messageLine, nameOf, plain } from './show.ts'
+import { conversationLine, conversationName, messageLine, plainText } from './format.ts'
+import { addressOf, whenStopped } from './send-lines.ts'
 
-const HELP = `/to NAME   write to a person, or to #3, the conversation with that id
-/list      your conversations
-/history   what was said last where you are
-/quit      go
-Anything else is sent.`
+const HELP = `/to NAME   set the receiver: the name of a user, or #3 for the conversation with the id 3
+/list      list your conversations
+/history   show the last messages of this conversation
+/quit      end the program
+All other lines are sent as messages.`
 
-/** Messages that `/history` shows. */
+const NO_RECEIVER = '(no receiver: set one with /to NAME)'
+
+/** Number of messages that `/history` shows. */
 const HISTORY = 20
 
-/** Shows what comes and sends what is typed, until the input ends or `/quit`. */
-export const converse = async (messenger: Messenger, to: string | undefined): Promise<void> => {
+/**
+ * Shows new messages, and sends each line of the input or runs it as a command. Resolves at the end of the input, when
+ * all messages are stored, or at once after `/quit`.
+ * @param to the first receiver: the name of a user, or `#3` for the conversation with the id 3.
+ */
+export const runInteractive = async (messenger: Messenger, to: string | undefined): Promise<void> => {
   const { stdin: input, stdout: output } = process
   const lines = createInterface({ input, output, terminal: input.isTTY, prompt: '> ' })
   const titles = new Map<number, string | undefined>()
   const sending = new Set<Promise<unknown>>()
   let receiver = to
-  let isLeaving = false
+  let isQuitting = false
 
   const print = (text: string) => {
-    // What is being typed stays, below what came.
+    // Prints above the line that is being typed.
     /* c8 ignore next -- only on a terminal */
     if (input.isTTY) output.write('\r\u001b[K')
     output.write(`${text}\n`)
     /* c8 ignore next -- only on a terminal */
     if (input.isTTY) lines.prompt(true)
   }
-  const failed = (what: string) => (error: Error) => print(`(${what}: ${plain(error.message)})`)
-  const placeOf = ({ receiver, conversation_id }: Message) =>
-    nameOf({ id: conversation_id, peer: receiver, title: titles.get(conversation_id) })
+  const report = (what: string) => (error: Error) => print(`(${what}: ${plainText(error.message)})`)
+  const nameOf = ({ receiver, conversation_id }: Message) =>
+    conversationName({ id: conversation_id, peer: receiver, title: titles.get(conversation_id) })
 
   const show = (message: Message) => {
     const { conversation_id, id, sender } = message
     const isMine = sender === messenger.hello?.user.username
-    const place = placeOf(message)
-    print(messageLine(message, isMine || message.receiver === undefined ? place : plain(sender)))
+    const isNamed = isMine || message.receiver === undefined
+    print(messageLine(message, isNamed ? nameOf(message) : plainText(sender)))
     if (!isMine) messenger.mark(conversation_id, { read_up_to: id }).catch(() => {})
   }
-  const know = (conversations: readonly Conversation[]) => {
+  const addTitles = (conversations: readonly Conversation[]) => {
     for (const { id, title } of conversations) titles.set(id, title)
   }
 
@@ -49,14 +55,14 @@ export const converse = async (messenger: Messenger, to: string | undefined): Pr
     const { conversations } = await unwrap(
       messenger.api.GET('/conversations', { params: { query: { limit: 50 } } }),
     )
-    know(conversations)
+    addTitles(conversations)
     print(
       conversations.length > 0 ? conversations.map(conversationLine).join('\n') : '(no conversations yet)',
     )
   }
   const history = async () => {
     if (receiver === undefined) {
-      print('(first /to somebody)')
+      print(NO_RECEIVER)
       return
     }
     const { receiver_username: username = '', conversation_id } = addressOf(receiver)
@@ -72,29 +78,29 @@ export const converse = async (messenger: Messenger, to: string | undefined): Pr
   }
   const send = (content: string) => {
     if (receiver === undefined) {
-      print('(to whom? /to NAME, or /help)')
+      print(NO_RECEIVER)
       return
     }
     const sent = messenger
       .send({ ...addressOf(receiver), content })
-      .catch(failed('not sent'))
+      .catch(report('not sent'))
       .finally(() => sending.delete(sent))
     sending.add(sent)
   }
 
-  const leave = () => {
-    isLeaving = true
+  const quit = () => {
+    isQuitting = true
     lines.close()
   }
 
   const commands: Record<string, (argument: string) => unknown> = {
     '/to': (name) => {
       receiver = name
-      print(`(to ${plain(name)})`)
+      print(`(receiver: ${plainText(name)})`)
     },
-    '/list': () => list().catch(failed('not loaded')),
-    '/history': () => history().catch(failed('not loaded')),
-    '/quit': () => leave(),
+    '/list': () => list().catch(report('not loaded')),
+    '/history': () => history().catch(report('not loaded')),
+    '/quit': () => quit(),
     '/help': () => print(HELP),
   }
   const handle = async (line: string) => {
@@ -112,19 +118,19 @@ export const converse = async (messenger: Messenger, to: string | undefined): Pr
     titles.set(conversation_id, title)
   })
   messenger.on('reset', () => {
-    list().catch(failed('not loaded'))
+    list().catch(report('not loaded'))
   })
-  const stopped = whenStopped(messenger).then(failed('stopped'))
+  const stopped = whenStopped(messenger).then(report('stopped'))
 
-  lines.on('SIGINT', leave)
+  lines.on('SIGINT', quit)
   const closed = once(lines, 'close')
-  let handled = list().catch(failed('not loaded'))
+  let handled = list().catch(report('not loaded'))
   lines.on('line', (line) => {
-    // One after the other: what follows `/to` is for the one who was named.
+    // A line waits for the command before it: after `/to` it goes to the new receiver.
     handled = handled.then(() => handle(line))
   })
   await closed
   await handled
-  // At the end of the input, unlike on the way out, what was typed is still to be stored.
-  if (!isLeaving) await Promise.race([Promise.all(sending), stopped])
+  // After the end of the input, unlike after `/quit`, all messages must be stored.
+  if (!isQuitting) await Promise.race([Promise.all(sending), stopped])
 }
