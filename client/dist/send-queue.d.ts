@@ -22,7 +22,11 @@ export declare class SendQueue {
     add(entry: OutboxEntry): Promise<Message>;
     /** Allows a message to be sent: the storage has it. */
     markStored(client_id: string): void;
-    /** Sends a request that is not a message, under a new request id. @returns the `ack` of the server. */
+    /**
+     * Sends a request that is not a message, under a new request id.
+     * @returns the `ack` of the server
+     * @throws MessengerError with the server's problem, or the error of `close()`
+     */
     request(frame: ClientFrame): Promise<Ack>;
     /** @returns whether the request id is the `client_id` of a message in this queue */
     isMessage(id: string | undefined): id is string;

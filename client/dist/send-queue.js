@@ -25,6 +25,8 @@ export class SendQueue {
     #timer;
     /** Nothing is sent before this time (of `performance.now()`), because the server asked for a pause. */
     #pausedUntil = 0;
+    /** Why the queue was closed. */
+    #closed;
     constructor(listener) {
         this.#listener = listener;
     }
@@ -41,8 +43,14 @@ export class SendQueue {
         this.#messages.markReady(client_id);
         this.#pump();
     }
-    /** Sends a request that is not a message, under a new request id. @returns the `ack` of the server. */
-    request(frame) {
+    /**
+     * Sends a request that is not a message, under a new request id.
+     * @returns the `ack` of the server
+     * @throws MessengerError with the server's problem, or the error of `close()`
+     */
+    async request(frame) {
+        if (this.#closed)
+            throw this.#closed;
         const id = newClientId();
         const keys = 'message_id' in frame ? [String(frame.message_id)] : [];
         const ack = this.#requests.add(id, { ...frame, id }, keys);
@@ -106,6 +114,7 @@ export class SendQueue {
     }
     /** Stops for good and rejects all promises. `entries` keeps the messages that were not sent. */
     close(error) {
+        this.#closed = error;
         this.disconnected();
         this.#messages.rejectAll(error);
         this.#requests.rejectAll(error);

@@ -39,6 +39,8 @@ export class SendQueue {
   #timer: ReturnType<typeof setTimeout> | undefined
   /** Nothing is sent before this time (of `performance.now()`), because the server asked for a pause. */
   #pausedUntil = 0
+  /** Why the queue was closed. */
+  #closed: MessengerError | undefined
 
   constructor(listener: SendQueueListener) {
     this.#listener = listener
@@ -60,8 +62,13 @@ export class SendQueue {
     this.#pump()
   }
 
-  /** Sends a request that is not a message, under a new request id. @returns the `ack` of the server. */
-  request(frame: ClientFrame): Promise<Ack> {
+  /**
+   * Sends a request that is not a message, under a new request id.
+   * @returns the `ack` of the server
+   * @throws MessengerError with the server's problem, or the error of `close()`
+   */
+  async request(frame: ClientFrame): Promise<Ack> {
+    if (this.#closed) throw this.#closed
     const id = newClientId()
     const keys = 'message_id' in frame ? [String(frame.message_id)] : []
     const ack = this.#requests.add(id, { ...frame, id }, keys)
@@ -127,6 +134,7 @@ export class SendQueue {
 
   /** Stops for good and rejects all promises. `entries` keeps the messages that were not sent. */
   close(error: MessengerError) {
+    this.#closed = error
     this.disconnected()
     this.#messages.rejectAll(error)
     this.#requests.rejectAll(error)

@@ -78,6 +78,7 @@ t.test('close() ends whatever is under way', async (t) => {
   const asking = createMessenger(t, { url, session })
   const editing = asking.edit(1, 'x')
   await Promise.all([t.rejects(editing, { code: 'CLOSED' }), asking.close()])
+  await t.rejects(asking.edit(1, 'x'), { code: 'CLOSED' }, 'an edit after close()')
 
   const refusal = {
     code: 'PASSWORD_REQUIRED',

@@ -51,7 +51,7 @@ const urls: [url: string, message: RegExp][] = [
   ['', /is empty or not a string/],
 ]
 
-t.test('a url that can not work is refused at once, with what to write instead', async (t) => {
+t.test('a wrong `url` is refused at once, with a correction', async (t) => {
   for (const [url, message] of urls) {
     const expected = { name: 'MessengerError', code: 'INVALID_OPTION', message, retryable: false }
     t.throws(() => new Messenger({ url, username: 'alice' }), expected, url)
@@ -60,7 +60,7 @@ t.test('a url that can not work is refused at once, with what to write instead',
   t.throws(() => new Messenger({ url: 3000 as never }), { code: 'INVALID_OPTION' })
 })
 
-t.test('without a url the page gives it; where there is none, that is told', async (t) => {
+t.test('`url` defaults to the origin of the page, and is required without a page', async (t) => {
   const expected = { code: 'INVALID_OPTION', message: /`url` is missing.*'http:\/\/localhost:3000'/ }
   t.throws(() => new Messenger({ username: 'alice' }), expected)
   pretend(t, 'location', { origin: 'null' })
@@ -91,12 +91,12 @@ t.test('the package can be loaded by a process without WebSocket, and says what 
   t.equal(stdout, 'INVALID_OPTION\n')
 })
 
-t.test('whoever gives neither a name nor a session is told', async (t) => {
+t.test('connect() rejects with SIGNED_OUT when neither a name nor a session is given', async (t) => {
   const messenger = createMessenger(t, { url: 'http://127.0.0.1:1' })
   await t.rejects(messenger.connect(), { code: 'SIGNED_OUT', message: /Pass `username`/ })
 })
 
-t.test('where no server listens, `waiting` says so', async (t) => {
+t.test('the state `waiting` says that no server listens', async (t) => {
   const server = createTcpServer()
   const port = await listen(t, server)
   server.close()
@@ -107,7 +107,7 @@ t.test('where no server listens, `waiting` says so', async (t) => {
   })
 })
 
-t.test('a server that is no Messenger is told from one', async (t) => {
+t.test('a reply that is not from a Messenger server is reported', async (t) => {
   const reply = { status: 404, type: 'text/html', body: '<h1>Not found</h1>' }
   const port = await listen(
     t,
@@ -136,7 +136,7 @@ t.test('a server that is no Messenger is told from one', async (t) => {
   })
 })
 
-t.test('a way that takes HTTP and no WebSocket is told', async (t) => {
+t.test('a failed WebSocket handshake is reported when HTTP calls succeed', async (t) => {
   const port = await listen(
     t,
     createServer((_, response) => response.writeHead(200, { 'content-type': 'application/json' }).end('{}')),
@@ -148,7 +148,7 @@ t.test('a way that takes HTTP and no WebSocket is told', async (t) => {
   })
 })
 
-t.test('what fetch says is explained', async (t) => {
+t.test('an error of fetch is explained', async (t) => {
   const say = (cause: unknown) =>
     login('http://chat.example', { username: 'alice' }, () => Promise.reject(cause)).catch(
       (error: MessengerError) => {

@@ -126,7 +126,7 @@ t.test('a file of which a write has failed is made anew by the next, and has all
   t.strictSame(await load(), ['b', 'c', 'd'].map(entry), 'after a line that failed')
 })
 
-t.test('a listener that throws takes the event from nobody else', (t) => {
+t.test('EventStream calls the other listeners and reports the cursor when a listener throws', (t) => {
   const thrown: unknown[] = []
   const { queueMicrotask } = globalThis
   t.teardown(() => Object.assign(globalThis, { queueMicrotask }))
@@ -156,7 +156,7 @@ t.test('a listener that throws takes the event from nobody else', (t) => {
   t.end()
 })
 
-t.test('a cursor counts as seen when every iterator is done with its event, or has stopped', async (t) => {
+t.test('EventStream reports a cursor when each iterator has processed its event or has ended', async (t) => {
   const cursors: string[] = []
   const events = new EventStream((cursor) => cursors.push(cursor))
   const [slow, quick] = [events.iterate(), events.iterate()]
@@ -202,7 +202,7 @@ const stored = (id: number, more: Partial<Message> = {}): Message => ({
   ...more,
 })
 
-t.test('a conversation has one message under way, whichever of its two names is used', async (t) => {
+t.test('SendQueue sends one message of a conversation at a time, addressed by name or by id', async (t) => {
   const sent: ClientFrame[] = []
   const queue = new SendQueue({ onSent: () => {}, onRejected: () => {} })
   const contents = () => sent.map((frame) => ('content' in frame ? frame.content : frame.type))
@@ -223,14 +223,14 @@ t.test('a conversation has one message under way, whichever of its two names is 
   queue.disconnected()
   queue.markStored('unknown')
   queue.connected(limits, (frame) => sent.push(frame))
-  t.strictSame(contents().slice(3), ['2', '3'], 'in the order in which they were asked for')
+  t.strictSame(contents().slice(3), ['2', '3'], 'in the order of the calls')
   queue.handleAck({ type: 'ack', id: '2', message: stored(2) })
   await second
   queue.close({} as never)
   t.end()
 })
 
-t.test('after a refusal for now all waits, and then goes again', async (t) => {
+t.test('SendQueue repeats a request after the pause that a retryable error asks for', async (t) => {
   const sent: ClientFrame[] = []
   let heard = () => {}
   const queue = new SendQueue({ onSent: () => {}, onRejected: () => {} })
@@ -263,7 +263,7 @@ t.test('after a refusal for now all waits, and then goes again', async (t) => {
   queue.close({} as never)
 })
 
-t.test('what changes one message goes one after the other, as it was asked for', async (t) => {
+t.test('SendQueue sends the changes of one message one at a time, in the order of the calls', async (t) => {
   const sent: string[] = []
   const ids = new Map<string, string>()
   let heard = () => {}
@@ -291,22 +291,26 @@ t.test('what changes one message goes one after the other, as it was asked for',
   const others = [edit(2, 'another'), edit(3, 'third')]
   const deleted = queue.request({ type: 'delete', message_id: 1 })
   open()
-  t.strictSame(went(), ['first', 'another', 'third'], 'one of a message, and others meanwhile')
+  t.strictSame(
+    went(),
+    ['first', 'another', 'third'],
+    'one change per message, and changes of other messages in between',
+  )
   const again = new Promise<void>((resolve) => {
     heard = () => sent.length === 3 && resolve()
   })
   for (const name of ['first', 'third', 'another']) refuse(name, true)
   await again
-  t.strictSame(went(), ['first', 'another', 'third'], 'what was refused for now is where it was')
+  t.strictSame(went(), ['first', 'another', 'third'], 'requests that were refused for now keep their order')
   accept('another')
   accept('first')
   t.strictSame(went(), ['second'])
   queue.disconnected()
   open()
-  t.strictSame(went(), ['second', 'third'], 'after a loss as well')
+  t.strictSame(went(), ['second', 'third'], 'also after a reconnection')
   refuse('second', false)
   await t.rejects(second, { code: 'OVERLOADED' })
-  t.strictSame(went(), ['delete'], 'one that is refused for good lets the next one go')
+  t.strictSame(went(), ['delete'], 'the next change follows a change that was refused for good')
   accept('third')
   const last = edit(1, 'last')
   t.strictSame(went(), [])
