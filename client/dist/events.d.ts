@@ -6,7 +6,7 @@ import type { FrameOf, Message, OutboxEntry, Session } from './types.ts';
  * - `catching_up`: receives the events that it missed
  * - `online`: receives events as they happen
  * - `waiting`: waits for the next attempt, after a connection was lost or could not be opened
- * - `stopped`: makes no further attempt, because it would fail as well; `connect()` starts again
+ * - `stopped`: makes no further attempt, because a retry cannot succeed; `connect()` starts again
  * - `closed`: `close()` was called
  */
 export type State = 'idle' | 'connecting' | 'catching_up' | 'online' | 'waiting' | 'stopped' | 'closed';

@@ -35,7 +35,7 @@ const explain = (server, cause) => {
     if (page !== undefined && page !== server)
         return (`The browser could not call ${server} from the page ${page}. Check that the server is running, and add the ` +
             `page to its CORS_ORIGINS: CORS_ORIGINS=${page}. The browser console shows the cause.`);
-    return (`${server} cannot be reached${code === undefined ? '' : ` (${code})`}. Check \`url\`, and that the server is ` +
+    return (`${server} could not be reached${code === undefined ? '' : ` (${code})`}. Check \`url\`, and that the server is ` +
         'running.');
 };
 /** In Node.js the `TypeError` of `fetch` has a `cause` with a code. */

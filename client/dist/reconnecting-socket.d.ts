@@ -24,8 +24,8 @@ type Options = {
     onState: (event: Events['state']) => void;
 };
 /**
- * Keeps a connection open: opens the next socket after each loss, as the table of close codes says, until `close()` or
- * an error that a further attempt would meet again.
+ * Keeps a connection open: after each loss it opens the next socket, by the reconnect rule of the close code. It stops
+ * at `close()`, or at an error that a retry cannot solve.
  */
 export declare class ReconnectingSocket {
     #private;
@@ -33,9 +33,9 @@ export declare class ReconnectingSocket {
     constructor(options: Options);
     get isOpen(): boolean;
     /**
-     * Starts to connect, or makes the next attempt at once.
+     * Starts to connect. If the client waits for its next attempt, it makes the attempt at once.
      * @returns a promise that resolves with the first `hello` of a stream that starts at the current cursor
-     * @throws MessengerError if a further attempt would fail as well, or after `close()`
+     * @throws MessengerError if a retry cannot succeed, or after `close()`
      */
     connect(): Promise<void>;
     /** Sends a frame. Drops it without a connection. */
@@ -43,7 +43,7 @@ export declare class ReconnectingSocket {
     setState(state: State, details?: Omit<Events['state'], 'type' | 'state'>): void;
     /** Ends the connection, if there is one, and makes no further attempt before the next `connect()`. */
     stop(error: MessengerError): void;
-    /** Closes the connection for good. @param error rejects the calls of `connect()`, those to come included. */
+    /** Closes the connection for good. @param error rejects all pending and later calls of `connect()`. */
     close(error: MessengerError): Promise<void>;
 }
 export {};

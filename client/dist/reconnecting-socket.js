@@ -3,8 +3,8 @@ import { closeCodes } from "./generated/close-codes.js";
 import { watchNetwork } from "./network-events.js";
 import { Socket } from "./socket.js";
 /**
- * Keeps a connection open: opens the next socket after each loss, as the table of close codes says, until `close()` or
- * an error that a further attempt would meet again.
+ * Keeps a connection open: after each loss it opens the next socket, by the reconnect rule of the close code. It stops
+ * at `close()`, or at an error that a retry cannot solve.
  */
 export class ReconnectingSocket {
     state = 'idle';
@@ -14,15 +14,15 @@ export class ReconnectingSocket {
     #cursor;
     /** The current socket was replaced because the cursor changed. */
     #isReplaced = false;
-    /** That of the current socket. */
+    /** The `hello` of the current socket, once it was received. */
     #hello;
     #running;
-    /** Why the loop of attempts ended, or must end. */
+    /** Why the client makes no further attempts. */
     #stopped;
     #waiters = [];
     #endPause = () => { };
     #skipsNextPause = false;
-    #renewal;
+    #endRenewals = () => { };
     constructor(options) {
         this.#options = options;
     }
@@ -30,9 +30,9 @@ export class ReconnectingSocket {
         return this.#hello !== undefined;
     }
     /**
-     * Starts to connect, or makes the next attempt at once.
+     * Starts to connect. If the client waits for its next attempt, it makes the attempt at once.
      * @returns a promise that resolves with the first `hello` of a stream that starts at the current cursor
-     * @throws MessengerError if a further attempt would fail as well, or after `close()`
+     * @throws MessengerError if a retry cannot succeed, or after `close()`
      */
     async connect() {
         if (this.#hello)
@@ -72,7 +72,7 @@ export class ReconnectingSocket {
         this.setState('stopped', { error });
         this.#rejectWaiters(error);
     }
-    /** Closes the connection for good. @param error rejects the calls of `connect()`, those to come included. */
+    /** Closes the connection for good. @param error rejects all pending and later calls of `connect()`. */
     async close(error) {
         this.#stopped = error;
         this.setState('closed');
@@ -102,7 +102,7 @@ export class ReconnectingSocket {
                     this.stop(error);
                 wait += (error.retryAfter ?? 0) * 1000;
             }
-            // The network may be another one now, so the earlier failures do not count.
+            // The network may have changed, so the earlier failures do not count.
             if (!this.#stopped && (await this.#pause(wait, error)))
                 attempt = -1;
         }
@@ -154,7 +154,7 @@ export class ReconnectingSocket {
                     onFrame(frame);
                 },
                 onEnd: (end) => {
-                    clearTimeout(this.#renewal);
+                    this.#endRenewals();
                     this.#socket = undefined;
                     this.#hello = undefined;
                     onDisconnect();
@@ -166,11 +166,12 @@ export class ReconnectingSocket {
     #handleHello(hello) {
         this.#hello = hello;
         this.#skipsNextPause = false;
-        this.#scheduleRenewal();
+        // The server closes the connection when its token expires, unless it has received a newer one.
+        this.#endRenewals = this.#options.session.keepRenewed((token) => this.send({ type: 'auth', token }), (error) => this.stop(error));
         for (const { resolve } of this.#waiters.splice(0))
             resolve();
     }
-    /** Does what the table of close codes says about the code. @throws MessengerError if a new socket would not help. */
+    /** Applies the reconnect rule of the close code. @throws MessengerError if the client must not reconnect now. */
     async #handleEnd({ code, wasOpen }) {
         const { session } = this.#options;
         const known = closeCodes[code];
@@ -200,26 +201,6 @@ export class ReconnectingSocket {
         });
         this.#skipsNextPause = false;
         return isEndedEarly;
-    }
-    #scheduleRenewal() {
-        this.#renewal = setTimeout(() => {
-            this.#renew().catch((cause) => this.stop(asMessengerError(cause)));
-        }, this.#options.session.renewIn);
-    }
-    /** Renews the token and hands it to the server, so that the connection outlives the old token. */
-    async #renew() {
-        const { session } = this.#options;
-        const socket = this.#socket;
-        try {
-            const { token } = await session.renew();
-            socket?.send({ type: 'auth', token });
-        }
-        catch (error) {
-            if (!asMessengerError(error).retryable)
-                throw error;
-        }
-        if (this.#socket === socket)
-            this.#scheduleRenewal();
     }
     #rejectWaiters(error) {
         for (const { reject } of this.#waiters.splice(0))

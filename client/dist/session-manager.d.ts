@@ -1,3 +1,4 @@
+import { MessengerError } from './error.ts';
 import { type Api, type Credentials } from './http.ts';
 import type { Session } from './types.ts';
 type Options = {
@@ -14,8 +15,6 @@ export declare class SessionManager {
     #private;
     current: Session | undefined;
     constructor(api: Api, options: Options);
-    /** Milliseconds until the next renewal; 0 for a session from the options. */
-    get renewIn(): number;
     /** @returns the current session, or that of a new login. @throws MessengerError as `renew()`. */
     ensure(): Promise<Session>;
     /**
@@ -23,6 +22,13 @@ export declare class SessionManager {
      * @throws MessengerError `SIGNED_OUT` if a login is necessary and there are no credentials; the errors of `login()`
      */
     renew(): Promise<Session>;
+    /**
+     * Renews the token each time it is due. Retries a renewal that failed for now.
+     * @param onToken receives each new token.
+     * @param onError receives the error of a renewal that a retry cannot solve. No further renewal follows.
+     * @returns a function that ends the renewals
+     */
+    keepRenewed(onToken: (token: string) => void, onError: (error: MessengerError) => void): () => void;
     /** Renews the token if the server no longer accepts it. @returns whether it still accepted the token. */
     verify(): Promise<boolean>;
 }

@@ -1,4 +1,4 @@
-import { MessengerError } from "./error.js";
+import { asMessengerError, MessengerError } from "./error.js";
 import { unwrap } from "./http.js";
 /** The fraction of its lifetime after which a token is renewed. */
 const RENEW_AFTER = 0.75;
@@ -20,10 +20,6 @@ export class SessionManager {
         this.#options = options;
         this.current = options.session;
     }
-    /** Milliseconds until the next renewal; 0 for a session from the options. */
-    get renewIn() {
-        return Math.min(Math.max(0, this.#renewAt - Date.now()), MAX_TIMER);
-    }
     /** @returns the current session, or that of a new login. @throws MessengerError as `renew()`. */
     async ensure() {
         return this.current ?? this.#logIn();
@@ -43,6 +39,41 @@ export class SessionManager {
             this.current = undefined;
             return this.#logIn();
         }
+    }
+    /**
+     * Renews the token each time it is due. Retries a renewal that failed for now.
+     * @param onToken receives each new token.
+     * @param onError receives the error of a renewal that a retry cannot solve. No further renewal follows.
+     * @returns a function that ends the renewals
+     */
+    keepRenewed(onToken, onError) {
+        let timer;
+        let isEnded = false;
+        const renew = async () => {
+            try {
+                const { token } = await this.renew();
+                if (!isEnded)
+                    onToken(token);
+            }
+            catch (cause) {
+                const error = asMessengerError(cause);
+                if (!error.retryable) {
+                    onError(error);
+                    return;
+                }
+            }
+            if (!isEnded)
+                schedule();
+        };
+        const schedule = () => {
+            const wait = Math.min(Math.max(0, this.#renewAt - Date.now()), MAX_TIMER);
+            timer = setTimeout(() => void renew(), wait);
+        };
+        schedule();
+        return () => {
+            isEnded = true;
+            clearTimeout(timer);
+        };
     }
     /** Renews the token if the server no longer accepts it. @returns whether it still accepted the token. */
     async verify() {

@@ -156,10 +156,10 @@ export class Messenger {
   }
 
   /**
-   * Connects, and reconnects after each loss until `close()`. During the wait before an attempt: makes it at once.
+   * Connects, and reconnects after each loss until `close()`. If the client waits for its next attempt, it makes the
+   * attempt at once.
    * @returns a promise that resolves with the first `hello`. Until then the event `state` says why attempts fail
-   * @throws MessengerError if a further attempt would fail as well: `SIGNED_OUT`, `PASSWORD_REQUIRED`, `CLOSED` and
-   *   others
+   * @throws MessengerError if a retry cannot succeed: `SIGNED_OUT`, `PASSWORD_REQUIRED`, `CLOSED` and others
    */
   async connect({ cursor }: ConnectOptions = {}): Promise<void> {
     await this.#load()
@@ -217,7 +217,7 @@ export class Messenger {
   }
 
   /**
-   * Tells the other members of a conversation that this user is typing. You may call it for each keystroke: it sends at
+   * Shows the other members of a conversation that this user is typing. You may call it for each keystroke: it sends at
    * most one frame in 3 seconds. Does nothing without a connection.
    */
   typing(conversation_id: number): void {

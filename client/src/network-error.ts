@@ -44,7 +44,7 @@ const explain = (server: string, cause: unknown): string => {
       `page to its CORS_ORIGINS: CORS_ORIGINS=${page}. The browser console shows the cause.`
     )
   return (
-    `${server} cannot be reached${code === undefined ? '' : ` (${code})`}. Check \`url\`, and that the server is ` +
+    `${server} could not be reached${code === undefined ? '' : ` (${code})`}. Check \`url\`, and that the server is ` +
     'running.'
   )
 }

@@ -27,8 +27,8 @@ type Options = {
 type Waiter = { resolve: () => void; reject: (error: MessengerError) => void }
 
 /**
- * Keeps a connection open: opens the next socket after each loss, as the table of close codes says, until `close()` or
- * an error that a further attempt would meet again.
+ * Keeps a connection open: after each loss it opens the next socket, by the reconnect rule of the close code. It stops
+ * at `close()`, or at an error that a retry cannot solve.
  */
 export class ReconnectingSocket {
   state: State = 'idle'
@@ -38,15 +38,15 @@ export class ReconnectingSocket {
   #cursor: string | undefined
   /** The current socket was replaced because the cursor changed. */
   #isReplaced = false
-  /** That of the current socket. */
+  /** The `hello` of the current socket, once it was received. */
   #hello: Hello | undefined
   #running: Promise<void> | undefined
-  /** Why the loop of attempts ended, or must end. */
+  /** Why the client makes no further attempts. */
   #stopped: MessengerError | undefined
   #waiters: Waiter[] = []
   #endPause = () => {}
   #skipsNextPause = false
-  #renewal: ReturnType<typeof setTimeout> | undefined
+  #endRenewals = () => {}
 
   constructor(options: Options) {
     this.#options = options
@@ -57,9 +57,9 @@ export class ReconnectingSocket {
   }
 
   /**
-   * Starts to connect, or makes the next attempt at once.
+   * Starts to connect. If the client waits for its next attempt, it makes the attempt at once.
    * @returns a promise that resolves with the first `hello` of a stream that starts at the current cursor
-   * @throws MessengerError if a further attempt would fail as well, or after `close()`
+   * @throws MessengerError if a retry cannot succeed, or after `close()`
    */
   async connect(): Promise<void> {
     if (this.#hello) return
@@ -98,7 +98,7 @@ export class ReconnectingSocket {
     this.#rejectWaiters(error)
   }
 
-  /** Closes the connection for good. @param error rejects the calls of `connect()`, those to come included. */
+  /** Closes the connection for good. @param error rejects all pending and later calls of `connect()`. */
   async close(error: MessengerError): Promise<void> {
     this.#stopped = error
     this.setState('closed')
@@ -126,7 +126,7 @@ export class ReconnectingSocket {
         if (!error.retryable) this.stop(error)
         wait += (error.retryAfter ?? 0) * 1000
       }
-      // The network may be another one now, so the earlier failures do not count.
+      // The network may have changed, so the earlier failures do not count.
       if (!this.#stopped && (await this.#pause(wait, error))) attempt = -1
     }
     unwatch()
@@ -175,7 +175,7 @@ export class ReconnectingSocket {
           onFrame(frame)
         },
         onEnd: (end) => {
-          clearTimeout(this.#renewal)
+          this.#endRenewals()
           this.#socket = undefined
           this.#hello = undefined
           onDisconnect()
@@ -188,11 +188,15 @@ export class ReconnectingSocket {
   #handleHello(hello: Hello) {
     this.#hello = hello
     this.#skipsNextPause = false
-    this.#scheduleRenewal()
+    // The server closes the connection when its token expires, unless it has received a newer one.
+    this.#endRenewals = this.#options.session.keepRenewed(
+      (token) => this.send({ type: 'auth', token }),
+      (error) => this.stop(error),
+    )
     for (const { resolve } of this.#waiters.splice(0)) resolve()
   }
 
-  /** Does what the table of close codes says about the code. @throws MessengerError if a new socket would not help. */
+  /** Applies the reconnect rule of the close code. @throws MessengerError if the client must not reconnect now. */
   async #handleEnd({ code, wasOpen }: SocketEnd): Promise<void> {
     const { session } = this.#options
     const known = (closeCodes as Partial<Record<number, (typeof closeCodes)[keyof typeof closeCodes]>>)[code]
@@ -228,25 +232,6 @@ export class ReconnectingSocket {
     })
     this.#skipsNextPause = false
     return isEndedEarly
-  }
-
-  #scheduleRenewal() {
-    this.#renewal = setTimeout(() => {
-      this.#renew().catch((cause) => this.stop(asMessengerError(cause)))
-    }, this.#options.session.renewIn)
-  }
-
-  /** Renews the token and hands it to the server, so that the connection outlives the old token. */
-  async #renew(): Promise<void> {
-    const { session } = this.#options
-    const socket = this.#socket
-    try {
-      const { token } = await session.renew()
-      socket?.send({ type: 'auth', token })
-    } catch (error) {
-      if (!asMessengerError(error).retryable) throw error
-    }
-    if (this.#socket === socket) this.#scheduleRenewal()
   }
 
   #rejectWaiters(error: MessengerError) {

@@ -1,4 +1,4 @@
-import { MessengerError } from './error.ts'
+import { asMessengerError, MessengerError } from './error.ts'
 import { type Api, type Credentials, unwrap } from './http.ts'
 import type { Session } from './types.ts'
 
@@ -35,11 +35,6 @@ export class SessionManager {
     this.current = options.session
   }
 
-  /** Milliseconds until the next renewal; 0 for a session from the options. */
-  get renewIn(): number {
-    return Math.min(Math.max(0, this.#renewAt - Date.now()), MAX_TIMER)
-  }
-
   /** @returns the current session, or that of a new login. @throws MessengerError as `renew()`. */
   async ensure(): Promise<Session> {
     return this.current ?? this.#logIn()
@@ -57,6 +52,39 @@ export class SessionManager {
       if (!isUnauthorized(error)) throw error
       this.current = undefined
       return this.#logIn()
+    }
+  }
+
+  /**
+   * Renews the token each time it is due. Retries a renewal that failed for now.
+   * @param onToken receives each new token.
+   * @param onError receives the error of a renewal that a retry cannot solve. No further renewal follows.
+   * @returns a function that ends the renewals
+   */
+  keepRenewed(onToken: (token: string) => void, onError: (error: MessengerError) => void): () => void {
+    let timer: ReturnType<typeof setTimeout> | undefined
+    let isEnded = false
+    const renew = async () => {
+      try {
+        const { token } = await this.renew()
+        if (!isEnded) onToken(token)
+      } catch (cause) {
+        const error = asMessengerError(cause)
+        if (!error.retryable) {
+          onError(error)
+          return
+        }
+      }
+      if (!isEnded) schedule()
+    }
+    const schedule = () => {
+      const wait = Math.min(Math.max(0, this.#renewAt - Date.now()), MAX_TIMER)
+      timer = setTimeout(() => void renew(), wait)
+    }
+    schedule()
+    return () => {
+      isEnded = true
+      clearTimeout(timer)
     }
   }
 

@@ -25,7 +25,7 @@ const program = new Command('chat')
   )
   .addHelpText(
     'after',
-    '\nIf the account has a password, the client asks for it, or reads it from MESSENGER_PASSWORD.\n\n  echo hi | chat alice --to bob',
+    '\nReads the password of the account from MESSENGER_PASSWORD, or asks for it.\n\n  echo hi | chat alice --to bob',
   )
 
 type Options = { server: string; to?: string; interactive: boolean }

@@ -5,7 +5,7 @@ import type { Messenger, MessengerError, SendRequest } from '../src/index.ts'
 export const addressOf = (to: string): Pick<SendRequest, 'receiver_username' | 'conversation_id'> =>
   /^#\d+$/.test(to) ? { conversation_id: Number(to.slice(1)) } : { receiver_username: to }
 
-/** @returns a promise that resolves with the reason when the client stops: messages without a reply are not sent then */
+/** @returns a promise that resolves with the reason when the client stops. Pending messages are then never sent. */
 export const whenStopped = (messenger: Messenger): Promise<MessengerError> =>
   new Promise((resolve) => {
     messenger.on('state', ({ state, error }) => {
