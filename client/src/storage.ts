@@ -23,7 +23,7 @@ export type MessengerStorage = {
   setCursor(cursor: string): void | Promise<void>
   /** Adds an entry at the end. Does nothing if there is an entry with the same `client_id`. */
   put(entry: OutboxEntry): void | Promise<void>
-  /** Removes an entry. Does nothing if there is none with this `client_id`. */
+  /** Removes an entry. Does nothing if no entry has this `client_id`. */
   remove(client_id: string): void | Promise<void>
   /** Releases all resources. Called once, after all other calls have ended. */
   close?(): void | Promise<void>
