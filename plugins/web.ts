@@ -5,30 +5,31 @@ import { loadPage } from '../src/http/page-files.ts'
 
 const YEAR = 31_536_000
 
-/** The chat page at `/`, read when it is first asked for: a server that nobody looks at starts without it. */
+/** Serves the chat page at `/`. The files are read on the first request, so that they do not slow down the start. */
 export const web = plugin(
   async (app) => {
     const page = loadOnce(loadPage)
 
     app.get('/', { schema: hidden }, async (request, reply) => {
-      const { index, importMapHash } = await page()
+      const { index } = await page()
       reply.header('Cross-Origin-Opener-Policy', 'same-origin')
       return sendPage(index, request, reply, {
-        'script-src': `'self' '${importMapHash}'`,
-        // No text can become markup or script.
+        // The browser throws when a script assigns a string to innerHTML or to another sink for markup or code.
         'require-trusted-types-for': "'script'",
         'trusted-types': "'none'",
       })
     })
 
-    app.get<{ Params: { version: string; '*': string } }>(
-      '/assets/:version/*',
+    app.get<{ Params: { version: string; name: string } }>(
+      '/assets/:version/:name',
       { schema: hidden },
       async (request, reply) => {
         const { version, files } = await page()
-        const file = request.params.version === version ? files.get(request.params['*']) : undefined
-        if (!file) throw new AppError('ROUTE_NOT_FOUND', 'The page has no such file now: load it again.')
-        return sendFile(file, request, reply, `public, max-age=${YEAR}, immutable`)
+        const file = request.params.version === version ? files.get(request.params.name) : undefined
+        if (!file) {
+          throw new AppError('ROUTE_NOT_FOUND', 'This file is not part of the current page. Reload the page.')
+        }
+        return sendFile(await file(), request, reply, `public, max-age=${YEAR}, immutable`)
       },
     )
   },

@@ -1,15 +1,14 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
+import { bundlePage } from '../../scripts/bundle-page.ts'
 import { loadOnce } from '../../src/http/static-files.ts'
-import { call, startServer, temporaryFolder } from '../support/server.ts'
+import { call, startServer } from '../support/server.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
-t.test('the page comes from the server itself, and may run nothing but its own files', async (t) => {
+t.test('the page loads and runs only files of its own server', async (t) => {
   const { url } = await startServer(t)
   const reply = await fetch(url)
   t.equal(reply.status, 200)
@@ -17,24 +16,29 @@ t.test('the page comes from the server itself, and may run nothing but its own f
   t.equal(reply.headers.get('x-content-type-options'), 'nosniff')
   const policy = reply.headers.get('content-security-policy') ?? ''
   t.match(policy, "default-src 'none'")
+  t.match(policy, "script-src 'self';")
   t.match(policy, "require-trusted-types-for 'script'")
-  t.notMatch(policy, /unsafe|https?:|\*/, 'neither inline code nor another host')
+  t.notMatch(policy, /unsafe|https?:|\*/, 'no inline code and no other host')
   const html = await reply.text()
-  t.notMatch(html, /\b(?:src|href)="(?!\/assets\/|#icon-)/, 'each file is one of ours')
+  t.notMatch(html, /\b(?:src|href)="(?!\/assets\/|#icon-)/, 'every URL is a file of this server')
   t.notMatch(html, /VERSION/)
 
   const addresses = [...html.matchAll(/(?:src|href)="(\/.+?)"/g)].map(([, address]) => address as string)
-  t.ok(addresses.length > 10)
+  t.equal(addresses.length, 4)
   for (const address of addresses) {
     const file = await fetch(url + address)
     t.equal(file.status, 200, address)
     t.equal(file.headers.get('cache-control'), 'public, max-age=31536000, immutable')
     t.notMatch(await file.text(), /\b(?:innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval)\b/)
   }
+  const script = addresses.find((address) => address.endsWith('.js')) as string
+  t.match(await (await fetch(url + script)).text(), /\/\/# sourceMappingURL=main\.js\.map\n$/)
+  const map = await fetch(`${url}${script}.map`)
+  t.match(await map.json(), { sources: ['../../client/dist/client-id.js'], sourcesContent: [String] })
   t.equal((await fetch(`${url}/docs-of-nobody`)).status, 404)
 })
 
-t.test('a browser asks again for the page only, and gets it only where it changed', async (t) => {
+t.test('a browser revalidates only the page, and receives it again only after a change', async (t) => {
   const { url } = await startServer(t)
   const first = await fetch(url)
   t.equal(first.headers.get('cache-control'), 'no-cache')
@@ -46,15 +50,15 @@ t.test('a browser asks again for the page only, and gets it only where it change
   t.equal(plain.headers.get('content-encoding'), null)
   const packed = await fetch(url, { headers: { 'accept-encoding': 'br, gzip' } })
   t.equal(packed.headers.get('content-encoding'), 'gzip')
-  t.equal(await packed.text(), await plain.text(), 'the same page')
+  t.equal(await packed.text(), await plain.text(), 'both encodings carry the same page')
 
-  const gone = await call(url, 'GET', '/assets/another-version/js/main.js')
+  const gone = await call(url, 'GET', '/assets/another-version/main.js')
   t.match(gone, { status: 404, body: { code: 'ROUTE_NOT_FOUND' } })
   t.equal((await call(url, 'GET', '/assets/another-version/..%2f..%2fpackage.json')).status, 404)
   t.equal((await call(url, 'POST', '/')).status, 405)
 })
 
-t.test('what could not be loaded is tried again, and what was loaded is kept', async (t) => {
+t.test('loadOnce retries after a failure and keeps the first result', async (t) => {
   let calls = 0
   const load = loadOnce(async () => {
     calls += 1
@@ -66,22 +70,13 @@ t.test('what could not be loaded is tried again, and what was loaded is kept', a
   t.equal(await load(), 2)
 })
 
-t.test('what browsers run is what is written in web/src', async (t) => {
-  const folder = await temporaryFolder(t)
-  // Without the loaders that tap gives to every Node.js that is started in a test.
-  const tsc = spawn(
-    'env',
-    ['-u', 'NODE_OPTIONS', join(root, 'node_modules/.bin/tsc'), '-p', 'web', '--outDir', folder],
-    {
-      cwd: root,
-      stdio: 'inherit',
-    },
+t.test('web/dist is the bundle of web/src', async (t) => {
+  const folder = join(root, 'web/dist')
+  const bundle = await bundlePage()
+  t.strictSame(
+    (await readdir(folder)).toSorted(),
+    [...bundle.keys()].toSorted(),
+    'npm run generate writes them',
   )
-  t.strictSame(await once(tsc, 'exit'), [0, null])
-  const names = await readdir(folder)
-  t.strictSame(await readdir(join(root, 'web/dist')), names, 'npm run generate makes them')
-  for (const name of names) {
-    const [made, kept] = [join(folder, name), join(root, 'web/dist', name)]
-    t.equal(await readFile(kept, 'utf8'), await readFile(made, 'utf8'), name)
-  }
+  for (const [name, text] of bundle) t.equal(await readFile(join(folder, name), 'utf8'), text, name)
 })
