@@ -5,16 +5,16 @@ import t, { type Test } from 'tap'
 import { noBrowser, openPage, startBrowser } from '../support/browser.ts'
 import { startServer } from '../support/server.ts'
 
-// A browser on a busy machine takes its time.
+// A browser is slow on a busy machine.
 t.setTimeout(300_000)
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
 type Violation = { id: string; nodes: { html: string; failureSummary?: string }[] }
 
-/** What axe-core finds wrong with the page as it is now. */
-const checkAccess = async (t: Test, page: Page, what: string) => {
-  // From the debugger: the page itself lets no foreign script in.
+/** Fails the test for each accessibility violation that axe-core finds on the page. */
+const checkAccess = async (t: Test, page: Page, title: string) => {
+  // evaluate() uses the debugger, because the CSP of the page blocks foreign scripts.
   await page.evaluate(axe)
   const { violations } = await page.evaluate<{ violations: Violation[] }>('axe.run()')
   t.strictSame(
@@ -23,11 +23,11 @@ const checkAccess = async (t: Test, page: Page, what: string) => {
       ...nodes.map(({ html, failureSummary }) => html + failureSummary),
     ]),
     [],
-    what,
+    title,
   )
 }
 
-t.test('everything can be done with keys alone', { skip: noBrowser }, async (t) => {
+t.test('the page supports every action with the keyboard alone', { skip: noBrowser }, async (t) => {
   const { url, login } = await startServer(t)
   const bob = await login('bob')
   const browser = await startBrowser(t)
@@ -36,7 +36,7 @@ t.test('everything can be done with keys alone', { skip: noBrowser }, async (t) 
     for (const key of keys) await page.keyboard.press(key)
   }
   const focused = () => page.evaluate(() => document.activeElement?.id)
-  t.equal(await focused(), 'username', 'one can type at once')
+  t.equal(await focused(), 'username', 'the name field has the focus after loading')
   await page.keyboard.type('alice')
   await press('Enter')
   await page.locator('#me .state', { hasText: 'online' }).waitFor()
@@ -53,7 +53,7 @@ t.test('everything can be done with keys alone', { skip: noBrowser }, async (t) 
   await press('Enter')
   await tick('first line', 'Sent')
   t.equal((await bob.history('alice'))[0]?.content, 'first line\nsecond line')
-  t.equal(await focused(), 'draft', 'one goes on writing')
+  t.equal(await focused(), 'draft', 'the composer keeps the focus after a send')
 
   await press('ArrowUp')
   await page.getByText('Edit message').waitFor()
@@ -65,7 +65,7 @@ t.test('everything can be done with keys alone', { skip: noBrowser }, async (t) 
   await bubble('a question').waitFor()
   await page.locator('#announcer', { hasText: 'bob: a question' }).waitFor({ state: 'attached' })
 
-  // From the field back into the messages, and through them with arrows.
+  // Shift+Tab moves from the composer to the messages. Arrow keys move between messages.
   await press('Shift+Tab')
   await log.locator('.message:focus').waitFor()
   await press('End', 'Enter')
@@ -87,7 +87,7 @@ t.test('everything can be done with keys alone', { skip: noBrowser }, async (t) 
   t.equal(await draft.isVisible(), true)
 })
 
-t.test('it fits a phone, and a touch is enough', { skip: noBrowser }, async (t) => {
+t.test('the page fits a phone and supports every action by touch', { skip: noBrowser }, async (t) => {
   const { url, login } = await startServer(t)
   const bob = await login('bob')
   const browser = await startBrowser(t)
@@ -98,8 +98,8 @@ t.test('it fits a phone, and a touch is enough', { skip: noBrowser }, async (t) 
   await bob.send('alice', `a long word: ${'x'.repeat(300)}`)
   await row('bob').tap()
   await bubble('a long word').waitFor()
-  t.equal(await page.getByRole('searchbox').isVisible(), false, 'one thing at a time')
-  t.ok(await fits(), 'nothing sticks out')
+  t.equal(await page.getByRole('searchbox').isVisible(), false, 'the open conversation hides the list')
+  t.ok(await fits(), 'nothing overflows the viewport')
   await draft.fill('from a phone')
   await page.getByRole('button', { name: 'Send' }).tap()
   await bubble('from a phone').waitFor()
@@ -113,7 +113,7 @@ t.test('it fits a phone, and a touch is enough', { skip: noBrowser }, async (t) 
   await bubble('from a phone').waitFor()
 })
 
-t.test('a screen reader finds its way, in light and in dark', { skip: noBrowser }, async (t) => {
+t.test('the page has no accessibility violations in light and dark mode', { skip: noBrowser }, async (t) => {
   const { url, login } = await startServer(t)
   const bob = await login('bob')
   const browser = await startBrowser(t)
@@ -121,31 +121,31 @@ t.test('a screen reader finds its way, in light and in dark', { skip: noBrowser 
     const { page, row, bubble, find, write, tick, ...alice } = await openPage(t, browser, url, {
       colorScheme,
     })
-    await checkAccess(t, page, `${colorScheme}: the login`)
+    await checkAccess(t, page, `${colorScheme}: login form`)
     await alice.login(`alice-${colorScheme}`)
     const { id } = await bob.send(`alice-${colorScheme}`, 'hello, see https://example.org')
     await row('bob').getByText('unread').waitFor()
-    await checkAccess(t, page, `${colorScheme}: the conversations`)
+    await checkAccess(t, page, `${colorScheme}: list of conversations`)
     await find('bob')
     await bob.send(`alice-${colorScheme}`, 'an answer', { reply_to: id })
     await write('good morning')
     await tick('good morning', 'Sent')
-    await checkAccess(t, page, `${colorScheme}: a conversation`)
+    await checkAccess(t, page, `${colorScheme}: conversation`)
     await bubble('good morning').hover()
-    await bubble('good morning').getByRole('button', { name: 'What to do' }).click()
+    await bubble('good morning').getByRole('button', { name: 'Message actions' }).click()
     await page.getByRole('menu').waitFor()
-    await checkAccess(t, page, `${colorScheme}: a menu`)
+    await checkAccess(t, page, `${colorScheme}: menu`)
     await page.keyboard.press('Escape')
-    await page.getByRole('button', { name: 'New group' }).click()
-    await page.getByRole('dialog', { name: 'New group' }).waitFor()
-    await checkAccess(t, page, `${colorScheme}: a dialog`)
+    await page.getByRole('button', { name: 'Create group' }).click()
+    await page.getByRole('dialog', { name: 'Create group' }).waitFor()
+    await checkAccess(t, page, `${colorScheme}: dialog`)
     await page.context().close()
 
     const phone = { colorScheme, viewport: { width: 360, height: 640 }, isMobile: true, hasTouch: true }
     const small = await openPage(t, browser, url, phone)
     await small.login(`alice-${colorScheme}`)
     await small.row('bob').getByText('good morning').waitFor()
-    await checkAccess(t, small.page, `${colorScheme}: the conversations on a phone`)
+    await checkAccess(t, small.page, `${colorScheme}: list of conversations on a phone`)
     await bob.send(`alice-${colorScheme}`, 'once more')
     await small.row('bob').tap()
     await small.bubble('once more').locator('.bubble').tap()
@@ -153,32 +153,32 @@ t.test('a screen reader finds its way, in light and in dark', { skip: noBrowser 
     await small.draft.fill('an answer of mine')
     await small.page.getByRole('button', { name: 'Send' }).tap()
     await small.tick('an answer of mine', 'Sent')
-    await checkAccess(t, small.page, `${colorScheme}: a conversation on a phone`)
+    await checkAccess(t, small.page, `${colorScheme}: conversation on a phone`)
     t.equal(await small.page.getByRole('main').count(), 1)
     t.equal(await small.page.getByRole('heading', { level: 1 }).count(), 1)
     await small.context.close()
   }
 })
 
-t.test('the way to what is unread is accessible, in light and in dark', { skip: noBrowser }, async (t) => {
-  const { app, url, login } = await startServer(t)
-  const bob = await login('bob')
-  await login('alice')
-  for (let n = 1; n <= 60; n += 1) {
-    await app.chat.writer.append('send', {
-      sender_id: bob.id,
-      receiver_username: 'alice',
-      content: `line ${n}`,
-    })
-  }
-  const browser = await startBrowser(t)
-  for (const colorScheme of ['light', 'dark'] as const) {
-    const { page, row, context, ...alice } = await openPage(t, browser, url, { colorScheme })
-    await alice.login('alice')
-    await row('bob').click()
-    await page.getByRole('button', { name: 'To the newest' }).click()
-    await page.getByRole('button', { name: 'Mark as read' }).waitFor()
-    await checkAccess(t, page, `${colorScheme}: unread messages above`)
-    await context.close()
-  }
-})
+t.test(
+  'the unread buttons have no accessibility violations in light and dark mode',
+  { skip: noBrowser },
+  async (t) => {
+    const { app, url, login } = await startServer(t)
+    const bob = await login('bob')
+    await login('alice')
+    for (let n = 1; n <= 60; n += 1) {
+      await app.chat.writer.append('send', { sender_id: bob.id, receiver_username: 'alice', content: `line ${n}` })
+    }
+    const browser = await startBrowser(t)
+    for (const colorScheme of ['light', 'dark'] as const) {
+      const { page, row, context, ...alice } = await openPage(t, browser, url, { colorScheme })
+      await alice.login('alice')
+      await row('bob').click()
+      await page.getByRole('button', { name: 'Jump to newest' }).click()
+      await page.getByRole('button', { name: 'Mark as read' }).waitFor()
+      await checkAccess(t, page, `${colorScheme}: unread messages above`)
+      await context.close()
+    }
+  },
+)

@@ -35,7 +35,7 @@ t.test('the page loads and runs only files of its own server', async (t) => {
   t.match(await (await fetch(url + script)).text(), /\/\/# sourceMappingURL=main\.js\.map\n$/)
   const map = await fetch(`${url}${script}.map`)
   t.match(await map.json(), { sources: ['../../client/dist/client-id.js'], sourcesContent: [String] })
-  t.equal((await fetch(`${url}/docs-of-nobody`)).status, 404)
+  t.equal((await fetch(`${url}/unknown-page`)).status, 404)
 })
 
 t.test('a browser revalidates only the page, and receives it again only after a change', async (t) => {

@@ -4,13 +4,13 @@ import t from 'tap'
 import { noBrowser, openPage, startBrowser } from '../support/browser.ts'
 import { startServer } from '../support/server.ts'
 
-// A browser on a busy machine takes its time.
+// A browser is slow on a busy machine.
 t.setTimeout(300_000)
 
 const axe = createRequire(import.meta.url).resolve('axe-core/axe.min.js')
 
 t.test(
-  'the reference logs in with one form, keeps it over a reload, and logs out',
+  'the HTTP reference logs in with a form, stays logged in after a reload, and logs out',
   { skip: noBrowser },
   async (t) => {
     const { url, login: person } = await startServer(t)
@@ -28,7 +28,7 @@ t.test(
       await send.getByRole('button', { name: 'Try it out' }).click()
     }
 
-    await t.test('with the keyboard alone', async (t) => {
+    await t.test('the form logs in with the keyboard alone', async (t) => {
       const name = page.getByRole('textbox', { name: 'Username' })
       await name.focus()
       await page.keyboard.type('alice')
@@ -38,19 +38,19 @@ t.test(
       t.match(await page.locator('#logout').textContent(), 'Logged in as alice')
       t.ok(
         await button.evaluate((element) => element === element.ownerDocument.activeElement),
-        'the focus stays with the form',
+        'the focus stays in the form',
       )
       t.equal(await page.locator('#login').isVisible(), false)
     })
 
-    await t.test('the example can be sent, edited and sent again', async (t) => {
+    await t.test('the example request succeeds as it is and after an edit', async (t) => {
       await open()
       const example = JSON.parse(await send.locator('textarea.body-param__text').inputValue()) as object
       t.equal(await execute(), 200)
       t.equal(await execute(JSON.stringify({ ...example, content: 'another text' })), 200)
     })
 
-    await t.test('a reply says which codes this call answers', async (t) => {
+    await t.test('the responses list the error codes of the operation', async (t) => {
       const text = (await send.locator('.responses-wrapper').textContent()) ?? ''
       t.match(text, 'IDEMPOTENCY_KEY_REUSED')
       t.notMatch(text, 'GROUP_FULL')
@@ -59,12 +59,12 @@ t.test(
     await t.test('a reload keeps the session', async (t) => {
       await page.reload()
       await page.getByRole('button', { name: 'Log out' }).waitFor()
-      // The address names the operation, which is open.
+      // The fragment of the URL opens the operation again.
       await send.getByRole('button', { name: 'Try it out' }).click()
       t.equal(await execute(), 200)
     })
 
-    await t.test('a logout ends the token and forgets it', async (t) => {
+    await t.test('a logout revokes the token and removes it', async (t) => {
       const reply = page.waitForResponse(`${url}/logout`)
       await page.getByRole('button', { name: 'Log out' }).click()
       t.equal((await reply).status(), 204)
@@ -77,7 +77,7 @@ t.test(
   },
 )
 
-t.test('a password that is missing or wrong is asked for', { skip: noBrowser }, async (t) => {
+t.test('the form asks for a password when the login fails without one', { skip: noBrowser }, async (t) => {
   const { url, login: person } = await startServer(t)
   const alice = await person('alice')
   await alice.call('PUT', '/users/me/password', { password: 'a long sentence' })
@@ -93,10 +93,13 @@ t.test('a password that is missing or wrong is asked for', { skip: noBrowser }, 
   await page.context().setOffline(true)
   await page.getByRole('button', { name: 'Log out' }).click()
   await page.getByRole('alert').filter({ hasText: 'could not be reached' }).waitFor()
-  t.ok(await page.getByRole('button', { name: 'Log out' }).isVisible(), 'the session is kept')
+  t.ok(
+    await page.getByRole('button', { name: 'Log out' }).isVisible(),
+    'the session stays after a failed logout',
+  )
 })
 
-t.test('the form of the reference is accessible', { skip: noBrowser }, async (t) => {
+t.test('the login form of the reference has no accessibility violations', { skip: noBrowser }, async (t) => {
   const { url } = await startServer(t)
   const { page } = await openPage(t, await startBrowser(t), `${url}/docs`)
   await page.getByRole('textbox', { name: 'Username' }).waitFor()

@@ -2,10 +2,10 @@ import t from 'tap'
 import { noBrowser, openPage, pageOf, startBrowser } from '../support/browser.ts'
 import { startServer } from '../support/server.ts'
 
-// A browser on a busy machine takes its time.
+// A browser is slow on a busy machine.
 t.setTimeout(300_000)
 
-t.test('two people talk, and each sees how far a message has come', { skip: noBrowser }, async (t) => {
+t.test('two users talk and see the delivery state of their messages', { skip: noBrowser }, async (t) => {
   const { url } = await startServer(t)
   const browser = await startBrowser(t)
   const alice = await openPage(t, browser, url)
@@ -35,7 +35,7 @@ t.test('two people talk, and each sees how far a message has come', { skip: noBr
   await alice.page.locator('#about', { hasText: 'last seen' }).waitFor()
 })
 
-t.test('what one tab does is seen in the other', { skip: noBrowser }, async (t) => {
+t.test('a change in one tab appears in the other tab', { skip: noBrowser }, async (t) => {
   const { url, login } = await startServer(t)
   const bob = await login('bob')
   const browser = await startBrowser(t)
@@ -62,7 +62,7 @@ t.test('what one tab does is seen in the other', { skip: noBrowser }, async (t) 
     { content: 'deux', edited_at: String },
   ])
 
-  // Away from the conversation in the first; what the second reads is read in both.
+  // The first tab leaves the conversation. Reading in the second tab also clears the unread badge of the first.
   await first.page.goto(`${url}/#`)
   const message = await bob.send('alice', 'three')
   await second.bubble('three').waitFor()
@@ -70,7 +70,7 @@ t.test('what one tab does is seen in the other', { skip: noBrowser }, async (t) 
   await second.page.bringToFront()
   const socket = await bob.connect()
   const { read_up_to } = (await bob.conversations())[0] as never as { read_up_to: number }
-  t.ok(read_up_to < message.id, 'bob has not read his own mark')
+  t.ok(read_up_to < message.id, 'the mark of bob has not moved')
   await first.row('bob').getByText('unread').waitFor({ state: 'detached' })
   await socket.close()
 })

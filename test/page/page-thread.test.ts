@@ -2,10 +2,10 @@ import t, { type Test } from 'tap'
 import { noBrowser, openPage, startBrowser } from '../support/browser.ts'
 import { startServer } from '../support/server.ts'
 
-// A browser on a busy machine takes its time.
+// A browser is slow on a busy machine.
 t.setTimeout(300_000)
 
-/** A page on which alice has logged in, and bob has sent her `count` messages: `line 1.` and so on. */
+/** Opens a page as alice after bob has sent her `count` messages: `line 1.`, `line 2.` and so on. */
 const startThread = async (t: Test, count: number, { isRead = false } = {}) => {
   const { app, url, login } = await startServer(t)
   const [alice, bob] = [await login('alice'), await login('bob')]
@@ -28,7 +28,7 @@ const startThread = async (t: Test, count: number, { isRead = false } = {}) => {
 }
 type Thread = Awaited<ReturnType<typeof startThread>>
 
-/** The numbers of the lines whose end is on the screen. */
+/** @returns the numbers of the lines whose end is in the viewport */
 const displayed = ({ log }: Thread) =>
   log.evaluate((log) => {
     const { top, bottom } = log.getBoundingClientRect()
@@ -39,7 +39,7 @@ const displayed = ({ log }: Thread) =>
     })
   })
 
-/** Scrolls by a part of the screen, and waits until what is there is drawn. */
+/** Scrolls by a number of viewports and waits for three frames. */
 const scrollBy = ({ log }: Thread, screens: number) =>
   log.evaluate(async (log, screens) => {
     log.scrollTop += log.clientHeight * screens
@@ -51,7 +51,7 @@ const until = async (check: () => Promise<boolean>) => {
 }
 
 t.test(
-  'a thread with 3,000 unread messages marks those read that were displayed',
+  'a thread with 3,000 unread messages marks only the displayed ones as read',
   { skip: noBrowser },
   async (t) => {
     const thread = await startThread(t, 3000)
@@ -61,26 +61,26 @@ t.test(
     await bubble('line 1.').waitFor()
     await log.getByText('New messages').waitFor()
     const first = await displayed(thread)
-    t.equal(first[0], 1, 'it begins at the first unread message')
+    t.equal(first[0], 1, 'the thread starts at the first unread message')
     await until(async () => (await lastMark()) > 0)
-    t.equal(await lastMark(), first.at(-1), 'and marks what is on the screen')
+    t.equal(await lastMark(), first.at(-1), 'the read mark is at the last displayed message')
     t.ok((first.at(-1) as number) < 40)
 
     for (let step = 0; step < 12; step += 1) await scrollBy(thread, 0.7)
     const later = (await displayed(thread)).at(-1) as number
-    t.ok(later > 40, `one has read on to ${later}`)
+    t.ok(later > 40, `the last displayed message is ${later}`)
     await until(async () => (await lastMark()) === later)
 
-    await page.getByRole('button', { name: 'To the newest: 999+ unread' }).click()
+    await page.getByRole('button', { name: 'Jump to newest: 999+ unread' }).click()
     await bubble('line 3000.').waitFor()
     await page.getByText('unread above').waitFor()
-    t.equal(await lastMark(), later, 'what was jumped over stays unread')
+    t.equal(await lastMark(), later, 'the skipped messages stay unread')
     await page.getByText('unread above').click()
     await log.locator('.unread-line + .message', { hasText: `line ${later + 1}.` }).waitFor()
     await until(async () => (await lastMark()) > later)
     const shown = (await displayed(thread)).at(-1) as number
     await until(async () => (await lastMark()) === shown)
-    await page.getByRole('button', { name: 'To the newest' }).click()
+    await page.getByRole('button', { name: 'Jump to newest' }).click()
     await page.getByRole('button', { name: 'Mark as read' }).click()
     await until(async () => (await lastMark()) === 3000)
     await row('bob').getByText('unread').waitFor({ state: 'detached' })
@@ -89,7 +89,7 @@ t.test(
 )
 
 t.test(
-  'what arrives faster than it can be displayed stays unread until one scrolls',
+  'messages that arrive outside the viewport stay unread until the user scrolls to them',
   { skip: noBrowser },
   async (t) => {
     const thread = await startThread(t, 3)
@@ -100,7 +100,7 @@ t.test(
     const long = 'words '.repeat(600)
     const sent = await Promise.all([4, 5, 6].map((number) => bob.send('alice', `line ${number}. ${long}`)))
     ids.push(...sent.map(({ id }) => id).toSorted((a, b) => a - b))
-    await page.getByRole('button', { name: /To the newest: \d unread/ }).waitFor()
+    await page.getByRole('button', { name: /Jump to newest: \d unread/ }).waitFor()
     t.ok((await lastMark()) < 6)
     for (let step = 0; step < 20 && (await lastMark()) < 6; step += 1) await scrollBy(thread, 0.5)
     await until(async () => (await lastMark()) === 6)
@@ -108,7 +108,7 @@ t.test(
 )
 
 t.test(
-  'typing leaves the rows of a long thread alone, and the document has few of them',
+  'typing changes no rows of a long thread, and the document has fewer than 100',
   { skip: noBrowser },
   async (t) => {
     const thread = await startThread(t, 700, { isRead: true })
@@ -132,11 +132,11 @@ t.test(
     })
     await draft.pressSequentially('a few words')
     t.strictSame(await page.evaluate('changes'), [])
-    t.ok((await page.locator('.message').count()) < 100, 'only what is near the screen is in the document')
+    t.ok((await page.locator('.message').count()) < 100, 'the document has only the rows near the viewport')
   },
 )
 
-t.test('scrolling up and down finds every message, in order', { skip: noBrowser }, async (t) => {
+t.test('scrolling up and down shows every message in order', { skip: noBrowser }, async (t) => {
   const count = 400
   const thread = await startThread(t, count, { isRead: true })
   const { row, bubble, page, log } = thread
@@ -149,7 +149,7 @@ t.test('scrolling up and down finds every message, in order', { skip: noBrowser 
       t.strictSame(
         now,
         now.map((_, index) => (now[0] as number) + index),
-        'without a hole',
+        'no message is missing',
       )
       found.push(...now)
       await scrollBy(thread, screens)
@@ -160,7 +160,7 @@ t.test('scrolling up and down finds every message, in order', { skip: noBrowser 
   await page.getByText('This is the beginning').waitFor()
   t.equal((await walk(0.6, count)).size, count, 'on the way down')
 
-  // Keys reach what is not in the document.
+  // Keys reach messages that are not in the document.
   await page.keyboard.press('Shift+Tab')
   await log.locator('.message:focus').waitFor()
   await page.keyboard.press('Home')
@@ -171,27 +171,31 @@ t.test('scrolling up and down finds every message, in order', { skip: noBrowser 
   await log.locator('.message:focus', { hasText: `line ${count - 1}.` }).waitFor()
 })
 
-t.test('the edge of a thread takes edits, answers and new messages', { skip: noBrowser }, async (t) => {
-  const thread = await startThread(t, 200, { isRead: true })
-  const { row, bubble, bob, ids, page, write, tick } = thread
-  await row('bob').click()
-  await bubble('line 200.').waitFor()
-  for (let step = 0; step < 4; step += 1) await scrollBy(thread, -0.5)
-  const [top] = await displayed(thread)
-  const place = await bubble(`line ${top}.`).boundingBox()
-  await bob.send('alice', 'below', { reply_to: ids[0] })
-  await page.getByRole('button', { name: 'To the newest: 1 unread' }).waitFor()
-  const content = `edited: ${'it is longer now '.repeat(40)}`
-  await bob.call('PATCH', `/messages/${ids[(top as number) - 2]}`, { content })
-  await bubble('edited: it is longer').waitFor({ state: 'attached' })
-  const after = await bubble(`line ${top}.`).boundingBox()
-  t.ok(Math.abs((after?.y ?? 0) - (place?.y ?? 0)) < 2, 'what one reads stays where it is')
-  await write('my own')
-  await tick('my own', 'Sent')
-  await bubble('below').getByText('line 1.').waitFor()
-  t.strictSame(
-    (await thread.texts()).slice(-2).map((text) => text.slice(0, 8)),
-    ['below', 'my own'],
-    'one who writes is brought to the end',
-  )
-})
+t.test(
+  'a thread keeps its scroll position when messages are edited and added out of view',
+  { skip: noBrowser },
+  async (t) => {
+    const thread = await startThread(t, 200, { isRead: true })
+    const { row, bubble, bob, ids, page, write, tick } = thread
+    await row('bob').click()
+    await bubble('line 200.').waitFor()
+    for (let step = 0; step < 4; step += 1) await scrollBy(thread, -0.5)
+    const [top] = await displayed(thread)
+    const place = await bubble(`line ${top}.`).boundingBox()
+    await bob.send('alice', 'below', { reply_to: ids[0] })
+    await page.getByRole('button', { name: 'Jump to newest: 1 unread' }).waitFor()
+    const content = `edited: ${'it is longer now '.repeat(40)}`
+    await bob.call('PATCH', `/messages/${ids[(top as number) - 2]}`, { content })
+    await bubble('edited: it is longer').waitFor({ state: 'attached' })
+    const after = await bubble(`line ${top}.`).boundingBox()
+    t.ok(Math.abs((after?.y ?? 0) - (place?.y ?? 0)) < 2, 'the visible message keeps its position')
+    await write('my own')
+    await tick('my own', 'Sent')
+    await bubble('below').getByText('line 1.').waitFor()
+    t.strictSame(
+      (await thread.texts()).slice(-2).map((text) => text.slice(0, 8)),
+      ['below', 'my own'],
+      'a send scrolls to the end',
+    )
+  },
+)

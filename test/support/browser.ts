@@ -6,14 +6,15 @@ import { temporaryFolder } from './server.ts'
 const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium'
 
 /**
- * Why browser tests cannot run, or false. In CI they run and fail without a browser, so that a missing browser does not pass.
+ * Why the browser tests are skipped, or false. With CI set they are never skipped, so that a missing browser fails the
+ * build.
  */
 export const noBrowser =
   !existsSync(executablePath) &&
   !process.env.CI &&
-  `Chromium is missing at ${executablePath}. Run apt-get install chromium, or set CHROMIUM to its path.`
+  `${executablePath} does not exist. Install Chromium with apt-get install chromium, or set CHROMIUM to its path.`
 
-/** Starts a Chromium without background requests. It is closed when the test ends. */
+/** Starts a Chromium without background requests. It closes when the test ends. */
 export const startBrowser = async (t: Test): Promise<Browser> => {
   const folder = await temporaryFolder(t)
   const browser = await chromium.launch({
@@ -34,10 +35,10 @@ export const startBrowser = async (t: Test): Promise<Browser> => {
   return browser
 }
 
-/** Milliseconds that a Playwright action may take. Less than the timeout of a test, so that the action is named. */
+/** Milliseconds that a page operation may take. It is below the timeout of a test, so that the operation reports the failure. */
 const TIMEOUT = 20_000
 
-/** Opens the page in its own browser profile. An uncaught error or a logged error of the page fails the test. */
+/** Opens the page in its own browser profile. Each error on the page fails the test. */
 export const openPage = async (
   t: Test,
   browser: Browser,
@@ -47,21 +48,21 @@ export const openPage = async (
   const context = await browser.newContext({ locale: 'en-GB', timezoneId: 'UTC', ...options })
   const page = await context.newPage()
   page.setDefaultTimeout(TIMEOUT)
-  watch(t, page)
+  failOnErrors(t, page)
   await page.goto(url)
   return pageOf(page)
 }
 
-const watch = (t: Test, page: Page) => {
+const failOnErrors = (t: Test, page: Page) => {
   page.on('pageerror', (error) => t.fail(`the page threw: ${error.stack}`))
   page.on('console', (message) => {
-    // The console also reports refused and dropped requests, which tests cause on purpose.
+    // The browser also logs failed requests, which tests cause on purpose.
     const isNetwork = message.text().startsWith('Failed to load') || message.text().startsWith('WebSocket')
     if (message.type() === 'error' && !isNetwork) t.fail(`the page logged an error: ${message.text()}`)
   })
 }
 
-/** The locators and user actions of the page. */
+/** The elements of the page and the actions on it. */
 export const pageOf = (page: Page) => ({
   page,
   context: page.context(),
@@ -81,7 +82,7 @@ export const pageOf = (page: Page) => ({
     await page.locator('#me .state', { hasText: 'online' }).waitFor()
   },
 
-  /** Searches a user by name and opens the conversation. */
+  /** Searches for a user and opens the conversation. */
   async find(name: string) {
     await page.getByRole('searchbox').fill(name)
     await page.locator('.lists').getByRole('link', { name }).first().click()
@@ -93,18 +94,18 @@ export const pageOf = (page: Page) => ({
     await page.keyboard.press('Enter')
   },
 
-  /** Chooses an entry of a message's menu. */
+  /** Chooses an item from the menu of a message. */
   async choose(text: string, choice: string) {
     const message = page.locator('.message', { hasText: text })
     await message.hover()
-    await message.getByRole('button', { name: 'What to do with this message' }).click()
+    await message.getByRole('button', { name: 'Message actions' }).click()
     await page.getByRole('menuitem', { name: choice }).click()
   },
 
-  /** The texts of the messages in display order. */
+  /** @returns the contents of the rendered messages, from top to bottom */
   texts: () => page.locator('.message .text').allTextContents(),
 
-  /** Waits until a message shows this delivery state. */
+  /** Waits until a message shows a delivery state. */
   tick: (text: string, word: 'Waiting to be sent' | 'Sent' | 'Delivered' | 'Read') =>
     page.locator('.message', { hasText: text }).getByRole('img', { name: word, exact: true }).waitFor(),
 })

@@ -1,16 +1,17 @@
 import type { Message } from '@messenger/client'
 import type { Chat } from './chat.ts'
-import { byId, setText, elementOf } from './dom.ts'
-import { placeKey } from './store.ts'
-import { wordsOf } from './lines.ts'
+import { byId, elementOf, setText } from './dom.ts'
+import { plural } from './format.ts'
+import { summaryOf } from './message.ts'
+import { routeHash } from './route.ts'
 
-/** What is being written at one place: it is still there when one comes back. */
+/** The unsent input of a conversation. It is kept while another conversation is open. */
 type Draft = { text: string; reply?: Message; edit?: Message }
 
-/** What else of the page may begin here. */
-export type Composing = { reply: (message: Message) => void; edit: (message: Message) => void }
+/** The actions that a message can start in the composer. */
+export type ComposerActions = { reply: (message: Message) => void; edit: (message: Message) => void }
 
-/** Where one writes: a new message, an answer or an edit. */
+/** The form that writes a message, a reply or an edit. */
 export const createComposer = (chat: Chat, { onSent }: { onSent: () => void }) => {
   const { store } = chat
   const [form, field] = [elementOf(HTMLFormElement, 'composer'), elementOf(HTMLTextAreaElement, 'draft')]
@@ -19,24 +20,24 @@ export const createComposer = (chat: Chat, { onSent }: { onSent: () => void }) =
   let draft: Draft = { text: '' }
 
   const render = () => {
-    const { place } = store
-    const next = place && placeKey(place)
+    const { route } = store
+    const next = route && routeHash(route)
     if (next !== key) {
       if (key !== undefined) drafts.set(key, { ...draft, text: field.value })
       key = next
       draft = (key !== undefined && drafts.get(key)) || { text: '' }
       setField(draft.text)
     }
-    const note = chat.whyNotWrite()
+    const note = chat.writeProblem
     byId('composer-note').hidden = note === undefined
     setText(byId('composer-note'), note ?? '')
     byId('composer-field').hidden = note !== undefined
-    const about = draft.edit ?? draft.reply
-    byId('context').hidden = about === undefined || note !== undefined
-    if (about) {
-      const who = about.sender_id === store.me.id ? 'yourself' : about.sender
-      setText(byId('context-title'), draft.edit ? 'Edit message' : `Reply to ${who}`)
-      setText(byId('context-text'), wordsOf(about))
+    const subject = draft.edit ?? draft.reply
+    byId('context').hidden = subject === undefined || note !== undefined
+    if (subject) {
+      const sender = subject.sender_id === store.me.id ? 'yourself' : subject.sender
+      setText(byId('context-title'), draft.edit ? 'Edit message' : `Reply to ${sender}`)
+      setText(byId('context-text'), summaryOf(subject))
     }
     elementOf(HTMLButtonElement, 'send').disabled = field.value.trim() === ''
     byId('send').setAttribute('aria-label', draft.edit ? 'Save' : 'Send')
@@ -44,11 +45,11 @@ export const createComposer = (chat: Chat, { onSent }: { onSent: () => void }) =
 
   const setField = (text: string) => {
     field.value = text
-    fit()
+    fitHeight()
   }
 
-  /** As high as its text, where the browser can't do that by itself. */
-  const fit = () => {
+  /** Sets the height of the field to that of its text, for browsers without `field-sizing`. */
+  const fitHeight = () => {
     if (CSS.supports('field-sizing', 'content')) return
     field.style.height = 'auto'
     field.style.height = `${field.scrollHeight}px`
@@ -81,14 +82,14 @@ export const createComposer = (chat: Chat, { onSent }: { onSent: () => void }) =
   const submit = () => {
     const content = field.value.trim()
     if (content === '') return
-    const tooLong = Array.from(content).length - chat.maxLength
-    if (tooLong > 0) {
-      chat.tell(`This message is ${tooLong} characters too long.`)
+    const excess = Array.from(content).length - chat.maxLength
+    if (excess > 0) {
+      chat.notify(`The message is ${plural(excess, 'character')} too long. Shorten it or send it in parts.`)
       return
     }
-    const { edit: edited, reply: answered } = draft
+    const { edit: edited, reply: original } = draft
     if (edited && edited.content !== content) chat.edit(edited, content)
-    if (!edited) chat.send(content, answered?.id)
+    if (!edited) chat.send(content, original?.id)
     draft = { text: '' }
     setField('')
     render()
@@ -96,10 +97,10 @@ export const createComposer = (chat: Chat, { onSent }: { onSent: () => void }) =
     field.focus()
   }
 
-  /** The last message of mine that can be edited. */
-  const lastMine = () => {
+  /** @returns the newest loaded message that this user can edit */
+  const lastEditable = () => {
     const { current } = store
-    const messages = current ? (store.threads.get(current.id)?.messages ?? []) : []
+    const messages = current ? (store.timelines.get(current.id)?.messages ?? []) : []
     return messages.findLast((message) => message.sender_id === store.me.id && !message.deleted_at)
   }
 
@@ -108,17 +109,17 @@ export const createComposer = (chat: Chat, { onSent }: { onSent: () => void }) =
     submit()
   })
   field.addEventListener('input', () => {
-    fit()
+    fitHeight()
     render()
     if (field.value.trim() !== '' && !draft.edit) chat.typing()
   })
   field.addEventListener('keydown', (event) => {
     if (event.isComposing) return
-    const isEnter = event.key === 'Enter' && !event.shiftKey && !isOnScreen()
+    const isEnter = event.key === 'Enter' && !event.shiftKey && !hasScreenKeyboard()
     if (isEnter) submit()
     else if (event.key === 'Escape' && (draft.edit || draft.reply)) cancel()
     else if (event.key === 'ArrowUp' && field.value === '') {
-      const message = lastMine()
+      const message = lastEditable()
       if (!message) return
       edit(message)
     } else return
@@ -129,5 +130,5 @@ export const createComposer = (chat: Chat, { onSent }: { onSent: () => void }) =
   return { render, reply, edit, focus: () => field.focus() }
 }
 
-/** Whether keys are drawn on a screen: there Enter begins a line, and a button sends. */
-const isOnScreen = () => matchMedia('(hover: none) and (pointer: coarse)').matches
+/** Whether the device has an on-screen keyboard. There, Enter starts a line and only the button sends. */
+const hasScreenKeyboard = () => matchMedia('(hover: none) and (pointer: coarse)').matches

@@ -1,48 +1,51 @@
-import { drawing, make } from './dom.ts'
+import { icon, make } from './dom.ts'
 
 type Button = {
   label: string
   isPrimary?: boolean
   isDangerous?: boolean
-  /** What it does; the dialog closes when that is done, and says why where it can't be. */
-  act?: () => unknown
+  /** Runs on a click. The dialog closes on success, and shows the error otherwise. */
+  run?: () => unknown
 }
 
-/** Opens the dialog; the browser keeps the focus in it, closes it with Escape, and gives the focus back. */
+/**
+ * Opens a modal dialog. The browser keeps the focus inside, closes the dialog on Escape and returns the focus. Enter runs
+ * the primary button.
+ */
 export const openDialog = (title: string, content: Node[], buttons: Button[] = []) => {
   const dialog = make('dialog', { class: 'dialog', 'aria-labelledby': 'dialog-title' })
   const error = make('p', { class: 'error', role: 'alert' })
-  const closing = make('button', { type: 'button', class: 'round', 'aria-label': 'Close' }, drawing('close'))
+  const closeButton = make('button', { type: 'button', class: 'round', 'aria-label': 'Close' }, icon('close'))
   const footer = make('footer')
   const form = make(
     'form',
     { method: 'dialog' },
-    make('header', {}, make('h2', { id: 'dialog-title' }, title), closing),
+    make('header', {}, make('h2', { id: 'dialog-title' }, title), closeButton),
     make('div', { class: 'content' }, ...content, error),
     footer,
   )
   const close = () => dialog.close()
-  const run = async (act: Button['act']) => {
+  const runAndClose = async (run: Button['run']) => {
     error.textContent = ''
     try {
-      await act?.()
+      await run?.()
       close()
-    } catch (problem) {
-      error.textContent = problem instanceof Error ? problem.message : String(problem)
+    } catch (cause) {
+      error.textContent = cause instanceof Error ? cause.message : String(cause)
     }
   }
-  for (const { label, isPrimary = false, isDangerous = false, act } of buttons) {
+  for (const { label, isPrimary = false, isDangerous = false, run } of buttons) {
     const className = isPrimary ? 'primary' : isDangerous ? 'plain is-dangerous' : 'plain'
     const button = make('button', { type: isPrimary ? 'submit' : 'button', class: className }, label)
     if (isPrimary) {
       form.addEventListener('submit', (event) => {
         event.preventDefault()
-        void run(act)
+        void runAndClose(run)
       })
-    } else button.addEventListener('click', () => void run(act))
+    } else button.addEventListener('click', () => void runAndClose(run))
     footer.append(button)
   }
-  closing.addEventListener('click', close)
+  closeButton.addEventListener('click', close)
   dialog.addEventListener('click', (event) => {
     if (event.target === dialog) close()
   })
@@ -54,12 +57,12 @@ export const openDialog = (title: string, content: Node[], buttons: Button[] = [
   form.querySelector<HTMLElement>('input')?.focus()
 }
 
-/** Asks before something is done that others notice, or that can't be taken back. */
-export const askFirst = (title: string, words: string, label: string, act: () => unknown) =>
-  openDialog(title, [make('p', {}, words)], [{ label: 'Cancel' }, { label, isPrimary: true, act }])
+/** Asks for confirmation of an action that other users notice, or that cannot be undone. */
+export const openConfirmation = (title: string, text: string, label: string, run: () => unknown) =>
+  openDialog(title, [make('p', {}, text)], [{ label: 'Cancel' }, { label, isPrimary: true, run }])
 
-/** A labelled field of a dialog. */
-export const fieldOf = (
+/** @returns an input, and a row with the input and its label */
+export const labelledInput = (
   id: string,
   label: string,
   attributes: Record<string, string | number | boolean> = {},

@@ -1,7 +1,7 @@
-/** The page's element with this id, which is of this kind. */
-export const elementOf = <T extends HTMLElement>(kind: new () => T, id: string): T => {
+/** @throws Error if the page has no element of this class with this id */
+export const elementOf = <T extends HTMLElement>(type: new () => T, id: string): T => {
   const found = document.getElementById(id)
-  if (!(found instanceof kind)) throw new Error(`The page has no such #${id}.`)
+  if (!(found instanceof type)) throw new Error(`The page has no ${type.name} with the id "${id}".`)
   return found
 }
 
@@ -10,7 +10,7 @@ export const byId = (id: string) => elementOf(HTMLElement, id)
 type Attributes = Record<string, string | number | boolean | undefined>
 type Child = Node | string | false | undefined
 
-/** Makes an element. Text becomes text nodes, so that what people write is never read as markup. */
+/** Creates an element. Strings become text nodes, so that message content is never parsed as markup. */
 export const make = <K extends keyof HTMLElementTagNameMap>(
   tag: K,
   attributes: Attributes = {},
@@ -22,7 +22,7 @@ export const make = <K extends keyof HTMLElementTagNameMap>(
   return element
 }
 
-/** Sets attributes; `false` and `undefined` take one away, `true` sets it empty. */
+/** Sets attributes. `false` and `undefined` remove an attribute, `true` sets it to the empty string. */
 export const setAttributes = (element: Element, attributes: Attributes) => {
   for (const [name, value] of Object.entries(attributes)) {
     if (value === false || value === undefined) element.removeAttribute(name)
@@ -30,8 +30,8 @@ export const setAttributes = (element: Element, attributes: Attributes) => {
   }
 }
 
-/** One of the drawings at the top of the page; with a label it is an image that is read aloud. */
-export const drawing = (name: string, className = 'icon', label?: string) => {
+/** @returns one of the SVG symbols in index.html; with a label, screen readers announce it as an image */
+export const icon = (name: string, className = 'icon', label?: string) => {
   const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg')
   setAttributes(svg, {
     class: className,
@@ -43,44 +43,45 @@ export const drawing = (name: string, className = 'icon', label?: string) => {
   return svg
 }
 
-/** Sets the text where it is another: a node that is left alone keeps its selection. */
+/** Sets the text only if it differs, because a new text node loses the selection. */
 export const setText = (element: Element, text: string) => {
   if (element.textContent !== text) element.textContent = text
 }
 
-type Kept = { key: string; seen: unknown }
-const kept = new WeakMap<Element, Kept>()
+/** The key and the fingerprint of each element that `reconcile` has filled. */
+const rendered = new WeakMap<Element, { key: string; fingerprint: string }>()
 
 /**
- * Makes the children of `parent` those of `items`, in their order. A child stays the same element as long as its key is
- * there, and is filled again only when `look` gives something else: focus, selection and scroll position stay.
+ * Makes the children of `parent` match `items` and their order. A key keeps its element, and an element is filled again
+ * only when its fingerprint changes, so that focus, selection and scroll position survive.
  */
 export const reconcile = <T>(
   parent: Element,
   items: readonly T[],
-  { key, look, make, fill }: Rows<T>,
+  { key, fingerprint, make, fill }: Rows<T>,
 ): void => {
-  const before = new Map([...parent.children].map((child) => [kept.get(child)?.key, child as HTMLElement]))
-  const names = new Set(items.map(key))
-  // First, so that what stays need not move: an element that moves loses the focus.
-  for (const [name, child] of before) if (name === undefined || !names.has(name)) child.remove()
-  let place = parent.firstElementChild
+  const before = new Map(
+    [...parent.children].map((child) => [rendered.get(child)?.key, child as HTMLElement]),
+  )
+  const keys = new Set(items.map(key))
+  // Removals come first, so that the remaining elements need not move: an element that moves loses the focus.
+  for (const [key, child] of before) if (key === undefined || !keys.has(key)) child.remove()
+  let next = parent.firstElementChild
   for (const item of items) {
-    const name = key(item)
-    const seen = look(item)
-    const known = before.get(name)
+    const current = { key: key(item), fingerprint: fingerprint(item) }
+    const known = before.get(current.key)
     const child = known ?? make(item)
-    if (!known || kept.get(child)?.seen !== seen) fill(child, item)
-    kept.set(child, { key: name, seen })
-    if (child === place) place = place.nextElementSibling
-    else parent.insertBefore(child, place)
+    if (!known || rendered.get(child)?.fingerprint !== current.fingerprint) fill(child, item)
+    rendered.set(child, current)
+    if (child === next) next = next.nextElementSibling
+    else parent.insertBefore(child, next)
   }
 }
 
 export type Rows<T> = {
   key: (item: T) => string
-  /** What the item looks like, as a text to compare. */
-  look: (item: T) => string
+  /** A string that changes whenever the appearance of the item changes. */
+  fingerprint: (item: T) => string
   make: (item: T) => HTMLElement
   fill: (element: HTMLElement, item: T) => void
 }

@@ -1,31 +1,33 @@
 import { type Api, type Message, MessengerError, unwrap } from '@messenger/client'
-import type { Page, Store, Thread } from './store.ts'
+import type { Store } from './store.ts'
+import type { Page, Timeline } from './timeline.ts'
+import { isAtReadMark } from './unread.ts'
 
-/** Messages of a page. */
+/** Messages per page. */
 const LIMIT = 50
-/** Milliseconds until a page that failed is tried again. */
-const AGAIN_MS = 2000
+/** Milliseconds before a failed page is requested again. */
+const RETRY_MS = 2000
 
-/** Loads threads page by page, and single messages that others answer. */
+/** Loads the pages of timelines, and the single messages that replies quote. */
 export class History {
   readonly #api: Api
   readonly #store: Store
   readonly #quotes = new Map<number, Message>()
-  readonly #asked = new Set<number>()
+  readonly #requested = new Set<number>()
 
   constructor(api: Api, store: Store) {
     this.#api = api
     this.#store = store
   }
 
-  /** Loads a thread that was not loaded yet: around the own read mark where something is unread, else the newest. */
+  /** Loads the first page: the messages around the read mark if there are unread messages, or else the newest. */
   load(id: number): Promise<void> {
     const { unread_count = 0, read_up_to = 0 } = this.#store.conversations.get(id) ?? {}
     return this.#run(id, () => (unread_count > 0 ? this.#getAround(id, read_up_to) : this.#get(id, {})))
   }
 
   loadOlder(id: number): Promise<void> {
-    const { isLoaded, hasOlder, messages } = this.#store.thread(id)
+    const { isLoaded, hasOlder, messages } = this.#store.timeline(id)
     const [oldest] = messages
     if (!isLoaded || !hasOlder || !oldest) return Promise.resolve()
     return this.#run(id, async () => ({
@@ -35,92 +37,92 @@ export class History {
   }
 
   loadNewer(id: number): Promise<void> {
-    const { isLoaded, messages } = this.#store.thread(id)
+    const { isLoaded, messages } = this.#store.timeline(id)
     const newest = messages.at(-1)
     if (!isLoaded || !newest || !this.#store.hasNewer(id)) return Promise.resolve()
     return this.#run(id, async () => {
       const page = await this.#get(id, { after: newest.id })
-      // The server should have one. It is not asked again at once.
+      // An empty page contradicts `hasNewer`. The pause prevents a loop of requests.
       if (page.messages.length === 0) await pause()
       return { ...page, hasOlder: undefined }
     })
   }
 
-  /** Moves a thread to where a message stands, unless that is loaded or can't be read. */
+  /** Loads the messages around a message, unless it is loaded already or this user cannot read it. */
   async showMessage(id: number, message_id: number): Promise<void> {
-    const thread = await this.#settled(id)
-    if (thread.messages.some((message) => message.id === message_id)) return
+    const timeline = await this.#whenIdle(id)
+    if (timeline.messages.some((message) => message.id === message_id)) return
     await this.#run(id, async () => {
       const page = await this.#getAround(id, message_id)
       return page.messages.some((message) => message.id === message_id)
-        ? { ...page, isElsewhere: true }
+        ? { ...page, isReplacement: true }
         : { messages: [] }
     })
   }
 
-  /** Moves a thread to where one goes on to read: see `load`. */
-  async showMark(id: number): Promise<void> {
-    await this.#settled(id)
-    if (this.#store.isAtMark(id)) return
+  /** Loads the messages around the read mark, unless they are loaded already. */
+  async showReadMark(id: number): Promise<void> {
+    await this.#whenIdle(id)
+    if (isAtReadMark(this.#store, id)) return
     const { read_up_to = 0 } = this.#store.conversations.get(id) ?? {}
-    await this.#run(id, async () => ({ ...(await this.#getAround(id, read_up_to)), isElsewhere: true }))
+    await this.#run(id, async () => ({ ...(await this.#getAround(id, read_up_to)), isReplacement: true }))
   }
 
   async showNewest(id: number): Promise<void> {
-    await this.#settled(id)
+    await this.#whenIdle(id)
     if (!this.#store.hasNewer(id)) return
-    await this.#run(id, async () => ({ ...(await this.#get(id, {})), isElsewhere: true }))
+    await this.#run(id, async () => ({ ...(await this.#get(id, {})), isReplacement: true }))
   }
 
-  /** Forgets a thread, and what others quote of it. */
-  forget(id: number) {
-    this.#store.threads.delete(id)
+  /** Removes the messages and the quoted messages of a conversation. */
+  remove(id: number) {
+    this.#store.timelines.delete(id)
     for (const [message_id, { conversation_id }] of this.#quotes) {
       if (conversation_id !== id) continue
       this.#quotes.delete(message_id)
-      this.#asked.delete(message_id)
+      this.#requested.delete(message_id)
     }
   }
 
-  forgetAll() {
+  clearQuotes() {
     this.#quotes.clear()
-    this.#asked.clear()
+    this.#requested.clear()
   }
 
-  /** A message was edited or deleted. */
-  revise(message: Message) {
+  /** Replaces a quoted message after an edit or a deletion. */
+  updateQuote(message: Message) {
     if (this.#quotes.has(message.id)) this.#quotes.set(message.id, message)
   }
 
-  /** @returns a message that another one answers, once it is known */
-  quoted(id: number, message_id: number): Message | undefined {
-    const known = this.#store.threads.get(id)?.messages.find((message) => message.id === message_id)
+  /** @returns a message that a reply quotes; undefined while it is loading */
+  quote(id: number, message_id: number): Message | undefined {
+    const known = this.#store.timelines.get(id)?.messages.find((message) => message.id === message_id)
     if (known) return known
-    if (!this.#quotes.has(message_id) && !this.#asked.has(message_id)) {
-      this.#asked.add(message_id)
+    if (!this.#quotes.has(message_id) && !this.#requested.has(message_id)) {
+      this.#requested.add(message_id)
       void this.#loadQuote(id, message_id)
     }
     return this.#quotes.get(message_id)
   }
 
-  /** Waits until no page is on its way to a thread. */
-  async #settled(id: number): Promise<Thread> {
-    const thread = this.#store.thread(id)
-    while (thread.loading) await thread.loading
-    return thread
+  /** Waits until no request for a page is running. */
+  async #whenIdle(id: number): Promise<Timeline> {
+    const timeline = this.#store.timeline(id)
+    while (timeline.loading) await timeline.loading
+    return timeline
   }
 
-  /** Puts a page into a thread; one at a time, so that pages adjoin. */
+  /** Requests one page at a time per timeline, so that each page adjoins the loaded messages. */
   #run(id: number, read: () => Promise<Page>): Promise<void> {
-    const thread = this.#store.thread(id)
-    thread.loading ??= this.#load(id, thread, read)
-    return thread.loading
+    const timeline = this.#store.timeline(id)
+    timeline.loading ??= this.#load(id, timeline, read)
+    return timeline.loading
   }
 
-  async #load(id: number, thread: Thread, read: () => Promise<Page>): Promise<void> {
-    // A thread that was forgotten meanwhile is loaded anew already.
+  async #load(id: number, timeline: Timeline, read: () => Promise<Page>): Promise<void> {
+    // The timeline may have been removed during the request. A new one loads its own pages.
     const put = (page: Page) => {
-      if (this.#store.threads.get(id) === thread) this.#store.putPage(id, page)
+      if (this.#store.timelines.get(id) === timeline) this.#store.putPage(id, page)
     }
     try {
       put(await read())
@@ -129,7 +131,7 @@ export class History {
       if (!canRetry) put({ messages: [], hasOlder: false })
       await pause()
     } finally {
-      thread.loading = undefined
+      timeline.loading = undefined
       this.#store.changed()
     }
   }
@@ -147,9 +149,13 @@ export class History {
     const query = { limit: LIMIT, ...side }
     const call = this.#api.GET('/conversations/{id}/messages', { params: { path: { id }, query } })
     const messages = await unwrap(call)
-    // Of long messages a page has fewer than were asked for: the header tells whether there are more.
-    const links = (await call).response.headers.get('link') ?? ''
-    return { messages, hasOlder: links.includes('rel="prev"'), hasNewer: links.includes('rel="next"') }
+    // A page of long messages has fewer than `limit`, so the length does not say whether there are more.
+    const { headers } = (await call).response
+    return {
+      messages,
+      hasOlder: headers.get('has-older') === 'true',
+      hasNewer: headers.get('has-newer') === 'true',
+    }
   }
 
   async #loadQuote(id: number, message_id: number): Promise<void> {
@@ -160,9 +166,9 @@ export class History {
       this.#quotes.set(message_id, message)
       this.#store.changed()
     } catch {
-      this.#asked.delete(message_id)
+      this.#requested.delete(message_id)
     }
   }
 }
 
-const pause = () => new Promise((resolve) => setTimeout(resolve, AGAIN_MS))
+const pause = () => new Promise((resolve) => setTimeout(resolve, RETRY_MS))

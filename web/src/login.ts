@@ -1,12 +1,16 @@
-import { byId, setText, elementOf } from './dom.ts'
+import { byId, elementOf, setText } from './dom.ts'
 
-export type Refused = { code: string | undefined; message: string }
+export type LoginError = { code: string | undefined; message: string }
+
+const HINT = 'Enter a name to start chatting.'
 
 /**
- * Asks for a name, and for a password once the server wants one.
- * @param enter logs in; it tells why it could not
+ * Shows the login form. The password field appears when the server requires a password.
+ * @param logIn resolves with the error if the login fails
  */
-export const showLogin = (enter: (username: string, password?: string) => Promise<Refused | undefined>) => {
+export const showLogin = (
+  logIn: (username: string, password?: string) => Promise<LoginError | undefined>,
+) => {
   const form = elementOf(HTMLFormElement, 'login-form')
   const [name, password] = [elementOf(HTMLInputElement, 'username'), elementOf(HTMLInputElement, 'password')]
   const [row, button] = [byId('password-row'), form.querySelector('button') as HTMLButtonElement]
@@ -20,26 +24,26 @@ export const showLogin = (enter: (username: string, password?: string) => Promis
     setText(byId('login-error'), '')
     const username = name.value.trim()
     if (username === '') {
-      setText(byId('login-error'), 'A name, please.')
+      setText(byId('login-error'), 'Enter a name.')
       name.focus()
       return
     }
     button.disabled = true
-    const refused = await enter(username, row.hidden ? undefined : password.value).finally(() => {
+    const error = await logIn(username, row.hidden ? undefined : password.value).finally(() => {
       button.disabled = false
     })
-    if (!refused) {
+    if (!error) {
       byId('login').hidden = true
       password.value = ''
       return
     }
-    if (refused.code === 'PASSWORD_REQUIRED' && row.hidden) {
+    if (error.code === 'PASSWORD_REQUIRED' && row.hidden) {
       row.hidden = false
-      setText(byId('login-hint'), `A password is needed for ${username}.`)
+      setText(byId('login-hint'), `${username} has a password. Enter it to log in.`)
       password.focus()
       return
     }
-    setText(byId('login-error'), refused.message)
+    setText(byId('login-error'), error.message)
     ;(row.hidden ? name : password).select()
   }
 
@@ -51,10 +55,10 @@ export const showLogin = (enter: (username: string, password?: string) => Promis
     })
   })
   name.addEventListener('input', () => {
-    // Another name may need none.
+    // Another name may have no password.
     row.hidden = true
     password.value = ''
-    setText(byId('login-hint'), 'Choose a name, and start writing.')
+    setText(byId('login-hint'), HINT)
   })
   name.focus()
 }

@@ -1,33 +1,34 @@
 import { login, MessengerError, type Session, type State } from '@messenger/client'
 import { Chat } from './chat.ts'
 import { createComposer } from './composer.ts'
-import { openDialog } from './dialog.ts'
+import { openConfirmation } from './dialog.ts'
 import { aboutDialog, blocksDialog, newGroupDialog, passwordDialog } from './dialogs.ts'
-import { byId, make, setText } from './dom.ts'
-import { type Refused, showLogin } from './login.ts'
+import { byId, setText } from './dom.ts'
+import { excerpt } from './format.ts'
+import { type LoginError, showLogin } from './login.ts'
 import { openMenu } from './menu.ts'
 import { createSidebar } from './sidebar.ts'
-import { siteData } from './site-data.ts'
-import { placeKey, readPlace } from './store.ts'
+import { parseRoute, routeHash } from './route.ts'
+import { siteStorage } from './site-storage.ts'
 import { createThread } from './thread.ts'
-import { excerpt } from './words.ts'
 
+/** The storage key of the session. */
 const SESSION = 'messenger.session'
-/** Milliseconds after which it is said that there is no connection: most come back before. */
-const PATIENCE_MS = 700
+/** Milliseconds without a connection until the banner appears. Most reconnections are faster. */
+const BANNER_DELAY_MS = 700
 const TOAST_MS = 5000
 
 const main = () => {
   const session = readSession()
-  if (session) begin(session)
-  else showLogin(enter)
+  if (session) startChat(session)
+  else showLogin(logIn)
 }
 
-const enter = async (username: string, password?: string): Promise<Refused | undefined> => {
+const logIn = async (username: string, password?: string): Promise<LoginError | undefined> => {
   try {
     const session = await login(location.origin, { username, ...(password !== undefined && { password }) })
-    keepSession(session)
-    begin(session)
+    saveSession(session)
+    startChat(session)
     return undefined
   } catch (error) {
     if (!(error instanceof MessengerError)) throw error
@@ -35,51 +36,49 @@ const enter = async (username: string, password?: string): Promise<Refused | und
   }
 }
 
-const begin = (session: Session) => {
+const startChat = (session: Session) => {
   byId('app').hidden = false
   const chat = new Chat(session, {
-    tell,
+    notify,
     announce: (text) => setText(byId('announcer'), excerpt(text)),
-    onState: showState,
-    onSession: keepSession,
+    onState: showConnection,
+    onSession: saveSession,
     onSignedOut: () => {
-      siteData?.removeItem(SESSION)
+      siteStorage?.removeItem(SESSION)
       location.reload()
     },
   })
   const { store } = chat
   const composer = createComposer(chat, { onSent: () => thread.follow() })
-  const thread = createThread(chat, { compose: composer })
+  const thread = createThread(chat, { composer })
   const sidebar = createSidebar(chat)
 
   const render = () => {
-    // First: on a phone a thread that is hidden can't be measured.
-    byId('app').dataset.pane = store.place ? 'thread' : 'list'
+    // This comes first, because the rows of a hidden thread have no height on a phone.
+    byId('app').dataset.pane = store.route ? 'thread' : 'list'
     sidebar.render()
     thread.render()
     composer.render()
     document.title = store.unread > 0 ? `(${store.unread}) Messenger` : 'Messenger'
   }
 
-  const go = () => {
-    const before = store.place
-    const place = readPlace(location.hash)
-    chat.open(place)
+  const openHash = () => {
+    const before = store.route
+    const route = parseRoute(location.hash)
+    chat.open(route)
     queueMicrotask(() => {
-      // On a screen with keys, one goes on by writing; on a phone the keys would hide what there is to read.
-      if (place && !matchMedia('(hover: none)').matches) composer.focus()
-      else if (place) byId('log').focus({ preventScroll: true })
-      else if (before) document.querySelector<HTMLElement>(`a[href="#${placeKey(before)}"]`)?.focus()
+      // On a phone, the on-screen keyboard would hide the messages, so the log gets the focus there.
+      if (route && !matchMedia('(hover: none)').matches) composer.focus()
+      else if (route) byId('log').focus({ preventScroll: true })
+      else if (before) document.querySelector<HTMLElement>(`a[href="#${routeHash(before)}"]`)?.focus()
     })
   }
 
   store.subscribe(render)
-  addEventListener('hashchange', go)
-  addEventListener('online', () => chat.wake())
-  document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && chat.wake())
+  addEventListener('hashchange', openHash)
   addEventListener('keydown', (event) => {
-    const isFind = (event.ctrlKey || event.metaKey) && event.key === 'k'
-    if (!isFind) return
+    const isSearchKey = (event.ctrlKey || event.metaKey) && event.key === 'k'
+    if (!isSearchKey) return
     event.preventDefault()
     sidebar.focus()
   })
@@ -90,7 +89,7 @@ const begin = (session: Session) => {
   byId('new-group').addEventListener('click', () => newGroupDialog(chat))
   byId('me').addEventListener('click', () => openMyMenu(chat))
 
-  go()
+  openHash()
   render()
   void chat.start()
 }
@@ -98,29 +97,27 @@ const begin = (session: Session) => {
 const openMyMenu = (chat: Chat) =>
   openMenu(byId('me'), [
     {
-      label: 'Notes to myself',
-      act: () => {
-        location.hash = placeKey({ peer: chat.store.me.username })
+      label: 'Open notes to myself',
+      run: () => {
+        location.hash = routeHash({ peer: chat.store.me.username })
       },
     },
-    { label: 'Password…', act: () => void chat.attempt(() => passwordDialog(chat)) },
-    { label: 'Blocked people…', act: () => blocksDialog(chat) },
-    { label: 'Log out', act: () => void chat.attempt(() => chat.logout(false)) },
+    { label: 'Set password…', run: () => void chat.attempt(() => passwordDialog(chat)) },
+    { label: 'Manage blocked people…', run: () => blocksDialog(chat) },
+    { label: 'Log out', run: () => void chat.attempt(() => chat.logout(false)) },
     {
       label: 'Log out everywhere…',
       isDangerous: true,
-      act: () =>
-        openDialog(
-          'Log out everywhere?',
-          [make('p', {}, 'Every device on which you are logged in will ask for your name again.')],
-          [{ label: 'Log out', isPrimary: true, act: () => chat.logout(true) }],
+      run: () =>
+        openConfirmation('Log out everywhere?', 'This logs you out on all your devices.', 'Log out', () =>
+          chat.logout(true),
         ),
     },
   ])
 
 let banner: ReturnType<typeof setTimeout> | undefined
 
-const showState = (state: State) => {
+const showConnection = (state: State) => {
   const isOnline = state === 'online' || state === 'catching_up'
   if (isOnline) {
     clearTimeout(banner)
@@ -128,31 +125,31 @@ const showState = (state: State) => {
     setText(byId('banner'), '')
   } else if (state !== 'closed') {
     banner ??= setTimeout(
-      () => setText(byId('banner'), 'No connection. What you write is kept, and sent when it is back.'),
-      PATIENCE_MS,
+      () => setText(byId('banner'), 'No connection. Your messages are kept and sent after the reconnection.'),
+      BANNER_DELAY_MS,
     )
   }
 }
 
 let toast: ReturnType<typeof setTimeout> | undefined
 
-const tell = (text: string) => {
+const notify = (text: string) => {
   setText(byId('toast'), text)
   clearTimeout(toast)
   toast = setTimeout(() => setText(byId('toast'), ''), TOAST_MS)
 }
 
-const keepSession = (session: Session) => {
+const saveSession = (session: Session) => {
   try {
-    siteData?.setItem(SESSION, JSON.stringify(session))
+    siteStorage?.setItem(SESSION, JSON.stringify(session))
   } catch {
-    tell('This browser has no room for your login: a reload will ask for your name again.')
+    notify('Your login is not saved: the browser storage is full. Free some storage to stay logged in.')
   }
 }
 
 const readSession = (): Session | undefined => {
   try {
-    const text = siteData?.getItem(SESSION) ?? null
+    const text = siteStorage?.getItem(SESSION) ?? null
     return text === null ? undefined : (JSON.parse(text) as Session)
   } catch {
     return undefined

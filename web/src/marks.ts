@@ -1,16 +1,16 @@
 import type { Messenger } from '@messenger/client'
 import type { Store } from './store.ts'
 
-/** Milliseconds in which marks are gathered into one. */
+/** Milliseconds in which changes of a mark become one request. */
 const GATHER_MS = 200
 
-type Moved = { delivered_up_to?: number; read_up_to?: number }
+type MarkChange = { delivered_up_to?: number; read_up_to?: number }
 
-/** Tells the server what this device has and what I have read: a few at a time; without a connection they wait. */
+/** Sends this user's delivered and read marks. Keeps them until there is a connection. */
 export class Marks {
   readonly #messenger: Messenger
   readonly #store: Store
-  readonly #moved = new Map<number, Moved>()
+  readonly #changes = new Map<number, MarkChange>()
   #timer: ReturnType<typeof setTimeout> | undefined
 
   constructor(messenger: Messenger, store: Store) {
@@ -18,8 +18,8 @@ export class Marks {
     this.#store = store
   }
 
-  move(conversation_id: number, moved: Moved) {
-    this.#moved.set(conversation_id, { ...this.#moved.get(conversation_id), ...moved })
+  advance(conversation_id: number, change: MarkChange) {
+    this.#changes.set(conversation_id, { ...this.#changes.get(conversation_id), ...change })
     this.#timer ??= setTimeout(() => this.flush(), GATHER_MS)
   }
 
@@ -27,10 +27,10 @@ export class Marks {
     clearTimeout(this.#timer)
     this.#timer = undefined
     if (!this.#store.isConnected) return
-    for (const [id, moved] of this.#moved) {
-      // In a group that I left meanwhile there is nothing to mark.
-      this.#messenger.mark(id, moved).catch(() => {})
+    for (const [id, change] of this.#changes) {
+      // The server refuses marks in a group that this user has left. They are of no use there.
+      this.#messenger.mark(id, change).catch(() => {})
     }
-    this.#moved.clear()
+    this.#changes.clear()
   }
 }

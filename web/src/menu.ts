@@ -1,33 +1,37 @@
-import { drawing, make, setAttributes } from './dom.ts'
+import { icon, make, setAttributes } from './dom.ts'
 
-export type Choice = { label: string; icon?: string; isDangerous?: boolean; act: () => void }
+export type MenuItem = { label: string; icon?: string; isDangerous?: boolean; run: () => void }
 
 /**
- * Opens the menu beside what asked for it. Arrow keys go through it, Escape and a click elsewhere close it, and the focus
- * goes back to `home`.
+ * Opens a menu next to `button`. Arrow keys move through the menu. Escape and a click elsewhere close it, and the focus
+ * returns to `returnFocus`.
  */
-export const openMenu = (button: HTMLElement, choices: readonly Choice[], home: HTMLElement = button) => {
+export const openMenu = (
+  button: HTMLElement,
+  items: readonly MenuItem[],
+  returnFocus: HTMLElement = button,
+) => {
   const menu = make('div', { class: 'menu', role: 'menu', popover: 'auto' })
-  const items = choices.map(({ label, icon, isDangerous, act }) => {
+  const elements = items.map(({ label, icon: iconName, isDangerous, run }) => {
     const item = make(
       'button',
       { type: 'button', role: 'menuitem', tabindex: -1, class: isDangerous ? 'is-dangerous' : undefined },
-      icon !== undefined && drawing(icon),
+      iconName !== undefined && icon(iconName),
       label,
     )
     item.addEventListener('click', () => {
       menu.hidePopover()
-      act()
+      run()
     })
     return item
   })
-  menu.append(...items)
+  menu.append(...elements)
   menu.addEventListener('keydown', (event) => {
-    const index = items.indexOf(document.activeElement as HTMLButtonElement)
+    const index = elements.indexOf(document.activeElement as HTMLButtonElement)
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key]
-    if (step !== undefined) items.at((index + step) % items.length)?.focus()
-    else if (event.key === 'Home') items[0]?.focus()
-    else if (event.key === 'End') items.at(-1)?.focus()
+    if (step !== undefined) elements.at((index + step) % elements.length)?.focus()
+    else if (event.key === 'Home') elements[0]?.focus()
+    else if (event.key === 'End') elements.at(-1)?.focus()
     else if (event.key === 'Tab') menu.hidePopover()
     else return
     event.preventDefault()
@@ -35,23 +39,24 @@ export const openMenu = (button: HTMLElement, choices: readonly Choice[], home: 
   menu.addEventListener('toggle', ({ newState }) => {
     if (newState === 'open') return
     setAttributes(button, { 'aria-expanded': undefined })
-    // What was chosen may have put the focus where it goes on.
+    // The chosen action may have moved the focus already.
     const isLost = document.activeElement === document.body || menu.contains(document.activeElement)
     menu.remove()
-    if (isLost) home.focus()
+    if (isLost) returnFocus.focus()
   })
-  // Within the part of the page that it belongs to, for those who go by its parts.
+  // The landmark of the button also contains the menu, so that screen readers can reach it by landmark.
   ;(button.closest('nav, section, main') ?? document.body).append(menu)
   setAttributes(button, { 'aria-expanded': 'true' })
   menu.showPopover()
-  placeBeside(menu, button.getBoundingClientRect())
-  items[0]?.focus()
+  positionMenu(menu, button.getBoundingClientRect())
+  elements[0]?.focus()
 }
 
+/** Pixels between the menu, the button and the edges of the viewport. */
 const GAP = 6
 
-/** Below what asked for it where there is room, else above; never off the page. */
-const placeBeside = (menu: HTMLElement, { left, right, top, bottom }: DOMRect) => {
+/** Moves the menu below the button if there is space, or else above it, and keeps it inside the viewport. */
+const positionMenu = (menu: HTMLElement, { left, right, top, bottom }: DOMRect) => {
   const { offsetWidth: width, offsetHeight: height } = menu
   const isLeft = left + width < innerWidth - GAP
   const x = isLeft ? left : right - width

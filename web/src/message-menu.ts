@@ -1,60 +1,64 @@
 import type { Message } from '@messenger/client'
 import type { Chat } from './chat.ts'
-import type { Composing } from './composer.ts'
-import { askFirst } from './dialog.ts'
+import type { ComposerActions } from './composer.ts'
+import { openConfirmation } from './dialog.ts'
 import type { MessageLine } from './lines.ts'
-import { type Choice, openMenu } from './menu.ts'
-import type { Waiting } from './store.ts'
+import { type MenuItem, openMenu } from './menu.ts'
+import type { Pending } from './store.ts'
 
-type Asked = {
+type MenuOptions = {
   line: MessageLine
+  /** The element that opens the menu. */
   button: HTMLElement
-  home: HTMLElement
-  compose: Composing
-  show: (id: number) => Promise<void>
+  /** The element that receives the focus when the menu closes. */
+  returnFocus: HTMLElement
+  composer: ComposerActions
+  showMessage: (id: number) => Promise<void>
 }
 
-/** What may be done with a message: nothing is offered that the server would refuse. */
-export const openMessageMenu = (chat: Chat, asked: Asked) => {
-  const { line } = asked
-  const choices =
-    line.kind === 'message' ? choicesOf(chat, line.message, asked) : waitingChoices(chat, line.waiting)
-  if (choices.length > 0) openMenu(asked.button, choices, asked.home)
+/** Opens the menu of a message. It contains only actions that the server accepts. */
+export const openMessageMenu = (chat: Chat, options: MenuOptions) => {
+  const { line, button, returnFocus } = options
+  const items =
+    line.kind === 'message' ? messageItems(chat, line.message, options) : pendingItems(chat, line.pending)
+  if (items.length > 0) openMenu(button, items, returnFocus)
 }
 
-const choicesOf = (chat: Chat, message: Message, { compose, show }: Asked): Choice[] => {
+const messageItems = (chat: Chat, message: Message, { composer, showMessage }: MenuOptions): MenuItem[] => {
   const { reply_to } = message
   const isMine = message.sender_id === chat.store.me.id
-  const isThere = message.deleted_at === undefined
-  const canWrite = chat.canWrite()
+  const hasContent = message.deleted_at === undefined
+  const { canWrite } = chat
   return [
-    ...(isThere && canWrite ? [{ label: 'Reply', icon: 'reply', act: () => compose.reply(message) }] : []),
-    ...(isThere ? [{ label: 'Copy text', icon: 'copy', act: () => chat.copy(message.content) }] : []),
+    ...(hasContent && canWrite
+      ? [{ label: 'Reply', icon: 'reply', run: () => composer.reply(message) }]
+      : []),
+    ...(hasContent ? [{ label: 'Copy text', icon: 'copy', run: () => chat.copy(message.content) }] : []),
     ...(reply_to === undefined
       ? []
-      : [{ label: 'Show what it answers', icon: 'search', act: () => void show(reply_to) }]),
-    ...(isMine && isThere && canWrite
+      : [{ label: 'Show original message', icon: 'search', run: () => void showMessage(reply_to) }]),
+    ...(isMine && hasContent && canWrite
       ? [
-          { label: 'Edit', icon: 'edit', act: () => compose.edit(message) },
-          { label: 'Delete', icon: 'delete', isDangerous: true, act: () => askToDelete(chat, message) },
+          { label: 'Edit', icon: 'edit', run: () => composer.edit(message) },
+          { label: 'Delete', icon: 'delete', isDangerous: true, run: () => confirmDelete(chat, message) },
         ]
       : []),
   ]
 }
 
-const askToDelete = (chat: Chat, message: Message) =>
-  askFirst(
+const confirmDelete = (chat: Chat, message: Message) =>
+  openConfirmation(
     'Delete this message?',
-    'It goes from every device of everybody here, and stays gone.',
+    'This deletes the message for everyone in the conversation. You cannot undo it.',
     'Delete',
-    () => chat.remove(message),
+    () => chat.delete(message),
   )
 
-const waitingChoices = (chat: Chat, waiting: Waiting): Choice[] =>
-  waiting.problem === undefined
+const pendingItems = (chat: Chat, pending: Pending): MenuItem[] =>
+  pending.problem === undefined
     ? []
     : [
-        { label: 'Try again', icon: 'send', act: () => chat.sendAgain(waiting) },
-        { label: 'Copy text', icon: 'copy', act: () => chat.copy(waiting.content) },
-        { label: 'Discard', icon: 'delete', isDangerous: true, act: () => chat.discard(waiting) },
+        { label: 'Try again', icon: 'send', run: () => chat.retry(pending) },
+        { label: 'Copy text', icon: 'copy', run: () => chat.copy(pending.content) },
+        { label: 'Discard', icon: 'delete', isDangerous: true, run: () => chat.discard(pending) },
       ]

@@ -1,11 +1,12 @@
 import type { Message } from '@messenger/client'
-import { drawing, make, setAttributes } from './dom.ts'
-import { face } from './faces.ts'
-import type { Progress, Waiting } from './store.ts'
-import { clock, excerpt, findLinks, fullTime, hue, isEmoji } from './words.ts'
+import { avatar } from './avatar.ts'
+import { icon, make, setAttributes } from './dom.ts'
+import { excerpt, formatFullTime, formatTime, hue, isEmoji, splitLinks } from './format.ts'
+import type { Progress } from './progress.ts'
+import type { Pending } from './store.ts'
 
-/** A message as it stands in the log. */
-export type Shown = {
+/** The appearance of a message in the log. */
+export type MessageView = {
   key: string
   id: number | undefined
   sender: string
@@ -14,40 +15,39 @@ export type Shown = {
   isMine: boolean
   isEdited: boolean
   isDeleted: boolean
-  /** The first of several by the same person. */
+  /** Whether the message is the first of a group by the same sender. */
   isFirst: boolean
-  /** Whether it shows who wrote it. */
   isInGroup: boolean
   progress: Progress | undefined
   problem: string | undefined
   quote: { id: number; sender: string; text: string } | undefined
 }
 
-export const DELETED = 'This message was deleted'
+const DELETED = 'This message was deleted'
 
-const progressWords: Record<Progress, string> = {
-  waiting: 'Waiting to be sent',
+const progressLabels: Record<Progress, string> = {
+  pending: 'Waiting to be sent',
   failed: 'Not sent',
   sent: 'Sent',
   delivered: 'Delivered',
   read: 'Read',
 }
-const progressDrawings: Record<Progress, string> = {
-  waiting: 'clock',
+const progressIcons: Record<Progress, string> = {
+  pending: 'clock',
   failed: 'failed',
   sent: 'sent',
   delivered: 'read',
   read: 'read',
 }
 
-/** How far a message has come, drawn and in a word. */
+/** @returns the icon of a delivery state, with a label for screen readers */
 export const tick = (progress: Progress) =>
-  drawing(progressDrawings[progress], `tick is-${progress}`, progressWords[progress])
+  icon(progressIcons[progress], `tick is-${progress}`, progressLabels[progress])
 
-export const shownMessage = (
+export const messageView = (
   message: Message,
-  rest: Pick<Shown, 'isMine' | 'isFirst' | 'isInGroup' | 'progress' | 'quote'>,
-): Shown => ({
+  rest: Pick<MessageView, 'isMine' | 'isFirst' | 'isInGroup' | 'progress' | 'quote'>,
+): MessageView => ({
   key: message.client_id ?? `message-${message.id}`,
   id: message.id,
   sender: message.sender,
@@ -59,63 +59,71 @@ export const shownMessage = (
   ...rest,
 })
 
-export const shownWaiting = (waiting: Waiting, rest: Pick<Shown, 'sender' | 'isFirst' | 'quote'>): Shown => ({
-  key: waiting.client_id,
+export const pendingView = (
+  pending: Pending,
+  rest: Pick<MessageView, 'sender' | 'isFirst' | 'quote'>,
+): MessageView => ({
+  key: pending.client_id,
   id: undefined,
-  content: waiting.content,
-  timestamp: waiting.timestamp,
+  content: pending.content,
+  timestamp: pending.timestamp,
   isMine: true,
   isEdited: false,
   isDeleted: false,
   isInGroup: false,
-  progress: waiting.problem === undefined ? 'waiting' : 'failed',
-  problem: waiting.problem,
+  progress: pending.problem === undefined ? 'pending' : 'failed',
+  problem: pending.problem,
   ...rest,
 })
 
-/** What the body looked like; a new tick alone leaves the text, and what is selected in it, as it is. */
-const bodies = new WeakMap<HTMLElement, string>()
+/** Fingerprints of the bodies. A change of the delivery state alone keeps the text and its selection. */
+const fingerprints = new WeakMap<HTMLElement, string>()
 
-export const fillMessage = (element: HTMLElement, shown: Shown) => {
-  const { isMine, isFirst, isDeleted } = shown
+export const fillMessage = (element: HTMLElement, view: MessageView) => {
+  const { isMine, isFirst, isDeleted } = view
   const names = ['message', isMine && 'is-mine', isFirst && 'is-first', isDeleted && 'is-deleted']
   const isFound = element.classList.contains('is-found')
   element.className = [...names, isFound && 'is-found'].filter(Boolean).join(' ')
-  setAttributes(element, { 'data-id': shown.id })
-  const look = JSON.stringify({ ...shown, isFirst: hasFace(shown), progress: undefined, problem: undefined })
+  setAttributes(element, { 'data-id': view.id })
+  const fingerprint = JSON.stringify({
+    ...view,
+    isFirst: hasAvatar(view),
+    progress: undefined,
+    problem: undefined,
+  })
   const bubble = element.querySelector('.bubble')
-  if (bubble && bodies.get(element) === look) {
-    bubble.querySelector('.meta')?.replaceWith(meta(shown))
+  if (bubble && fingerprints.get(element) === fingerprint) {
+    bubble.querySelector('.meta')?.replaceWith(meta(view))
     return
   }
-  bodies.set(element, look)
+  fingerprints.set(element, fingerprint)
   element.replaceChildren(
-    ...(shown.isInGroup && !isMine ? [isFirst ? face(shown.sender) : make('span')] : []),
+    ...(view.isInGroup && !isMine ? [isFirst ? avatar(view.sender) : make('span')] : []),
     make(
       'div',
       { class: 'bubble' },
-      shown.isInGroup && !isMine && isFirst
-        ? author(shown.sender)
-        : make('span', { class: 'visually-hidden' }, `${isMine ? 'You' : shown.sender}: `),
-      shown.quote && quote(shown.quote),
-      text(shown),
-      meta(shown),
+      view.isInGroup && !isMine && isFirst
+        ? author(view.sender)
+        : make('span', { class: 'visually-hidden' }, `${isMine ? 'You' : view.sender}: `),
+      view.quote && quote(view.quote),
+      text(view),
+      meta(view),
     ),
     make(
       'button',
       {
         type: 'button',
         class: 'actions',
-        'aria-label': 'What to do with this message',
+        'aria-label': 'Message actions',
         'aria-haspopup': 'menu',
         tabindex: -1,
       },
-      drawing('more'),
+      icon('more'),
     ),
   )
 }
 
-const hasFace = ({ isInGroup, isMine, isFirst }: Shown) => isInGroup && !isMine && isFirst
+const hasAvatar = ({ isInGroup, isMine, isFirst }: MessageView) => isInGroup && !isMine && isFirst
 
 const author = (name: string) => {
   const element = make('div', { class: 'author' }, name)
@@ -123,7 +131,7 @@ const author = (name: string) => {
   return element
 }
 
-const quote = ({ id, sender, text }: NonNullable<Shown['quote']>) =>
+const quote = ({ id, sender, text }: NonNullable<MessageView['quote']>) =>
   make(
     'button',
     { type: 'button', class: 'quote', 'data-quote': id, tabindex: -1 },
@@ -131,13 +139,13 @@ const quote = ({ id, sender, text }: NonNullable<Shown['quote']>) =>
     make('span', {}, excerpt(text)),
   )
 
-const text = ({ content, isDeleted }: Shown) => {
+const text = ({ content, isDeleted }: MessageView) => {
   if (isDeleted) return make('span', { class: 'text' }, DELETED)
   if (isEmoji(content)) return make('span', { class: 'text is-emoji' }, content)
   return make(
     'span',
     { class: 'text', dir: 'auto' },
-    ...findLinks(content).map((part) =>
+    ...splitLinks(content).map((part) =>
       part.href === undefined
         ? part.text
         : make('a', { href: part.href, target: '_blank', rel: 'noopener noreferrer' }, part.text),
@@ -145,14 +153,18 @@ const text = ({ content, isDeleted }: Shown) => {
   )
 }
 
-const meta = ({ timestamp, isEdited, isDeleted, progress, problem }: Shown) => {
+const meta = ({ timestamp, isEdited, isDeleted, progress, problem }: MessageView) => {
   const date = new Date(timestamp)
   return make(
     'span',
     { class: 'meta' },
     problem,
     isEdited && !isDeleted && 'edited',
-    make('time', { datetime: timestamp, title: fullTime(date) }, clock(date)),
+    make('time', { datetime: timestamp, title: formatFullTime(date) }, formatTime(date)),
     progress && !isDeleted && tick(progress),
   )
 }
+
+/** @returns the content of a message on one line */
+export const summaryOf = ({ content, deleted_at }: Pick<Message, 'content' | 'deleted_at'>) =>
+  deleted_at ? DELETED : excerpt(content)

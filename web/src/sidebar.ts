@@ -1,20 +1,21 @@
 import type { Conversation, User } from '@messenger/client'
 import type { Chat } from './chat.ts'
-import { byId, make, reconcile, setText, elementOf } from './dom.ts'
-import { face } from './faces.ts'
-import { tick } from './message.ts'
-import { placeKey, placeOf, progressOf, samePlace, titleOf } from './store.ts'
-import { wordsOf } from './lines.ts'
-import { count, list, shortTime } from './words.ts'
+import { avatar } from './avatar.ts'
+import { byId, elementOf, make, reconcile, setText } from './dom.ts'
+import { formatList, formatShortTime, plural } from './format.ts'
+import { summaryOf, tick } from './message.ts'
+import { progressOf } from './progress.ts'
+import { isSameRoute, routeHash, routeOf, titleOf } from './route.ts'
+import { unreadLabel } from './unread.ts'
 
-/** Milliseconds after the last key before people are looked for. */
-const PAUSE_MS = 150
+/** Milliseconds after the last key until the search request. */
+const SEARCH_DELAY_MS = 150
 
-/** The conversations, and the people one might begin one with. */
+/** The list of conversations, and the search for users. */
 export const createSidebar = (chat: Chat) => {
   const { store } = chat
   const [search, lists] = [elementOf(HTMLInputElement, 'search'), byId('lists')]
-  let people: User[] = []
+  let users: User[] = []
   let timer: ReturnType<typeof setTimeout> | undefined
 
   const render = () => {
@@ -22,28 +23,30 @@ export const createSidebar = (chat: Chat) => {
     const wanted = search.value.trim().toLowerCase()
     const shown = store.sorted.filter((one) => titleOf(one).toLowerCase().includes(wanted))
     reconcile(byId('conversations'), shown, {
-      key: (one) => placeKey(placeOf(one)),
-      look: lookOf,
-      make: (one) => make('li', {}, rowLink(placeKey(placeOf(one)))),
+      key: (one) => routeHash(routeOf(one)),
+      fingerprint: fingerprintOf,
+      make: (one) => make('li', {}, rowLink(routeHash(routeOf(one)))),
       fill: fillRow,
     })
-    const others = wanted === '' ? [] : people.filter(({ username }) => !store.at({ peer: username }))
+    const others = wanted === '' ? [] : users.filter(({ username }) => !store.find({ peer: username }))
     byId('people').hidden = others.length === 0
     reconcile(byId('people-list'), others, {
       key: ({ username }) => username,
-      look: ({ username }) => username,
-      make: ({ username }) => make('li', {}, rowLink(placeKey({ peer: username }))),
+      fingerprint: ({ username }) => username,
+      make: ({ username }) => make('li', {}, rowLink(routeHash({ peer: username }))),
       fill: (element, { username }) =>
         element.firstElementChild?.replaceChildren(
-          face(username),
+          avatar(username),
           make('span', { class: 'lines' }, nameOf(username)),
         ),
     })
-    const isNothing = shown.length === 0 && others.length === 0
-    byId('nothing').hidden = !isNothing || !chat.isLoaded
+    const isEmpty = shown.length === 0 && others.length === 0
+    byId('nothing').hidden = !isEmpty || !chat.isLoaded
     setText(
       byId('nothing'),
-      wanted === '' ? 'No conversations yet. Find somebody by name to begin one.' : 'Nobody by this name.',
+      wanted === ''
+        ? 'No conversations yet. Find a person by name to start one.'
+        : 'No conversation or person has this name. Check the spelling.',
     )
     byId('alone').hidden = store.conversations.size > 0 || wanted !== '' || !chat.isLoaded
     byId('more-conversations').hidden = store.before === undefined
@@ -51,11 +54,11 @@ export const createSidebar = (chat: Chat) => {
 
   const renderMe = () => {
     const me = byId('me')
-    const look = JSON.stringify([store.me.username, store.isConnected])
-    if (me.dataset.look === look) return
-    me.dataset.look = look
+    const fingerprint = JSON.stringify([store.me.username, store.isConnected])
+    if (me.dataset.fingerprint === fingerprint) return
+    me.dataset.fingerprint = fingerprint
     me.replaceChildren(
-      face(store.me.username, { isOnline: store.isConnected }),
+      avatar(store.me.username, { isOnline: store.isConnected }),
       make(
         'span',
         {},
@@ -65,21 +68,21 @@ export const createSidebar = (chat: Chat) => {
     )
   }
 
-  const lookOf = (one: Conversation) => {
+  const fingerprintOf = (one: Conversation) => {
     const { last_message: last, unread_count, kind } = one
     const isMine = last?.sender_id === store.me.id
     return JSON.stringify([
       titleOf(one),
       last && [
         last.id,
-        wordsOf(last),
-        shortTime(new Date(last.timestamp)),
+        summaryOf(last),
+        formatShortTime(new Date(last.timestamp)),
         isMine && progressOf(store, one, last.id),
       ],
       unread_count,
       store.typing(one.id),
       kind === 'direct' && store.presence.get(titleOf(one))?.online,
-      samePlace(store.place, placeOf(one)),
+      isSameRoute(store.route, routeOf(one)),
     ])
   }
 
@@ -95,17 +98,17 @@ export const createSidebar = (chat: Chat) => {
     const excerpt = make('span', { class: 'excerpt' })
     if (typing.length > 0) {
       excerpt.classList.add('is-live')
-      excerpt.append(isGroup ? `${list(typing)} typing…` : 'typing…')
+      excerpt.append(isGroup ? `${formatList(typing)} typing…` : 'typing…')
     } else if (last) {
       if (isMine && !last.deleted_at) excerpt.append(tick(progressOf(store, one, last.id)), ' ')
       if (isGroup) excerpt.append(isMine ? 'You: ' : `${last.sender}: `)
-      excerpt.append(wordsOf(last))
-    } else excerpt.append(isGroup ? count(one.member_count, 'member') : '')
+      excerpt.append(summaryOf(last))
+    } else excerpt.append(isGroup ? plural(one.member_count, 'member') : '')
     const link = element.firstElementChild as HTMLElement
     link.classList.toggle('has-unread', unread_count > 0)
-    link.setAttribute('aria-current', String(samePlace(store.place, placeOf(one))))
+    link.setAttribute('aria-current', String(isSameRoute(store.route, routeOf(one))))
     link.replaceChildren(
-      face(name, { isGroup, isOnline: !isGroup && (store.presence.get(name)?.online ?? false) }),
+      avatar(name, { isGroup, isOnline: !isGroup && (store.presence.get(name)?.online ?? false) }),
       make(
         'span',
         { class: 'lines' },
@@ -113,7 +116,7 @@ export const createSidebar = (chat: Chat) => {
           'span',
           { class: 'line' },
           nameOf(name),
-          last && make('time', { datetime: last.timestamp }, shortTime(new Date(last.timestamp))),
+          last && make('time', { datetime: last.timestamp }, formatShortTime(new Date(last.timestamp))),
         ),
         make(
           'span',
@@ -123,7 +126,7 @@ export const createSidebar = (chat: Chat) => {
             make(
               'span',
               { class: 'badge' },
-              unread_count >= 1000 ? '999+' : String(unread_count),
+              unreadLabel(unread_count),
               make('span', { class: 'visually-hidden' }, ' unread'),
             ),
         ),
@@ -136,7 +139,7 @@ export const createSidebar = (chat: Chat) => {
   search.addEventListener('input', () => {
     clearTimeout(timer)
     render()
-    timer = setTimeout(() => void find(), PAUSE_MS)
+    timer = setTimeout(() => void find(), SEARCH_DELAY_MS)
   })
   search.addEventListener('keydown', (event) => {
     if (event.key === 'Escape') clear()
@@ -157,14 +160,14 @@ export const createSidebar = (chat: Chat) => {
   lists.addEventListener('click', (event) => {
     if ((event.target as Element).closest('.row') && search.value !== '') clear()
   })
-  byId('copy-address').addEventListener('click', () => chat.copy(location.origin, 'The address is copied.'))
+  byId('copy-address').addEventListener('click', () => chat.copy(location.origin, 'Address copied.'))
   byId('more-conversations').addEventListener('click', () => void chat.loadMoreConversations())
 
   const find = async () => {
     const wanted = search.value.trim()
-    const found = wanted === '' ? [] : await chat.people.findPeople(wanted)
+    const found = wanted === '' ? [] : await chat.directory.findUsers(wanted)
     if (search.value.trim() !== wanted) return
-    people = found
+    users = found
     render()
   }
 
@@ -172,7 +175,7 @@ export const createSidebar = (chat: Chat) => {
 
   const clear = () => {
     search.value = ''
-    people = []
+    users = []
     render()
   }
 

@@ -1,61 +1,46 @@
 import type { Conversation, Member, Message, User } from '@messenger/client'
+import { isSameRoute, type Route } from './route.ts'
+import {
+  addMessage,
+  addPage,
+  countUnread,
+  emptyTimeline,
+  MAX_UNREAD,
+  type Page,
+  reaches,
+  type Timeline,
+} from './timeline.ts'
 
-/** Where one is: a conversation with somebody, which may not have begun yet, or a group. */
-export type Place = { peer: string } | { group: number }
-
-/** A message on its way: it has no id before the server has it. */
-export type Waiting = {
+/** A message that the server has not stored yet, and so has no id. */
+export type Pending = {
   client_id: string
-  place: Place
+  route: Route
   content: string
   reply_to?: number | undefined
   timestamp: string
-  /** Why the server will not have it. */
+  /** Why the server refused the message. */
   problem?: string
 }
-
-/** A part of a conversation without holes, which grows at both ends as one scrolls. */
-export type Thread = {
-  /** By id; another array after each change. */
-  messages: readonly Message[]
-  hasOlder: boolean
-  isLoaded: boolean
-  loading: Promise<void> | undefined
-  /** Messages from events that arrived while a page was loading: the page may have been read before them. */
-  readonly arrived: Map<number, Message>
-}
-
-/** Messages by id. An end that is undefined is known already: the page adjoins what is loaded there. */
-export type Page = {
-  messages: readonly Message[]
-  hasOlder?: boolean | undefined
-  hasNewer?: boolean | undefined
-  /** The page does not adjoin what is loaded: it takes its place. */
-  isElsewhere?: boolean
-}
-
-/** The server counts no further. */
-export const MAX_UNREAD = 1000
 
 export type Presence = { online: boolean; last_seen?: string | undefined }
 export type Marks = { username: string; delivered_up_to: number; read_up_to: number }
 
-/** Milliseconds after which somebody who was typing no longer is. */
+/** Milliseconds after the last `typing` event until a user no longer counts as typing. */
 const TYPING_MS = 5000
 
-/** What this tab knows. It changes by the methods below only, and tells its listeners once a turn. */
+/** The state of this tab. Its methods notify the listeners of changes, once per turn of the event loop. */
 export class Store {
   me: User
   isConnected = false
-  place: Place | undefined
-  /** Where the older conversations begin. */
+  route: Route | undefined
+  /** The cursor of the next page of older conversations. */
   before: number | undefined
   readonly conversations = new Map<number, Conversation>()
-  readonly threads = new Map<number, Thread>()
+  readonly timelines = new Map<number, Timeline>()
   readonly members = new Map<number, Member[]>()
   readonly presence = new Map<string, Presence>()
   readonly blocked = new Set<string>()
-  readonly #waiting = new Map<string, Waiting>()
+  readonly #pending = new Map<string, Pending>()
   readonly #typing = new Map<number, Map<string, ReturnType<typeof setTimeout>>>()
   readonly #listeners = new Set<() => void>()
   #isDirty = false
@@ -68,7 +53,7 @@ export class Store {
     this.#listeners.add(listener)
   }
 
-  /** Tells the listeners that something changed, when this turn is over. */
+  /** Schedules one call of each listener in a microtask. */
   changed() {
     if (this.#isDirty) return
     this.#isDirty = true
@@ -78,48 +63,49 @@ export class Store {
     })
   }
 
-  /** Forgets what only holds together with the stream of before. */
-  forget() {
+  /** Removes the data that is valid only for the event stream that has ended. */
+  clear() {
     this.conversations.clear()
-    this.threads.clear()
+    this.timelines.clear()
     this.members.clear()
     this.before = undefined
     this.changed()
   }
 
-  at(place: Place | undefined): Conversation | undefined {
-    if (!place) return undefined
-    if ('group' in place) return this.conversations.get(place.group)
-    const name = place.peer.toLowerCase()
+  find(route: Route | undefined): Conversation | undefined {
+    if (!route) return undefined
+    if ('group' in route) return this.conversations.get(route.group)
+    const name = route.peer.toLowerCase()
     for (const conversation of this.conversations.values()) {
       if (conversation.kind === 'direct' && conversation.peer?.toLowerCase() === name) return conversation
     }
     return undefined
   }
 
+  /** The open conversation. */
   get current() {
-    return this.at(this.place)
+    return this.find(this.route)
   }
 
   /** The conversations, the one with the newest message first. */
   get sorted(): Conversation[] {
-    return [...this.conversations.values()].toSorted((a, b) => rank(b) - rank(a))
+    return [...this.conversations.values()].toSorted((a, b) => sortKey(b) - sortKey(a))
   }
 
   get unread() {
     return [...this.conversations.values()].reduce((sum, { unread_count }) => sum + unread_count, 0)
   }
 
-  thread(id: number): Thread {
-    let thread = this.threads.get(id)
-    if (!thread) {
-      thread = { messages: [], hasOlder: true, isLoaded: false, loading: undefined, arrived: new Map() }
-      this.threads.set(id, thread)
+  timeline(id: number): Timeline {
+    let timeline = this.timelines.get(id)
+    if (!timeline) {
+      timeline = emptyTimeline()
+      this.timelines.set(id, timeline)
     }
-    return thread
+    return timeline
   }
 
-  /** Takes a conversation as the server has it. The own mark stays where it is further here: it is on its way. */
+  /** Stores a conversation from the server. Keeps this user's read mark if the local one is ahead of the server. */
   putConversation(conversation: Conversation) {
     const { id, read_up_to } = conversation
     const mark = this.conversations.get(id)?.read_up_to ?? 0
@@ -128,56 +114,40 @@ export class Store {
     this.changed()
   }
 
-  /** A conversation begins with its first message: it is shown at once, and filled when the server says more of it. */
-  begin({ conversation_id: id, sender, receiver }: Message) {
+  /** Adds the direct conversation of its first message, so that the page shows it before the server describes it. */
+  addConversationOf({ conversation_id: id, sender, receiver }: Message) {
     if (receiver === undefined) return
     const peer = sender === this.me.username ? receiver : sender
     const none = { unread_count: 0, delivered_up_to: 0, read_up_to: 0 }
     this.putConversation({ id, kind: 'direct', peer, member_count: 2, ...none })
-    if (samePlace(this.place, { peer })) this.thread(id)
+    if (isSameRoute(this.route, { peer })) this.timeline(id)
   }
 
-  /** Takes a page of a thread. What an event has shown of a message is never older. */
-  putPage(id: number, { messages, hasOlder, hasNewer, isElsewhere }: Page) {
-    const thread = this.thread(id)
-    // Before its first page a thread has what events told, which need not adjoin.
-    const loaded = thread.isLoaded && !isElsewhere ? thread.messages : []
-    const all = new Map([...messages, ...loaded].map((message) => [message.id, message]))
-    const newest = Math.max(...all.keys())
-    for (const [id, message] of thread.arrived) {
-      if (all.has(id) || (hasNewer === false && id > newest)) all.set(id, message)
-    }
-    thread.messages = [...all.values()].toSorted((a, b) => a.id - b.id)
-    thread.hasOlder = hasOlder ?? thread.hasOlder
-    thread.isLoaded = true
-    thread.arrived.clear()
+  putPage(id: number, page: Page) {
+    addPage(this.timeline(id), page)
     this.changed()
   }
 
-  /** @returns whether it is the newest of a conversation that is known here */
-  putMessage(message: Message): boolean {
+  /** Stores a new or changed message, and updates the last message and unread count of its conversation. */
+  putMessage(message: Message) {
     const { conversation_id: id } = message
-    if (message.client_id !== undefined) this.#waiting.delete(message.client_id)
-    const thread = this.threads.get(id)
-    if (thread) {
-      if (thread.loading || !thread.isLoaded) thread.arrived.set(message.id, message)
-      thread.messages = withMessage(thread, message, this.hasNewer(id))
-    }
+    if (message.client_id !== undefined) this.#pending.delete(message.client_id)
+    const timeline = this.timelines.get(id)
+    if (timeline) addMessage(timeline, message, this.hasNewer(id))
     this.#stopTyping(id, message.sender)
     this.changed()
     const conversation = this.conversations.get(id)
-    if (!conversation || message.id < newest(conversation)) return false
-    const isNew = message.id > newest(conversation)
-    const counts = isNew && message.sender_id !== this.me.id && message.id > conversation.read_up_to
+    if (!conversation || message.id < newestId(conversation)) return
+    const isNew = message.id > newestId(conversation)
+    const isUnread = isNew && message.sender_id !== this.me.id && message.id > conversation.read_up_to
     this.conversations.set(id, {
       ...conversation,
       last_message: message,
-      unread_count: Math.min(conversation.unread_count + (counts ? 1 : 0), MAX_UNREAD),
+      unread_count: Math.min(conversation.unread_count + (isUnread ? 1 : 0), MAX_UNREAD),
     })
-    return true
   }
 
-  /** @returns whether my unread messages must be counted anew */
+  /** @returns whether the unread count is unknown now and must be loaded from the server */
   putMarks(conversation_id: number, { username, delivered_up_to, read_up_to }: Marks): boolean {
     const conversation = this.conversations.get(conversation_id)
     const member = this.members.get(conversation_id)?.find((one) => one.username === username)
@@ -198,81 +168,42 @@ export class Store {
     return !this.#moveMyMark(conversation, read_up_to)
   }
 
-  /** @returns whether the unread messages are counted: not where some of them were never loaded, or counted. */
+  /** @returns whether the unread count is right: it is unknown if the messages between the marks are not all loaded */
   #moveMyMark(conversation: Conversation, read_up_to: number): boolean {
     const { id, read_up_to: before, unread_count } = conversation
+    const timeline = this.timeline(id)
     conversation.read_up_to = Math.max(before, read_up_to)
-    if (conversation.read_up_to >= newest(conversation)) conversation.unread_count = 0
+    if (conversation.read_up_to >= newestId(conversation)) conversation.unread_count = 0
     if (conversation.unread_count === 0) return true
-    if (unread_count >= MAX_UNREAD || !this.#reaches(id, before)) return read_up_to < before
-    conversation.unread_count = Math.max(0, unread_count - this.#countUnread(id, before, read_up_to))
+    if (unread_count >= MAX_UNREAD || !reaches(timeline, before)) return read_up_to < before
+    const read = countUnread(timeline, this.me.id, before, read_up_to)
+    conversation.unread_count = Math.max(0, unread_count - read)
     return true
   }
 
-  /** Whether a conversation has messages past those of its thread that are loaded. */
+  /** Whether a conversation has messages after the loaded ones. */
   hasNewer(id: number): boolean {
     const conversation = this.conversations.get(id)
-    return conversation !== undefined && (this.thread(id).messages.at(-1)?.id ?? 0) < newest(conversation)
+    return conversation !== undefined && (this.timeline(id).messages.at(-1)?.id ?? 0) < newestId(conversation)
   }
 
-  /** Whether the thread is loaded where one goes on to read: from the first unread message, else at the newest. */
-  isAtMark(id: number): boolean {
-    const { unread_count = 0, read_up_to = 0 } = this.conversations.get(id) ?? {}
-    const last = this.thread(id).messages.at(-1)?.id ?? 0
-    return unread_count > 0 ? this.#reaches(id, read_up_to) && last > read_up_to : !this.hasNewer(id)
-  }
-
-  /** How many unread messages stand before a message: as many as the server counts where they are not loaded. */
-  unreadBefore(id: number, message_id: number): number {
-    const { unread_count = 0, read_up_to = 0 } = this.conversations.get(id) ?? {}
-    if (this.#reaches(id, read_up_to)) return this.#countUnread(id, read_up_to, message_id - 1)
-    if (this.hasNewer(id)) return unread_count
-    return Math.max(0, unread_count - this.#countUnread(id, Math.max(read_up_to, message_id - 1)))
-  }
-
-  /** How many unread messages stand past a message, as `unreadBefore`. */
-  unreadPast(id: number, message_id: number): number {
-    const { unread_count = 0, read_up_to = 0 } = this.conversations.get(id) ?? {}
-    if (!this.hasNewer(id)) return this.#countUnread(id, Math.max(read_up_to, message_id))
-    if (unread_count >= MAX_UNREAD || !this.#reaches(id, read_up_to)) return unread_count
-    return Math.max(0, unread_count - this.#countUnread(id, read_up_to, message_id))
-  }
-
-  /** Whether the thread has all that follows a message. */
-  #reaches(id: number, message_id: number): boolean {
-    const { isLoaded, hasOlder, messages } = this.thread(id)
-    return isLoaded && (!hasOlder || (messages[0]?.id ?? 0) <= message_id)
-  }
-
-  /** Counts what the server counts as unread, past one message and up to another. */
-  #countUnread(id: number, past: number, to = Number.MAX_SAFE_INTEGER): number {
-    const { messages } = this.thread(id)
-    let sum = 0
-    for (let index = messages.length - 1; index >= 0; index -= 1) {
-      const { id, sender_id, deleted_at } = messages[index] as Message
-      if (id <= past) break
-      if (id <= to && sender_id !== this.me.id && !deleted_at) sum += 1
-    }
-    return sum
-  }
-
-  putWaiting(waiting: Waiting) {
-    this.#waiting.set(waiting.client_id, waiting)
+  putPending(pending: Pending) {
+    this.#pending.set(pending.client_id, pending)
     this.changed()
   }
 
-  dropWaiting(client_id: string) {
-    this.#waiting.delete(client_id)
+  removePending(client_id: string) {
+    this.#pending.delete(client_id)
     this.changed()
   }
 
-  waitingOf(client_id: string) {
-    return this.#waiting.get(client_id)
+  pending(client_id: string) {
+    return this.#pending.get(client_id)
   }
 
-  /** What is on its way to a place, in the order in which it was written. */
-  waitingAt(place: Place): Waiting[] {
-    return [...this.#waiting.values()].filter((waiting) => samePlace(waiting.place, place))
+  /** @returns the pending messages of a conversation, oldest first */
+  pendingFor(route: Route): Pending[] {
+    return [...this.#pending.values()].filter((pending) => isSameRoute(pending.route, route))
   }
 
   typing(id: number): string[] {
@@ -280,75 +211,24 @@ export class Store {
   }
 
   startTyping(id: number, username: string) {
-    const people = this.#typing.get(id) ?? new Map()
-    clearTimeout(people.get(username))
-    people.set(
+    const users = this.#typing.get(id) ?? new Map()
+    clearTimeout(users.get(username))
+    users.set(
       username,
       setTimeout(() => this.#stopTyping(id, username), TYPING_MS),
     )
-    this.#typing.set(id, people)
+    this.#typing.set(id, users)
     this.changed()
   }
 
   #stopTyping(id: number, username: string) {
-    const people = this.#typing.get(id)
-    clearTimeout(people?.get(username))
-    if (people?.delete(username)) this.changed()
+    const users = this.#typing.get(id)
+    clearTimeout(users?.get(username))
+    if (users?.delete(username)) this.changed()
   }
 }
 
-export type Progress = 'waiting' | 'failed' | 'sent' | 'delivered' | 'read'
+const newestId = ({ last_message }: Conversation) => last_message?.id ?? 0
 
-/** How far a message of mine has come: with everybody whose marks are known. */
-export const progressOf = (store: Store, conversation: Conversation, id: number): Progress => {
-  const others: { delivered_up_to: number; read_up_to: number }[] =
-    conversation.kind === 'direct'
-      ? [
-          {
-            delivered_up_to: conversation.peer_delivered_up_to ?? 0,
-            read_up_to: conversation.peer_read_up_to ?? 0,
-          },
-        ]
-      : (store.members.get(conversation.id) ?? []).filter(({ user_id }) => user_id !== store.me.id)
-  if (conversation.peer === store.me.username) return 'read'
-  if (others.length === 0) return 'sent'
-  if (others.every(({ read_up_to }) => read_up_to >= id)) return 'read'
-  return others.every(({ delivered_up_to }) => delivered_up_to >= id) ? 'delivered' : 'sent'
-}
-
-/** The place of a conversation. */
-export const placeOf = ({ id, kind, peer }: Pick<Conversation, 'id' | 'kind' | 'peer'>): Place =>
-  kind === 'direct' && peer !== undefined ? { peer } : { group: id }
-
-export const samePlace = (one: Place | undefined, other: Place | undefined) =>
-  one !== undefined && other !== undefined && placeKey(one).toLowerCase() === placeKey(other).toLowerCase()
-
-/** A place as the part of the address after `#`. */
-export const placeKey = (place: Place) =>
-  'peer' in place ? `with/${encodeURIComponent(place.peer)}` : `group/${place.group}`
-
-export const readPlace = (key: string): Place | undefined => {
-  const [, kind, rest = ''] = /^#?(with|group)\/(.+)$/.exec(key) ?? []
-  if (kind === 'group' && /^\d{1,15}$/.test(rest)) return { group: Number(rest) }
-  if (kind !== 'with') return undefined
-  try {
-    return { peer: decodeURIComponent(rest) }
-  } catch {
-    return undefined
-  }
-}
-
-export const titleOf = ({ kind, peer, title }: Conversation) => (kind === 'direct' ? peer : title) ?? ''
-
-const newest = ({ last_message }: Conversation) => last_message?.id ?? 0
-
-/** A group in which nobody has written yet stands first. */
-const rank = ({ last_message }: Conversation) => last_message?.id ?? Number.MAX_SAFE_INTEGER
-
-/** The thread's messages with one that an event told: in its place by id, instead of what had that id. */
-const withMessage = ({ messages, hasOlder, isLoaded }: Thread, message: Message, hasNewer: boolean) => {
-  const index = messages.findLastIndex(({ id }) => id <= message.id)
-  if (messages[index]?.id === message.id) return messages.with(index, message)
-  const isOutside = (index < 0 && hasOlder) || (index === messages.length - 1 && hasNewer)
-  return isLoaded && isOutside ? messages : messages.toSpliced(index + 1, 0, message)
-}
+/** Sorts a group without messages first, because it is new. */
+const sortKey = ({ last_message }: Conversation) => last_message?.id ?? Number.MAX_SAFE_INTEGER

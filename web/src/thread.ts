@@ -1,169 +1,171 @@
 import type { Conversation } from '@messenger/client'
 import type { Chat } from './chat.ts'
-import type { Composing } from './composer.ts'
+import type { ComposerActions } from './composer.ts'
 import { byId, make, setText } from './dom.ts'
-import { renderHead } from './head.ts'
-import { isMessageLine, type Line, linesOf, lookOf } from './lines.ts'
-import { createLongList } from './long-list.ts'
+import { formatList } from './format.ts'
+import { isMessageLine, type Line, linesOf, viewOf } from './lines.ts'
+import { handleLogInput } from './log-input.ts'
 import { fillMessage } from './message.ts'
-import { MAX_UNREAD, type Place, samePlace, titleOf } from './store.ts'
-import { listenToLog } from './thread-keys.ts'
-import { list } from './words.ts'
+import { isSameRoute, type Route, titleOf } from './route.ts'
+import { renderHeader } from './thread-header.ts'
+import { unreadAfter, unreadBefore, unreadLabel } from './unread.ts'
+import { createVirtualList } from './virtual-list.ts'
 
-/** Pixels from the end at which one counts as being there. */
-const NEAR = 60
-/** Pixels from an end of what is loaded at which more is asked for. */
-const AHEAD = 800
-/** Pixels between the upper edge and the row that one is brought to. */
+/** Pixels from the end within which the log counts as scrolled to the end. */
+const NEAR_END = 60
+/** Pixels from an end of the loaded messages at which the next page is requested. */
+const PRELOAD = 800
+/** Pixels between the upper edge and a row that is scrolled to. */
 const GAP = 8
 
-/** The open conversation: its messages, what stands between them, and where in it one is. */
-export const createThread = (chat: Chat, { compose }: { compose: Composing }) => {
+/** The view of the open conversation: header, log, and the buttons that lead to unread messages. */
+export const createThread = (chat: Chat, { composer }: { composer: ComposerActions }) => {
   const { store } = chat
   const [log, jump] = [byId('log'), byId('jump')]
-  let shownPlace: Place | undefined
+  let shownRoute: Route | undefined
   let lines: Line[] = []
-  /** Whether one has been brought to where one begins to read. */
-  let isPlaced = false
-  /** Whether one is on the way to a part that may have to be loaded. */
+  /** Whether the log has been scrolled to its first position. */
+  let isPositioned = false
+  /** Whether the log waits for a page that it will scroll to. */
   let isMoving = false
-  /** Whether new messages are followed, because one is at the end. */
+  /** Whether the log follows new messages, because it is scrolled to the end. */
   let isAtEnd = true
-  /** The newest message that was displayed. */
-  let shownTo = 0
-  /** Messages past it were unread when one came. */
+  /** The id of the newest message that was displayed. */
+  let displayedUpTo = 0
+  /** The read mark when the user opened the conversation. The line "New messages" follows it. */
   let unreadFrom: number | undefined
 
-  const rows = createLongList<Line>(log, byId('messages'), {
+  const rows = createVirtualList<Line>(log, byId('messages'), {
     key: ({ key }) => key,
-    isFixed: isMessageLine,
+    isAnchor: isMessageLine,
     estimate: (line) =>
       line.kind === 'message' ? 42 + 21 * Math.floor(line.message.content.length / 64) : 48,
-    look: (line) => JSON.stringify(lookOf(chat, line) ?? line),
+    fingerprint: (line) => JSON.stringify(viewOf(chat, line) ?? line),
     make: (line) =>
       isMessageLine(line)
         ? make('li', { class: 'message', tabindex: -1 })
         : make('li', { class: line.kind === 'day' ? 'day' : 'unread-line' }),
     fill: (element, line) => {
-      const shown = lookOf(chat, line)
-      if (shown) fillMessage(element, shown)
+      const view = viewOf(chat, line)
+      if (view) fillMessage(element, view)
       else if (!isMessageLine(line)) setText(element, line.text)
     },
   })
 
   const render = () => {
-    const { place, current } = store
-    byId('empty').hidden = place !== undefined
-    byId('open').hidden = place === undefined
-    if (!place) {
-      shownPlace = undefined
+    const { route, current } = store
+    byId('empty').hidden = route !== undefined
+    byId('open').hidden = route === undefined
+    if (!route) {
+      shownRoute = undefined
       return
     }
-    if (!samePlace(place, shownPlace)) {
-      shownPlace = place
-      isPlaced = false
+    if (!isSameRoute(route, shownRoute)) {
+      shownRoute = route
+      isPositioned = false
       isMoving = false
       unreadFrom = undefined
       rows.clear()
     }
-    if (current && !isPlaced && unreadFrom === undefined && current.unread_count > 0)
+    if (current && !isPositioned && unreadFrom === undefined && current.unread_count > 0)
       unreadFrom = current.read_up_to
-    renderHead(store, place, current)
+    renderHeader(store, route, current)
     renderTyping(current)
-    renderLog(place, current)
-    look()
+    renderLog(route, current)
+    updateVisible()
   }
 
-  const renderLog = (place: Place, current: Conversation | undefined) => {
-    const thread = current && store.threads.get(current.id)
-    byId('older').hidden = !thread?.hasOlder
-    const isBeginning = !current || (thread?.isLoaded && !thread.hasOlder)
+  const renderLog = (route: Route, current: Conversation | undefined) => {
+    const timeline = current && store.timelines.get(current.id)
+    byId('older').hidden = !timeline?.hasOlder
+    const isBeginning = !current || (timeline?.isLoaded && !timeline.hasOlder)
     byId('beginning').hidden = !isBeginning
-    setText(byId('beginning'), beginning(place, current))
-    lines = linesOf(chat, place, current, unreadFrom)
+    setText(byId('beginning'), beginningOf(route, current))
+    lines = linesOf(chat, route, current, unreadFrom)
     rows.set(lines)
-    const isThere = !current || thread?.isLoaded === true
-    // A thread that was forgotten is loaded anew, and begins where one goes on to read.
-    if (!isThere) isPlaced = false
-    else if (!isPlaced) placeFirst(current)
+    const isLoaded = !current || timeline?.isLoaded === true
+    // A removed timeline is loaded again and then starts at the read mark.
+    if (!isLoaded) isPositioned = false
+    else if (!isPositioned) scrollToStart(current)
     else if (isAtEnd) follow()
   }
 
   const renderTyping = (current: Conversation | undefined) => {
-    const people = current ? store.typing(current.id) : []
-    byId('typing').hidden = people.length === 0
-    setText(byId('typing-text'), current?.kind === 'group' ? list(people) : '')
+    const users = current ? store.typing(current.id) : []
+    byId('typing').hidden = users.length === 0
+    setText(byId('typing-text'), current?.kind === 'group' ? formatList(users) : '')
   }
 
-  /** Where one begins to read: at what is unread, else at the end. */
-  const placeFirst = (current: Conversation | undefined) => {
-    isPlaced = true
-    shownTo = current?.unread_count ? current.read_up_to : newestId()
+  /** Scrolls to the first unread message, or else to the end. */
+  const scrollToStart = (current: Conversation | undefined) => {
+    isPositioned = true
+    displayedUpTo = current?.unread_count ? current.read_up_to : newestId()
     rows.scrollToEnd()
     if (lines.some(({ kind }) => kind === 'unread') && rows.isAbove('unread')) rows.scrollTo('unread', GAP)
     isAtEnd = isNearEnd()
   }
 
-  /** Keeps to the end, but moves no message out of sight that was never displayed. */
+  /** Stays at the end, but stops at the first message that would leave the viewport without being displayed. */
   const follow = () => {
     rows.scrollToEnd()
     const first = lines.find(
       (line) =>
-        line.kind === 'message' && line.message.id > shownTo && line.message.sender_id !== store.me.id,
+        line.kind === 'message' && line.message.id > displayedUpTo && line.message.sender_id !== store.me.id,
     )
     if (!first || !rows.isAbove(first.key)) return
     rows.scrollTo(first.key, GAP)
     isAtEnd = isNearEnd()
   }
 
-  const newestId = () => (store.current && store.threads.get(store.current.id)?.messages.at(-1)?.id) ?? 0
+  const newestId = () => (store.current && store.timelines.get(store.current.id)?.messages.at(-1)?.id) ?? 0
 
-  const left = () => log.scrollHeight - log.scrollTop - log.clientHeight
+  /** Pixels below the viewport. */
+  const remaining = () => log.scrollHeight - log.scrollTop - log.clientHeight
   const hasNewer = () => store.current !== undefined && store.hasNewer(store.current.id)
-  const isNearEnd = () => left() < NEAR && !hasNewer()
+  const isNearEnd = () => remaining() < NEAR_END && !hasNewer()
 
-  /** Marks what is displayed as read, asks for what lies beyond, and shows the ways to what is unread. */
-  const look = () => {
+  /** Marks the displayed messages as read, requests pages, and updates the unread buttons. */
+  const updateVisible = () => {
     const { current } = store
     const visible = rows.visible()
-    keys.keepStop(visible.rows.findLast(isMessageLine))
-    jump.hidden = left() < log.clientHeight / 2 && !hasNewer()
-    if (!current || !isPlaced || isMoving) return
-    const last = lastId(visible.rows)
-    const passed = lastId(visible.above) ?? 0
+    input.ensureTabStop(visible.rows.findLast(isMessageLine))
+    jump.hidden = remaining() < log.clientHeight / 2 && !hasNewer()
+    if (!current || !isPositioned || isMoving) return
+    const last = lastIdOf(visible.rows)
+    const above = lastIdOf(visible.above) ?? 0
     const isDisplayed = document.visibilityState === 'visible' && document.hasFocus()
     if (isDisplayed && last !== undefined) {
-      shownTo = Math.max(shownTo, last)
-      // A mark says that all before it was read: it does not pass what was never displayed.
-      if (store.unreadBefore(current.id, passed + 1) === 0) chat.markRead(current.id, last)
+      displayedUpTo = Math.max(displayedUpTo, last)
+      // A read mark covers all earlier messages, so it must not pass one that was never displayed.
+      if (unreadBefore(store, current.id, above + 1) === 0) chat.markRead(current.id, last)
     }
-    showUnread(store.unreadBefore(current.id, passed + 1), store.unreadPast(current.id, last ?? passed))
-    if (log.scrollTop < AHEAD) void chat.history.loadOlder(current.id)
-    if (left() < AHEAD) void chat.history.loadNewer(current.id)
+    showUnread(unreadBefore(store, current.id, above + 1), unreadAfter(store, current.id, last ?? above))
+    if (log.scrollTop < PRELOAD) void chat.history.loadOlder(current.id)
+    if (remaining() < PRELOAD) void chat.history.loadNewer(current.id)
   }
 
   const showUnread = (above: number, below: number) => {
     byId('unread').hidden = above === 0
-    setText(byId('unread-count'), `${shortCount(above)} unread above`)
-    setText(byId('jump-count'), below > 0 ? shortCount(below) : '')
+    setText(byId('unread-count'), `${unreadLabel(above)} unread above`)
+    setText(byId('jump-count'), below > 0 ? unreadLabel(below) : '')
     jump.setAttribute(
       'aria-label',
-      below > 0 ? `To the newest: ${shortCount(below)} unread` : 'To the newest',
+      below > 0 ? `Jump to newest: ${unreadLabel(below)} unread` : 'Jump to newest',
     )
   }
 
-  /** Goes to a part of the conversation, once it is loaded. Nothing counts as displayed on the way. */
-  const move = async (load: (id: number) => Promise<void>, arrive: () => void) => {
-    const { place, current } = store
+  /** Loads a part of the conversation, then scrolls. Messages on the way do not count as displayed. */
+  const move = async (load: (id: number) => Promise<void>, scroll: () => void) => {
+    const { route, current } = store
     if (current) {
       isMoving = true
       await load(current.id)
-      if (!samePlace(place, store.place)) return
+      if (!isSameRoute(route, store.route)) return
     }
-    if (place) renderLog(place, store.current)
-    arrive()
+    if (route) renderLog(route, store.current)
+    scroll()
     isMoving = false
-    look()
+    updateVisible()
   }
 
   const showMessage = (id: number) =>
@@ -177,7 +179,7 @@ export const createThread = (chat: Chat, { compose }: { compose: Composing }) =>
         const element = rows.elementOf(line.key)
         element?.classList.add('is-found')
         element?.addEventListener('animationend', () => element.classList.remove('is-found'), { once: true })
-        keys.focus(line)
+        input.focus(line)
       },
     )
 
@@ -185,17 +187,17 @@ export const createThread = (chat: Chat, { compose }: { compose: Composing }) =>
     move(
       (id) => chat.history.showNewest(id),
       () => {
-        // Where loading failed, the newest is not there.
+        // A failed request leaves the newest messages unloaded.
         isAtEnd = !hasNewer()
-        shownTo = newestId()
+        displayedUpTo = newestId()
         rows.scrollToEnd()
       },
     )
 
-  const showUnreadLine = () =>
+  const showFirstUnread = () =>
     move(
       async (id) => {
-        await chat.history.showMark(id)
+        await chat.history.showReadMark(id)
         unreadFrom = store.current?.read_up_to
       },
       () => {
@@ -205,13 +207,13 @@ export const createThread = (chat: Chat, { compose }: { compose: Composing }) =>
       },
     )
 
-  const keys = listenToLog(chat, { rows, compose, lines: () => lines, showMessage, showNewest })
+  const input = handleLogInput(chat, { rows, composer, lines: () => lines, showMessage, showNewest })
   log.addEventListener(
     'scroll',
     () => {
       isAtEnd = isNearEnd()
-      rows.hold()
-      look()
+      rows.anchorHere()
+      updateVisible()
     },
     { passive: true },
   )
@@ -219,26 +221,26 @@ export const createThread = (chat: Chat, { compose }: { compose: Composing }) =>
     void showNewest()
     byId('draft').focus()
   })
-  byId('to-unread').addEventListener('click', () => void showUnreadLine())
+  byId('to-unread').addEventListener('click', () => void showFirstUnread())
   byId('mark-read').addEventListener('click', () => {
     const { current } = store
     if (current?.last_message) chat.markRead(current.id, current.last_message.id)
     byId('draft').focus()
   })
   new ResizeObserver(() => {
-    if (isAtEnd && isPlaced) rows.scrollToEnd()
-    else rows.draw()
+    if (isAtEnd && isPositioned) rows.scrollToEnd()
+    else rows.render()
   }).observe(log)
-  addEventListener('focus', () => store.place && look())
-  document.addEventListener('visibilitychange', () => store.place && look())
-  // What comes while one is away is marked as new when one is back.
+  addEventListener('focus', () => store.route && updateVisible())
+  document.addEventListener('visibilitychange', () => store.route && updateVisible())
+  // Messages that arrive while the window has no focus appear below the line "New messages".
   addEventListener('blur', () => {
     unreadFrom = store.current?.unread_count === 0 ? store.current.last_message?.id : unreadFrom
   })
 
   return {
     render,
-    /** After one has written: goes to the end, and follows it again. */
+    /** Scrolls to the end after the user has sent a message, and follows new messages again. */
     follow() {
       if (store.current?.unread_count === 0) unreadFrom = undefined
       void showNewest()
@@ -246,15 +248,13 @@ export const createThread = (chat: Chat, { compose }: { compose: Composing }) =>
   }
 }
 
-const lastId = (lines: readonly Line[]) => {
+const lastIdOf = (lines: readonly Line[]) => {
   const line = lines.findLast(({ kind }) => kind === 'message')
   return line?.kind === 'message' ? line.message.id : undefined
 }
 
-const shortCount = (count: number) => (count >= MAX_UNREAD ? '999+' : String(count))
-
-const beginning = (place: Place, current: Conversation | undefined) => {
+const beginningOf = (route: Route, current: Conversation | undefined) => {
   if (current?.kind === 'group') return `This is the beginning of ${titleOf(current)}.`
-  const name = current ? titleOf(current) : 'peer' in place ? place.peer : ''
+  const name = current ? titleOf(current) : 'peer' in route ? route.peer : ''
   return `This is the beginning of your conversation with ${name}.`
 }

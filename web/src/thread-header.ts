@@ -1,20 +1,21 @@
 import type { Conversation } from '@messenger/client'
 import { byId, make } from './dom.ts'
-import { face } from './faces.ts'
-import { type Place, type Store, titleOf } from './store.ts'
-import { count, lastSeen, list } from './words.ts'
+import { avatar } from './avatar.ts'
+import { formatLastSeen, formatList, plural } from './format.ts'
+import { type Route, titleOf } from './route.ts'
+import type { Store } from './store.ts'
 
-/** Whom one talks to, and what they are doing now. */
-export const renderHead = (store: Store, place: Place, current: Conversation | undefined) => {
-  const name = current ? titleOf(current) : 'peer' in place ? place.peer : ''
+/** Renders the title of the open conversation, and the presence of its peer or the number of members. */
+export const renderHeader = (store: Store, route: Route, current: Conversation | undefined) => {
+  const name = current ? titleOf(current) : 'peer' in route ? route.peer : ''
   const presence = current?.kind === 'group' ? undefined : store.presence.get(name)
   const state = subtitle(store, current, name)
   const about = byId('about')
-  const look = JSON.stringify([name, state, presence?.online, current?.kind])
-  if (about.dataset.look !== look) {
-    about.dataset.look = look
+  const fingerprint = JSON.stringify([name, state, presence?.online, current?.kind])
+  if (about.dataset.fingerprint !== fingerprint) {
+    about.dataset.fingerprint = fingerprint
     about.replaceChildren(
-      face(name, { isGroup: current?.kind === 'group', isOnline: presence?.online ?? false }),
+      avatar(name, { isGroup: current?.kind === 'group', isOnline: presence?.online ?? false }),
       make(
         'span',
         {},
@@ -31,14 +32,14 @@ export const renderHead = (store: Store, place: Place, current: Conversation | u
 const subtitle = (store: Store, current: Conversation | undefined, name: string) => {
   const typing = current ? store.typing(current.id) : []
   if (typing.length > 0) {
-    return { text: current?.kind === 'group' ? `${list(typing)} typing…` : 'typing…', isLive: true }
+    return { text: current?.kind === 'group' ? `${formatList(typing)} typing…` : 'typing…', isLive: true }
   }
   if (current?.kind === 'group') {
-    return { text: current.role ? count(current.member_count, 'member') : 'You left', isLive: false }
+    return { text: current.role ? plural(current.member_count, 'member') : 'Not a member', isLive: false }
   }
   if (name === store.me.username) return { text: 'Notes to yourself', isLive: false }
   if (store.blocked.has(name)) return { text: 'Blocked', isLive: false }
   const presence = store.presence.get(name)
   if (presence?.online) return { text: 'online', isLive: true }
-  return { text: presence?.last_seen ? lastSeen(new Date(presence.last_seen)) : '', isLive: false }
+  return { text: presence?.last_seen ? formatLastSeen(new Date(presence.last_seen)) : '', isLive: false }
 }

@@ -1,24 +1,27 @@
 import type { Chat } from './chat.ts'
-import type { Composing } from './composer.ts'
+import type { ComposerActions } from './composer.ts'
 import { byId } from './dom.ts'
 import { isMessageLine, type Line, type MessageLine } from './lines.ts'
-import type { LongList } from './long-list.ts'
 import { openMessageMenu } from './message-menu.ts'
+import type { VirtualList } from './virtual-list.ts'
 
-type Log = {
-  rows: LongList<Line>
-  compose: Composing
+type LogInputOptions = {
+  rows: VirtualList<Line>
+  composer: ComposerActions
   lines: () => readonly Line[]
   showMessage: (id: number) => Promise<void>
   showNewest: () => Promise<void>
 }
 
-/** What one does with the messages of the open conversation, by mouse, touch and keys. */
-export const listenToLog = (chat: Chat, { rows, compose, lines, showMessage, showNewest }: Log) => {
+/** Handles clicks, touches and keys on the messages of the open conversation. */
+export const handleLogInput = (
+  chat: Chat,
+  { rows, composer, lines, showMessage, showNewest }: LogInputOptions,
+) => {
   const [log, messages] = [byId('log'), byId('messages')]
 
-  /** Makes one message the stop of the Tab key in the log; arrow keys go on from it. */
-  const setStop = (element: Element) => {
+  /** Makes one message the tab stop of the log (roving tabindex of the ARIA Authoring Practices Guide). */
+  const setTabStop = (element: Element) => {
     for (const other of messages.querySelectorAll('[tabindex="0"]')) other.setAttribute('tabindex', '-1')
     element.setAttribute('tabindex', '0')
   }
@@ -28,7 +31,7 @@ export const listenToLog = (chat: Chat, { rows, compose, lines, showMessage, sho
     if (!rows.elementOf(line.key)) rows.scrollTo(line.key, 'middle')
     const element = rows.elementOf(line.key)
     if (!element) return
-    setStop(element)
+    setTabStop(element)
     element.focus()
   }
 
@@ -37,11 +40,11 @@ export const listenToLog = (chat: Chat, { rows, compose, lines, showMessage, sho
       .filter(isMessageLine)
       .find(({ key }) => rows.elementOf(key) === element)
 
-  const act = (element: HTMLElement, button: HTMLElement) => {
+  const openMenuOf = (element: HTMLElement, button: HTMLElement) => {
     const line = lineOf(element)
     if (!line) return
-    setStop(element)
-    openMessageMenu(chat, { line, button, home: element, compose, show: showMessage })
+    setTabStop(element)
+    openMessageMenu(chat, { line, button, returnFocus: element, composer, showMessage })
   }
 
   messages.addEventListener('click', (event) => {
@@ -50,16 +53,17 @@ export const listenToLog = (chat: Chat, { rows, compose, lines, showMessage, sho
     const quote = target.closest<HTMLElement>('.quote')
     const button = target.closest<HTMLElement>('.actions')
     if (quote) void showMessage(Number(quote.dataset.quote))
-    else if (element && button) act(element, button)
+    else if (element && button) openMenuOf(element, button)
     else if (element && target.closest('.bubble') && !target.closest('a') && isTouch()) {
-      act(element, target.closest<HTMLElement>('.bubble') ?? element)
+      openMenuOf(element, target.closest<HTMLElement>('.bubble') ?? element)
     }
   })
   messages.addEventListener('dblclick', (event) => {
     const target = event.target as Element
     const element = target.closest('.message')
+    // A double click on the text selects a word.
     const line = element && !target.closest('.text') ? lineOf(element) : undefined
-    if (line?.kind === 'message' && !line.message.deleted_at) compose.reply(line.message)
+    if (line?.kind === 'message' && !line.message.deleted_at) composer.reply(line.message)
   })
   log.addEventListener('keydown', (event) => {
     const element = (event.target as Element).closest<HTMLElement>('.message')
@@ -71,7 +75,7 @@ export const listenToLog = (chat: Chat, { rows, compose, lines, showMessage, sho
     else if (event.key === 'Home') focus(all[0])
     else if (event.key === 'End') void showNewest().then(() => focus(lines().findLast(isMessageLine)))
     else if (event.key === 'Enter' || event.key === ' ') {
-      act(element, element.querySelector<HTMLElement>('.bubble') ?? element)
+      openMenuOf(element, element.querySelector<HTMLElement>('.bubble') ?? element)
     } else if (event.key === 'Escape') byId('draft').focus()
     else return
     event.preventDefault()
@@ -79,10 +83,10 @@ export const listenToLog = (chat: Chat, { rows, compose, lines, showMessage, sho
 
   return {
     focus,
-    /** Gives the Tab key a stop in the log where it has none. */
-    keepStop(line: Line | undefined) {
+    /** Makes a line the tab stop if the log has none, for example after its element was removed. */
+    ensureTabStop(line: Line | undefined) {
       const element = line && rows.elementOf(line.key)
-      if (element && !messages.querySelector('[tabindex="0"]')) setStop(element)
+      if (element && !messages.querySelector('[tabindex="0"]')) setTabStop(element)
     },
   }
 }

@@ -1,34 +1,35 @@
 import { type Api, type Member, type User, unwrap } from '@messenger/client'
+import { routeHash } from './route.ts'
 import type { Store } from './store.ts'
 
-type Work = {
-  /** Does something; where that fails, says why. */
+type Services = {
+  /** Runs work and shows the error if it fails. */
   attempt: <T>(work: () => Promise<T>) => Promise<T | undefined>
-  /** Takes a conversation as the server has it. */
+  /** Loads a conversation again. */
   refresh: (id: number) => Promise<void>
 }
 
-/** Whom there is to talk to, with whom one will not, and who oneself is. */
-export class People {
+/** Requests about users: search, group members, blocks and the password. */
+export class Directory {
   readonly #api: Api
   readonly #store: Store
-  readonly #work: Work
+  readonly #services: Services
 
-  constructor(api: Api, store: Store, work: Work) {
+  constructor(api: Api, store: Store, services: Services) {
     this.#api = api
     this.#store = store
-    this.#work = work
+    this.#services = services
   }
 
-  async findPeople(prefix: string): Promise<User[]> {
-    const found = await this.#work.attempt(() =>
+  async findUsers(prefix: string): Promise<User[]> {
+    const found = await this.#services.attempt(() =>
       unwrap(this.#api.GET('/users', { params: { query: { prefix, limit: 20 } } })),
     )
     return found?.users ?? []
   }
 
   async loadMembers(id: number): Promise<Member[]> {
-    const found = await this.#work.attempt(() =>
+    const found = await this.#services.attempt(() =>
       unwrap(this.#api.GET('/conversations/{id}/members', { params: { path: { id } } })),
     )
     if (found) this.#store.members.set(id, found.members)
@@ -36,10 +37,11 @@ export class People {
     return this.#store.members.get(id) ?? []
   }
 
+  /** Creates a group and opens it. */
   async createGroup(title: string, members: string[]): Promise<void> {
     const group = await unwrap(this.#api.POST('/groups', { body: { title, members } }))
     this.#store.putConversation(group)
-    location.hash = `group/${group.id}`
+    location.hash = routeHash({ group: group.id })
   }
 
   async renameGroup(id: number, title: string): Promise<void> {
@@ -56,10 +58,10 @@ export class People {
     await this.loadMembers(id)
   }
 
-  /** Takes somebody out of my group, or me out of any. */
+  /** Removes a member, or leaves the group if `username` is this user. */
   async removeMember(id: number, username: string): Promise<void> {
     await unwrap(this.#api.DELETE('/groups/{id}/members/{username}', { params: { path: { id, username } } }))
-    await this.#work.refresh(id)
+    await this.#services.refresh(id)
   }
 
   async block(username: string): Promise<void> {
