@@ -139,6 +139,32 @@ t.test('the page creates, renames, extends and leaves a group', { skip: noBrowse
   await bubble('Who comes?').waitFor()
 })
 
+t.test('a retry after a lost reply does not create a second group', { skip: noBrowser }, async (t) => {
+  const { url, login } = await startServer(t)
+  const bob = await login('bob')
+  const { page, ...alice } = await openPage(t, await startBrowser(t), url)
+  await alice.login('alice')
+  await bob.send('alice', 'hello')
+  await page.route(
+    '**/groups',
+    async (route) => {
+      await route.fetch()
+      await route.abort()
+    },
+    { times: 1 },
+  )
+  const dialog = page.getByRole('dialog')
+  await page.getByRole('button', { name: 'Create group' }).click()
+  await dialog.getByLabel('Title').fill('Walks')
+  await dialog.getByRole('checkbox', { name: 'bob' }).check()
+  await dialog.getByRole('button', { name: 'Create' }).click()
+  await dialog.getByText('could not be reached').waitFor()
+  await dialog.getByRole('button', { name: 'Create' }).click()
+  await page.locator('#about', { hasText: '2 members' }).waitFor()
+  const groups = (await bob.conversations()).filter(({ kind }) => kind === 'group')
+  t.equal(groups.length, 1)
+})
+
 t.test('a blocked user cannot be written to until the user is unblocked', { skip: noBrowser }, async (t) => {
   const { url, login } = await startServer(t)
   const [bob, reader] = [await login('bob'), await login('alice')]

@@ -1,4 +1,4 @@
-import type { Conversation } from '@messenger/client'
+import { type Conversation, newClientId } from '@messenger/client'
 import { avatar } from './avatar.ts'
 import type { Chat } from './chat.ts'
 import { labelledInput, openConfirmation, openDialog } from './dialog.ts'
@@ -7,6 +7,8 @@ import { plural } from './format.ts'
 import { titleOf } from './route.ts'
 
 export const newGroupDialog = (chat: Chat) => {
+  // A retry after a lost reply repeats the key, so that it cannot create a second group.
+  const keys = new Map<string, string>()
   const title = labelledInput('group-title', 'Title', { maxlength: 128, required: true })
   const people = peoplePicker(chat, [])
   openDialog(
@@ -16,7 +18,13 @@ export const newGroupDialog = (chat: Chat) => {
       {
         label: 'Create',
         isPrimary: true,
-        run: () => chat.directory.createGroup(title.input.value.trim(), people.chosen()),
+        run: () => {
+          const group = { title: title.input.value.trim(), members: people.chosen() }
+          const request = JSON.stringify(group)
+          const key = keys.get(request) ?? newClientId()
+          keys.set(request, key)
+          return chat.directory.createGroup(group, key)
+        },
       },
     ],
   )

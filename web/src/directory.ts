@@ -37,9 +37,13 @@ export class Directory {
     return this.#store.members.get(id) ?? []
   }
 
-  /** Creates a group and opens it. */
-  async createGroup(title: string, members: string[]): Promise<void> {
-    const group = await unwrap(this.#api.POST('/groups', { body: { title, members } }))
+  /**
+   * Creates a group and opens it.
+   * @param key the idempotency key: the same key with the same body gives the same group
+   */
+  async createGroup(body: { title: string; members: string[] }, key: string): Promise<void> {
+    const params = { header: { 'idempotency-key': key } }
+    const group = await unwrap(this.#api.POST('/groups', { params, body }))
     this.#store.putConversation(group)
     location.hash = routeHash({ group: group.id })
   }
