@@ -2,7 +2,7 @@ FROM node:24-slim
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 COPY client/package.json client/
-# The image has its own Node.js.
+# The image provides Node.js, which --omit=optional leaves out.
 RUN npm ci --omit=dev --omit=optional
 COPY . .
 ENV NODE_ENV=production DATABASE_URL=sqlite:/data/messenger.db
