@@ -10,7 +10,7 @@ export type Batch<Origin = unknown> = {
 }
 
 /** The number of operations that shared a transaction, and the seconds from its first statement until it was on disk. */
-export type BatchFigures = { size: number; seconds: number }
+type BatchFigures = { size: number; seconds: number }
 
 export type WriterEvents = {
   /** A commit changed something. In commit order, once for each such commit. */

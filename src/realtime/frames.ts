@@ -17,7 +17,7 @@ import type { Subscriber } from './subscriber.ts'
 import type { Watches } from './watches.ts'
 
 /** What the handler of a frame works with. */
-export type FrameContext = {
+type FrameContext = {
   chat: Chat
   tokens: Tokens
   watches: Watches

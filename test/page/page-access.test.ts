@@ -168,7 +168,11 @@ t.test(
     const bob = await login('bob')
     await login('alice')
     for (let n = 1; n <= 60; n += 1) {
-      await app.chat.writer.append('send', { sender_id: bob.id, receiver_username: 'alice', content: `line ${n}` })
+      await app.chat.writer.append('send', {
+        sender_id: bob.id,
+        receiver_username: 'alice',
+        content: `line ${n}`,
+      })
     }
     const browser = await startBrowser(t)
     for (const colorScheme of ['light', 'dark'] as const) {
