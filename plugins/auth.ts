@@ -70,7 +70,7 @@ const bearer = ({ headers, ws }: FastifyRequest): string => {
   return token
 }
 
-/** A browser can not set headers for a WebSocket, so it offers the token as a subprotocol. */
+/** A browser cannot set headers for a WebSocket, so it offers the token as a subprotocol. */
 const offeredToken = (headers: FastifyRequest['headers']) =>
   /(?:^|,)\s*bearer\.([^\s,]+)/.exec(headers['sec-websocket-protocol'] ?? '')?.[1]
 

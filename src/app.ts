@@ -44,7 +44,7 @@ const IDLE_TIMEOUT = 60_000
 
 /**
  * Builds the server without listening.
- * @throws StorageError if the database can not be opened or migrated
+ * @throws StorageError if the database cannot be opened or migrated
  */
 export const buildApp = async (config: Config, options: Pick<FastifyServerOptions, 'logger'> = {}) => {
   const app = fastify({

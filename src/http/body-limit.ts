@@ -28,7 +28,7 @@ type Schema = {
 
 /**
  * @returns a function that computes the size in bytes of the largest valid body of a schema, in the longest form that a JSON
- *   library writes. A larger body can not be valid.
+ *   library writes. A larger body cannot be valid.
  * @throws Error, from that function, if the schema does not limit the size of a member
  */
 export const createBodyLimit = ({ MAX_MESSAGE_LENGTH, MAX_GROUP_MEMBERS }: Config) => {

@@ -105,7 +105,7 @@ export const admin = (args: readonly string[], terminal: Terminal): Promise<numb
   program
     .command('remove-user <name>')
     .description(
-      'end its tokens, close its sockets and leave its groups; its messages stay and its name can not be used again',
+      'end its tokens, close its sockets and leave its groups; its messages stay and its name cannot be used again',
     )
     .action((username: string, output: Output) =>
       execute('remove-user', { username }, output, `The account ${username} is removed.`, { username }),

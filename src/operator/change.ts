@@ -10,7 +10,7 @@ import { callControl, controlAddress, type Reply } from './control.ts'
 /**
  * Runs a command in the server if one runs, because only the server may write then; otherwise on the database itself.
  * @returns the result of the command
- * @throws AppError if the command is refused; StorageError if the database can not be opened
+ * @throws AppError if the command is refused; StorageError if the database cannot be opened
  */
 export const change = async <K extends keyof Commands>(
   config: Config,

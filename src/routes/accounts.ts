@@ -68,7 +68,7 @@ export const accountRoutes: FastifyPluginAsyncTypebox = async (app) => {
         operationId: 'removeMe',
         summary: 'Remove my account',
         description:
-          'All tokens end, all sockets are closed, and the account leaves its groups. Its messages stay, and its name can not be used again. This can not be undone.',
+          'All tokens end, all sockets are closed, and the account leaves its groups. Its messages stay, and its name cannot be used again. This cannot be undone.',
         tags,
         response: { 204: NoContent, ...writeProblems() },
       },

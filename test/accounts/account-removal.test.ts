@@ -84,6 +84,25 @@ t.test('an account in many groups leaves them in steps, and other writes run in 
   t.match((await bob.conversations())[0], { role: 'owner', member_count: 1 })
 })
 
+t.test('a removed account leaves a group that it joined after many direct conversations', async (t) => {
+  const { app, rows, login } = await startServer(t)
+  const [alice] = [await login('alice'), await login('bob')]
+  const names = Array.from({ length: 130 }, (_, n) => `peer${n}`)
+  const { writer } = app.database
+  await Promise.all(
+    names.map((username) => writer.append('createUser', { username, password_hash: null, family: 'f' })),
+  )
+  await Promise.all(
+    names.map((receiver_username) =>
+      writer.append('send', { sender_id: alice.id, receiver_username, content: 'hello' }),
+    ),
+  )
+  await makeGroups(alice, ['bob'], 1)
+  t.equal((await alice.call('DELETE', '/users/me')).status, 204)
+  t.strictSame(rows(inGroups), [{ username: 'bob', groups: 1 }])
+  t.strictSame(rows('select id from users where leaving = 1'), [])
+})
+
 t.test(
   'an account is removed even if leaving its groups fails, and the next start completes the work',
   async (t) => {

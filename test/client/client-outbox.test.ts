@@ -101,7 +101,7 @@ t.test('over a limit it waits as long as it is told, and the order stays', async
   t.match(await alice.edit(first?.id as number, 'edited'), { content: 'edited' }, 'requests wait as well')
 })
 
-t.test('a storage that fails is told, and a message that it can not keep is not sent', async (t) => {
+t.test('a storage that fails is told, and a message that it cannot keep is not sent', async (t) => {
   const { url } = await startServer(t)
   const storage = {
     ...memoryStorage(),

@@ -209,7 +209,7 @@ t.test('it leaves when it is told to, even when the other side is silent', async
   t.equal(await alice.exited, 0)
 })
 
-t.test('where what waits can not be sent any more, it says why and ends', async (t) => {
+t.test('where what waits cannot be sent any more, it says why and ends', async (t) => {
   const { url, login } = await startServer(t, { RATE_LIMIT_SEND: '1' })
   const bob = await login('bob')
   const socket = await bob.connect()

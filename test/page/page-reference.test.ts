@@ -92,7 +92,7 @@ t.test('the form asks for a password when the login fails without one', { skip: 
 
   await page.context().setOffline(true)
   await page.getByRole('button', { name: 'Log out' }).click()
-  await page.getByRole('alert').filter({ hasText: 'could not be reached' }).waitFor()
+  await page.getByRole('alert').filter({ hasText: 'cannot be reached' }).waitFor()
   t.ok(
     await page.getByRole('button', { name: 'Log out' }).isVisible(),
     'the session stays after a failed logout',

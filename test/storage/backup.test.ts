@@ -35,7 +35,7 @@ t.test('a backup made under load contains each message acknowledged before it, a
   const sending = (async () => {
     while (!stop.signal.aborted) await alice.send('alice', 'on and on')
   })()
-  t.match(await backup(file), { code: 0, out: /was checked/ })
+  t.match(await backup(file), { code: 0, out: /integrity is checked/ })
   stop.abort()
   await sending
   t.match(await backup(file), { code: 1, err: /exists already/ })
@@ -57,8 +57,8 @@ t.test('a backup made under load contains each message acknowledged before it, a
   t.equal(statSync(file).mode & 0o777, 0o600)
 
   const restored = await restore(file)
-  t.match(restored, { code: 0, out: /Every token has ended/ })
-  const kept = /kept in (\S+)\./.exec(restored.out)?.[1] as string
+  t.match(restored, { code: 0, out: /All tokens have ended/ })
+  const kept = /replaced database is in (\S+)\./.exec(restored.out)?.[1] as string
   t.ok(existsSync(kept), 'the previous database is kept')
   await serve(t, folder, async (url) => {
     t.match(await call(url, 'GET', '/users/me', { token }), { status: 401 }, 'old tokens are invalid')
@@ -136,7 +136,7 @@ t.test('a damaged file that still opens is neither backed up nor restored', asyn
   )
 
   damageIndex(path, 'alice')
-  t.match(await admin(['state', '--check']), { code: 1, out: /^damage +\S.*index/m, err: /restore a backup/ })
+  t.match(await admin(['state', '--check']), { code: 1, out: /^damage +\S.*index/m, err: /Restore a backup/ })
   t.match(await backup(saved), { code: 1, err: /is damaged: .*index/ })
   t.notOk(existsSync(saved))
   t.notOk(readdirSync(folder).some((name) => name.includes('partial')))
@@ -212,8 +212,8 @@ t.test('a backup is restored where no database existed', async (t) => {
   await app.close()
   const elsewhere = await temporaryFolder(t)
   const restored = await operator(elsewhere).restore(join(folder, 'messenger.db'))
-  t.match(restored, { code: 0, out: /Every token has ended/ })
-  t.notMatch(restored.out, /kept in/)
+  t.match(restored, { code: 0, out: /All tokens have ended/ })
+  t.notMatch(restored.out, /replaced database/)
 })
 
 t.test('files that root creates beside a database belong to the owner of the database', async (t) => {
@@ -236,7 +236,7 @@ t.test('files that root creates beside a database belong to the owner of the dat
   t.match(await admin(['rotate-secret']), { code: 0 })
   t.strictSame(users('saved', 'messenger.db.key', 'messenger.db-lock'), [theirs, theirs, theirs])
   const { out } = await restore(saved)
-  const kept = /kept in (\S+)\./.exec(out)?.[1] as string
+  const kept = /replaced database is in (\S+)\./.exec(out)?.[1] as string
   t.strictSame(users('messenger.db', kept.slice(folder.length + 1)), [theirs, theirs])
   rmSync(database)
   t.match(await restore(saved), { code: 0 })

@@ -52,7 +52,7 @@ const post = async (path, init) => {
   try {
     return await fetch(path, { method: 'POST', ...init })
   } catch {
-    note.textContent = 'The server can not be reached. Try again.'
+    note.textContent = 'The server cannot be reached. Try again.'
     return undefined
   }
 }

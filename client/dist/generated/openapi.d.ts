@@ -75,7 +75,7 @@ export interface paths {
         post?: never;
         /**
          * Remove my account
-         * @description All tokens end, all sockets are closed, and the account leaves its groups. Its messages stay, and its name can not be used again. This can not be undone.
+         * @description All tokens end, all sockets are closed, and the account leaves its groups. Its messages stay, and its name cannot be used again. This cannot be undone.
          */
         delete: operations["removeMe"];
         options?: never;
