@@ -35,7 +35,9 @@ export class SendQueue {
         return this.#messages.values;
     }
     /** Adds a message. It is not sent before `markStored()`. @returns the stored message. */
-    add(entry) {
+    async add(entry) {
+        if (this.#closed)
+            throw this.#closed;
         return this.#messages.add(entry.client_id, entry, this.#conversations.of(entry));
     }
     /** Allows a message to be sent: the storage has it. */

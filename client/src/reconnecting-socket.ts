@@ -114,20 +114,24 @@ export class ReconnectingSocket {
       onWake: () => this.#wake(),
     })
     const { min, max } = this.#options.backoff
-    for (let attempt = 0; !this.#stopped; attempt += 1) {
-      let wait = Math.random() * Math.min(max, min * 2 ** attempt)
+    let failures = 0
+    while (!this.#stopped) {
+      let retryAfter = 0
       let error: MessengerError | undefined
       try {
         const duration = await this.#connectOnce()
         // A connection that outlasts the longest pause was stable: the next loss starts with the shortest one.
-        if (duration > max) attempt = 0
+        failures = duration > max ? 0 : failures + 1
       } catch (cause) {
         error = asMessengerError(cause)
         if (!error.retryable) this.stop(error)
-        wait += (error.retryAfter ?? 0) * 1000
+        retryAfter = error.retryAfter ?? 0
+        failures += 1
       }
+      const exponent = Math.max(0, failures - 1)
+      const wait = Math.random() * Math.min(max, min * 2 ** exponent) + retryAfter * 1000
       // The network may have changed, so the earlier failures do not count.
-      if (!this.#stopped && (await this.#pause(wait, error))) attempt = -1
+      if (!this.#stopped && (await this.#pause(wait, error))) failures = 0
     }
     unwatch()
     this.#running = undefined

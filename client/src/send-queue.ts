@@ -52,7 +52,8 @@ export class SendQueue {
   }
 
   /** Adds a message. It is not sent before `markStored()`. @returns the stored message. */
-  add(entry: OutboxEntry): Promise<Message> {
+  async add(entry: OutboxEntry): Promise<Message> {
+    if (this.#closed) throw this.#closed
     return this.#messages.add(entry.client_id, entry, this.#conversations.of(entry))
   }
 

@@ -55,10 +55,16 @@ export const createUser = (tx: Transaction, input: CreateUser): { user: StoredUs
 
 /**
  * Sets a password and ends every token of the account except `kept_token`.
- * @throws AppError `INVALID_CREDENTIALS` if the password was changed after the check of the current one
+ * @throws AppError `INVALID_CREDENTIALS` if the password was changed after the check of the current one; `UNAUTHORIZED` if
+ *   `kept_token` was revoked while the password was hashed
  */
 export const setPassword = (tx: Transaction, input: SetPassword): void => {
   const user = actor(tx, input.user_id)
+  const { kept_token } = input
+  const isValid = kept_token.startsWith(`${user.token_family}.`) || kept_token === user.kept_token
+  if (!isValid || tx.get(users.tokenHolder, { id: user.id, jti: kept_token })?.is_revoked === 1) {
+    throw new AppError('UNAUTHORIZED', 'The token was revoked. Log in again.')
+  }
   if (user.password_hash !== input.checked_hash) {
     throw new AppError(
       'INVALID_CREDENTIALS',

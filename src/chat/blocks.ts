@@ -7,9 +7,10 @@ import { timestamp } from './messages.ts'
 /**
  * Blocks a user: neither can send the other a direct message or see the other's presence. A repeat changes nothing.
  * @param name username of the user to block
- * @throws AppError, as the operation `block`
+ * @throws AppError `RATE_LIMITED`, and as the operation `block`
  */
 export const blockUser = async (chat: Chat, me: Identity, name: string): Promise<Block> => {
+  chat.changeLimit(me.user_id)
   const { user_id, username, blocked_at } = await chat.writer.append('block', {
     user_id: me.user_id,
     username: name,
@@ -18,8 +19,9 @@ export const blockUser = async (chat: Chat, me: Identity, name: string): Promise
   return { username, blocked_at: timestamp(blocked_at) }
 }
 
-/** Removes my block of a user. Changes nothing if I do not block the user. @throws AppError, as the operation `unblock` */
+/** Removes my block of a user. Changes nothing if I do not block the user. @throws AppError `RATE_LIMITED`, and as the operation `unblock` */
 export const unblockUser = async (chat: Chat, me: Identity, name: string): Promise<void> => {
+  chat.changeLimit(me.user_id)
   const { user_id } = await chat.writer.append('unblock', { user_id: me.user_id, username: name })
   chat.bus.signal({ type: 'acquaintance', user_ids: [me.user_id, user_id] })
 }

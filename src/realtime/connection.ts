@@ -156,6 +156,7 @@ export class Connection implements Subscriber, TransportListener, Waiting {
       return
     }
     this.#spendFrame()
+    if (this.#isClosed) return
     if (this.#inbox) this.#inbox.frames.push(data)
     else if (this.#server.chat.turns.hasTime) this.#handle(data, 0)
     else {

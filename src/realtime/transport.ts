@@ -226,6 +226,5 @@ const flushLater = (transport: WebSocketTransport) => {
 }
 
 const flushAll = () => {
-  for (const transport of corked) transport.flush()
-  corked.length = 0
+  for (const transport of corked.splice(0)) transport.flush()
 }

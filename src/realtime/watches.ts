@@ -147,8 +147,9 @@ export class Watches {
         throw error
       }
       if (!this.#isCurrent(connection, list)) return
-      // Reads are synchronous below their promise: without this a hundred would run in one turn.
+      // Reads are synchronous below their promise: without this, all lookups of all connections would run in one turn.
       await new Promise((resolve) => setImmediate(resolve))
+      await this.#chat.turns.ready()
     }
   }
 

@@ -19,7 +19,7 @@ export const blockRoutes: FastifyPluginAsyncTypebox = async (app) => {
         params: UsernameParams,
         response: {
           200: ref(Block),
-          ...writeProblems('VALIDATION_FAILED', 'USER_NOT_FOUND'),
+          ...writeProblems('VALIDATION_FAILED', 'USER_NOT_FOUND', 'RATE_LIMITED'),
         },
       },
     },
@@ -35,7 +35,7 @@ export const blockRoutes: FastifyPluginAsyncTypebox = async (app) => {
         description: 'Changes nothing if the user is not blocked.',
         tags,
         params: UsernameParams,
-        response: { 204: NoContent, ...writeProblems('VALIDATION_FAILED', 'USER_NOT_FOUND') },
+        response: { 204: NoContent, ...writeProblems('VALIDATION_FAILED', 'USER_NOT_FOUND', 'RATE_LIMITED') },
       },
     },
     async ({ me, params }, reply) => {

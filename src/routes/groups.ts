@@ -22,7 +22,7 @@ export const groupRoutes: FastifyPluginAsyncTypebox = async (app) => {
         operationId: 'createGroup',
         summary: 'Create a group',
         description:
-          'You become the owner. A group has at most 256 members, including you. Retry with the same `Idempotency-Key`: the reply is then the group of the first request in its current state, with `Idempotent-Replayed: true`. A key never expires, and works even after you have left the group.',
+          'You become the owner. A group has at most `MAX_GROUP_MEMBERS` (256 by default) members, including you. Retry with the same `Idempotency-Key`: the reply is then the group of the first request in its current state, with `Idempotent-Replayed: true`. A key never expires, and works even after you have left the group.',
         tags,
         headers: GroupHeaders,
         body: ref(GroupRequest),

@@ -152,6 +152,8 @@ t.test(
     t.match(reply, refused)
     t.match(reply.headers.get('retry-after'), /^[1-9]\d*$/)
     t.match(await alice.call('PATCH', path, { title: 'i' }), refused)
+    t.match(await alice.call('PUT', '/blocks/carol'), refused)
+    t.match(await alice.call('DELETE', '/blocks/carol'), refused)
     t.match(await alice.call('PUT', `${path}/members/bob`), refused)
     t.match(await alice.call('DELETE', `${path}/members/bob`), refused)
     await alice.send('bob', 'sends have a limit of their own')

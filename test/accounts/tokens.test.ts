@@ -392,3 +392,29 @@ t.test('a secret that was removed from the environment verifies no token', async
   t.equal(await statusWith({ JWT_SECRET: now, JWT_SECRET_PREVIOUS: before }), 200)
   t.equal(await statusWith({ JWT_SECRET: now }), 401)
 })
+
+t.test('a password change that waited does not revive a token that was revoked meanwhile', async (t) => {
+  const { app, login, rows } = await startServer(t)
+  const { writer } = app.database
+  const alice = await login('alice')
+  const jtiOf = (token: string) =>
+    JSON.parse(Buffer.from(token.split('.')[1] as string, 'base64url').toString()).jti as string
+  const change = (jti: string, checked_hash: string | null, family: string) =>
+    writer.append('setPassword', {
+      user_id: alice.id,
+      checked_hash,
+      password_hash: `hash-${family}`,
+      family,
+      kept_token: jti,
+    })
+  const revoked = jtiOf(alice.token)
+  await writer.append('revokeAll', { user_id: alice.id, family: 'second' })
+  await t.rejects(change(revoked, null, 'third'), { code: 'UNAUTHORIZED' })
+  t.strictSame(rows('select password_hash, token_family from users'), [
+    { password_hash: null, token_family: 'second' },
+  ])
+  await change('second.token', null, 'third')
+  await change('second.token', 'hash-third', 'fourth')
+  await writer.append('revokeToken', { user_id: alice.id, jti: 'second.token', expires_at: Date.now() + 1e6 })
+  await t.rejects(change('second.token', 'hash-fourth', 'fifth'), { code: 'UNAUTHORIZED' })
+})

@@ -79,6 +79,9 @@ t.test('close() ends whatever is under way', async (t) => {
   const editing = asking.edit(1, 'x')
   await Promise.all([t.rejects(editing, { code: 'CLOSED' }), asking.close()])
   await t.rejects(asking.edit(1, 'x'), { code: 'CLOSED' }, 'an edit after close()')
+  const sender = createMessenger(t, { url, username: 'alice' })
+  const sending = sender.send({ receiver_username: 'alice', content: 'x' })
+  await Promise.all([t.rejects(sending, { code: 'CLOSED' }), sender.close()])
 
   const refusal = {
     code: 'PASSWORD_REQUIRED',

@@ -46,7 +46,11 @@ const holdTurns = ({ app }: Server) => {
     /** Runs all waiting work, and lets later work run at once. */
     release() {
       Object.defineProperty(turns, 'hasTime', { value: true, configurable: true })
-      for (const one of waiting.splice(0)) while (one.handleNext());
+      const run = (one: Waiting) => {
+        while (one.handleNext());
+      }
+      turns.add = (one) => void setImmediate(run, one)
+      for (const one of waiting.splice(0)) run(one)
     },
   }
 }
@@ -188,7 +192,7 @@ t.test('pipelined requests that wait are answered and stored in order', async (t
   const held = holdTurns(server)
   const connection = await dial(t, server.url)
   connection.write(send('one', alice.token) + get('/users/me', alice.token) + send('two', alice.token))
-  await held.until(2)
+  await held.until(1)
   held.release()
   const found = replies(await connection.until((bytes) => countReplies(bytes) === 3))
   t.match(found, [
@@ -211,7 +215,7 @@ t.test('a pipelining client is not read further while its requests wait', async 
   const heads: unknown[] = []
   server.app.server.on('request', (head) => heads.push(head))
   connection.write(get('/users/me', token).repeat(count))
-  await held.until(2)
+  await held.until(1)
   const other = await dial(t, server.url)
   for (let round = 1; round <= 50; round += 1) {
     other.write(get('/health/live', ''))
@@ -220,6 +224,29 @@ t.test('a pipelining client is not read further while its requests wait', async 
   t.ok(heads.length < 1700, `${heads.length} of ${count} requests were read`)
   held.release()
   await connection.until((bytes) => countReplies(bytes) === count)
+})
+
+t.test('a pipelined request starts when the reply before it has been read', async (t) => {
+  const started: string[] = []
+  const server = createServer((request, reply) => {
+    started.push(String(request.url))
+    // Larger than the buffers of the connection, so that the reply stays unsent while the client does not read.
+    reply.end(Buffer.alloc(32 * 1_048_576))
+  })
+  spreadPipelines(server, new Turns())
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => server.close())
+  const client = await dial(t, `http://127.0.0.1:${(server.address() as AddressInfo).port}`)
+  client.socket.pause()
+  client.write(get('/1', '') + get('/2', ''))
+  await once(server, 'request')
+  for (let turn = 0; turn < 50; turn += 1) await nextTurn()
+  t.strictSame(started, ['/1'], 'the second request waits while the first reply is not read')
+  client.socket.resume()
+  while (started.length < 2) await nextTurn()
+  t.strictSame(started, ['/1', '/2'])
+  client.socket.destroy()
 })
 
 t.test('a connection that pipelines more requests than may wait is closed', async (t) => {
@@ -250,19 +277,24 @@ t.test('a connection that pipelines more requests than may wait is closed', asyn
   second.write(getAll('/5', '/6'))
   await second.closed
   t.strictSame(handled, ['/1', '/5'])
-  while (waiting[0]?.handleNext());
+  turns.add = (one) => void one.handleNext()
+  waiting.pop()?.handleNext()
   await first.until((bytes) => countReplies(bytes) === 4)
   t.strictSame(handled, ['/1', '/5', '/2', '/3', '/4'])
 
+  turns.add = (one) => {
+    waiting.push(one)
+  }
   const arrived = once(server, 'connection')
   const gone = await dial(t, url)
   const [tcp] = (await arrived) as [Socket]
   const closed = new Promise((resolve) => tcp.once('close', resolve))
   gone.write(getAll('/7', '/8', '/9'))
   await gone.until((bytes) => bytes.length > 0)
+  while (waiting.length === 0) await nextTurn()
   tcp.destroy()
   await closed
-  t.notOk(waiting[1]?.handleNext())
+  t.notOk(waiting[0]?.handleNext())
   t.strictSame(handled.slice(5), ['/7'], 'work of a disconnected client is dropped')
   first.socket.destroy()
 })

@@ -300,7 +300,7 @@ export interface paths {
         put?: never;
         /**
          * Create a group
-         * @description You become the owner. A group has at most 256 members, including you. Retry with the same `Idempotency-Key`: the reply is then the group of the first request in its current state, with `Idempotent-Replayed: true`. A key never expires, and works even after you have left the group.
+         * @description You become the owner. A group has at most `MAX_GROUP_MEMBERS` (256 by default) members, including you. Retry with the same `Idempotency-Key`: the reply is then the group of the first request in its current state, with `Idempotent-Replayed: true`. A key never expires, and works even after you have left the group.
          */
         post: operations["createGroup"];
         delete?: never;
@@ -3213,6 +3213,8 @@ export interface operations {
             414: components["responses"]["UriTooLong"];
             /** @description `UNSUPPORTED_MEDIA_TYPE`: The body must be application/json. */
             415: components["responses"]["UnsupportedMediaType"];
+            /** @description `RATE_LIMITED`: Too many requests. */
+            429: components["responses"]["TooManyRequests"];
             /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
             431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Internal error. */
@@ -3259,6 +3261,8 @@ export interface operations {
             414: components["responses"]["UriTooLong"];
             /** @description `UNSUPPORTED_MEDIA_TYPE`: The body must be application/json. */
             415: components["responses"]["UnsupportedMediaType"];
+            /** @description `RATE_LIMITED`: Too many requests. */
+            429: components["responses"]["TooManyRequests"];
             /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
             431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Internal error. */

@@ -28,8 +28,11 @@ export const createCheckpoint = (db: Database): (() => void) => {
     tried = log
     if (log < LONG) return void run('PASSIVE')
     db.pragma(`busy_timeout = ${READERS_MS}`)
-    run('RESTART')
-    db.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`)
+    try {
+      run('RESTART')
+    } finally {
+      db.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`)
+    }
   }
 
   return () => {

@@ -1,3 +1,4 @@
+import { chmodSync, closeSync, openSync } from 'node:fs'
 import Sqlite from 'better-sqlite3'
 import { StorageError } from '../../errors.ts'
 import { ownLikeDatabase } from './owner.ts'
@@ -33,6 +34,9 @@ const lockOf = (path: string) => `${path}-lock`
 
 const open = (path: string) => {
   try {
+    // Another user that could read the file could hold a shared lock on it, and no server would start.
+    closeSync(openSync(lockOf(path), 'a', 0o600))
+    chmodSync(lockOf(path), 0o600)
     return new Sqlite(lockOf(path), { timeout: TIMEOUT_MS })
   } catch (error) {
     throw StorageError.from(error, path)
