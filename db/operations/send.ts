@@ -22,7 +22,8 @@ export type Send = {
 export type Sent = { message: StoredMessage; duplicate: boolean }
 
 /**
- * Stores a message. For a duplicate, returns the original message, whatever became of the membership and of blocks.
+ * Stores a message. For a duplicate, returns the original message, even if the sender has left
+ * the conversation or a block was made since.
  * @throws AppError `IDEMPOTENCY_KEY_REUSED` if the key was used for another message; `MESSAGE_NOT_FOUND` if `reply_to` is
  *   not in the conversation; as `membership`, `namedUser` and `refuseBlocked` do
  */

@@ -190,7 +190,7 @@ export const makeOwner = query<{ user_id: number; conversation_id: number; from_
       .where('from_number', '=', arg('from_number')),
 )
 
-/** A page of a user's periods, and whether the user is a member of a group by it now. */
+/** A page of a user's periods, and whether each is a current membership in a group. */
 export const groupPeriodsAfter = query<PeriodPage>()((db, arg) =>
   db
     .selectFrom(periodsAfter(db, arg).select(['conversation_id', 'from_number', 'to_number']).as('mine'))
