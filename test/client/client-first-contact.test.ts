@@ -1,11 +1,10 @@
 import { once } from 'node:events'
 import { createServer, type Server as HttpServer } from 'node:http'
 import { createServer as createTcpServer, type AddressInfo, type Server } from 'node:net'
-import { execFile } from 'node:child_process'
-import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
 import { login, Messenger, MessengerError } from '../../client/src/index.ts'
 import { createMessenger, nextState } from '../support/client.ts'
+import { runOutsideTap } from '../support/environment.ts'
 import { startServer } from '../support/server.ts'
 
 const session = { token: 'x.y.z', expires_at: '', user: { id: 1, username: 'alice' } }
@@ -87,7 +86,7 @@ t.test('the package can be loaded by a process without WebSocket, and says what 
     delete globalThis.WebSocket
     const { Messenger } = await import(${JSON.stringify(new URL('../../client/dist/index.js', import.meta.url).href)})
     await new Messenger({ url: 'http://127.0.0.1:1', username: 'alice' }).connect().catch(({ code }) => console.log(code))`
-  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', script])
+  const { stdout } = await runOutsideTap(['--input-type=module', '--eval', script])
   t.equal(stdout, 'INVALID_OPTION\n')
 })
 

@@ -1,9 +1,8 @@
-import { execFile } from 'node:child_process'
 import { readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
 import t from 'tap'
+import { runOutsideTap } from '../support/environment.ts'
 import { startServer, temporaryFolder } from '../support/server.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -25,7 +24,7 @@ t.test('the README samples run unchanged against a new server', async (t) => {
     for (const [index, sample] of samples.entries()) {
       const file = join(folder, `${path.replace('/', '-')}-${index}.mts`)
       await writeFile(file, sample.replaceAll('http://localhost:3000', url))
-      const { stdout } = await promisify(execFile)(process.execPath, [file])
+      const { stdout } = await runOutsideTap([file])
       t.match(stdout, outputs[index], `${path}, sample ${index + 1}`)
       if (index === 0) {
         t.match(stdout, /^alice: Hello!$/m)
