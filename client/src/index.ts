@@ -6,6 +6,7 @@ export type { ServerErrorCode } from './generated/error-codes.ts'
 export type { components, operations, paths } from './generated/openapi.ts'
 export { type Api, type Credentials, type Fetch, login, unwrap } from './http.ts'
 export { type ConnectOptions, Messenger, type MessengerOptions } from './messenger.ts'
+export { foldName } from './names.ts'
 export {
   memoryStorage,
   type MessengerStorage,

@@ -51,6 +51,22 @@ t.test(
   },
 )
 
+t.test('a link and the search find a name in every spelling', { skip: noBrowser }, async (t) => {
+  const { url, login } = await startServer(t)
+  const names = ['straße', 'ΟΔΟΣ']
+  await login('alice')
+  for (const name of names) await (await login(name)).send('alice', `from ${name}`)
+  const { page, row, bubble, ...alice } = await openPage(t, await startBrowser(t), `${url}/#with/STRASSE`)
+  await alice.login('alice')
+  await bubble('from straße').waitFor()
+  t.equal(await row('straße').getAttribute('aria-current'), 'true')
+  for (const [index, spelling] of ['STRASS', 'οδος'].entries()) {
+    await page.getByRole('searchbox').fill(spelling)
+    await row(names[1 - index] as string).waitFor({ state: 'detached' })
+    t.ok(await row(names[index] as string).isVisible(), spelling)
+  }
+})
+
 t.test('a member who rejoins a group sees the edits made in between', { skip: noBrowser }, async (t) => {
   const { url, login } = await startServer(t)
   const [bob] = [await login('bob'), await login('alice')]

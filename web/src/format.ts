@@ -1,3 +1,5 @@
+import { foldName } from '@messenger/client'
+
 // The page is in English, so dates are too, in the region of the browser.
 const language = navigator.language.startsWith('en') ? navigator.language : 'en-GB'
 
@@ -55,7 +57,7 @@ export const initials = (name: string) => {
 /** @returns the hue of a name in degrees, a multiple of 15 */
 export const hue = (name: string) => {
   let hash = 0
-  for (const character of name.toLowerCase()) hash = (hash * 31 + (character.codePointAt(0) ?? 0)) % 3600
+  for (const character of foldName(name)) hash = (hash * 31 + (character.codePointAt(0) ?? 0)) % 3600
   return Math.round((hash / 3600) * 24) * 15
 }
 

@@ -1,4 +1,4 @@
-import type { Conversation } from '@messenger/client'
+import { type Conversation, foldName } from '@messenger/client'
 
 /** The conversation that a tab shows: the peer of a direct conversation, which may not exist yet, or the id of a group. */
 export type Route = { peer: string } | { group: number }
@@ -6,9 +6,10 @@ export type Route = { peer: string } | { group: number }
 export const routeOf = ({ id, kind, peer }: Pick<Conversation, 'id' | 'kind' | 'peer'>): Route =>
   kind === 'direct' && peer !== undefined ? { peer } : { group: id }
 
-/** Names are compared without regard to case, as the server compares them. */
 export const isSameRoute = (a: Route | undefined, b: Route | undefined) =>
-  a !== undefined && b !== undefined && routeHash(a).toLowerCase() === routeHash(b).toLowerCase()
+  a !== undefined && b !== undefined && keyOf(a) === keyOf(b)
+
+const keyOf = (route: Route) => ('peer' in route ? foldName(route.peer) : route.group)
 
 /** @returns the route as the part of the URL after `#` */
 export const routeHash = (route: Route) =>

@@ -1,4 +1,4 @@
-import type { Conversation, User } from '@messenger/client'
+import { type Conversation, foldName, type User } from '@messenger/client'
 import type { Chat } from './chat.ts'
 import { avatar } from './avatar.ts'
 import { byId, elementOf, make, reconcile, setText } from './dom.ts'
@@ -20,8 +20,8 @@ export const createSidebar = (chat: Chat) => {
 
   const render = () => {
     renderMe()
-    const wanted = search.value.trim().toLowerCase()
-    const shown = store.sorted.filter((one) => titleOf(one).toLowerCase().includes(wanted))
+    const wanted = foldName(search.value.trim())
+    const shown = store.sorted.filter((one) => foldName(titleOf(one)).includes(wanted))
     reconcile(byId('conversations'), shown, {
       key: (one) => routeHash(routeOf(one)),
       fingerprint: fingerprintOf,

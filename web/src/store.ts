@@ -1,5 +1,5 @@
 import type { Conversation, Member, Message, User } from '@messenger/client'
-import { isSameRoute, type Route } from './route.ts'
+import { isSameRoute, type Route, routeOf } from './route.ts'
 import {
   addMessage,
   addPage,
@@ -73,13 +73,8 @@ export class Store {
   }
 
   find(route: Route | undefined): Conversation | undefined {
-    if (!route) return undefined
-    if ('group' in route) return this.conversations.get(route.group)
-    const name = route.peer.toLowerCase()
-    for (const conversation of this.conversations.values()) {
-      if (conversation.kind === 'direct' && conversation.peer?.toLowerCase() === name) return conversation
-    }
-    return undefined
+    if (route && 'group' in route) return this.conversations.get(route.group)
+    return [...this.conversations.values()].find((one) => isSameRoute(routeOf(one), route))
   }
 
   /** The open conversation. */
