@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Attack, Target } from './attacks/attack.ts'
-import { replyViolations } from './attacks/connection.ts'
 import { attacks } from './attacks/index.ts'
+import { replyViolations } from './attacks/replies.ts'
 import type { AttackJob, AttackResult } from './under-attack.ts'
 import { begin, job } from './fork.ts'
 

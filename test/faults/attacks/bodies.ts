@@ -1,7 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { postHead } from '../../../bench/load/http.ts'
 import type { Attack, Target } from './attack.ts'
-import { completeAtOnce, Connection } from './connection.ts'
+import { Connection } from './connection.ts'
+import { completeAtOnce } from './patterns.ts'
 
 const MIB = 1_048_576
 

@@ -1,26 +1,8 @@
-import { once } from 'node:events'
-import { connect, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
-import { errors } from '../../../src/errors.ts'
+import { openTcp, readReply } from '../../support/raw.ts'
 import type { Replies, Target } from './attack.ts'
-
-/** `status` is 0 if the connection was closed without a reply. */
-export type Reply = { status: number; retryAfter: number; body: string }
-
-/** Missing replies, and replies that a client cannot act on. */
-const BAD = /^(cut|not answered|malformed)/
-
-/** @returns a violation for each kind of bad reply. */
-export const replyViolations = (replies: Replies): string[] =>
-  Object.entries(replies).flatMap(([reply, count]) => (BAD.test(reply) ? [`${reply}: ${count} times`] : []))
-
-/** @returns a connected socket, whose errors show as its close */
-export const dial = async (port: number): Promise<Socket> => {
-  const socket = connect({ port, host: '127.0.0.1', noDelay: true })
-  await once(socket, 'connect')
-  socket.on('error', () => {})
-  return socket
-}
+import { kindOf, type Reply } from './replies.ts'
 
 /** Opens `count` connections in steps, so that the accept queue of the kernel does not overflow. */
 export const openInSteps = async <T>(count: number, open: () => Promise<T>): Promise<T[]> => {
@@ -42,8 +24,8 @@ export class Connection {
   readonly #early: Reply[] = []
   #received: Buffer[] = []
   #length = 0
-  /** Length of the current reply in bytes, undefined until its head has arrived. */
-  #replyLength: number | undefined
+  /** Received bytes with which the next reply can be complete. */
+  #needed = 1
 
   constructor(socket: Socket, replies: Replies) {
     this.#socket = socket
@@ -54,7 +36,7 @@ export class Connection {
 
   /** @throws an error if the port does not accept connections */
   static async open({ port, replies }: Pick<Target, 'port' | 'replies'>): Promise<Connection> {
-    return new Connection(await dial(port), replies)
+    return new Connection(await openTcp(port), replies)
   }
 
   static openMany(target: Target, count: number): Promise<Connection[]> {
@@ -114,7 +96,7 @@ export class Connection {
   #settle(why: string) {
     for (const { resolve } of this.#waiting.splice(0)) {
       this.#count(why)
-      resolve({ status: 0, retryAfter: 0, body: '' })
+      resolve({ status: 0, headers: new Headers(), body: '' })
     }
   }
 
@@ -125,101 +107,23 @@ export class Connection {
   #receive(chunk: Buffer) {
     this.#received.push(chunk)
     this.#length += chunk.length
-    while (this.#length > 0) {
-      this.#replyLength ??= this.#measure()
-      if (this.#replyLength === undefined || this.#length < this.#replyLength) return
-      const all = Buffer.concat(this.#received)
-      const reply = all.subarray(0, this.#replyLength)
-      this.#received = [all.subarray(this.#replyLength)]
-      this.#length -= this.#replyLength
-      this.#replyLength = undefined
+    while (this.#length >= this.#needed) {
+      const bytes = Buffer.concat(this.#received)
+      const reply = readReply(bytes, this.#waiting[0]?.isHead)
+      this.#received = [bytes]
+      this.#needed = reply?.length ?? bytes.length + 1
+      if (!reply || reply.length > bytes.length) return
+      this.#received = [bytes.subarray(reply.length)]
+      this.#length -= reply.length
+      this.#needed = 1
       this.#complete(reply)
     }
   }
 
-  /** @returns the length of the next reply in bytes, or undefined until its head has arrived. */
-  #measure(): number | undefined {
-    const all = Buffer.concat(this.#received)
-    this.#received = [all]
-    const end = all.indexOf('\r\n\r\n')
-    if (end < 0) return undefined
-    const length = /\r\ncontent-length: (\d+)/i.exec(all.toString('latin1', 0, end))?.[1]
-    return end + 4 + (this.#waiting[0]?.isHead ? 0 : Number(length ?? 0))
-  }
-
-  #complete(bytes: Buffer) {
-    const end = bytes.indexOf('\r\n\r\n')
-    const head = bytes.toString('latin1', 0, end)
-    const status = Number(head.slice(9, 12))
-    const retryAfter = Number(/\r\nretry-after: (\d+)/i.exec(head)?.[1] ?? 0)
-    const body = bytes.toString('utf8', end + 4)
+  #complete(reply: Reply) {
     const request = this.#waiting.shift()
-    this.#count(request?.isHead ? String(status) : describe(status, retryAfter, body))
-    const reply = { status, retryAfter, body }
+    this.#count(request?.isHead ? String(reply.status) : kindOf(reply))
     if (request) request.resolve(reply)
     else this.#early.push(reply)
   }
-}
-
-/** @returns the kind of a reply: `malformed` if it violates the contract. */
-const describe = (status: number, retryAfter: number, body: string): string => {
-  if (status < 300) return String(status)
-  const code = codeOf(body)
-  const mayWait = status === 429 || status === 503
-  const isValid = errors[code as keyof typeof errors]?.status === status && (!mayWait || retryAfter > 0)
-  return `${isValid ? '' : 'malformed '}${status} ${code}`
-}
-
-const codeOf = (body: string): string => {
-  try {
-    return String((JSON.parse(body) as { code?: unknown }).code)
-  } catch {
-    return 'without a problem'
-  }
-}
-
-/** A server is idle if this many replies in a row take less than PROMPT_MS. The wait ends after SETTLE_MS. */
-const [PROMPT_MS, PROMPTLY, SETTLE_MS] = [25, 5, 10_000]
-
-/** Waits until the server has read all bytes and replies promptly. */
-const settle = async (target: Target) => {
-  const end = performance.now() + SETTLE_MS
-  const connection = await Connection.open({ port: target.port, replies: {} })
-  for (let prompt = 0; prompt < PROMPTLY && performance.now() < end; await pause(PROMPT_MS)) {
-    const started = performance.now()
-    await connection.request('GET /health/live HTTP/1.1\r\nHost: load\r\n\r\n')
-    prompt = performance.now() - started < PROMPT_MS ? prompt + 1 : 0
-  }
-  connection.close()
-}
-
-/**
- * Sends the same request over `count` connections without its last byte. When the server has read these bytes, sends all last
- * bytes in one turn. Resolves when every request has its reply.
- */
-export const completeAtOnce = async (target: Target, count: number, request: Buffer): Promise<void> => {
-  const connections = await Connection.openMany(target, count)
-  for (const connection of connections) connection.write(request.subarray(0, -1))
-  for (const connection of connections) await connection.flushed()
-  await settle(target)
-  await Promise.all(connections.map((connection) => connection.request(request.subarray(-1))))
-  for (const connection of connections) connection.close()
-}
-
-/**
- * Keeps one request in flight on each of `loops` connections, for the span of the attack.
- * @param next returns the request of a turn, counted from 0
- */
-export const keepRequesting = async (target: Target, loops: number, next: (turn: number) => string) => {
-  const end = performance.now() + target.span
-  let turn = 0
-  const loop = async (first: Connection) => {
-    let connection = first
-    while (performance.now() < end) {
-      if (connection.isClosed) connection = await Connection.open(target)
-      await connection.request(next(turn++))
-    }
-    connection.close()
-  }
-  await Promise.all((await Connection.openMany(target, loops)).map(loop))
 }

@@ -1,6 +1,6 @@
 import { postHead } from '../../../bench/load/http.ts'
 import type { Attack } from './attack.ts'
-import { completeAtOnce } from './connection.ts'
+import { completeAtOnce } from './patterns.ts'
 
 /** As JSON each name takes 1 KB, so the body stays below 1 MiB. */
 const body = JSON.stringify({ title: 'x', members: Array.from({ length: 1024 }, () => '\u0001'.repeat(168)) })

@@ -1,7 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { get, postHead } from '../../../bench/load/http.ts'
 import { type Attack, names, type Target } from './attack.ts'
-import { Connection, keepRequesting } from './connection.ts'
+import { Connection } from './connection.ts'
+import { keepRequesting } from './patterns.ts'
+import { retryAfterOf } from './replies.ts'
 
 const GROUP = 256
 
@@ -26,9 +28,9 @@ const removeAccount = async (target: Target, token: string) => {
   const connection = await Connection.open(target)
   const request = get('/users/me', token).replace('GET', 'DELETE')
   for (;;) {
-    const { status, retryAfter } = await connection.request(request)
+    const { status, headers } = await connection.request(request)
     if (status !== 503 && status !== 429) break
-    await pause(retryAfter * 1000)
+    await pause(retryAfterOf(headers) * 1000)
   }
   connection.close()
 }

@@ -1,8 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { get } from '../../../bench/load/http.ts'
 import { type Attack, names, type Target } from './attack.ts'
-import { Connection, keepRequesting } from './connection.ts'
+import { Connection } from './connection.ts'
 import type { Fill } from './fill.ts'
+import { keepRequesting } from './patterns.ts'
 
 const LOOPS = 8
 /** The longest content: each character takes four bytes in UTF-8. */

@@ -1,7 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { get, postHead } from '../../../bench/load/http.ts'
 import type { Attack, Target } from './attack.ts'
-import { type Reply, Connection } from './connection.ts'
+import { Connection } from './connection.ts'
+import type { Reply } from './replies.ts'
 
 type Page = { events: unknown[]; cursor: string }
 type Filled = { groups: number[] }

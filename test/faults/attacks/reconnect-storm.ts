@@ -2,8 +2,9 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { Socket } from 'node:net'
 import { get, postHead } from '../../../bench/load/http.ts'
 import { handshake } from '../../support/frames.ts'
+import { openTcp } from '../../support/raw.ts'
 import { type Attack, names, type Target } from './attack.ts'
-import { Connection, dial, openInSteps } from './connection.ts'
+import { Connection, openInSteps } from './connection.ts'
 
 const USERS = names('user', 100)
 
@@ -32,7 +33,7 @@ export const reconnectStorm: Attack = {
     const devices = Array.from({ length: target.scaled(3000) }, (_, index) => {
       return users[index % users.length] as Device
     })
-    const sockets = await openInSteps(devices.length, () => dial(target.port))
+    const sockets = await openInSteps(devices.length, () => openTcp(target.port))
     const started = performance.now()
     const back = await Promise.all(
       sockets.map((socket, index) => catchUp(target, socket, devices[index] as Device)),
@@ -50,7 +51,7 @@ const count = (target: Target, reply: string) => {
 
 /** Reconnects after each hint until the server accepts the socket. @returns the number of replayed messages */
 const catchUp = async (target: Target, first: Socket, { token, cursor }: Device): Promise<number> => {
-  for (let socket = first; ; socket = await dial(target.port)) {
+  for (let socket = first; ; socket = await openTcp(target.port)) {
     socket.write(handshake(token, `?cursor=${cursor}`))
     const text = await readUntilCaughtUp(socket)
     const status = text.slice(9, 12)
