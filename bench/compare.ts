@@ -7,7 +7,9 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { createProgress } from './progress.ts'
 import { number } from './report.ts'
-import { rowsNamed, SCALE_USAGE, scaleOf, scaleOptions, type Trial } from './rows.ts'
+import { rowsNamed } from './rows.ts'
+import { SCALE_USAGE, scaleOf, scaleOptions } from './scale.ts'
+import type { Trial } from './sides.ts'
 import { median, spread } from './statistics.ts'
 
 const USAGE = `npm run bench:compare -- REV [--only NAME]... [--repeat N] [--warm-up MS] [--measure MS] [--smoke]

@@ -3,31 +3,31 @@ import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { CIRCLE } from './load/job.ts'
+import { CONTACTS } from './load/job.ts'
 import { CONTENT, nameOf, uuidv7 } from './load/identity.ts'
 
-export type Size = { people: number; messages: number }
+export type Size = { users: number; messages: number }
 
 /**
- * Prepares a database in which people have sent messages to their friends, stored by the product's own writer.
+ * Prepares a database in which users have sent messages to their contacts, stored by the product's own writer.
  * It is created once (a million messages take half a minute) and kept in the system's temporary folder, under a name that
  * changes with the schema.
  * @returns its path
  */
 export const madeDatabase = async (
   root: string,
-  { people, messages }: Size,
+  { users, messages }: Size,
   progress: (text: string) => void,
 ): Promise<string> => {
   const folder = join(tmpdir(), 'messenger-bench')
-  const path = join(folder, `${people}-${messages}-${schemaHash(root)}.db`)
+  const path = join(folder, `${users}-${messages}-${schemaHash(root)}.db`)
   if (existsSync(path)) return path
   mkdirSync(folder, { recursive: true })
   const unfinished = `${path}.${process.pid}`
   const { openDatabase } = (await import(join(root, 'db/open.ts'))) as typeof import('../db/open.ts')
   const { writer, close } = await openDatabase(`sqlite:${unfinished}`, { maxQueue: CHUNK })
   const ids: number[] = []
-  await inChunks(people, async (index) => {
+  await inChunks(users, async (index) => {
     const name = nameOf(index)
     const { user } = await writer.append('createUser', {
       username: name,
@@ -38,8 +38,8 @@ export const madeDatabase = async (
   })
   let done = 0
   await inChunks(messages, async () => {
-    const sender = Math.floor(Math.random() * people)
-    const receiver = (sender + 1 + Math.floor(Math.random() * CIRCLE)) % people
+    const sender = Math.floor(Math.random() * users)
+    const receiver = (sender + 1 + Math.floor(Math.random() * CONTACTS)) % users
     const [from, to] = Math.random() < 0.5 ? [sender, receiver] : [receiver, sender]
     await writer.append('send', {
       sender_id: ids[from] as number,

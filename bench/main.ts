@@ -4,7 +4,9 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { line, place, type Result, type Summary, summarize, table } from './report.ts'
 import { createProgress } from './progress.ts'
-import { type Context, type Row, rows, rowsNamed, SCALE_USAGE, scaleOf, scaleOptions } from './rows.ts'
+import { type Row, rows, rowsNamed } from './rows.ts'
+import { SCALE_USAGE, scaleOf, scaleOptions } from './scale.ts'
+import type { Context } from './sides.ts'
 import { hasStrace } from './trial.ts'
 
 const USAGE = `npm run bench -- [--only NAME]... [--json FILE] [--repeat N] [--warm-up MS] [--measure MS] [--smoke]

@@ -95,7 +95,7 @@ export const withServer = async <T>(
 }
 
 const runLoad = async (port: number, pid: number, { scenario, ...work }: Work): Promise<Load> => {
-  const job: Job = { port, pid, isBare: false, people: 64, connections: 64, inFlight: 8, ...work }
+  const job: Job = { port, pid, isBare: false, users: 64, connections: 64, inFlight: 8, ...work }
   const child = spawn(process.execPath, [here('load/main.ts'), scenario, JSON.stringify(job)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })

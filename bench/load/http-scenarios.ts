@@ -1,7 +1,7 @@
 /* c8 ignore start -- benches measure the product and are not part of it; the tests only run them for a moment */
 import { get, HttpConnection, postHead } from './http.ts'
 import { CONTENT, nameOf, uuidv7 } from './identity.ts'
-import { friendOf, type Job, random, tokensOf } from './job.ts'
+import { contactOf, type Job, random, tokensOf } from './job.ts'
 import { createWindow, type Load, type Window } from './window.ts'
 
 export const sendHttp = async (job: Job): Promise<Load> => {
@@ -24,32 +24,32 @@ export const history = async (job: Job): Promise<Load> => {
 }
 
 /**
- * Reads one page at a time for people drawn at random. Each person reads once before the window starts, because a running
- * server has its people in its caches.
+ * Reads one page at a time for users drawn at random. Each user reads once before the window starts, because a running
+ * server has its users in its caches.
  */
 const createPages =
-  (page: (person: number, people: number) => string) =>
+  (page: (user: number, users: number) => string) =>
   async (job: Job): Promise<Load> => {
     const tokens = await tokensOf(job)
     await Promise.all(
       Array.from({ length: 16 }, async (_, first) => {
         const connection = await HttpConnection.open(job.port)
-        for (let person = first; person < job.people; person += 16) {
-          await connection.ask(get(page(person, job.people), tokens[person] as string))
+        for (let user = first; user < job.users; user += 16) {
+          await connection.ask(get(page(user, job.users), tokens[user] as string))
         }
         connection.close()
       }),
     )
     const window = createWindow(job)
     await keepAsking(job, 1, window, () => {
-      const person = random(job.people)
-      return get(page(person, job.people), tokens[person] as string)
+      const user = random(job.users)
+      return get(page(user, job.users), tokens[user] as string)
     })
     return window.result()
   }
 
 export const historyPages = createPages(
-  (person, people) => `/history/${nameOf(friendOf(person, people))}?limit=20`,
+  (user, users) => `/history/${nameOf(contactOf(user, users))}?limit=20`,
 )
 export const conversationPages = createPages(() => '/conversations?limit=20')
 
@@ -91,7 +91,7 @@ const keepAsking = async (
   )
 }
 
-/** Each connection is a person who sends to the next person. */
+/** Each connection is a user who sends to the next user. */
 const createSends = (tokens: readonly string[]) => {
   const bodyOf = (index: number, client_id: string) =>
     JSON.stringify({ receiver_username: nameOf((index + 1) % tokens.length), content: CONTENT, client_id })
@@ -105,7 +105,7 @@ const createSends = (tokens: readonly string[]) => {
   }
 }
 
-/** Sends `count` messages from each person to the next. */
+/** Sends `count` messages from each user to the next. */
 const fill = async ({ port }: Job, tokens: readonly string[], count: number) => {
   const next = createSends(tokens)
   await Promise.all(

@@ -1,7 +1,7 @@
 /* c8 ignore start -- benches measure the product and are not part of it; the tests only run them for a moment */
 import { HttpConnection } from './http.ts'
 
-/** Username of a person. Prepared databases number their people from 0. */
+/** Username of a user. Prepared databases number their users from 0. */
 export const nameOf = (index: number) => `person-${index}`
 
 /** 60 ASCII characters. */
@@ -18,7 +18,7 @@ export const uuidv7 = (): string => {
   return `${time.slice(0, 8)}-${time.slice(8)}-7${count.slice(0, 3)}-8${count.slice(3, 6)}-${count.slice(6)}00${tail}`
 }
 
-/** Logs in the first `count` people, creating missing accounts. @returns their tokens */
+/** Logs in the first `count` users, creating missing accounts. @returns their tokens */
 export const logIn = async (port: number, count: number): Promise<string[]> => {
   const tokens: string[] = []
   let next = 0

@@ -8,17 +8,17 @@ export type Job = Span & {
   pid: number
   /** A bare comparison server has no accounts and accepts any token. */
   isBare: boolean
-  people: number
+  users: number
   connections: number
   inFlight: number
 }
 
-/** In a prepared database, people stand in a ring. Each writes to the next ten and hears from the ten before. */
-export const CIRCLE = 10
+/** The users of a prepared database form a ring: each sends to the next ten. */
+export const CONTACTS = 10
 
 export const random = (below: number) => Math.floor(Math.random() * below)
-export const friendOf = (person: number, people: number) => (person + 1 + random(CIRCLE)) % people
+export const contactOf = (user: number, users: number) => (user + 1 + random(CONTACTS)) % users
 
-/** @returns one token per person. */
-export const tokensOf = async ({ port, isBare, people }: Job): Promise<string[]> =>
-  isBare ? Array.from({ length: people }, () => 'a'.repeat(250)) : logIn(port, people)
+/** @returns one token per user. */
+export const tokensOf = async ({ port, isBare, users }: Job): Promise<string[]> =>
+  isBare ? Array.from({ length: users }, () => 'a'.repeat(250)) : logIn(port, users)

@@ -14,28 +14,28 @@ export const idle = async (job: Job): Promise<Load> => {
     Promise.all(
       Array.from({ length: 16 }, async (_, first) => {
         const opened: LoadSocket[] = []
-        for (let person = from + first; person < to; person += 16) {
-          opened.push(await LoadSocket.open(job.port, tokens[person] as string, () => {}))
+        for (let user = from + first; user < to; user += 16) {
+          opened.push(await LoadSocket.open(job.port, tokens[user] as string, () => {}))
         }
         return opened
       }),
     )
   // The first sockets also load code and fill pools, so they are not counted.
-  const tenth = Math.ceil(job.people / 10)
+  const tenth = Math.ceil(job.users / 10)
   await openMany(0, tenth)
   await pass(job.warmUp)
   const before = residentBytes(job.pid)
-  await openMany(tenth, job.people)
+  await openMany(tenth, job.users)
   await pass(job.measure)
-  const bytes = (residentBytes(job.pid) - before) / (job.people - tenth)
+  const bytes = (residentBytes(job.pid) - before) / (job.users - tenth)
   return { rate: bytes, ...latency([0]) }
 }
 
 const pass = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 
 /**
- * One device resumes from the same old cursor again and again while others send to each other, one message at a time.
- * Measures how long the others wait, and how much memory the server takes.
+ * One device repeatedly resumes from the same old cursor while other users send to each other, one message at a time.
+ * Measures the latency of their sends and the memory growth of the server.
  */
 export const createResume =
   (isResuming: boolean) =>
@@ -48,11 +48,11 @@ export const createResume =
     const watch = setInterval(() => {
       highest = Math.max(highest, residentBytes(job.pid))
     }, 10)
-    for (let person = 2; person < job.people; person += 1) {
-      const other = await openSender(job, tokens[person] as string)
+    for (let user = 2; user < job.users; user += 1) {
+      const other = await openSender(job, tokens[user] as string)
       const write = () => {
         other.began.push(window.begin())
-        other.socket.send([frame(person ^ 1, uuidv7())])
+        other.socket.send([frame(user ^ 1, uuidv7())])
       }
       other.onAck = () => {
         window.done(other.began.shift() as number)
@@ -67,7 +67,7 @@ export const createResume =
     return { ...result, grown: highest - before }
   }
 
-/** The second person sends `connections` messages while the first is away. @returns the cursor of the first */
+/** The second user sends `connections` messages while the first is away. @returns the cursor of the first */
 const missMessages = async (job: Job, [token, writer]: readonly string[]) => {
   const { promise: cursor, resolve } = Promise.withResolvers<string>()
   const first = await LoadSocket.open(job.port, token as string, (data, start, end) => {

@@ -1,6 +1,6 @@
 /* c8 ignore start -- benches measure the product and are not part of it; the tests only run them for a moment */
 import { uuidv7 } from './identity.ts'
-import { friendOf, type Job, random, tokensOf } from './job.ts'
+import { contactOf, type Job, random, tokensOf } from './job.ts'
 import { createCounter, frame, openSender, type Sender } from './sender.ts'
 import { createWindow, type Load } from './window.ts'
 
@@ -31,26 +31,26 @@ export const sendSocket = async (job: Job): Promise<Load> => {
 }
 
 /**
- * All people of a big database are connected. At any time 64 of them have 8 messages in flight to one of their friends.
- * When these are acknowledged, another person is drawn.
+ * All users of a big database are connected. At any time 64 of them have 8 messages in flight to one of their contacts.
+ * When these are acknowledged, another user is drawn.
  */
 export const sendSocketBig = async (job: Job): Promise<Load> => {
   const tokens = await tokensOf(job)
   const senders: Sender[] = []
   await Promise.all(
     Array.from({ length: 16 }, async (_, first) => {
-      for (let person = first; person < job.people; person += 16) {
-        senders[person] = await openSender(job, tokens[person] as string)
+      for (let user = first; user < job.users; user += 16) {
+        senders[user] = await openSender(job, tokens[user] as string)
       }
     }),
   )
   const counter = createCounter(job)
   const draw = () => {
     if (counter.window.isOver) return
-    let person = random(job.people)
-    while ((senders[person] as Sender).began.length > 0) person = random(job.people)
-    const receiver = friendOf(person, job.people)
-    counter.send(senders[person] as Sender, Array.from<number>({ length: job.inFlight }).fill(receiver))
+    let user = random(job.users)
+    while ((senders[user] as Sender).began.length > 0) user = random(job.users)
+    const receiver = contactOf(user, job.users)
+    counter.send(senders[user] as Sender, Array.from<number>({ length: job.inFlight }).fill(receiver))
   }
   for (const sender of senders) {
     sender.onMessage = counter.delivered
@@ -63,9 +63,9 @@ export const sendSocketBig = async (job: Job): Promise<Load> => {
   return counter.result()
 }
 
-/** One person sends to another who has many devices. A message counts once all devices have it. */
+/** One user sends to another who has many devices. A message counts once all devices have it. */
 export const fanOut = async (job: Job): Promise<Load> => {
-  const [senderToken, receiverToken] = (await tokensOf({ ...job, people: 2 })) as [string, string]
+  const [senderToken, receiverToken] = (await tokensOf({ ...job, users: 2 })) as [string, string]
   const sender = await openSender(job, senderToken)
   let delivered = 0
   const began: number[] = []
