@@ -2,8 +2,9 @@ import assert from 'node:assert/strict'
 import type { Receipt } from '../../schemas/conversation.ts'
 import type { Message } from '../../schemas/message.ts'
 import { pick } from './commands.ts'
-import type { Chat, Entry, Model, ResultCode, Target } from './model.ts'
+import type { Model, ResultCode, Target } from './model.ts'
 import type { Caller, Requests } from './requests.ts'
+import type { Chat, Entry } from './state.ts'
 
 /** Counts the results of all sends, which shows whether the commands also reach refusals. */
 export const sendResults = new Map<ResultCode, number>()

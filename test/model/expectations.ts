@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import type { ConversationList } from '../../schemas/conversation.ts'
 import type { Message } from '../../schemas/message.ts'
-import type { Chat, Entry, Model } from './model.ts'
 import type { Requests } from './requests.ts'
+import type { Chat, Entry, State } from './state.ts'
 import type { View, ViewedConversation } from './view.ts'
 
 /** Compares the state of a device with the model. Without `withMarks` receipts can still wait for their publication. */
-export const compareView = (model: Model, who: string, view: View, withMarks: boolean) => {
+export const compareView = (model: State, who: string, view: View, withMarks: boolean) => {
   const seen = model.entries.filter((entry) => model.wasMember(entry.chat, who, entry.at))
   const had = seen.filter((entry) => view.messages.has(entry.id) || !model.mayMiss(entry, who))
   assert.deepEqual(
@@ -30,7 +30,7 @@ export const compareView = (model: Model, who: string, view: View, withMarks: bo
   if (withMarks) for (const chat of model.chatsOf(who)) compareMarks(model, who, chat, view)
 }
 
-const viewedConversation = (model: Model, who: string, chat: Chat): ViewedConversation => {
+const viewedConversation = (model: State, who: string, chat: Chat): ViewedConversation => {
   if (chat.pair) {
     const peer = chat.pair.find((name) => name !== who) ?? who
     return { kind: 'direct', title: undefined, peer, member_count: chat.pair.length, isLeft: false }
@@ -75,7 +75,7 @@ const compareMessage = (who: string, message: Message, entry: Entry) => {
   )
 }
 
-const compareMarks = (model: Model, who: string, chat: Chat, view: View) => {
+const compareMarks = (model: State, who: string, chat: Chat, view: View) => {
   const mine = model.period(chat, who)
   for (const other of new Set(chat.periods.map((period) => period.who))) {
     const period = model.period(chat, other)
@@ -97,7 +97,7 @@ const compareMarks = (model: Model, who: string, chat: Chat, view: View) => {
 }
 
 /** Compares the conversation list and the histories of a user with the model. */
-export const compareLists = async (model: Model, requests: Requests, who: string) => {
+export const compareLists = async (model: State, requests: Requests, who: string) => {
   const { body } = await requests.call<ConversationList>(who, 'GET', '/conversations?limit=1000')
   assert.deepEqual(
     body.conversations.map(({ id }) => id).sort((a, b) => a - b),

@@ -3,7 +3,7 @@ import type { ConversationList, Member } from '../../schemas/conversation.ts'
 import type { EventFrame } from '../../schemas/events.ts'
 import type { Message } from '../../schemas/message.ts'
 import type { Host } from './host.ts'
-import type { Marks } from './model.ts'
+import type { Marks } from './state.ts'
 
 export type ViewedConversation = {
   kind: string

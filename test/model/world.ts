@@ -3,8 +3,9 @@ import { type Command, type CommandKind, pick } from './commands.ts'
 import { Device } from './device.ts'
 import { compareLists, compareView } from './expectations.ts'
 import type { Host } from './host.ts'
-import { type Entry, Model } from './model.ts'
+import { Model } from './model.ts'
 import { Requests } from './requests.ts'
+import type { Entry } from './state.ts'
 import { View } from './view.ts'
 
 /** Four users with their devices on one server, and the model of the state that they must see. */
