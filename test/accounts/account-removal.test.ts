@@ -11,10 +11,7 @@ t.test('a removed account loses its tokens, sockets and groups, and its name sta
   const bob = await login('bob')
   const carol = await login('carol')
   const sent = await alice.send('bob', 'hello')
-  const { body: group } = await alice.call<Conversation>('POST', '/groups', {
-    title: 'three',
-    members: ['bob', 'carol'],
-  })
+  const group = await alice.createGroup('three', ['bob', 'carol'])
   const socket = await alice.connect()
   const watching = await bob.connect()
   const waiting = alice.call(
@@ -60,7 +57,7 @@ t.test('a removed account loses its tokens, sockets and groups, and its name sta
 })
 
 const makeGroups = async (owner: Person, members: string[], count: number) => {
-  for (let n = 0; n < count; n++) await owner.call('POST', '/groups', { title: `${n}`, members })
+  for (let n = 0; n < count; n++) await owner.createGroup(`${n}`, members)
 }
 
 /** @returns the members of each group in a database. */

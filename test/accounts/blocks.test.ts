@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { Block, BlockList, Conversation, Member } from '../../schemas/conversation.ts'
+import type { Block, BlockList, Member } from '../../schemas/conversation.ts'
 import { type Person, startServer } from '../support/server.ts'
 import { counterOf, eventsAfter, headOf } from '../support/stream.ts'
 
@@ -176,18 +176,12 @@ t.test('blocks', async (t) => {
         status: 403,
         body: { code: 'BLOCKED' },
       })
-      const { body: mine } = await bob.call<Conversation>('POST', '/groups', {
-        title: 'x',
-        members: [carol.username],
-      })
+      const mine = await bob.createGroup('x', [carol.username])
       t.match(await bob.call('PUT', `/groups/${mine.id}/members/${alice.username}`), {
         status: 403,
         body: { code: 'BLOCKED' },
       })
-      const { body: group } = await alice.call<Conversation>('POST', '/groups', {
-        title: 'x',
-        members: [bob.username],
-      })
+      const group = await alice.createGroup('x', [bob.username])
       const socket = await alice.connect()
       t.equal((await bob.call('POST', '/send', { conversation_id: group.id, content: 'hi' })).status, 200)
       t.match(await socket.wait('message'), { sender: bob.username })

@@ -7,7 +7,10 @@ import t, { type Test } from 'tap'
 import { openDatabase } from '../../db/open.ts'
 import { loadConfig } from '../../src/config.ts'
 import { openSecrets } from '../../src/chat/secrets.ts'
-import { temporaryFolder } from '../support/server.ts'
+import { operator } from '../support/operator.ts'
+import { startServer, temporaryFolder } from '../support/server.ts'
+import { connect } from '../support/socket.ts'
+import { claimsOf, forgeToken } from '../support/token.ts'
 
 const moduleOf = (path: string) => JSON.stringify(new URL(`../../${path}`, import.meta.url).href)
 
@@ -163,4 +166,53 @@ t.test('the secret file beside the database', async (t) => {
       message: /\.key holds no secret. Delete it/,
     })
   })
+})
+
+t.test('a server creates its secret at the first start and readable by its user only', async (t) => {
+  const { folder, app, login } = await startServer(t)
+  await login('max')
+  const file = `${folder}/messenger.db.key`
+  t.equal(statSync(file).mode & 0o777, 0o600)
+  const secret = readFileSync(file, 'utf8').trim()
+  t.ok(Buffer.from(secret, 'base64url').length >= 32)
+  await app.close()
+  const again = await startServer(t, {}, folder)
+  t.equal(readFileSync(file, 'utf8').trim(), secret)
+  t.ok(await again.login('max'))
+})
+
+t.test('a retired secret verifies tokens for one token lifetime and no longer', async (t) => {
+  const { call, folder, login, url } = await startServer(t, { TOKEN_TTL: '6', HEARTBEAT_MS: '500' })
+  const ned = await login('ned')
+  const key = join(folder, 'messenger.db.key')
+  const retired = readFileSync(key, 'utf8').trim()
+  await operator(folder, { TOKEN_TTL: '6' }).change('rotate-secret', { urgent: false })
+  const until = Number(/ (\d+)$/.exec(readFileSync(key, 'utf8').trim())?.[1])
+  const lasting = { ...claimsOf(ned.token), exp: Math.floor(Date.now() / 1000) + 3600 }
+  const token = forgeToken({ alg: 'HS256', typ: 'JWT' }, lasting, retired)
+  const me = () => call('GET', '/users/me', { token })
+  t.equal((await me()).status, 200)
+  const socket = await connect(t, url, token)
+  t.match(await socket.closed, { code: 4401 })
+  t.ok(Date.now() >= until)
+  t.match(
+    await me(),
+    { status: 401, body: { code: 'UNAUTHORIZED' } },
+    'a cached token with a later expiry is refused too',
+  )
+})
+
+t.test('a secret that was removed from the environment verifies no token', async (t) => {
+  const [before, now] = ['a'.repeat(32), 'b'.repeat(32)]
+  const first = await startServer(t, { JWT_SECRET: before })
+  const { token } = await first.login('oda')
+  await first.app.close()
+  const statusWith = async (env: Record<string, string>) => {
+    const { app, call } = await startServer(t, env, first.folder)
+    const { status } = await call('GET', '/users/me', { token })
+    await app.close()
+    return status
+  }
+  t.equal(await statusWith({ JWT_SECRET: now, JWT_SECRET_PREVIOUS: before }), 200)
+  t.equal(await statusWith({ JWT_SECRET: now }), 401)
 })

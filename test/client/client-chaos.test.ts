@@ -23,11 +23,7 @@ t.test(
     const people = { alice: await login('alice'), bob: await login('bob') }
     const groups: number[] = []
     for (let index = 0; index < GROUPS; index += 1) {
-      const { body } = await people.alice.call<{ id: number }>('POST', '/groups', {
-        title: `${index}`,
-        members: ['bob'],
-      })
-      groups.push(body.id)
+      groups.push((await people.alice.createGroup(`${index}`, ['bob'])).id)
     }
 
     const join = async (username: 'alice' | 'bob', peer: string, more: object) => {

@@ -1,13 +1,12 @@
-import { once } from 'node:events'
-import { createServer, type Server as HttpServer } from 'node:http'
-import { createServer as createTcpServer, type AddressInfo, type Server } from 'node:net'
+import { createServer } from 'node:http'
+import { createServer as createTcpServer } from 'node:net'
 import t, { type Test } from 'tap'
 import { login, Messenger, MessengerError } from '../../client/src/index.ts'
 import { createMessenger, nextState } from '../support/client.ts'
 import { runOutsideTap } from '../support/environment.ts'
+import { session } from '../support/fake-socket.ts'
+import { listen } from '../support/listen.ts'
 import { startServer } from '../support/server.ts'
-
-const session = { token: 'x.y.z', expires_at: '', user: { id: 1, username: 'alice' } }
 
 /** Sets a member of the runtime for one test; undefined stands for a runtime without it. */
 const pretend = (t: Test, name: string, value: unknown) => {
@@ -17,13 +16,6 @@ const pretend = (t: Test, name: string, value: unknown) => {
     if (before) Object.defineProperty(globalThis, name, before)
     else Reflect.deleteProperty(globalThis, name)
   })
-}
-
-const listen = async (t: Test, server: Server | HttpServer) => {
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.teardown(() => server.close())
-  return (server.address() as AddressInfo).port
 }
 
 /** @returns why the first attempt failed, of a client that goes on trying */
@@ -97,24 +89,23 @@ t.test('connect() rejects with SIGNED_OUT when neither a name nor a session is g
 
 t.test('the state `waiting` says that no server listens', async (t) => {
   const server = createTcpServer()
-  const port = await listen(t, server)
+  const url = await listen(t, server)
   server.close()
-  t.match(await whyWaiting(t, `http://127.0.0.1:${port}`), {
+  t.match(await whyWaiting(t, url), {
     code: 'NETWORK',
     retryable: true,
-    message: new RegExp(`No server listens at http://127.0.0.1:${port}. Start the server, or correct`),
+    message: new RegExp(`No server listens at ${url}. Start the server, or correct`),
   })
 })
 
 t.test('a reply that is not from a Messenger server is reported', async (t) => {
   const reply = { status: 404, type: 'text/html', body: '<h1>Not found</h1>' }
-  const port = await listen(
+  const url = await listen(
     t,
     createServer((_, response) =>
       response.writeHead(reply.status, { 'content-type': reply.type }).end(reply.body),
     ),
   )
-  const url = `http://127.0.0.1:${port}`
   const refused = new RegExp(`${url}/login \\(status 404\\) is not from.*Check host, port and path`)
   await t.rejects(createMessenger(t, { url, username: 'alice' }).connect(), {
     code: 'NETWORK',
@@ -136,11 +127,11 @@ t.test('a reply that is not from a Messenger server is reported', async (t) => {
 })
 
 t.test('a failed WebSocket handshake is reported when HTTP calls succeed', async (t) => {
-  const port = await listen(
+  const url = await listen(
     t,
     createServer((_, response) => response.writeHead(200, { 'content-type': 'application/json' }).end('{}')),
   )
-  t.match(await whyWaiting(t, `http://127.0.0.1:${port}`, { session }), {
+  t.match(await whyWaiting(t, url, { session }), {
     code: 'NETWORK',
     retryable: true,
     message: /answers HTTP calls, but the WebSocket handshake.*Upgrade/,
@@ -169,12 +160,12 @@ t.test('an error of fetch is explained', async (t) => {
   t.match(await say(new TypeError('Failed to fetch')), /is offline/)
 })
 
-t.test('a server that speaks no TLS is told by what Node.js says', async (t) => {
-  const port = await listen(
+t.test('a server without TLS is reported with the error of Node.js', async (t) => {
+  const url = await listen(
     t,
     createServer(() => {}),
   )
-  t.match(await whyWaiting(t, `https://127.0.0.1:${port}`), {
+  t.match(await whyWaiting(t, url.replace('http:', 'https:')), {
     message: /does not speak TLS/,
   })
 })
@@ -193,11 +184,10 @@ t.test('an option that the runtime refuses is named, and what nobody expected is
 })
 
 t.test('close() ends calls that are under way with CLOSED, and never rejects', async (t) => {
-  const port = await listen(
+  const url = await listen(
     t,
     createTcpServer((socket) => t.teardown(() => socket.destroy())),
   )
-  const url = `http://127.0.0.1:${port}`
   for (const options of [{ session }, { username: 'alice' }]) {
     const messenger = createMessenger(t, { url, ...options })
     const calls = [messenger.connect(), messenger.send({ receiver_username: 'bob', content: 'hi' })]

@@ -2,14 +2,13 @@ import t, { type Test } from 'tap'
 import { WebSocket } from 'ws'
 import { login as begin } from '../../client/src/index.ts'
 import { createMessenger, next, nextState, open } from '../support/client.ts'
+import { FakeSocket, hello, session } from '../support/fake-socket.ts'
 import { startServer } from '../support/server.ts'
 import { startProxy } from '../support/unreliable-proxy.ts'
 
-const user = { id: 1, username: 'bob' }
-const session = { token: 'x.y.z', expires_at: '', user }
 const never = { min: 1e9, max: 1e9 }
 
-/** Gives this runtime the events of a page. @returns what makes them happen, and the listeners that there are */
+/** Gives this runtime the events of a page. @returns functions that dispatch the events and count the listeners */
 const becomePage = (t: Test) => {
   const listeners = new Map<string, Set<() => void>>()
   const target = {
@@ -35,7 +34,7 @@ const becomePage = (t: Test) => {
   }
 }
 
-/** @returns a page with a connected client, whose way to the server can be cut */
+/** @returns a page with a connected client, whose connection to the server can be cut */
 const openClient = async (t: Test, env: Record<string, string> = {}) => {
   const { url, login } = await startServer(t, env)
   const page = becomePage(t)
@@ -51,7 +50,7 @@ const openClient = async (t: Test, env: Record<string, string> = {}) => {
 
 t.test('an offline event ends the connection in the same turn, and online begins the next', async (t) => {
   const { page, proxy, alice, bob } = await openClient(t)
-  // The network brings nothing any more, not even the end of the connection.
+  // The network delivers nothing, not even the end of the connection.
   proxy.stall()
   const waiting = nextState(bob, 'waiting')
   page.dispatch('offline')
@@ -68,7 +67,7 @@ t.test('an offline event ends the connection in the same turn, and online begins
   t.match(await sent, { content: 'written offline' })
 })
 
-t.test('an offline event ends a handshake that has no answer', async (t) => {
+t.test('an offline event ends an unanswered handshake', async (t) => {
   const { page, proxy, bob } = await openClient(t)
   proxy.hold()
   proxy.cut()
@@ -78,7 +77,7 @@ t.test('an offline event ends a handshake that has no answer', async (t) => {
   await connecting
   await new Promise(setImmediate)
   proxy.calm()
-  // What is asked next has an answer; the wait after it is left out, for online came meanwhile.
+  // The next handshake is answered. The client skips the pause before it, because `online` came meanwhile.
   page.dispatch('offline')
   const online = nextState(bob, 'online')
   page.dispatch('online')
@@ -86,8 +85,8 @@ t.test('an offline event ends a handshake that has no answer', async (t) => {
   t.equal(bob.state, 'online')
 })
 
-t.test('a page that is shown again finds out that its connection is dead', async (t) => {
-  // By heartbeats alone it would take longer than this test may.
+t.test('a page that becomes visible detects a dead connection', async (t) => {
+  // Heartbeats would detect it after the timeout of this test.
   const { page, proxy, bob } = await openClient(t, { HEARTBEAT_MS: '600000' })
   const waiting = nextState(bob, 'waiting')
   page.document.visibilityState = 'hidden'
@@ -103,24 +102,20 @@ t.test('a page that is shown again finds out that its connection is dead', async
   t.equal(bob.state, 'online')
 })
 
-t.test('a connection that answers when it is doubted stays, and is asked once at a time', async (t) => {
+t.test('a connection that answers the check stays open, with one check at a time', async (t) => {
   const page = becomePage(t)
   let pings = 0
   let pinged = () => {}
-  class Answering extends EventTarget {
-    constructor() {
-      super()
-      setImmediate(() => this.receive({ type: 'hello', cursor: 'e.0', heartbeat_ms: 10, limits: {}, user }))
+  class Answering extends FakeSocket {
+    constructor(url: string) {
+      super(url)
+      setImmediate(() => this.receive(hello('e.0', 10)))
     }
-    receive(frame: object) {
-      this.dispatchEvent(new MessageEvent('message', { data: JSON.stringify(frame) }))
-    }
-    send() {
+    override send() {
       pings += 1
       this.receive({ type: 'pong' })
       pinged()
     }
-    close() {}
   }
   const bob = createMessenger(t, { url: 'http://127.0.0.1', session, WebSocket: Answering })
   await bob.connect()
@@ -136,7 +131,7 @@ t.test('a connection that answers when it is doubted stays, and is asked once at
   t.strictSame(states, [])
 })
 
-t.test('the listeners are there from connect() to the end, and not before', async (t) => {
+t.test('the client listens to page events from connect() to its end only', async (t) => {
   const page = becomePage(t)
   const { url } = await startServer(t)
   const bob = createMessenger(t, { url, username: 'bob' })
@@ -148,5 +143,5 @@ t.test('the listeners are there from connect() to the end, and not before', asyn
 
   const alice = createMessenger(t, { url })
   await t.rejects(alice.connect(), { code: 'SIGNED_OUT' })
-  t.equal(page.count(), 0, 'nor where no attempt would help')
+  t.equal(page.count(), 0, 'a failed connect() leaves no listener')
 })

@@ -1,12 +1,11 @@
 import { execFile } from 'node:child_process'
-import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
+import { listen } from '../support/listen.ts'
 import { startServer, temporaryFolder } from '../support/server.ts'
 
 const run = promisify(execFile)
@@ -51,10 +50,7 @@ const startLaterVersion = async (t: Test, url: string): Promise<string> => {
     }
     void forward()
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.teardown(() => server.close())
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  return listen(t, server)
 }
 
 t.test(

@@ -1,15 +1,14 @@
 import { once } from 'node:events'
-import type { Socket } from 'node:net'
-import { join } from 'node:path'
-import { PassThrough, Writable } from 'node:stream'
+import { PassThrough } from 'node:stream'
 import t from 'tap'
 import { Type } from '@sinclair/typebox'
-import { buildApp } from '../../src/app.ts'
 import { loadConfig } from '../../src/config.ts'
 import { Bodies } from '../../src/http/bodies.ts'
 import { createBodyLimit } from '../../src/http/body-limit.ts'
-import { dial, replies, sendRaw } from '../support/raw.ts'
-import { startServer, temporaryFolder } from '../support/server.ts'
+import { startLogged } from '../support/logged.ts'
+import { dial, dialServer, replies, sendRaw } from '../support/raw.ts'
+import { startServer } from '../support/server.ts'
+import { nextTurn } from '../support/turns.ts'
 
 /** The head of a request with a body, without its final empty line. */
 const headOf = (path: string, length: number | 'chunked', token = 'x') =>
@@ -137,7 +136,7 @@ t.test('the oldest unfinished body is refused when all of them exceed the budget
   t.match(replies(await (newest as typeof oldest).until((bytes) => bytes.includes('}'))), [{ status: 400 }])
   t.match(await (await fetch(`${url}/metrics`)).text(), /messenger_overload_total\{reason="bodies"\} [1-9]/)
   for (const { socket } of others) socket.destroy()
-  while (app.bodies.bytes > 0) await new Promise((resolve) => setImmediate(resolve))
+  while (app.bodies.bytes > 0) await nextTurn()
   t.equal(app.bodies.bytes, 0, 'completed bodies release their bytes')
 })
 
@@ -149,7 +148,7 @@ t.test('a body that arrives byte by byte uses memory for its bytes only', async 
   )
   for (let index = 0; index < 999; index += 1) {
     request.write(String(index % 10))
-    await new Promise((resolve) => setImmediate(resolve))
+    await nextTurn()
     t.ok(bodies.bytes <= Math.min(1000, 2 * (index + 1)))
   }
   request.end()
@@ -160,34 +159,21 @@ t.test('a body that arrives byte by byte uses memory for its bytes only', async 
 })
 
 t.test('a client that disconnects during its body causes no server error', async (t) => {
-  let log = ''
-  const stream = new Writable({
-    write(chunk, _encoding, done) {
-      log += chunk
-      done()
-    },
-  })
-  const config = loadConfig({ DATABASE_URL: `sqlite:${join(await temporaryFolder(t), 'messenger.db')}` })
-  const app = await buildApp(config, { logger: { level: 'info', stream } })
-  t.teardown(() => app.close())
-  const url = await app.listen({ host: '127.0.0.1', port: 0 })
-  const listening = log
+  const { app, url, text } = await startLogged(t, 'info')
+  const listening = text()
   for (const path of ['/login', '/send', '/nowhere']) {
     for (const isReset of [true, false]) {
-      const arrived = once(app.server, 'connection')
-      const connection = await dial(t, url)
-      const [tcp] = (await arrived) as [Socket]
-      const closed = new Promise((resolve) => tcp.once('close', resolve))
+      const connection = await dialServer(t, app.server)
       const asked = once(app.server, 'request')
       connection.write(`${headOf(path, 50)}\r\n{"username":`)
       await asked
       if (isReset) connection.socket.resetAndDestroy()
       else connection.socket.end()
-      await closed
+      await connection.tcpClosed
     }
   }
-  await new Promise((resolve) => setImmediate(resolve))
-  t.equal(log, listening)
+  await nextTurn()
+  t.equal(text(), listening)
   t.notMatch(await (await fetch(`${url}/metrics`)).text(), 'messenger_problems_total{code="INTERNAL"}')
   t.equal(app.bodies.bytes, 0)
 })

@@ -148,7 +148,7 @@ t.test('a member of very many membership periods reads all their messages in bot
   const server = await startServer(t, { RATE_LIMIT_SEND: '0' })
   const { writer } = server.app.database
   const [ada, bob] = [await server.login('ada'), await server.login('bob')]
-  const { body: group } = await bob.call<Conversation>('POST', '/groups', { title: 'g', members: [] })
+  const group = await bob.createGroup('g', [])
   const conversation_id = group.id
   const start = await headOf(ada)
   const seen: number[] = []

@@ -28,10 +28,7 @@ t.test('conversations', async (t) => {
       const peer = await server.login(name)
       ids.unshift((await peer.send('alice', `from ${name}`)).conversation_id)
     }
-    const { body: group } = await alice.call<Conversation>('POST', '/groups', {
-      title: 'silent',
-      members: [],
-    })
+    const group = await alice.createGroup('silent', [])
     ids.unshift(group.id)
     const all = await list(alice)
     t.strictSame(

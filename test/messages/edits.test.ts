@@ -1,5 +1,4 @@
 import t from 'tap'
-import type { Conversation } from '../../schemas/conversation.ts'
 import type { Message } from '../../schemas/message.ts'
 import { startServer } from '../support/server.ts'
 import { counterOf, eventsAfter, headOf } from '../support/stream.ts'
@@ -99,12 +98,8 @@ t.test('edits and deletions', async (t) => {
 
   t.test('an edit is published only to members who may have seen the message', async (t) => {
     const carol = await server.login('carol')
-    const { body: group } = await alice.call<Conversation>('POST', '/groups', {
-      title: 'g',
-      members: ['bob', 'carol'],
-    })
-    const say = async (content: string) =>
-      (await alice.call<Message>('POST', '/send', { conversation_id: group.id, content })).body.id
+    const group = await alice.createGroup('g', ['bob', 'carol'])
+    const say = async (content: string) => (await alice.send(group.id, content)).id
     const early = await say('early')
     const path = `/groups/${group.id}/members`
     await alice.call('DELETE', `${path}/bob`)

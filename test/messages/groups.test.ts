@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap'
 import type { Conversation, ConversationList, Member } from '../../schemas/conversation.ts'
-import type { Message, SentMessage } from '../../schemas/message.ts'
+import type { Message } from '../../schemas/message.ts'
 import { type Person, startServer } from '../support/server.ts'
 import { counterOf, eventsAfter, headOf } from '../support/stream.ts'
 
@@ -10,8 +10,7 @@ t.test('groups', async (t) => {
   const bob = await server.login('bob')
   const carol = await server.login('carol')
   await server.login('dora')
-  const make = async (members: string[], title = 'a group') =>
-    (await alice.call<Conversation>('POST', '/groups', { title, members })).body
+  const make = (members: string[], title = 'a group') => alice.createGroup(title, members)
   const say = async (person: Person, conversation_id: number, content = 'hi') =>
     person.call<Message>('POST', '/send', { conversation_id, content })
   const membersOf = async (person: Person, id: number) =>
@@ -28,10 +27,7 @@ t.test('groups', async (t) => {
 
   t.test('a new group is published to every member', async (t) => {
     const [socket, cursor] = [await bob.connect(), await headOf(bob)]
-    const { body: group } = await alice.call<Conversation>('POST', '/groups', {
-      title: 'friends',
-      members: ['BOB', 'alice', 'bob'],
-    })
+    const group = await alice.createGroup('friends', ['BOB', 'alice', 'bob'])
     t.match(group, { kind: 'group', title: 'friends', role: 'owner', member_count: 2, unread_count: 0 })
     t.notOk('peer' in group)
     const announced = {
@@ -242,11 +238,8 @@ t.test('groups', async (t) => {
 t.test('an error names the conversation only if the request named it', async (t) => {
   const { login } = await startServer(t)
   const [ann, ben] = [await login('ann'), await login('ben')]
-  const { body: group } = await ann.call<Conversation>('POST', '/groups', { title: 'g', members: ['ben'] })
-  const { body: sent } = await ben.call<SentMessage>('POST', '/send', {
-    conversation_id: group.id,
-    content: 'hello',
-  })
+  const group = await ann.createGroup('g', ['ben'])
+  const sent = await ben.send(group.id, 'hello')
   await ben.call('DELETE', `/groups/${group.id}/members/ben`)
   const refused = { status: 403, body: { code: 'FORBIDDEN' } }
   for (const [method, path, body] of [

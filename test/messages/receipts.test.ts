@@ -1,8 +1,7 @@
 import { cpSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import type { Conversation, Member, Receipt } from '../../schemas/conversation.ts'
-import type { Message } from '../../schemas/message.ts'
+import type { Member, Receipt } from '../../schemas/conversation.ts'
 import { type Person, startServer, temporaryFolder } from '../support/server.ts'
 import type { TestSocket } from '../support/socket.ts'
 import { counterOf, eventsAfter, headOf, receiptsPublished } from '../support/stream.ts'
@@ -120,19 +119,13 @@ t.test('delivered and read marks', async (t) => {
   })
 
   t.test('marks of a large group reach their user’s devices only, live and after a resume', async (t) => {
-    const { body: small } = await alice.call<Conversation>('POST', '/groups', {
-      title: 'two',
-      members: ['bob'],
-    })
-    const { body: large } = await alice.call<Conversation>('POST', '/groups', {
-      title: 'three',
-      members: ['bob', 'carol'],
-    })
+    const small = await alice.createGroup('two', ['bob'])
+    const large = await alice.createGroup('three', ['bob', 'carol'])
     const [cursor, bobs] = [await headOf(alice), await headOf(bob)]
     const [socket, mine] = [await alice.connect(), await bob.connect()]
     for (const { id } of [large, small]) {
-      const { body } = await alice.call<Message>('POST', '/send', { conversation_id: id, content: 'hi' })
-      await mark(bob, id, { read_up_to: body.id })
+      const sent = await alice.send(id, 'hi')
+      await mark(bob, id, { read_up_to: sent.id })
     }
     await socket.wait('receipt', ({ conversation_id }) => conversation_id === small.id)
     t.equal(receiptsOf(socket).length, 1)
@@ -148,15 +141,11 @@ t.test('delivered and read marks', async (t) => {
   t.test(
     'marks held back by the group size are published to the members when the size changes',
     async (t) => {
-      const { body: group } = await alice.call<Conversation>('POST', '/groups', {
-        title: 'x',
-        members: ['bob'],
-      })
+      const group = await alice.createGroup('x', ['bob'])
       const read = async () => {
-        const sent = { conversation_id: group.id, content: 'hi' }
-        const { body } = await alice.call<Message>('POST', '/send', sent)
-        await mark(bob, group.id, { read_up_to: body.id })
-        return body.id
+        const { id } = await alice.send(group.id, 'hi')
+        await mark(bob, group.id, { read_up_to: id })
+        return id
       }
       const shown = async () => {
         const { body } = await alice.call<{ members: Member[] }>('GET', `/conversations/${group.id}/members`)
@@ -182,13 +171,9 @@ t.test('delivered and read marks', async (t) => {
   )
 
   t.test('waiting marks are published before a member leaves a group', async (t) => {
-    const { body: group } = await alice.call<Conversation>('POST', '/groups', {
-      title: 'brief',
-      members: ['bob'],
-    })
+    const group = await alice.createGroup('brief', ['bob'])
     const mine = await bob.connect()
-    const say = async () =>
-      (await alice.call<Message>('POST', '/send', { conversation_id: group.id, content: 'hi' })).body.id
+    const say = async () => (await alice.send(group.id, 'hi')).id
     const [one, two] = [await say(), await say()]
     for (const id of [one, two]) await mark(bob, group.id, { read_up_to: id })
     await bob.call('DELETE', `/groups/${group.id}/members/bob`)

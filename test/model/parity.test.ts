@@ -238,13 +238,11 @@ t.test(
       const ann = await server.login(`ann${suffix}`)
       const bob = await server.login(`bob${suffix}`)
       const cid = await server.login(`cid${suffix}`)
-      const make = async (owner: Person, ...others: Person[]) =>
-        (
-          await owner.call<Conversation>('POST', '/groups', {
-            title: 'g',
-            members: others.map(({ username }) => username),
-          })
-        ).body
+      const make = (owner: Person, ...others: Person[]) =>
+        owner.createGroup(
+          'g',
+          others.map(({ username }) => username),
+        )
       const direct = await ann.send(bob.username, 'hello')
       const reply = await bob.send(ann.username, 'hello too')
       const group = await make(ann, bob, cid)

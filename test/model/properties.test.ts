@@ -15,7 +15,7 @@ const { app, url } = server
 const alice = await server.login('alice')
 const bob = await server.login('bob')
 const { conversation_id } = await bob.send('alice', 'unread message')
-await alice.call('POST', '/groups', { title: 'all', members: ['bob'] })
+await alice.createGroup('all', ['bob'])
 
 const file = new Sqlite(join(server.folder, 'messenger.db'), { readonly: true })
 t.teardown(() => file.close())

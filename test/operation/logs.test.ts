@@ -1,41 +1,14 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { EventEmitter, once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import { Writable } from 'node:stream'
 import t from 'tap'
-import { join } from 'node:path'
 import { StorageError } from '../../db/errors.ts'
 import { AppError } from '../../src/errors.ts'
-import { buildApp } from '../../src/app.ts'
-import { loadConfig } from '../../src/config.ts'
 import { createProblemLog } from '../../src/http/problem-log.ts'
+import { startLogged } from '../support/logged.ts'
 import { startProcess } from '../support/process.ts'
 import { call, login, person, temporaryFolder } from '../support/server.ts'
 import { connect, refusedHandshake } from '../support/socket.ts'
-
-type Line = { level: number; reqId?: string; user_id?: number; [member: string]: unknown }
-
-/** A server whose log lines are collected. */
-const startLogged = async (t: Parameters<typeof temporaryFolder>[0], level: string) => {
-  const folder = await temporaryFolder(t)
-  const config = loadConfig({ DATABASE_URL: `sqlite:${join(folder, 'messenger.db')}`, LOG_LEVEL: level })
-  let text = ''
-  const stream = new Writable({
-    write(chunk, _encoding, done) {
-      text += chunk
-      done()
-    },
-  })
-  const app = await buildApp(config, { logger: { level, stream } })
-  t.teardown(() => app.close())
-  const url = await app.listen({ host: '127.0.0.1', port: 0 })
-  const lines = () =>
-    text
-      .trim()
-      .split('\n')
-      .map((line) => JSON.parse(line) as Line)
-  return { app, url, lines, text: () => text }
-}
 
 t.test(
   'at debug each request is logged with method, route, status and user, and without user content',

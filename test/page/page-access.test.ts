@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import type { Page } from 'playwright-core'
 import t, { type Test } from 'tap'
-import { noBrowser, openPage, startBrowser } from '../support/browser.ts'
+import { noBrowser, openChat, openPage, startBrowser } from '../support/browser.ts'
 import { startServer } from '../support/server.ts'
 
 // A browser is slow on a busy machine.
@@ -176,8 +176,7 @@ t.test(
     }
     const browser = await startBrowser(t)
     for (const colorScheme of ['light', 'dark'] as const) {
-      const { page, row, context, ...alice } = await openPage(t, browser, url, { colorScheme })
-      await alice.login('alice')
+      const { page, row, context } = await openChat(t, url, 'alice', { browser, colorScheme })
       await row('bob').click()
       await page.getByRole('button', { name: 'Jump to newest' }).click()
       await page.getByRole('button', { name: 'Mark as read' }).waitFor()

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { noBrowser, openPage, pageOf, startBrowser } from '../support/browser.ts'
+import { noBrowser, openChat, pageOf, startBrowser } from '../support/browser.ts'
 import { startCable } from '../support/cable.ts'
 import { startServer } from '../support/server.ts'
 
@@ -13,10 +13,8 @@ t.test(
     const { url, login, app } = await startServer(t)
     const cable = await startCable(t, (app.server.address() as { port: number }).port)
     const browser = await startBrowser(t)
-    const alice = await openPage(t, browser, cable.url)
-    await alice.login('alice')
-    const bob = await openPage(t, browser, url)
-    await bob.login('bob')
+    const alice = await openChat(t, cable.url, 'alice', { browser })
+    const bob = await openChat(t, url, 'bob', { browser })
     const carol = await login('carol')
     await alice.find('bob')
     await alice.write('before')
@@ -62,9 +60,7 @@ t.test('the page sends the messages that an earlier page left unsent', { skip: n
   const { url, app, login } = await startServer(t)
   const bob = await login('bob')
   const cable = await startCable(t, (app.server.address() as { port: number }).port)
-  const browser = await startBrowser(t)
-  const alice = await openPage(t, browser, cable.url)
-  await alice.login('alice')
+  const alice = await openChat(t, cable.url, 'alice')
   await alice.find('bob')
   cable.pull()
   await alice.write('do not lose me')

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { noBrowser, openPage, startBrowser } from '../support/browser.ts'
+import { noBrowser, openChat } from '../support/browser.ts'
 import { startServer } from '../support/server.ts'
 
 // A browser is slow on a busy machine.
@@ -8,23 +8,16 @@ t.setTimeout(300_000)
 t.test('the page shows markup in a title or a message as text', { skip: noBrowser }, async (t) => {
   const { url, login } = await startServer(t)
   const bob = await login('bob')
-  const browser = await startBrowser(t)
-  const alice = await openPage(t, browser, url)
-  await alice.login('alice')
+  const alice = await openChat(t, url, 'alice')
   const markup = '<img src=x onerror="document.title=1"><script>document.title=2</script> & <b>bold</b>'
-  const group = (
-    await bob.call<{ id: number }>('POST', '/groups', { title: '<i>title</i>', members: ['alice'] })
-  ).body
-  await bob.call('POST', '/send', { conversation_id: group.id, content: markup })
+  const group = await bob.createGroup('<i>title</i>', ['alice'])
+  await bob.send(group.id, markup)
   await alice.row('<i>title</i>').click()
   await alice.bubble('<img src=x').waitFor()
   t.strictSame(await alice.texts(), [markup])
   t.equal(await alice.log.locator('img, script, b, i:not(.dots i)').count(), 0)
 
-  await bob.call('POST', '/send', {
-    conversation_id: group.id,
-    content: 'see https://example.org/a?b=1. and javascript:alert(1)',
-  })
+  await bob.send(group.id, 'see https://example.org/a?b=1. and javascript:alert(1)')
   const link = alice.log.getByRole('link')
   await link.waitFor()
   t.equal(await link.count(), 1)
@@ -38,9 +31,7 @@ t.test(
   async (t) => {
     const { url, login } = await startServer(t)
     const [bob, reader] = [await login('bob'), await login('alice')]
-    const browser = await startBrowser(t)
-    const alice = await openPage(t, browser, url)
-    await alice.login('alice')
+    const alice = await openChat(t, url, 'alice')
     const first = await bob.send('alice', 'the very first')
     for (let number = 1; number <= 150; number += 1) await bob.send('alice', `message ${number}`)
     const last = await bob.send('alice', 'an answer', { reply_to: first.id })

@@ -1,6 +1,6 @@
 import { build } from 'esbuild'
 import t from 'tap'
-import { noBrowser, openPage, startBrowser } from '../support/browser.ts'
+import { noBrowser, openChat, startBrowser } from '../support/browser.ts'
 import { startServer } from '../support/server.ts'
 
 // A browser is slow on a busy machine.
@@ -9,9 +9,7 @@ t.setTimeout(300_000)
 // With a heartbeat of 10 minutes, only the browser's network events can end the connection within the test's timeout.
 t.test('the page shows at once that the device goes offline and online', { skip: noBrowser }, async (t) => {
   const { url, login } = await startServer(t, { HEARTBEAT_MS: '600000' })
-  const browser = await startBrowser(t)
-  const alice = await openPage(t, browser, url)
-  await alice.login('alice')
+  const alice = await openChat(t, url, 'alice')
   const bob = await login('bob')
   await alice.find('bob')
 

@@ -1,7 +1,5 @@
 import t from 'tap'
-import type { Conversation } from '../../schemas/conversation.ts'
-import type { Message } from '../../schemas/message.ts'
-import { noBrowser, openPage, startBrowser } from '../support/browser.ts'
+import { noBrowser, openChat, openPage, startBrowser } from '../support/browser.ts'
 import { call, startServer } from '../support/server.ts'
 
 // A browser is slow on a busy machine.
@@ -56,8 +54,7 @@ t.test('a link and the search find a name in every spelling', { skip: noBrowser 
   const names = ['straße', 'ΟΔΟΣ']
   await login('alice')
   for (const name of names) await (await login(name)).send('alice', `from ${name}`)
-  const { page, row, bubble, ...alice } = await openPage(t, await startBrowser(t), `${url}/#with/STRASSE`)
-  await alice.login('alice')
+  const { page, row, bubble } = await openChat(t, `${url}/#with/STRASSE`, 'alice')
   await bubble('from straße').waitFor()
   t.equal(await row('straße').getAttribute('aria-current'), 'true')
   for (const [index, spelling] of ['STRASS', 'οδος'].entries()) {
@@ -70,20 +67,15 @@ t.test('a link and the search find a name in every spelling', { skip: noBrowser 
 t.test('a member who rejoins a group sees the edits made in between', { skip: noBrowser }, async (t) => {
   const { url, login } = await startServer(t)
   const [bob] = [await login('bob'), await login('alice')]
-  const { body: group } = await bob.call<Conversation>('POST', '/groups', {
-    title: 'Climbing',
-    members: ['alice'],
-  })
-  const send = async (content: string, more = {}) =>
-    (await bob.call<Message>('POST', '/send', { conversation_id: group.id, content, ...more })).body
+  const group = await bob.createGroup('Climbing', ['alice'])
+  const send = (content: string, more = {}) => bob.send(group.id, content, more)
   const first = await send('at nine')
   // The first message is older than the loaded page. It appears only as a quote.
   for (let n = 0; n < 50; n++) await send(`filler ${n}`)
   const last = await send('all right?', { reply_to: first.id })
   const reader = await login('alice')
   await reader.call('PUT', `/conversations/${group.id}/receipt`, { read_up_to: last.id })
-  const { page, row, bubble, ...alice } = await openPage(t, await startBrowser(t), url)
-  await alice.login('alice')
+  const { page, row, bubble } = await openChat(t, url, 'alice')
   await row('Climbing').click()
   await bubble('at nine').waitFor()
   t.match(await bubble('at nine').innerText(), /all right\?/)
@@ -102,9 +94,7 @@ t.test('the page creates, renames, extends and leaves a group', { skip: noBrowse
   const { url, login } = await startServer(t)
   const bob = await login('bob')
   await login('carol')
-  const browser = await startBrowser(t)
-  const { page, row, write, bubble, tick, ...alice } = await openPage(t, browser, url)
-  await alice.login('alice')
+  const { page, row, write, bubble, tick } = await openChat(t, url, 'alice')
   const dialog = page.getByRole('dialog')
   await page.getByRole('button', { name: 'Create group' }).click()
   await dialog.getByLabel('Title').fill('Walks')
@@ -158,8 +148,7 @@ t.test('the page creates, renames, extends and leaves a group', { skip: noBrowse
 t.test('a retry after a lost reply does not create a second group', { skip: noBrowser }, async (t) => {
   const { url, login } = await startServer(t)
   const bob = await login('bob')
-  const { page, ...alice } = await openPage(t, await startBrowser(t), url)
-  await alice.login('alice')
+  const { page } = await openChat(t, url, 'alice')
   await bob.send('alice', 'hello')
   await page.route(
     '**/groups',
@@ -184,9 +173,7 @@ t.test('a retry after a lost reply does not create a second group', { skip: noBr
 t.test('a blocked user cannot be written to until the user is unblocked', { skip: noBrowser }, async (t) => {
   const { url, login } = await startServer(t)
   const [bob, reader] = [await login('bob'), await login('alice')]
-  const browser = await startBrowser(t)
-  const { page, find, write, tick, ...alice } = await openPage(t, browser, url)
-  await alice.login('alice')
+  const { page, find, write, tick, ...alice } = await openChat(t, url, 'alice')
   await find('bob')
   await page.locator('#about').click()
   await page.getByRole('button', { name: 'Block bob' }).click()
@@ -217,10 +204,8 @@ t.test('a blocked user cannot be written to until the user is unblocked', { skip
 
 t.test('a user without conversations sees how to try the page alone', { skip: noBrowser }, async (t) => {
   const { url, login } = await startServer(t)
-  const browser = await startBrowser(t)
   const permissions = ['clipboard-read', 'clipboard-write']
-  const alice = await openPage(t, browser, url, { permissions })
-  await alice.login('alice')
+  const alice = await openChat(t, url, 'alice', { permissions })
   await alice.page.getByText('in a private window').waitFor()
   await alice.page.getByRole('button', { name: 'Copy address' }).click()
   await alice.page.getByText('Address copied.').waitFor()

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { noBrowser, openPage, startBrowser } from '../support/browser.ts'
+import { noBrowser, openChat, openPage, startBrowser } from '../support/browser.ts'
 import { startCable } from '../support/cable.ts'
 import { startServer } from '../support/server.ts'
 
@@ -42,8 +42,7 @@ t.test('the page loads everything again after its cursor becomes unknown', { ski
   await bob.send('alice', 'an answer', { reply_to: first.id })
   await alice.call('PUT', `/conversations/${first.conversation_id}/receipt`, { read_up_to: first.id + 61 })
   const cable = await startCable(t, (app.server.address() as { port: number }).port)
-  const page = await openPage(t, await startBrowser(t), cable.url)
-  await page.login('alice')
+  const page = await openChat(t, cable.url, 'alice')
   await page.row('bob').click()
   await page.bubble('an answer').getByText('the very first').waitFor()
 

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { noBrowser, openPage, pageOf, startBrowser } from '../support/browser.ts'
+import { noBrowser, openChat, pageOf, startBrowser } from '../support/browser.ts'
 import { startServer } from '../support/server.ts'
 
 // A browser is slow on a busy machine.
@@ -8,10 +8,8 @@ t.setTimeout(300_000)
 t.test('two users talk and see the delivery state of their messages', { skip: noBrowser }, async (t) => {
   const { url } = await startServer(t)
   const browser = await startBrowser(t)
-  const alice = await openPage(t, browser, url)
-  await alice.login('alice')
-  const bob = await openPage(t, browser, url)
-  await bob.login('bob')
+  const alice = await openChat(t, url, 'alice', { browser })
+  const bob = await openChat(t, url, 'bob', { browser })
 
   await alice.find('bob')
   await alice.write('Are you there?')
@@ -38,9 +36,7 @@ t.test('two users talk and see the delivery state of their messages', { skip: no
 t.test('a change in one tab appears in the other tab', { skip: noBrowser }, async (t) => {
   const { url, login } = await startServer(t)
   const bob = await login('bob')
-  const browser = await startBrowser(t)
-  const first = await openPage(t, browser, url)
-  await first.login('alice')
+  const first = await openChat(t, url, 'alice')
   await first.find('bob')
   await first.write('one')
   await first.tick('one', 'Sent')

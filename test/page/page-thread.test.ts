@@ -1,5 +1,5 @@
 import t, { type Test } from 'tap'
-import { noBrowser, openPage, startBrowser } from '../support/browser.ts'
+import { noBrowser, openChat } from '../support/browser.ts'
 import { startServer } from '../support/server.ts'
 
 // A browser is slow on a busy machine.
@@ -18,8 +18,7 @@ const startThread = async (t: Test, count: number, { isRead = false } = {}) => {
   if (isRead) {
     await alice.call('PUT', `/conversations/${conversation}/receipt`, { read_up_to: ids.at(-1) })
   }
-  const page = await openPage(t, await startBrowser(t), url)
-  await page.login('alice')
+  const page = await openChat(t, url, 'alice')
   const lastMark = async () => {
     const { read_up_to } = await alice.conversation(conversation)
     return ids.indexOf(read_up_to) + 1

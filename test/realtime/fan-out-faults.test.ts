@@ -1,5 +1,4 @@
 import t from 'tap'
-import type { Conversation } from '../../schemas/conversation.ts'
 import type { SyncPage } from '../../schemas/sync.ts'
 import { startServer } from '../support/server.ts'
 import { headOf, nextWait } from '../support/stream.ts'
@@ -76,7 +75,7 @@ t.test('after a fault in the fan-out every socket reads the lost events from the
 t.test('a socket whose delivery fails is closed, and other sockets receive the event', async (t) => {
   const { app, login } = await startServer(t)
   const [alice, bob] = [await login('alice'), await login('bob')]
-  const { body } = await alice.call<Conversation>('POST', '/groups', { title: 'g', members: ['bob'] })
+  const group = await alice.createGroup('g', ['bob'])
   const [socket, other] = [await alice.connect(), await bob.connect()]
   const [connection] = app.sockets.hub.connectionsOf(alice.id)
   Object.assign(connection as object, {
@@ -85,7 +84,7 @@ t.test('a socket whose delivery fails is closed, and other sockets receive the e
     },
   })
   const cursor = await headOf(alice)
-  await bob.call('POST', '/send', { conversation_id: body.id, content: 'hello' })
+  await bob.send(group.id, 'hello')
   await other.wait('message', ({ content }) => content === 'hello')
   t.equal((await socket.closed).code, 1011)
   const again = await alice.connect({ cursor })

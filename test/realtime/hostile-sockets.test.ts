@@ -1,10 +1,9 @@
-import { once } from 'node:events'
-import type { Socket } from 'node:net'
 import t from 'tap'
 import { handshake, rawFrame, rawSocket } from '../support/frames.ts'
-import { dial, sendRaw } from '../support/raw.ts'
+import { dial, dialServer, sendRaw } from '../support/raw.ts'
 import { startProcess } from '../support/process.ts'
 import { login, startServer, temporaryFolder } from '../support/server.ts'
+import { nextTurn } from '../support/turns.ts'
 
 const MiB = 1024n * 1024n
 
@@ -148,13 +147,11 @@ t.test('ten invalid frames within a minute close the socket', async (t) => {
 })
 
 t.test('a connection reset during the token lookup leaves no socket behind', async (t) => {
-  const { app, url, login } = await startServer(t)
+  const { app, login } = await startServer(t)
   const alice = await login('alice')
   const { verify } = app.tokens
   for (const query of ['', '?cursor=x.1']) {
-    const arrived = once(app.server, 'connection')
-    const connection = await dial(t, url)
-    const [tcp] = (await arrived) as [Socket]
+    const connection = await dialServer(t, app.server)
     const [reached, gate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
     app.tokens.verify = async (token) => {
       reached.resolve()
@@ -163,16 +160,15 @@ t.test('a connection reset during the token lookup leaves no socket behind', asy
     }
     connection.write(handshake(alice.token, query))
     await reached.promise
-    const closed = new Promise((resolve) => tcp.once('close', resolve))
     connection.socket.resetAndDestroy()
-    await closed
+    await connection.tcpClosed
     app.tokens.verify = verify
     gate.resolve()
     const socket = await alice.connect()
     t.match(await socket.request({ type: 'ping' }), { type: 'pong' }, 'the next connection is served')
     t.equal(app.sockets.hub.size, 1, 'it is the only socket')
     await socket.close()
-    while (app.sockets.hub.size > 0) await new Promise((resolve) => setImmediate(resolve))
+    while (app.sockets.hub.size > 0) await nextTurn()
   }
 })
 
@@ -182,14 +178,14 @@ t.test('connections reset at any step of the handshake leave no socket behind', 
   for (let round = 0; round < 50; round += 1) {
     const connection = await dial(t, url)
     connection.write(handshake(alice.token, `?cursor=x.${round}`))
-    for (let turn = 0; turn < round % 5; turn += 1) await new Promise((resolve) => setImmediate(resolve))
+    for (let turn = 0; turn < round % 5; turn += 1) await nextTurn()
     connection.socket.resetAndDestroy()
     await connection.closed
   }
   const socket = await alice.connect()
   t.match(await socket.request({ type: 'ping' }), { type: 'pong' })
   await socket.close()
-  while (app.sockets.hub.size > 0) await new Promise((resolve) => setImmediate(resolve))
+  while (app.sockets.hub.size > 0) await nextTurn()
   t.equal(app.sockets.hub.size, 0)
 })
 

@@ -1,5 +1,4 @@
 import t from 'tap'
-import type { Conversation } from '../../schemas/conversation.ts'
 import { startServer } from '../support/server.ts'
 import type { TestSocket } from '../support/socket.ts'
 import { headOf, holdReplays } from '../support/stream.ts'
@@ -63,10 +62,7 @@ t.test('presence', async (t) => {
     const eve = await server.login('eve')
     const [socket, theirs] = [await alice.connect(), await eve.connect()]
     await socket.request({ type: 'watch', usernames: ['eve'] })
-    const { body: group } = await alice.call<Conversation>('POST', '/groups', {
-      title: 'g',
-      members: ['eve'],
-    })
+    const group = await alice.createGroup('g', ['eve'])
     const next = async (online: boolean) => {
       const seen = presenceOf(socket).length
       await socket.wait(

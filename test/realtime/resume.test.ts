@@ -2,7 +2,6 @@ import { cpSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Socket } from 'node:net'
 import t from 'tap'
-import type { Conversation } from '../../schemas/conversation.ts'
 import type { ServerFrame } from '../../schemas/server-frames.ts'
 import type { SyncPage } from '../../schemas/sync.ts'
 import { startServer, temporaryFolder } from '../support/server.ts'
@@ -286,14 +285,8 @@ t.test('events that the bus lost are read from the database', async (t) => {
 t.test('membership periods during an absence decide which events the member receives', async (t) => {
   const owner = await somebody('owner')
   const guest = await somebody('guest')
-  const { body: group } = await owner.call<Conversation>('POST', '/groups', {
-    title: 'one',
-    members: [guest.username],
-  })
-  const say = (content: string) =>
-    owner
-      .call<{ id: number }>('POST', '/send', { conversation_id: group.id, content })
-      .then(({ body }) => body.id)
+  const group = await owner.createGroup('one', [guest.username])
+  const say = async (content: string) => (await owner.send(group.id, content)).id
   const early = await say('early')
   const cursor = await headOf(guest)
   const edit = (id: number, content: string) => owner.call('PATCH', `/messages/${id}`, { content })

@@ -1,17 +1,11 @@
-import { once } from 'node:events'
-import { createServer } from 'node:http'
-import type { AddressInfo, Socket } from 'node:net'
 import t, { type Test } from 'tap'
-import { spreadPipelines } from '../../src/http/pipelines.ts'
-import { trackReply } from '../../src/http/replies.ts'
 import { createRequestTurns } from '../../src/http/request-turns.ts'
 import type { Waiting } from '../../src/load/turns.ts'
 import { Turns } from '../../src/load/turns.ts'
 import { handshake } from '../support/frames.ts'
-import { dial, rawRequest, replies } from '../support/raw.ts'
-import { type Server, startServer } from '../support/server.ts'
-
-const nextTurn = () => new Promise((resolve) => setImmediate(resolve))
+import { countReplies, dial, dialServer, rawRequest, replies } from '../support/raw.ts'
+import { startServer } from '../support/server.ts'
+import { holdTurns, nextTurn } from '../support/turns.ts'
 
 /** Stops the clock until the test ends. `time` is the current time in milliseconds. */
 const stopClock = (t: Test) => {
@@ -29,35 +23,7 @@ const useUp = (turns: Turns) => {
   while (turns.hasTime);
 }
 
-/** Makes every turn report that it has no time left, and collects the waiting work for the test to run. */
-const holdTurns = ({ app }: Server) => {
-  const waiting: Waiting[] = []
-  const { turns } = app.chat
-  Object.defineProperty(turns, 'hasTime', { value: false, configurable: true })
-  turns.add = (one) => {
-    waiting.push(one)
-  }
-  return {
-    waiting,
-    /** Waits until `count` units of work wait. */
-    async until(count: number) {
-      while (waiting.length < count) await nextTurn()
-    },
-    /** Runs all waiting work, and lets later work run at once. */
-    release() {
-      Object.defineProperty(turns, 'hasTime', { value: true, configurable: true })
-      const run = (one: Waiting) => {
-        while (one.handleNext());
-      }
-      turns.add = (one) => void setImmediate(run, one)
-      for (const one of waiting.splice(0)) run(one)
-    },
-  }
-}
-
 const get = (path: string, token: string) => rawRequest('GET', path, token)
-/** @returns the number of replies in `bytes`, of which the last can be incomplete. */
-const countReplies = (bytes: Buffer) => bytes.toString('latin1').split('HTTP/1.1 ').length - 1
 const post = (path: string, body: string, token = '') => rawRequest('POST', path, token, body)
 const send = (content: string, token: string) =>
   post('/send', JSON.stringify({ receiver_username: 'alice', content }), token)
@@ -186,133 +152,17 @@ t.test('health probes are answered while the bodies of one turn wait to be parse
   }
 })
 
-t.test('pipelined requests that wait are answered and stored in order', async (t) => {
-  const server = await startServer(t)
-  const alice = await server.login('alice')
-  const held = holdTurns(server)
-  const connection = await dial(t, server.url)
-  connection.write(send('one', alice.token) + get('/users/me', alice.token) + send('two', alice.token))
-  await held.until(1)
-  held.release()
-  const found = replies(await connection.until((bytes) => countReplies(bytes) === 3))
-  t.match(found, [
-    { status: 200, body: { content: 'one' } },
-    { status: 200, body: { username: 'alice' } },
-    { status: 200, body: { content: 'two' } },
-  ])
-  t.strictSame(
-    (await alice.history('alice')).map(({ content }) => content),
-    ['one', 'two'],
-  )
-})
-
-t.test('a pipelining client is not read further while its requests wait', async (t) => {
-  const server = await startServer(t)
-  const { token } = await server.login('alice')
-  const held = holdTurns(server)
-  const connection = await dial(t, server.url)
-  const count = 5000
-  const heads: unknown[] = []
-  server.app.server.on('request', (head) => heads.push(head))
-  connection.write(get('/users/me', token).repeat(count))
-  await held.until(1)
-  const other = await dial(t, server.url)
-  for (let round = 1; round <= 50; round += 1) {
-    other.write(get('/health/live', ''))
-    await other.until((bytes) => countReplies(bytes) === round)
-  }
-  t.ok(heads.length < 1700, `${heads.length} of ${count} requests were read`)
-  held.release()
-  await connection.until((bytes) => countReplies(bytes) === count)
-})
-
-t.test('a pipelined request starts when the reply before it has been read', async (t) => {
-  const started: string[] = []
-  const server = createServer((request, reply) => {
-    started.push(String(request.url))
-    // Larger than the buffers of the connection, so that the reply stays unsent while the client does not read.
-    reply.end(Buffer.alloc(32 * 1_048_576))
-  })
-  spreadPipelines(server, new Turns())
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.teardown(() => server.close())
-  const client = await dial(t, `http://127.0.0.1:${(server.address() as AddressInfo).port}`)
-  client.socket.pause()
-  client.write(get('/1', '') + get('/2', ''))
-  await once(server, 'request')
-  for (let turn = 0; turn < 50; turn += 1) await nextTurn()
-  t.strictSame(started, ['/1'], 'the second request waits while the first reply is not read')
-  client.socket.resume()
-  while (started.length < 2) await nextTurn()
-  t.strictSame(started, ['/1', '/2'])
-  client.socket.destroy()
-})
-
-t.test('a connection that pipelines more requests than may wait is closed', async (t) => {
-  const handled: string[] = []
-  const server = createServer((request, reply) => {
-    handled.push(String(request.url))
-    reply.end()
-  })
-  const turns = new Turns()
-  const waiting: Waiting[] = []
-  Object.defineProperty(turns, 'hasTime', { value: false })
-  turns.add = (one) => {
-    waiting.push(one)
-  }
-  spreadPipelines(server, turns, 3)
-  server.on('request', (request, reply) => trackReply(request.socket, reply))
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.teardown(() => server.close())
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  const getAll = (...paths: string[]) => paths.map((path) => get(path, '')).join('')
-
-  const first = await dial(t, url)
-  first.write(getAll('/1', '/2', '/3', '/4'))
-  await first.until((bytes) => bytes.length > 0)
-  t.strictSame(handled, ['/1'], 'the first request waits for no other')
-  const second = await dial(t, url)
-  second.write(getAll('/5', '/6'))
-  await second.closed
-  t.strictSame(handled, ['/1', '/5'])
-  turns.add = (one) => void one.handleNext()
-  waiting.pop()?.handleNext()
-  await first.until((bytes) => countReplies(bytes) === 4)
-  t.strictSame(handled, ['/1', '/5', '/2', '/3', '/4'])
-
-  turns.add = (one) => {
-    waiting.push(one)
-  }
-  const arrived = once(server, 'connection')
-  const gone = await dial(t, url)
-  const [tcp] = (await arrived) as [Socket]
-  const closed = new Promise((resolve) => tcp.once('close', resolve))
-  gone.write(getAll('/7', '/8', '/9'))
-  await gone.until((bytes) => bytes.length > 0)
-  while (waiting.length === 0) await nextTurn()
-  tcp.destroy()
-  await closed
-  t.notOk(waiting[0]?.handleNext())
-  t.strictSame(handled.slice(5), ['/7'], 'work of a disconnected client is dropped')
-  first.socket.destroy()
-})
-
 t.test('work of a disconnected client is dropped', async (t) => {
   const server = await startServer(t)
-  const { app, url } = server
+  const { app } = server
   const alice = await server.login('alice')
   const held = holdTurns(server)
   for (const request of [send('lost', alice.token), get('/users/me', alice.token)]) {
-    const arrived = once(app.server, 'connection')
-    const connection = await dial(t, url)
-    const [tcp] = (await arrived) as [Socket]
-    const closed = new Promise((resolve) => tcp.once('close', resolve))
+    const connection = await dialServer(t, app.server)
     connection.write(request)
     await held.until(1)
     connection.socket.resetAndDestroy()
-    await closed
+    await connection.tcpClosed
     held.waiting.shift()?.handleNext()
   }
   t.equal(app.bodies.bytes, 0)

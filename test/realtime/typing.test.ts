@@ -1,5 +1,4 @@
 import t from 'tap'
-import type { Conversation } from '../../schemas/conversation.ts'
 import { rawFrame, rawSocket } from '../support/frames.ts'
 import { startServer } from '../support/server.ts'
 import { counterOf } from '../support/stream.ts'
@@ -10,10 +9,7 @@ t.test('typing frames are relayed and never stored', async (t) => {
   const bob = await server.login('bob')
   const carol = await server.login('carol')
   const { conversation_id } = await alice.send('bob', 'hello')
-  const { body: group } = await alice.call<Conversation>('POST', '/groups', {
-    title: 'g',
-    members: ['bob', 'carol'],
-  })
+  const group = await alice.createGroup('g', ['bob', 'carol'])
   const [mine, other, peer, third, plain] = [
     await alice.connect(),
     await alice.connect(),
@@ -63,17 +59,14 @@ t.test('a block stops typing frames in a common group too', async (t) => {
   const { login } = await startServer(t)
   const people = [await login('alice'), await login('bob'), await login('carol')] as const
   const [alice, bob, carol] = people
-  const { body } = await alice.call<Conversation>('POST', '/groups', {
-    title: 'g',
-    members: ['bob', 'carol'],
-  })
+  const group = await alice.createGroup('g', ['bob', 'carol'])
   const [mine, peer, third] = [await alice.connect(), await bob.connect(), await carol.connect()]
   const heard = ({ frames }: typeof mine) =>
     frames.flatMap((frame) => (frame.type === 'typing' ? [frame.username] : []))
   await alice.call('PUT', '/blocks/bob')
-  mine.send({ type: 'typing', conversation_id: body.id })
+  mine.send({ type: 'typing', conversation_id: group.id })
   await third.wait('typing', ({ username }) => username === 'alice')
-  peer.send({ type: 'typing', conversation_id: body.id })
+  peer.send({ type: 'typing', conversation_id: group.id })
   await third.wait('typing', ({ username }) => username === 'bob')
   await mine.settle()
   await peer.settle()

@@ -2,7 +2,6 @@ import t from 'tap'
 import * as members from '../../db/queries/members.ts'
 import * as users from '../../db/queries/users.ts'
 import type { Query } from '../../db/query.ts'
-import type { Conversation } from '../../schemas/conversation.ts'
 import { rawFrame, rawSocket } from '../support/frames.ts'
 import { dial, rawRequest } from '../support/raw.ts'
 import { type Server, startServer } from '../support/server.ts'
@@ -51,7 +50,7 @@ t.test('large watch lists of many sockets do not starve other clients', async (t
     })
   }
   await alice.send(names[0] as string, 'hello')
-  await alice.call('POST', '/groups', { title: 'g', members: names.slice(50, 60) })
+  await alice.createGroup('g', names.slice(50, 60))
   const sockets = await Promise.all(Array.from({ length: 10 }, () => alice.connect()))
   const counts = countReads(server)
   await Promise.all(sockets.map((socket) => socket.request({ type: 'watch', usernames: names })))
@@ -64,7 +63,7 @@ t.test('only users affected by a change are looked up, at most once a second', a
   const server = await startServer(t)
   const alice = await server.login('alice')
   for (const name of ['bob', 'carol', 'dora']) await server.login(name)
-  const { body: group } = await alice.call<Conversation>('POST', '/groups', { title: 'g', members: ['bob'] })
+  const group = await alice.createGroup('g', ['bob'])
   const bob = await server.login('bob')
   const socket = await bob.connect()
   await socket.request({ type: 'watch', usernames: ['alice', 'carol', 'dora'] })

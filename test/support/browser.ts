@@ -53,6 +53,18 @@ export const openPage = async (
   return pageOf(page)
 }
 
+/** Opens the page and logs in, by default in a new browser. */
+export const openChat = async (
+  t: Test,
+  url: string,
+  name: string,
+  { browser, ...options }: BrowserContextOptions & { browser?: Browser } = {},
+) => {
+  const chat = await openPage(t, browser ?? (await startBrowser(t)), url, options)
+  await chat.login(name)
+  return chat
+}
+
 const failOnErrors = (t: Test, page: Page) => {
   page.on('pageerror', (error) => t.fail(`the page threw: ${error.stack}`))
   page.on('console', (message) => {

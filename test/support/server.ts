@@ -108,10 +108,17 @@ export const person = (t: Test, url: string, session: Session) => {
     session,
     /** Calls the API with this user's token. */
     call: as,
-    /** Sends over HTTP. @throws an error if the send is refused */
-    async send(receiver_username: string, content: string, more: object = {}): Promise<SentMessage> {
-      const reply = await as<SentMessage>('POST', '/send', { receiver_username, content, ...more })
+    /** Sends over HTTP to a user's name or a conversation's id. @throws an error if the send is refused */
+    async send(to: string | number, content: string, more: object = {}): Promise<SentMessage> {
+      const target = typeof to === 'number' ? { conversation_id: to } : { receiver_username: to }
+      const reply = await as<SentMessage>('POST', '/send', { ...target, content, ...more })
       if (reply.status !== 200) throw new Error(`send: ${JSON.stringify(reply.body)}`)
+      return reply.body
+    },
+    /** Creates a group. @throws an error if it is refused */
+    async createGroup(title: string, members: string[]): Promise<Conversation> {
+      const reply = await as<Conversation>('POST', '/groups', { title, members })
+      if (reply.status !== 200) throw new Error(`group: ${JSON.stringify(reply.body)}`)
       return reply.body
     },
     history: async (username: string, query = '') =>

@@ -1,7 +1,6 @@
-import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
-import type { AddressInfo } from 'node:net'
 import type { Test } from 'tap'
+import { listen } from './listen.ts'
 
 /** @returns a generator of numbers in [0, 1), reproducible by its seed (mulberry32). */
 export const seededRandom = (seed: number) => () => {
@@ -79,14 +78,11 @@ export const startProxy = async (t: Test, target: string, random: () => number, 
     pipe(client, upstream)
     pipe(upstream, client)
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
   t.teardown(() => {
     for (const socket of sockets) socket.destroy()
-    server.close()
   })
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: await listen(t, server),
     happened,
     sockets,
     /** Makes later connections reliable. */
