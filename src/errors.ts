@@ -81,6 +81,10 @@ type ErrorInfo = { status: number; title: string; close?: number; retryable?: tr
 
 export const errorInfo = (code: ErrorCode): ErrorInfo => errors[code]
 
+/** @returns `OVERLOADED` with a random retry hint, so that clients that were refused together do not retry together. */
+export const overloaded = (detail: string, overload: Overload = 'other') =>
+  new AppError('OVERLOADED', detail, { overload, retryAfter: 1 + Math.floor(Math.random() * 3) })
+
 /** Wraps an unexpected error. The client sees no details; the log has `cause`. */
 export const internal = (cause: unknown) =>
   new AppError('INTERNAL', 'The server failed unexpectedly. The cause is logged; try again later.', { cause })

@@ -2,7 +2,7 @@ import { argon2, randomBytes, timingSafeEqual } from 'node:crypto'
 import { promisify } from 'node:util'
 import pLimit from 'p-limit'
 import { Password } from '../../schemas/account.ts'
-import { AppError, invalid } from '../errors.ts'
+import { invalid, overloaded } from '../errors.ts'
 import { lazyValidator, strictAjv } from '../../schemas/validation.ts'
 
 /** argon2id (RFC 9106) with the memory and passes that OWASP recommends: about 21 ms. */
@@ -17,10 +17,7 @@ const limit = pLimit(CONCURRENCY)
 
 const run = async (password: string, nonce: Buffer, parameters = cost): Promise<Buffer> => {
   if (limit.pendingCount >= MAX_PENDING) {
-    throw new AppError('OVERLOADED', 'Too many passwords are being checked. Try again in a moment.', {
-      // A random delay, so that clients that were refused together do not retry together.
-      retryAfter: 1 + Math.floor(Math.random() * 3),
-    })
+    throw overloaded('Too many passwords are being checked. Try again in a moment.')
   }
   return limit(() => derive('argon2id', { message: password.normalize('NFC'), nonce, ...parameters }))
 }

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import { AppError } from '../errors.ts'
+import { AppError, overloaded } from '../errors.ts'
 
 /**
  * Bytes of all bodies that are not parsed yet. 10,000 connections (MAX_CONNECTIONS) with bodies of 64 KiB, the longest
@@ -108,8 +108,7 @@ const tooLarge = (limit: number) =>
   )
 
 const overBudget = () =>
-  new AppError(
-    'OVERLOADED',
+  overloaded(
     'The server holds too many unfinished bodies, and this one is the oldest. Send the request again.',
-    { overload: 'bodies', retryAfter: 1 + Math.floor(Math.random() * 3) },
+    'bodies',
   )

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import { AppError } from '../errors.ts'
+import { type AppError, overloaded } from '../errors.ts'
 import type { Load, Work } from '../load/shedding.ts'
 import type { Turns } from '../load/turns.ts'
 
@@ -25,12 +25,7 @@ export const createRequestTurns = (turns: Turns, load: Load, maxWaiting = MAX_WA
         return
       }
       if (waiting >= maxWaiting) {
-        go(
-          new AppError('OVERLOADED', 'Too many requests are waiting. Try again in a moment.', {
-            overload: 'queue',
-            retryAfter: 1 + Math.floor(Math.random() * 3),
-          }),
-        )
+        go(overloaded('Too many requests are waiting. Try again in a moment.', 'queue'))
         return
       }
       const since = performance.now()

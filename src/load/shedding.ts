@@ -1,5 +1,5 @@
 import type { Config } from '../config.ts'
-import { AppError } from '../errors.ts'
+import { type AppError, overloaded } from '../errors.ts'
 
 /** Load class of a request or frame. Under overload writes are refused first and reads later. */
 export type Work = 'write' | 'read'
@@ -90,7 +90,7 @@ export const createLoad = ({ MAX_LOOP_DELAY_MS }: Config, measure: Measure = mea
       const limit = limitOf(work)
       if (waited > limit) late += 1
       if (delay <= limit && (waited <= limit || late % LATE_REFUSED !== 0)) return
-      throw overloaded()
+      throw lagging()
     },
     /**
      * For HTTP requests, which no socket holds back: each one that waited too long is refused, because a refusal costs less
@@ -99,7 +99,7 @@ export const createLoad = ({ MAX_LOOP_DELAY_MS }: Config, measure: Measure = mea
      * @returns `OVERLOADED`; undefined if the request did not wait too long
      */
     lateness(work: Work, waited: number): AppError | undefined {
-      return MAX_LOOP_DELAY_MS === 0 || waited <= limitOf(work) ? undefined : overloaded()
+      return MAX_LOOP_DELAY_MS === 0 || waited <= limitOf(work) ? undefined : lagging()
     },
     stop() {
       clearInterval(timer)
@@ -110,9 +110,4 @@ export const createLoad = ({ MAX_LOOP_DELAY_MS }: Config, measure: Measure = mea
 }
 export type Load = ReturnType<typeof createLoad>
 
-const overloaded = () =>
-  new AppError('OVERLOADED', 'The server is overloaded. Retry after the given delay.', {
-    overload: 'event_loop',
-    // Random, so that clients that were refused together do not retry together.
-    retryAfter: 1 + Math.floor(Math.random() * 3),
-  })
+const lagging = () => overloaded('The server is overloaded. Retry after the given delay.', 'event_loop')
