@@ -1,14 +1,15 @@
-import { AppError, fieldError } from '../../src/errors.ts'
+import { AppError } from '../../src/errors.ts'
 import { unknownUser } from '../names.ts'
 import * as blocks from '../queries/blocks.ts'
 import * as members from '../queries/members.ts'
+import { accountRemoved, formerMember, neverMember } from '../refusals.ts'
 import type { Conversation, Member, StoredUser, Transaction } from '../transaction.ts'
 
 /** @returns the acting user. @throws AppError `UNAUTHORIZED` if the account was removed */
 export const actor = (tx: Transaction, id: number): StoredUser => {
   const user = tx.user(id)
   /* c8 ignore next -- a race: the account is removed after the check of its token */
-  if (user?.removed_at !== null) throw new AppError('UNAUTHORIZED', 'This account was removed.')
+  if (user?.removed_at !== null) throw accountRemoved()
   return user
 }
 
@@ -36,14 +37,9 @@ export const membership = (
   const conversation = tx.conversation(conversation_id)
   const me = conversation && memberOf(conversation, user_id)
   if (conversation && me) return { conversation, me }
-  if (tx.get(members.latestPeriod, { user_id, conversation_id })) {
-    throw new AppError('FORBIDDEN', 'You are no longer in this conversation.', at(path))
-  }
-  throw new AppError('CONVERSATION_NOT_FOUND', 'You are in no conversation with this id.', at(path))
+  const isFormer = tx.get(members.latestPeriod, { user_id, conversation_id }) !== undefined
+  throw isFormer ? formerMember(path) : neverMember(path)
 }
-
-const at = (path: string | undefined) =>
-  path === undefined ? {} : { errors: [fieldError(path, 'must be the id of a conversation that you are in')] }
 
 export const memberOf = (conversation: Conversation, user_id: number) =>
   conversation.members.find((member) => member.user_id === user_id)

@@ -1,11 +1,12 @@
 import { checkUsername, foldName } from '../../db/names.ts'
 import * as users from '../../db/queries/users.ts'
+import { accountRemoved } from '../../db/refusals.ts'
 import type { LoginRequest, Session } from '../../schemas/account.ts'
 import { AppError, fieldError } from '../errors.ts'
 import type { Chat, Identity } from './context.ts'
 import { checkNewPassword, hashPassword, verifyPassword } from './passwords.ts'
 import { networkOf } from './rate-limit.ts'
-import { newTokenFamily, type Tokens, unauthorized } from './tokens.ts'
+import { newTokenFamily, type Tokens } from './tokens.ts'
 
 /**
  * Logs in by username. The password is required if the account has one or if AUTH_MODE is `password`. Creates the account
@@ -127,6 +128,6 @@ export const logout = async (
 const activeAccount = async (chat: Chat, me: Identity) => {
   const user = await chat.reader.get(users.userById, { id: me.user_id })
   /* c8 ignore next -- race: the account was removed after its token was verified */
-  if (user?.removed_at !== null) throw unauthorized('This account was removed.')
+  if (user?.removed_at !== null) throw accountRemoved()
   return user
 }

@@ -3,11 +3,12 @@ import { packIds } from '../../db/lists.ts'
 import * as queries from '../../db/queries/conversation-list.ts'
 import * as members from '../../db/queries/members.ts'
 import * as messages from '../../db/queries/messages.ts'
+import { neverMember } from '../../db/refusals.ts'
 import { OPEN } from '../../db/tables.ts'
 import type { Conversation, ConversationList, Member } from '../../schemas/conversation.ts'
 import type { Chat, Identity } from './context.ts'
 import { readHead } from './cursors.ts'
-import { conversationNotFound, latestPeriod } from './membership.ts'
+import { latestPeriod } from './membership.ts'
 import { toMessage } from './messages.ts'
 import { countFitting, maxRows } from './page-bytes.ts'
 import { nameAll, readVisible } from './visible-messages.ts'
@@ -98,7 +99,7 @@ const readPage = async (chat: Chat, me: Identity, positions: readonly Position[]
  */
 export const getConversation = async (chat: Chat, me: Identity, id: number): Promise<Conversation> => {
   const [shown] = await readShown(chat, me, [id])
-  if (!shown) throw conversationNotFound()
+  if (!shown) throw neverMember()
   return toConversation(shown, me)
 }
 
@@ -182,7 +183,7 @@ const toConversation = ({ row, peer, last }: Shown, me: Identity): Conversation 
  */
 export const listMembers = async (chat: Chat, me: Identity, id: number): Promise<{ members: Member[] }> => {
   const period = await latestPeriod(chat, me, id)
-  if (!period) throw conversationNotFound()
+  if (!period) throw neverMember()
   if (period.to_number !== OPEN) return { members: [] }
   const rows = await chat.reader.all(members.membersOf, { conversation_id: id })
   const peer = (await readPeers(chat, me, packIds([id]))).get(id)

@@ -1,11 +1,11 @@
 import { pairOf } from '../../db/changes.ts'
 import { foldName, unknownUser } from '../../db/names.ts'
 import * as members from '../../db/queries/members.ts'
+import { neverMember } from '../../db/refusals.ts'
 import { OPEN } from '../../db/tables.ts'
 import type { Message, PageQuery } from '../../schemas/message.ts'
 import { invalid } from '../errors.ts'
 import type { Chat, Identity } from './context.ts'
-import { conversationNotFound } from './membership.ts'
 import { toMessage } from './messages.ts'
 import { countFitting, maxRows } from './page-bytes.ts'
 import { type ConversationRef, readVisible } from './visible-messages.ts'
@@ -43,7 +43,7 @@ export const historyOf = async (
 ): Promise<HistoryPage> => {
   checkPage(page)
   const conversation = await chat.reader.get(members.joinedConversationById, { user_id: me.user_id, id })
-  if (!conversation) throw conversationNotFound()
+  if (!conversation) throw neverMember()
   return readPage(chat, me, conversation, page)
 }
 

@@ -1,5 +1,4 @@
 import * as members from '../../db/queries/members.ts'
-import { AppError } from '../errors.ts'
 import type { Chat, Identity } from './context.ts'
 
 /**
@@ -8,6 +7,3 @@ import type { Chat, Identity } from './context.ts'
  */
 export const latestPeriod = (chat: Chat, { user_id }: Identity, conversation_id: number) =>
   chat.reader.get(members.latestPeriod, { user_id, conversation_id })
-
-export const conversationNotFound = () =>
-  new AppError('CONVERSATION_NOT_FOUND', 'You are in no conversation with this id.')

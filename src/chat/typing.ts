@@ -1,7 +1,7 @@
 import * as members from '../../db/queries/members.ts'
-import { AppError } from '../errors.ts'
+import { formerMember, neverMember } from '../../db/refusals.ts'
 import type { Chat, Identity } from './context.ts'
-import { conversationNotFound, latestPeriod } from './membership.ts'
+import { latestPeriod } from './membership.ts'
 
 /**
  * Publishes to the other members of a conversation that I am typing, at most once in 3 s. Nothing is stored. Members whom I
@@ -22,9 +22,7 @@ export const typing = async (
   if (!present.some((member) => member.user_id === user_id)) {
     chat.typingPacing.delete(key)
     const period = await latestPeriod(chat, me, conversation_id)
-    throw period
-      ? new AppError('FORBIDDEN', 'You are no longer in this conversation.')
-      : conversationNotFound()
+    throw period ? formerMember() : neverMember()
   }
   const audience = present.map((member) => member.user_id).filter((id) => id !== user_id)
   chat.bus.signal({ type: 'typing', conversation_id, user_id, username, audience })
