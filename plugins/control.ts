@@ -33,7 +33,7 @@ export const control = plugin(
     })
     app.addHook('preClose', async () => served?.close())
   },
-  { name: 'control', dependencies: ['auth'] },
+  { name: 'control', dependencies: ['database', 'chat', 'auth'] },
 )
 
 /** @returns the parsed command, or undefined. Never log it: it may contain a password. */

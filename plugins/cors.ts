@@ -18,7 +18,7 @@ export const crossOrigin = plugin(
       delegator: async (request: FastifyRequest) => ({ ...options, preflight: isPreflight(request) }),
     })
   },
-  { name: 'cors', dependencies: ['problems', 'validation'] },
+  { name: 'cors', dependencies: ['problems', 'bodies'] },
 )
 
 const isPreflight = ({ headers }: FastifyRequest) =>

@@ -45,5 +45,5 @@ export const docs = plugin(
       return sendFile(file, request, reply)
     })
   },
-  { name: 'docs', dependencies: ['problems', 'validation'] },
+  { name: 'docs', dependencies: ['problems', 'bodies'] },
 )

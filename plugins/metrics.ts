@@ -144,7 +144,7 @@ export const metrics = plugin(
 
     app.decorate('metrics', registry)
   },
-  { name: 'metrics', dependencies: ['problems', 'chat', 'sockets'] },
+  { name: 'metrics', dependencies: ['problems', 'database', 'chat', 'sockets'] },
 )
 
 declare module 'fastify' {

@@ -35,7 +35,7 @@ export const openapi = plugin(
       refResolver: { buildLocalReference: ({ $id }) => $id as string },
     })
   },
-  { name: 'openapi', dependencies: ['validation'] },
+  { name: 'openapi', dependencies: ['bodies'] },
 )
 
 type Reply = { content?: Record<string, { 'x-codes'?: ErrorCode[] }> }

@@ -33,5 +33,5 @@ export const web = plugin(
       },
     )
   },
-  { name: 'web', dependencies: ['problems', 'validation'] },
+  { name: 'web', dependencies: ['problems', 'bodies'] },
 )

@@ -3,6 +3,7 @@ import fastify, { type FastifyInstance, type FastifyServerOptions, LogController
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import { auth } from '../plugins/auth.ts'
 import { authenticatedScope } from '../plugins/authenticated-scope.ts'
+import { bodies } from '../plugins/bodies.ts'
 import { clientErrors, onClientError } from '../plugins/client-errors.ts'
 import { closing } from '../plugins/closing.ts'
 import { control } from '../plugins/control.ts'
@@ -13,12 +14,11 @@ import { host } from '../plugins/host.ts'
 import { metrics } from '../plugins/metrics.ts'
 import { notFound } from '../plugins/not-found.ts'
 import { otherMethods } from '../plugins/other-methods.ts'
-import { overload } from '../plugins/overload.ts'
 import { openapi } from '../plugins/openapi.ts'
 import { problems } from '../plugins/problems.ts'
 import { chat } from '../plugins/chat.ts'
 import { requestLog } from '../plugins/request-log.ts'
-import { validation } from '../plugins/validation.ts'
+import { requestTurns } from '../plugins/request-turns.ts'
 import { web } from '../plugins/web.ts'
 import { sockets } from '../plugins/sockets.ts'
 import { type Config, listOf } from './config.ts'
@@ -52,7 +52,7 @@ export const buildApp = async (config: Config, options: Pick<FastifyServerOption
     logController: new LogController({ disableRequestLogging: true }),
     // A child logger takes 4 of the 110 µs of a request, and few requests log. Log lines add the request id themselves.
     childLoggerFactory: (logger) => logger,
-    // For routes without a body. The validation plugin computes the limit of the others from their schemas.
+    // For routes without a body. The bodies plugin computes the limit of the others from their schemas.
     bodyLimit: NO_BODY_LIMIT,
     trustProxy: listOf(config.TRUST_PROXY),
     requestTimeout: config.REQUEST_TIMEOUT_MS,
@@ -87,15 +87,15 @@ export const buildApp = async (config: Config, options: Pick<FastifyServerOption
   await app.register(otherMethods)
   await app.register(host)
   await app.register(closing)
-  await app.register(validation)
-  await app.register(openapi)
-  await app.register(crossOrigin)
   await app.register(database)
   await app.register(chat)
+  await app.register(requestTurns)
+  await app.register(bodies)
+  await app.register(openapi)
+  await app.register(crossOrigin)
   await app.register(auth)
   await app.register(sockets)
   await app.register(metrics)
-  await app.register(overload)
   await app.register(control)
   await app.register(requestLog)
 

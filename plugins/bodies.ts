@@ -15,8 +15,11 @@ const parts: Record<string, RequestPart> = {
   headers: 'header',
 }
 
-/** Parses and validates requests. Bodies are JSON in UTF-8 and are not coerced; query, path and headers are text and are. */
-export const validation = plugin(
+/**
+ * Decorates `app.bodies`, and parses and validates requests. Bodies are JSON in UTF-8 and are not coerced. Query, path and
+ * headers are text and are coerced.
+ */
+export const bodies = plugin(
   async (app) => {
     for (const schema of namedSchemas) app.addSchema(schema)
     app.setValidatorCompiler(({ schema, httpPart }) =>
@@ -33,15 +36,15 @@ export const validation = plugin(
     )
 
     app.removeAllContentTypeParsers()
-    const bodies = new Bodies()
-    app.decorate('bodies', bodies)
+    const decorated = new Bodies()
+    app.decorate('bodies', decorated)
     app.addContentTypeParser('application/json', (request, _payload, done) => {
       // Fastify would parse the body of a request that no route handles.
       if (request.is404) {
         done(null)
         return
       }
-      bodies.read(request.raw, request.routeOptions.bodyLimit, (error, body) => {
+      decorated.read(request.raw, request.routeOptions.bodyLimit, (error, body) => {
         if (!body) {
           done(error as AppError)
           return
@@ -68,7 +71,7 @@ export const validation = plugin(
         throw new Error(`${String(method)} ${url} has no schema for its request or its reply.`)
     })
   },
-  { name: 'validation' },
+  { name: 'bodies', dependencies: ['problems', 'request-turns'] },
 )
 
 const parseJson = (bytes: Buffer, done: (error: Error | null, body?: unknown) => void) => {

@@ -5,14 +5,15 @@ import { createRequestTurns, type RequestTurns } from '../src/http/request-turns
 import type { Work } from '../src/load/shedding.ts'
 
 /**
- * Refuses requests during an overload, and starts the others when the event loop has time, before a token is verified. A
- * request with a body waits once, after its body has arrived: the validation plugin calls `requestTurns` for it.
+ * Decorates `app.requestTurns`. Refuses requests during an overload, and starts the others when the event loop has time,
+ * before a token is verified. A request with a body waits once, after its body has arrived: the `bodies` plugin calls
+ * `requestTurns` for it.
  */
-export const overload = plugin(
+export const requestTurns = plugin(
   async (app) => {
     const { load, turns } = app.chat
-    const requestTurns = createRequestTurns(turns, load)
-    app.decorate('requestTurns', requestTurns)
+    const decorated = createRequestTurns(turns, load)
+    app.decorate('requestTurns', decorated)
     app.server.on('connection', () => turns.accepted())
     spreadPipelines(app.server, turns)
 
@@ -22,12 +23,12 @@ export const overload = plugin(
       const hook = (request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void) => {
         load.check(work)
         if (work === 'write' && hasBody(request)) done()
-        else requestTurns.begin(request.raw, work, { go: done })
+        else decorated.begin(request.raw, work, { go: done })
       }
       route.onRequest = [hook, route.onRequest ?? []].flat()
     })
   },
-  { name: 'overload', dependencies: ['chat'] },
+  { name: 'request-turns', dependencies: ['problems', 'chat'] },
 )
 
 const hasBody = ({ headers }: FastifyRequest) =>
