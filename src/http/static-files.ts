@@ -45,10 +45,32 @@ export const sendFile = (file: File, request: FastifyRequest, reply: FastifyRepl
     'Content-Type': file.type,
     Vary: 'Accept-Encoding',
   })
-  if (request.headers['if-none-match'] === file.etag) return reply.code(304).send()
-  const isGzip = /\bgzip\b/.test(request.headers['accept-encoding'] ?? '')
+  const { 'if-none-match': known = '', 'accept-encoding': accepted = '' } = request.headers
+  if (includesTag(known, file.etag)) return reply.code(304).send()
+  const isGzip = acceptsGzip(accepted)
   if (isGzip) reply.header('Content-Encoding', 'gzip')
   return reply.send(isGzip ? file.gzipped : file.body)
+}
+
+/** Compares the tags of If-None-Match weakly (RFC 9110, section 13.1.2): `"x"` and `W/"x"` are equal. `*` is every tag. */
+const includesTag = (header: string, etag: string): boolean =>
+  header.trim() === '*' || [...header.matchAll(/"[^"]*"/g)].some(([tag]) => `W/${tag}` === etag)
+
+/**
+ * @returns whether Accept-Encoding (RFC 9110, section 12.5.3) allows gzip: a weight of 0 forbids it, and `*` stands for it
+ *   only if it is not listed, which @fastify/accept-negotiator does not distinguish
+ */
+const acceptsGzip = (header: string): boolean => {
+  const weights = new Map(
+    header
+      .toLowerCase()
+      .split(',')
+      .map((entry) => {
+        const [coding = '', weight = 'q=1'] = entry.split(';').map((part) => part.trim())
+        return [coding, Number(weight.slice('q='.length))]
+      }),
+  )
+  return (weights.get('gzip') ?? weights.get('*') ?? 0) > 0
 }
 
 /** Sends a page. `directives` are added to the strict Content-Security-Policy, or replace parts of it. */
