@@ -3,12 +3,16 @@ import type { Batch } from '../db/writer.ts'
 import type { Origin } from '../src/bus/bus.ts'
 import { createMemoryBus } from '../src/bus/memory.ts'
 import { type Chat, createChat } from '../src/chat/context.ts'
+import { asAppError, type Report } from '../src/chat/failures.ts'
+import { internal } from '../src/errors.ts'
 
 /** Decorates `app.chat`, which every use case takes, and publishes each commit on the bus. */
 export const chat = plugin(
   async (app) => {
     const bus = createMemoryBus((error) => app.log.error({ err: error }, 'A bus subscriber failed.'))
-    const context = createChat(app.config, app.database, bus)
+    const report: Report = (error, user_id) =>
+      app.problems.note(asAppError(error) ?? internal(error), { user_id })
+    const context = createChat(app.config, app.database, bus, report)
     app.database.writer.on('commit', (batch) => {
       try {
         context.recent.take(batch)
@@ -31,7 +35,7 @@ export const chat = plugin(
       context.load.stop()
     })
   },
-  { name: 'chat', dependencies: ['database'] },
+  { name: 'chat', dependencies: ['problems', 'database'] },
 )
 
 declare module 'fastify' {

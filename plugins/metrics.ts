@@ -66,9 +66,14 @@ export const metrics = plugin(
         for (const { method, route, seconds } of routes) metric.inc({ method, route }, seconds)
       },
     )
-    counter('messenger_problems_total', 'Refused requests and frames, by error code.', ['code'], (metric) => {
-      for (const [code, count] of app.problems.counts) metric.inc({ code }, count)
-    })
+    counter(
+      'messenger_problems_total',
+      'Refused requests and frames, and failed work in the background, by error code.',
+      ['code'],
+      (metric) => {
+        for (const [code, count] of app.problems.counts) metric.inc({ code }, count)
+      },
+    )
     counter(
       'messenger_overload_total',
       'Requests and frames refused with OVERLOADED, by the exhausted resource.',

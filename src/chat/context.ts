@@ -9,6 +9,7 @@ import type { Bus } from '../bus/bus.ts'
 import { Turns } from '../load/turns.ts'
 import { createActivity } from './activity.ts'
 import { createCursors } from './cursors.ts'
+import type { Report } from './failures.ts'
 import { createProbe } from './probe.ts'
 import { createRateLimit } from './rate-limit.ts'
 import { createReceiptPacing } from './receipt-pacing.ts'
@@ -30,7 +31,13 @@ export type EventPage = { events: EventFrame[]; position: number }
 /** The dependencies and shared state of all use cases. */
 export type Chat = ReturnType<typeof createChat>
 
-export const createChat = (config: Config, { reader, writer, epochs }: Database, bus: Bus) => ({
+/** @param report receives errors of work in the background, which no request waits for */
+export const createChat = (
+  config: Config,
+  { reader, writer, epochs }: Database,
+  bus: Bus,
+  report: Report,
+) => ({
   config,
   reader,
   writer,
@@ -49,8 +56,8 @@ export const createChat = (config: Config, { reader, writer, epochs }: Database,
   load: createLoad(config),
   turns: new Turns(),
   probe: createProbe(writer),
-  receiptPacing: createReceiptPacing(writer, config),
-  removalSteps: createRemovalSteps(reader, writer, config),
+  receiptPacing: createReceiptPacing(writer, config, report),
+  removalSteps: createRemovalSteps(reader, writer, config, report),
   /** One entry per user and conversation for 3 s after a typing signal. */
   typingPacing: createCache<string, true>(100_000, { ttl: 3000 }),
 })

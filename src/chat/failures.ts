@@ -10,6 +10,15 @@ const details = {
   unusable: 'The database cannot be opened.',
 } satisfies Record<Exclude<StorageErrorKind, 'operation'>, string>
 
+/** Receives an error that no request waits for. `user_id` is the user whose change failed, if there is one. */
+export type Report = (error: unknown, user_id?: number) => void
+
+/** @returns whether the same write may succeed later, without a restart of the server */
+export const isTemporary = (error: unknown): boolean =>
+  error instanceof StorageError
+    ? ['full', 'busy', 'readonly'].includes(error.kind)
+    : error instanceof AppError && error.code === 'OVERLOADED'
+
 /** @returns the error for the client; undefined if the error is a bug in the server. */
 export const asAppError = (error: unknown): AppError | undefined => {
   if (error instanceof AppError) return error

@@ -3,6 +3,7 @@ import * as users from '../../db/queries/users.ts'
 import type { Reader } from '../../db/query.ts'
 import type { Writer } from '../../db/writer.ts'
 import type { Config } from '../config.ts'
+import { isTemporary, type Report } from './failures.ts'
 
 /** Milliseconds to wait after a failed step. */
 const RETRY_MS = 1000
@@ -12,8 +13,10 @@ type Removal = { user_id: number; after: PeriodPosition; done: () => void }
 /**
  * Removes the memberships of removed accounts in steps. Each step is one operation, so that other writes do not wait for
  * thousands of groups. At most one step is in the write queue. Accounts take turns.
+ * @param report receives why a step failed. It is tried again after a second if the failure is temporary; otherwise the next
+ *   start continues.
  */
-export const createRemovalSteps = (reader: Reader, writer: Writer, config: Config) => {
+export const createRemovalSteps = (reader: Reader, writer: Writer, config: Config, report: Report) => {
   const queue: Removal[] = []
   let isRunning = false
   let isStopped = false
@@ -28,9 +31,11 @@ export const createRemovalSteps = (reader: Reader, writer: Writer, config: Confi
       })
       if (next) queue.push({ ...removal, after: next })
       else done()
-    } catch {
+    } catch (error) {
       // The caller does not wait while the disk fails.
       done()
+      report(error, user_id)
+      if (!isTemporary(error)) return
       queue.push(removal)
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS).unref())
     }
@@ -57,8 +62,11 @@ export const createRemovalSteps = (reader: Reader, writer: Writer, config: Confi
     leaveGroups,
     /** Resumes removals that the last stop interrupted. If the read fails, a later start resumes them. */
     async resume() {
-      const rows = await reader.all(users.leavingUsers, {}).catch(() => [])
-      for (const { id } of rows) void leaveGroups(id)
+      try {
+        for (const { id } of await reader.all(users.leavingUsers, {})) void leaveGroups(id)
+      } catch (error) {
+        report(error)
+      }
     },
     /** Postpones the remaining steps to the next start. */
     stop() {

@@ -6,7 +6,7 @@ const QUIET_MS = 10_000
 type Level = (details: object, text: string) => void
 export type Log = { error: Level; warn: Level; info: Level }
 
-/** The request or socket that was refused, and its user. */
+/** The request or socket that was refused, and its user. Work in the background has only a user. */
 type Details = { reqId?: string; user_id?: number | undefined; socket?: string }
 
 /**
@@ -37,7 +37,7 @@ export const createProblemLog = (log: Log, quietMs = QUIET_MS) => {
   }
 
   return {
-    /** The number of refused requests and frames by code. */
+    /** The number of refused requests and frames, and of failures in the background, by code. */
     counts,
     /** The number of `OVERLOADED` refusals by exhausted resource. */
     overloads,

@@ -27,7 +27,7 @@ export const change = async <K extends keyof Commands>(
 const runAlone = async (config: Config, request: object): Promise<Reply> => {
   const database = await openDatabase(config.DATABASE_URL, { maxQueue: config.MAX_QUEUE })
   try {
-    const chat = createChat(config, database, createMemoryBus(console.error))
+    const chat = createChat(config, database, createMemoryBus(console.error), console.error)
     const secrets = openSecrets(config, database)
     try {
       return await runCommand({ chat, secrets }, request)

@@ -1,4 +1,5 @@
 import t, { type Test } from 'tap'
+import { StorageError } from '../../db/errors.ts'
 import { createRemovalSteps } from '../../src/chat/removal-steps.ts'
 import { startFaulty } from '../support/fault.ts'
 import { startProcess } from '../support/process.ts'
@@ -112,6 +113,7 @@ t.test(
     writer.append = ((name: 'leaveGroups', ...rest: [never]) =>
       name === 'leaveGroups' ? Promise.reject(new Error('no')) : append(name, ...rest)) as typeof append
     t.equal((await alice.call('DELETE', '/users/me')).status, 204)
+    t.equal(first.app.problems.counts.get('INTERNAL'), 1, 'the failure is reported once')
     t.equal((await alice.call('GET', '/users/me')).status, 401)
     t.equal((await first.call('POST', '/login', { body: { username: 'alice' } })).status, 401)
     t.match(
@@ -185,8 +187,46 @@ t.test('a stop between two steps leaves the rest to the next start and ends with
     reader as never,
     writer as never,
     { MAX_RECEIPT_GROUP: 32 } as never,
+    (error) => reported.push(error),
   )
+  const reported: unknown[] = []
   await removalSteps.resume()
+  t.match(
+    reported,
+    [{ message: 'unreadable' }],
+    'an unreadable list is reported, and the next start reads it',
+  )
   await Promise.all([removalSteps.leaveGroups(1), removalSteps.leaveGroups(2)])
   t.equal(steps, 1)
 })
+
+t.test(
+  'a step that storage refuses for now is tried again, and the caller does not wait for it',
+  async (t) => {
+    // The retry does not keep the process alive.
+  const alive = setInterval(() => {}, 60_000)
+  t.teardown(() => clearInterval(alive))
+  const busy = new StorageError('busy', 'locked')
+    const reported: unknown[] = []
+    const again = Promise.withResolvers<void>()
+    let steps = 0
+    const writer = {
+      append: async () => {
+        steps += 1
+        if (steps === 1) throw busy
+        again.resolve()
+      },
+    }
+    const report = (...error: unknown[]) => reported.push(error)
+    const removalSteps = createRemovalSteps(
+      {} as never,
+      writer as never,
+      { MAX_RECEIPT_GROUP: 32 } as never,
+      report,
+    )
+    await removalSteps.leaveGroups(7)
+    t.equal(steps, 1)
+    t.strictSame(reported, [[busy, 7]])
+    await again.promise
+  },
+)

@@ -1,6 +1,7 @@
 import { cpSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { StorageError } from '../../db/errors.ts'
 import type { Member, Receipt } from '../../schemas/conversation.ts'
 import { type Person, startServer, temporaryFolder } from '../support/server.ts'
 import type { TestSocket } from '../support/socket.ts'
@@ -110,11 +111,12 @@ t.test('delivered and read marks', async (t) => {
     writer.append = ((name: 'announce', ...rest: [never]) => {
       if (name !== 'announce' || refused > 0) return append(name, ...rest)
       refused += 1
-      return Promise.reject(new Error('no'))
+      return Promise.reject(new StorageError('busy', 'no'))
     }) as typeof append
     for (const { id } of [one, two]) await mark(bob, one.conversation_id, { read_up_to: id })
     await socket.wait('receipt', ({ read_up_to }) => read_up_to === two.id)
     t.equal(refused, 1)
+    t.equal(server.app.problems.counts.get('STORAGE_UNAVAILABLE'), 1, 'the failure is reported')
     writer.append = append
   })
 
