@@ -1,4 +1,4 @@
-import { invalid } from '../errors.ts'
+import { AppError, invalid } from '../errors.ts'
 
 /** Maximum size of the metadata of a message, in bytes of JSON. */
 export const MAX_METADATA_BYTES = 1024
@@ -21,7 +21,8 @@ const illFormed = /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])/
 
 /**
  * @returns `metadata` as JSON
- * @throws AppError `VALIDATION_FAILED` if the JSON is longer than 1 KiB or is not well-formed Unicode
+ * @throws AppError `VALIDATION_FAILED` if the JSON is longer than 1 KiB or is not well-formed Unicode, or if a number is too
+ *   large for a double
  */
 export const metadataText = (metadata: Record<string, unknown>): string => {
   const text = stringify(metadata)
@@ -35,8 +36,15 @@ export const metadataText = (metadata: Record<string, unknown>): string => {
 /** @returns undefined if the value is nested deeper than the stack allows. JSON.parse has no such limit. */
 const stringify = (value: object): string | undefined => {
   try {
-    return JSON.stringify(value)
-  } catch {
+    return JSON.stringify(value, refuseInfinity)
+  } catch (error) {
+    if (error instanceof AppError) throw error
     return undefined
   }
+}
+
+/** JSON.parse reads `1e999` as Infinity, which JSON.stringify would write as null. */
+const refuseInfinity = (_key: string, value: unknown) => {
+  if (value !== Infinity && value !== -Infinity) return value
+  throw invalid('/metadata', 'must not have a number beyond 1.7976931348623157e308, the largest double')
 }

@@ -204,9 +204,9 @@ t.test(
   'a step that storage refuses for now is tried again, and the caller does not wait for it',
   async (t) => {
     // The retry does not keep the process alive.
-  const alive = setInterval(() => {}, 60_000)
-  t.teardown(() => clearInterval(alive))
-  const busy = new StorageError('busy', 'locked')
+    const alive = setInterval(() => {}, 60_000)
+    t.teardown(() => clearInterval(alive))
+    const busy = new StorageError('busy', 'locked')
     const reported: unknown[] = []
     const again = Promise.withResolvers<void>()
     let steps = 0
