@@ -25,7 +25,7 @@ const badUsername = (path: string) =>
   invalid(path, 'must be 1 to 64 letters, digits, ".", "_" or "-", and not "." or ".."')
 
 /** @returns the error for a name that no user has: `VALIDATION_FAILED` if the name breaks the rule, else `USER_NOT_FOUND` */
-export const unknownUser = (name: string, path: string, detail = 'Nobody has this name.') =>
+export const unknownUser = (name: string, path: string, detail = 'No user has this name.') =>
   isUsername(name)
-    ? new AppError('USER_NOT_FOUND', detail, { errors: [fieldError(path, 'is the name of no user')] })
+    ? new AppError('USER_NOT_FOUND', detail, { errors: [fieldError(path, 'must be the name of a user')] })
     : badUsername(path)

@@ -52,7 +52,7 @@ const unknownUser = {
   type: 'urn:messenger:problem:user-not-found',
   title: 'User not found',
   status: 404,
-  detail: 'Nobody has this name.',
+  detail: 'No user has this name.',
   code: 'USER_NOT_FOUND',
 }
 
@@ -108,7 +108,7 @@ export const examples = {
   Problem: [
     {
       ...unknownUser,
-      errors: [{ path: '/username', message: 'username is the name of no user', in: 'path' }],
+      errors: [{ path: '/username', message: 'username must be the name of a user', in: 'path' }],
       request_id: 'req-7',
     },
   ],
@@ -167,7 +167,11 @@ export const examples = {
       problem: {
         ...unknownUser,
         errors: [
-          { path: '/receiver_username', message: 'receiver_username is the name of no user', in: 'frame' },
+          {
+            path: '/receiver_username',
+            message: 'receiver_username must be the name of a user',
+            in: 'frame',
+          },
         ],
         request_id: '5f1c9a20-1-1',
       },

@@ -1,13 +1,15 @@
+import { isUtf8 } from 'node:buffer'
 import { randomBytes } from 'node:crypto'
 import { createInterface } from 'node:readline/promises'
 import { Writable } from 'node:stream'
-import { text } from 'node:stream/consumers'
+import { buffer } from 'node:stream/consumers'
 import { Command, InvalidArgumentError } from 'commander'
 import type { Inspection } from '../../db/database.ts'
 import { inspectDatabase } from '../../db/open.ts'
 import { countAll, listAccounts } from '../chat/administration.ts'
 import { change } from './change.ts'
 import type { Arguments, Commands } from './commands.ts'
+import { AppError } from '../errors.ts'
 import { json, printable, table } from './output.ts'
 import { run, settings, type Terminal } from './terminal.ts'
 
@@ -159,7 +161,7 @@ const countOf = (text: string): number => {
 /** Generates a password, prompts for it without echo, or reads it from a pipe. An argument would show in the process list. */
 const newPassword = async ({ stdin, stderr }: Terminal, generate = false): Promise<string> => {
   if (generate) return randomBytes(15).toString('base64url')
-  if (!stdin.isTTY) return (await text(stdin)).replace(/\r?\n$/, '')
+  if (!stdin.isTTY) return passwordOf(await buffer(stdin))
   /* c8 ignore start -- needs a terminal */
   stderr.write('New password: ')
   const silent = new Writable({ write: (_chunk, _encoding, done) => done() })
@@ -169,4 +171,14 @@ const newPassword = async ({ stdin, stderr }: Terminal, generate = false): Promi
   stderr.write('\n')
   return password
   /* c8 ignore stop */
+}
+
+/** @returns the password in the bytes of a pipe: one line of UTF-8, with or without a line break at its end */
+const passwordOf = (bytes: Buffer): string => {
+  // Decoding would replace invalid bytes without an error.
+  if (!isUtf8(bytes))
+    throw new AppError('VALIDATION_FAILED', 'The password on stdin is not UTF-8. Send it in UTF-8.')
+  const password = bytes.toString().replace(/\r?\n$/, '')
+  if (!/[\r\n]/.test(password)) return password
+  throw new AppError('VALIDATION_FAILED', 'stdin has several lines. Send only the password, on one line.')
 }

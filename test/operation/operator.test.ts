@@ -53,12 +53,12 @@ t.test('a running server changes accounts for the operator', async (t) => {
     t.match(await admin(['remove-user', 'frida', '--json']), {
       code: 1,
       out: '',
-      err: /Nobody has this name/,
+      err: /No user has this name/,
     })
   })
 
   t.test('an account is created with or without a password', async (t) => {
-    t.match(await admin(['create-user', 'gerd'], 'open sesame\n'), {
+    t.match(await admin(['create-user', 'gerd'], 'open sesame\r\n'), {
       code: 0,
       out: 'The account gerd is created.\n',
     })
@@ -75,6 +75,9 @@ t.test('a running server changes accounts for the operator', async (t) => {
       [['create-user', '..', '--no-password'], '', /username must be 1 to 64/],
       [['create-user', 'jana'], 'seven77', /password must have 8 to 256 characters/],
       [['create-user', 'jana'], 'eight \0 and more', /password must have 8 to 256/],
+      [['create-user', 'jana'], Buffer.from('caf\xe9 au lait\n', 'latin1'), /password on stdin is not UTF-8/],
+      [['create-user', 'jana'], 'open sesame\nopen sesame\n', /stdin has several lines/],
+      [['create-user', 'jana'], 'open sesame\r\n\n', /stdin has several lines/],
       [['create-user', 'jana', '--generate', '--no-password'], '', /Use either --generate or --no-password/],
     ] as const) {
       t.match(await admin([...args], input), { code: 1, out: '', err }, args.join(' '))
@@ -93,7 +96,7 @@ t.test('a running server changes accounts for the operator', async (t) => {
     t.match(await logIn('open sesame'), { status: 200 })
     const { out } = await admin(['set-password', 'alice', '--generate'])
     t.match(await logIn(/password of alice is (\S+)/.exec(out)?.[1]), { status: 200 })
-    t.match(await admin(['set-password', 'nobody'], 'x'), { code: 1, err: /Nobody has this name/ })
+    t.match(await admin(['set-password', 'nobody'], 'x'), { code: 1, err: /No user has this name/ })
     await t.rejects(change('set-password', { username: 'alice', password: '' }), /8 to 256/)
   })
 
@@ -143,7 +146,7 @@ t.test('a running server changes accounts for the operator', async (t) => {
     t.match(await admin(['remove-user', 'erik']), { code: 0, out: /removed/ })
     t.equal((await socket.closed).code, 4401)
     t.match(await admin(['users']), { out: /20\S+Z +20\S+Z +erik$/m })
-    await t.rejects(change('remove-user', { username: 'erik' }), /Nobody/)
+    await t.rejects(change('remove-user', { username: 'erik' }), /No user/)
     t.match(await call(url, 'POST', '/login', { body: { username: 'erik' } }), { status: 401 })
   })
 

@@ -19,7 +19,7 @@ export const operator = (folder: string, more: Record<string, string> = {}) => {
   const config = loadConfig(env)
   return {
     url: env.DATABASE_URL,
-    admin: (args: string[], input = '') => runAs(admin, args, env, input),
+    admin: (args: string[], input: string | Uint8Array = '') => runAs(admin, args, env, input),
     backup: (file: string) => runAs(backup, [file], env),
     restore: (file: string) => runAs(restore, [file], env),
     /** Runs one command of `admin` with parsed arguments. */
@@ -29,7 +29,12 @@ export const operator = (folder: string, more: Record<string, string> = {}) => {
 }
 
 /** Runs a command with captured streams. */
-const runAs = async (command: typeof admin, args: string[], env: Record<string, string>, input = '') => {
+const runAs = async (
+  command: typeof admin,
+  args: string[],
+  env: Record<string, string>,
+  input: string | Uint8Array = '',
+) => {
   const [stdout, stderr] = [new PassThrough(), new PassThrough()]
   const output = Promise.all([text(stdout), text(stderr)])
   const code = await command(args, { stdin: Readable.from([input]), stdout, stderr, env })

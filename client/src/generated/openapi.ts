@@ -1502,12 +1502,12 @@ export interface components {
          *       "type": "urn:messenger:problem:user-not-found",
          *       "title": "User not found",
          *       "status": 404,
-         *       "detail": "Nobody has this name.",
+         *       "detail": "No user has this name.",
          *       "code": "USER_NOT_FOUND",
          *       "errors": [
          *         {
          *           "path": "/username",
-         *           "message": "username is the name of no user",
+         *           "message": "username must be the name of a user",
          *           "in": "path"
          *         }
          *       ],
@@ -1614,12 +1614,12 @@ export interface components {
          *         "type": "urn:messenger:problem:user-not-found",
          *         "title": "User not found",
          *         "status": 404,
-         *         "detail": "Nobody has this name.",
+         *         "detail": "No user has this name.",
          *         "code": "USER_NOT_FOUND",
          *         "errors": [
          *           {
          *             "path": "/receiver_username",
-         *             "message": "receiver_username is the name of no user",
+         *             "message": "receiver_username must be the name of a user",
          *             "in": "frame"
          *           }
          *         ],
