@@ -288,3 +288,31 @@ t.test('an invalid group is refused before anything is queued', async (t) => {
   t.match(await make(['ben', 'BEN', 'Ben', 'ANN']), { status: 200, body: { member_count: 2 } })
   t.strictSame(queued, ['createGroup', 'createGroup'])
 })
+
+t.test('each change of a group is queued with the number of members that it touches', async (t) => {
+  const { app, login } = await startServer(t)
+  const [alice, bob] = [await login('alice'), await login('bob'), await login('carol'), await login('dora')]
+  const { writer } = app.database
+  const { append } = writer
+  const weights: unknown[] = []
+  writer.append = (name, input, options) => {
+    weights.push([name, options?.weight])
+    return append(name, input, options)
+  }
+  const { body: group } = await alice.call<Conversation>('POST', '/groups', {
+    title: 'three',
+    members: ['bob', 'BOB', 'alice', 'carol'],
+  })
+  const path = `/groups/${group.id}`
+  await alice.call('PUT', `${path}/members/dora`)
+  await alice.call('PATCH', path, { title: 'four' })
+  await alice.call('DELETE', `${path}/members/dora`)
+  await bob.call('DELETE', `${path}/members/bob`)
+  t.strictSame(weights, [
+    ['createGroup', 3],
+    ['addMember', 3],
+    ['renameGroup', 4],
+    ['removeMember', 4],
+    ['removeMember', 3],
+  ])
+})

@@ -144,3 +144,24 @@ t.test('a disconnected client does not count as a long poll', async (t) => {
   await alice.send('alice', 'a note')
   t.match(await reply, { status: 200, body: { events: [{}, {}] } })
 })
+
+t.test(
+  'of many simultaneous long polls of one user, 32 wait by default and the others are refused',
+  async (t) => {
+    const server = await startServer(t)
+    const alice = await server.login('alice')
+    const path = `/sync?wait=30&cursor=${await headOf(alice)}`
+    const refused = Promise.withResolvers<void>()
+    const statuses: number[] = []
+    const polls = Array.from({ length: 50 }, async () => {
+      const { status } = await alice.call('GET', path)
+      if (statuses.push(status) === 50 - 32) refused.resolve()
+    })
+    await refused.promise
+    t.strictSame([...new Set(statuses)], [429])
+    t.equal(server.app.sockets.hub.waitsOf(alice.id), 32)
+    await alice.send('alice', 'a note')
+    await Promise.all(polls)
+    t.equal(statuses.filter((status) => status === 200).length, 32)
+  },
+)
