@@ -1,6 +1,6 @@
 /**
  * Creates an emitter of typed events. `emit` calls every listener of an event, in the order in which they were added.
- * @param report is called with what a listener throws; the other listeners are called all the same
+ * @param report receives what a listener throws. The other listeners are still called.
  */
 export const createEmitter = <Events extends object>(report: (error: unknown) => void) => {
   const listeners: { [E in keyof Events]?: ((payload: Events[E]) => void)[] } = {}

@@ -49,7 +49,7 @@ export const refuseBlocked = (conversation: Conversation) => {
   if (conversation.blocked) throw blocked()
 }
 
-/** Does the same for two users who have no conversation yet. */
+/** @throws AppError `BLOCKED` if one of two users who have no conversation yet blocks the other */
 export const refuseBlockedPair = (tx: Transaction, a: number, b: number) => {
   if (tx.get(blocks.blockBetween, { a, b })) throw blocked()
 }

@@ -27,7 +27,7 @@ export type Signal =
   /** The first socket of a user on `server` opened (`online`), or the last one closed. */
   | { type: 'presence'; server: string; user_id: number; username: string; online: boolean }
   /** These users may now see, or no longer see, the presence of each other. */
-  | { type: 'acquaintance'; user_ids: readonly number[] }
+  | { type: 'visibility'; user_ids: readonly number[] }
 
 /**
  * Publishes commits and signals to all processes that serve one database. test/contract/bus.ts checks every implementation

@@ -15,7 +15,7 @@ export const blockUser = async (chat: Chat, me: Identity, name: string): Promise
     user_id: me.user_id,
     username: name,
   })
-  chat.bus.signal({ type: 'acquaintance', user_ids: [me.user_id, user_id] })
+  chat.bus.signal({ type: 'visibility', user_ids: [me.user_id, user_id] })
   return { username, blocked_at: timestamp(blocked_at) }
 }
 
@@ -23,7 +23,7 @@ export const blockUser = async (chat: Chat, me: Identity, name: string): Promise
 export const unblockUser = async (chat: Chat, me: Identity, name: string): Promise<void> => {
   chat.changeLimit(me.user_id)
   const { user_id } = await chat.writer.append('unblock', { user_id: me.user_id, username: name })
-  chat.bus.signal({ type: 'acquaintance', user_ids: [me.user_id, user_id] })
+  chat.bus.signal({ type: 'visibility', user_ids: [me.user_id, user_id] })
 }
 
 /**

@@ -26,8 +26,8 @@ export const createRateLimit = (perMinute: number, now: () => number = () => per
     const wait = bucket.msUntil(Math.min(cost, perMinute), time)
     if (wait > 0) {
       const retryAfter = Math.ceil(wait / 1000)
-      const counted = cost === 1 ? '' : `, and this counts as ${cost}`
-      const detail = `At most ${perMinute} a minute${counted}; try again in ${retryAfter} s.`
+      const counted = cost === 1 ? '' : `, and this request counts as ${cost}`
+      const detail = `The limit is ${perMinute} per minute${counted}. Try again in ${retryAfter} s.`
       throw new AppError('RATE_LIMITED', detail, { retryAfter })
     }
     bucket.take(cost)

@@ -173,7 +173,7 @@ export class Hub {
       case 'presence':
         this.#presence.changed(signal)
         return
-      case 'acquaintance':
+      case 'visibility':
         this.#presence.watches.refresh(signal.user_ids, this, signal.user_ids)
     }
   }

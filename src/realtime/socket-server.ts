@@ -53,7 +53,7 @@ export class SocketServer implements ConnectionServer {
       log.error({ err: error }, 'A presence lookup failed.'),
     )
     this.hub = new Hub(chat.bus, chat.cursors, this.presence, head)
-    // A replay page and one frame must always fit.
+    // What a replay may leave buffered and one frame of the longest content must fit.
     this.hardLimit = Math.max(this.config.SOCKET_HARD_LIMIT, REPLAY_BUFFER + maxFrameBytes(this.config))
     this.#heartbeat = setInterval(() => this.#beat(), this.config.HEARTBEAT_MS / HEARTBEAT_TICKS)
   }
@@ -100,7 +100,7 @@ export class SocketServer implements ConnectionServer {
     this.counts.closed.set(code, (this.counts.closed.get(code) ?? 0) + 1)
   }
 
-  /** Answers the frames that were read, then closes every socket with 1001. */
+  /** Answers the frames whose handling has begun, then closes every socket with 1001. */
   stop() {
     this.#isStopped = true
     clearInterval(this.#heartbeat)

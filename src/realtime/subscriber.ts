@@ -17,7 +17,7 @@ export type Subscriber = {
   replayAfter(head: number): void
   /** Pings the client. Closes the connection if nothing was received since the last call. */
   beat(): void
-  /** Stops reading, answers the frames that were read, then closes. */
+  /** Stops reading, answers the frames whose handling has begun, drops those that wait for a turn, then closes. */
   finish(code: CloseCode): void
   /** Logs an error that no frame of the client caused, and closes the connection. */
   fail(cause: unknown): void

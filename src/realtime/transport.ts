@@ -7,8 +7,8 @@ import { type CloseCode, closeCodes } from '../close-codes.ts'
 import { errors } from '../errors.ts'
 
 /**
- * One open WebSocket. This is the only file that knows `ws`, TCP sockets, the bytes of RFC 6455 and the internals of
- * @fastify/websocket.
+ * One open WebSocket. This is the only file in realtime/ that knows `ws`, TCP sockets, the bytes of RFC 6455 and the internals
+ * of @fastify/websocket.
  */
 export type Transport = {
   /** The selected subprotocol; empty for a plain socket. */

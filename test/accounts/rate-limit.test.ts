@@ -29,7 +29,7 @@ t.test('a bucket refills steadily, each key has its own bucket, and 0 disables t
 
   const slow = createRateLimit(1, () => now)
   slow(1)
-  t.throws(() => slow(1), /try again in 60 s/)
+  t.throws(() => slow(1), /Try again in 60 s/)
   const none = createRateLimit(0)
   for (let n = 0; n < 1000; n++) none('a')
 })
@@ -38,12 +38,15 @@ t.test('a call takes its cost, and a cost above the capacity needs a full bucket
   let now = 0
   const limit = createRateLimit(60, () => now)
   limit('a', 50)
-  t.throws(() => limit('a', 20), /At most 60 a minute, and this counts as 20; try again in 10 s/)
+  t.throws(
+    () => limit('a', 20),
+    /The limit is 60 per minute, and this request counts as 20\. Try again in 10 s/,
+  )
   limit('a', 10)
-  t.throws(() => limit('a', 100), /try again in 60 s/)
+  t.throws(() => limit('a', 100), /Try again in 60 s/)
   now = 60_000
   limit('a', 100)
-  t.throws(() => limit('a'), /At most 60 a minute; try again in 41 s/)
+  t.throws(() => limit('a'), /The limit is 60 per minute\. Try again in 41 s/)
   now += 41_000
   limit('a')
   t.end()

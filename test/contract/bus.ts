@@ -14,7 +14,7 @@ export const busContract = (
   open: (t: Test, processes: number, onError: (error: unknown) => void) => Promise<Bus[]>,
 ) => {
   const batch = (first: number, last = first): Batch<Origin> => ({ first, last, changes: [] })
-  const signal: Signal = { type: 'acquaintance', user_ids: [1] }
+  const signal: Signal = { type: 'visibility', user_ids: [1] }
 
   const fail = (error: unknown) => {
     throw error

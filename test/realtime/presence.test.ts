@@ -128,7 +128,7 @@ t.test('presence', async (t) => {
         return Promise.reject(new Error('the disk'))
       }
     })
-    const tell = () => server.app.chat.bus.signal({ type: 'acquaintance', user_ids: [alice.id, bob.id] })
+    const tell = () => server.app.chat.bus.signal({ type: 'visibility', user_ids: [alice.id, bob.id] })
     tell()
     await failed
     reader.get = get

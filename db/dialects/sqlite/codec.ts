@@ -7,7 +7,7 @@ import type { BatchResult, Outcome } from './batch.ts'
 /** The largest number of operations in a commit. Bounds the time for which an operation waits for the others. */
 export const MAX_BATCH = 1024
 
-/** The same in characters of JSON. A longer operation is a batch of its own. */
+/** The largest number of characters of JSON in a commit. A longer operation is committed alone. */
 export const MAX_BATCH_CHARACTERS = 8_388_608
 
 /**

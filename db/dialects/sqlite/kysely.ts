@@ -44,7 +44,7 @@ class ImmediateDriver extends SqliteDriver {
   }
 
   override async rollbackTransaction(connection: DatabaseConnection) {
-    // SQLite rolls back by itself when the disk is full. A second rollback would hide that error by one of its own.
+    // SQLite rolls back by itself when the disk is full. A second rollback would fail, and its error would hide the first one.
     if (this.#db.inTransaction) await super.rollbackTransaction(connection)
   }
 }

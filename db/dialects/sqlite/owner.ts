@@ -14,6 +14,6 @@ export const ownLike = (file: string, like: string) => {
   }
 }
 
-/** Does the same for a file beside or in place of the database `path`. Without a database, uses its folder's owner. */
+/** Gives a file beside the database `path` the owner of the database, or of its folder if there is no database yet. */
 export const ownLikeDatabase = (file: string, path: string) =>
   ownLike(file, existsSync(path) ? path : dirname(path))
