@@ -75,6 +75,16 @@ const invalidSends: [what: string, body: unknown, path: string][] = [
   ['a reply to message 0', send({ reply_to: 0 }), '/reply_to'],
   ['metadata that is a string', send({ metadata: 'm' }), '/metadata'],
   ['metadata that is a list', send({ metadata: [] }), '/metadata'],
+  [
+    'metadata with a number that is too large',
+    '{"receiver_username":"bob","content":"x","metadata":{"m":[{"n":1e999}]}}',
+    '/metadata',
+  ],
+  [
+    'metadata with a number that is too small',
+    '{"receiver_username":"bob","content":"x","metadata":{"m":-1e999}}',
+    '/metadata',
+  ],
   ['metadata that is too large', send({ metadata: { m: 'x'.repeat(1017) } }), '/metadata'],
   ['metadata with too many bytes', send({ metadata: { m: 'ü'.repeat(509) } }), '/metadata'],
   [
