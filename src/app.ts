@@ -26,7 +26,6 @@ import { NO_BODY_LIMIT } from './http/body-limit.ts'
 import { isHandshake } from './http/handshake.ts'
 import { replyWithProblem } from './http/problem-replies.ts'
 import { pageHeaders } from './http/static-files.ts'
-import { Response } from './http/response.ts'
 import { accountRoutes } from './routes/accounts.ts'
 import { blockRoutes } from './routes/blocks.ts'
 import { conversationRoutes } from './routes/conversations.ts'
@@ -59,7 +58,6 @@ export const buildApp = async (config: Config, options: Pick<FastifyServerOption
     connectionTimeout: Math.max(config.REQUEST_TIMEOUT_MS * 4, IDLE_TIMEOUT),
     keepAliveTimeout: 72_000,
     http: {
-      ServerResponse: Response,
       headersTimeout: config.REQUEST_TIMEOUT_MS,
       connectionsCheckingInterval: 1000,
       // The host plugin requires it, and answers with a problem.
