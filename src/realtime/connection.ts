@@ -94,7 +94,7 @@ export class Connection implements Subscriber, TransportListener, Waiting {
   }
 
   send(frame: object) {
-    this.#transport.write(textFrame(JSON.stringify(frame)))
+    this.#transport.write(textFrame(frame))
   }
 
   sendDroppable(frame: Buffer) {

@@ -151,7 +151,7 @@ export class Hub {
     switch (signal.type) {
       case 'typing': {
         const { conversation_id, username } = signal
-        const frame = textFrame(JSON.stringify({ type: 'typing', conversation_id, username }))
+        const frame = textFrame({ type: 'typing', conversation_id, username })
         for (const user_id of signal.audience) {
           for (const connection of this.connectionsOf(user_id)) connection.sendDroppable(frame)
         }

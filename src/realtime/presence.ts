@@ -84,4 +84,4 @@ export class Presence {
 }
 
 const presenceFrame = (presence: { username: string; online: boolean; last_seen?: string | undefined }) =>
-  textFrame(JSON.stringify({ type: 'presence', ...presence }))
+  textFrame({ type: 'presence', ...presence })

@@ -96,11 +96,12 @@ export const openTransport = (socket: WebSocket, tcp: Socket): Transport => {
 }
 
 /**
- * @returns a text frame (RFC 6455, 5.2): final, unmasked, uncompressed. It is encoded once for all sockets that receive it
- *   and written to TCP directly, whereas `ws` makes a header and two writes per socket: 200 devices receive 221,000 frames
+ * @returns a text frame (RFC 6455, 5.2) with `message` as JSON: final, unmasked, uncompressed. It is encoded once for all
+ *   sockets that receive it and written to TCP directly, whereas `ws` makes a header and two writes per socket: 200 devices receive 221,000 frames
  *   per second, 2.4 times as many as by `ws`.
  */
-export const textFrame = (text: string): Buffer => {
+export const textFrame = (message: object): Buffer => {
+  const text = JSON.stringify(message)
   const length = Buffer.byteLength(text)
   const start = length < 126 ? 2 : length < 65_536 ? 4 : 10
   const frame = Buffer.allocUnsafe(start + length)
