@@ -7,8 +7,7 @@ import { type CloseCode, closeCodes } from '../close-codes.ts'
 import { errors } from '../errors.ts'
 
 /**
- * One open WebSocket. This is the only file in realtime/ that knows `ws`, TCP sockets, the bytes of RFC 6455 and the internals
- * of @fastify/websocket.
+ * One open WebSocket. This is the only file in realtime/ that knows `ws`, TCP sockets and the internals of @fastify/websocket.
  */
 export type Transport = {
   /** The selected subprotocol; empty for a plain socket. */
@@ -95,28 +94,8 @@ export const openTransport = (socket: WebSocket, tcp: Socket): Transport => {
   return new WebSocketTransport(socket, tcp)
 }
 
-/**
- * @returns a text frame (RFC 6455, 5.2) with `message` as JSON: final, unmasked, uncompressed. It is encoded once for all
- *   sockets that receive it and written to TCP directly, whereas `ws` makes a header and two writes per socket: 200 devices receive 221,000 frames
- *   per second, 2.4 times as many as by `ws`.
- */
-export const textFrame = (message: object): Buffer => {
-  const text = JSON.stringify(message)
-  const length = Buffer.byteLength(text)
-  const start = length < 126 ? 2 : length < 65_536 ? 4 : 10
-  const frame = Buffer.allocUnsafe(start + length)
-  frame[0] = 0x81
-  if (start === 2) frame[1] = length
-  else if (start === 4) {
-    frame[1] = 126
-    frame.writeUInt16BE(length, 2)
-  } else {
-    frame[1] = 127
-    frame.writeBigUInt64BE(BigInt(length), 2)
-  }
-  frame.write(text, start)
-  return frame
-}
+/** @returns the payload of a text frame: `message` as JSON, encoded once for all sockets that receive it */
+export const textFrame = (message: object): Buffer => Buffer.from(JSON.stringify(message))
 
 /** Values of `readyState`. */
 const OPEN = 1
@@ -168,7 +147,7 @@ class WebSocketTransport implements Transport {
       this.#tcp.cork()
       flushLater(this)
     }
-    this.#tcp.write(frame)
+    this.#socket.send(frame, { binary: false })
   }
 
   flush() {
