@@ -8,7 +8,6 @@ export const requestLog = plugin(
       const { method, url = 'none' } = request.routeOptions
       request.log.debug(
         {
-          reqId: request.id,
           method,
           route: url,
           status: reply.statusCode,

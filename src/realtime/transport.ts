@@ -73,7 +73,7 @@ export const registerWebSockets = async (
     errorHandler: (error, socket, request) => {
       /* c8 ignore next -- the route's handler throws only by a bug, and before anything closes the socket */
       if (socket.readyState !== socket.OPEN) return
-      request.log.error({ err: error, reqId: request.id }, 'The server could not accept a socket.')
+      request.log.error({ err: error }, 'The server could not accept a socket.')
       socket.close(errors.INTERNAL.close, closeCodes[errors.INTERNAL.close].name)
     },
   })
