@@ -14,7 +14,7 @@ export type BatchResult = { first: number; last: number; changes: Change[]; outc
 
 /**
  * Weight (see Transaction) past which a transaction takes no more operations: about 15 ms of work. It bounds the time for
- * which light operations wait behind heavy ones, and the length of the text of the results.
+ * which light operations wait behind heavy ones, and the size of the results.
  */
 const MAX_WEIGHT = 4096
 

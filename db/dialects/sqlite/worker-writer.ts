@@ -12,6 +12,7 @@ import {
   MAX_BATCH_CHARACTERS,
   packOperation,
   packOperations,
+  type PackedResult,
   unpackResult,
 } from './codec.ts'
 import { takeThread } from './thread.ts'
@@ -115,8 +116,8 @@ export const createWorkerWriter = async (
     return draining
   }
 
-  worker.on('message', (text: string) => {
-    const { first, last, changes, outcomes, seconds } = unpackResult(text)
+  worker.on('message', (result: PackedResult) => {
+    const { first, last, changes, outcomes, seconds } = unpackResult(result)
     const settled = pending.splice(0, outcomes.length)
     for (const { cost } of settled) admission.release(cost)
     emit('batch', { size: outcomes.length, seconds })
