@@ -17,13 +17,6 @@ import {
 } from './codec.ts'
 import { takeThread } from './thread.ts'
 
-/**
- * This many operations go to the writer's thread before the turn of the event loop ends, so that it works while the rest of the
- * turn runs. Without it, the two threads wait for each other a sixth of the time. Only the first operations: with replies
- * to all within the turn, clients would send more within it, and libuv would read on without end.
- */
-const EARLY = 16
-
 type Pending = {
   origin: unknown
   cost: Cost
@@ -60,7 +53,6 @@ export const createWorkerWriter = async (
   /** The operations that have not settled, in order. */
   const pending: Pending[] = []
   let isScheduled = false
-  let wasEarly = false
   let draining: Promise<void> | undefined
   let closing: Promise<void> | undefined
   let broken: StorageError | undefined
@@ -88,7 +80,6 @@ export const createWorkerWriter = async (
 
   const endTurn = () => {
     isScheduled = false
-    wasEarly = false
     flush()
   }
 
@@ -167,11 +158,6 @@ export const createWorkerWriter = async (
         queue.push(text)
         characters += text.length
         if (queue.length === MAX_BATCH) flush()
-        // In a microtask, so that all operations that one caller appends at once share a commit.
-        else if (queue.length === EARLY && !wasEarly) {
-          wasEarly = true
-          queueMicrotask(flush)
-        }
         if (!isScheduled) {
           isScheduled = true
           // After every readable socket was read, so that their operations share a batch.
