@@ -15,7 +15,3 @@ t.test('only server.ts listens for connections', async (t) => {
   t.ok(sources.length > 60)
   t.strictSame(pathsWith(/app\.listen\(/), ['src/server.ts'])
 })
-
-t.test('the server imports only types from node:http, which would load undici at each start', async (t) => {
-  t.strictSame(pathsWith(/^import (?!type ).*from 'node:https?'/m), [])
-})
