@@ -22,9 +22,6 @@ export const loadConfig = (env: Record<string, string | undefined>): Config => {
     useDefaults: true,
     allErrors: true,
     removeAdditional: 'all',
-    // Checking our own schema against the meta-schema takes 60 ms of each start.
-    meta: false,
-    validateSchema: false,
   })
   const config = Object.fromEntries(
     Object.entries(env).filter(([, value]) => value !== '' && value !== undefined),
