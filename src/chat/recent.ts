@@ -46,8 +46,8 @@ class Generation {
 }
 
 /**
- * Caches the newest messages of the database, because most reads ask for them. Reading a page of 50 from SQLite takes 110
- * of the 360 µs of a request. Commits fill the cache.
+ * Caches the newest messages of the database, because most reads ask for them. Reading a page of 50 from SQLite takes 48 of
+ * the 177 µs of processor time of a request. Commits fill the cache.
  * @param size limits of a generation; the older generation is discarded as a whole when the newer one is full
  */
 export const createRecent = (reader: Reader, size = GENERATION) => {
