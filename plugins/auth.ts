@@ -3,9 +3,14 @@ import type { FastifyRequest, preHandlerHookHandler } from 'fastify'
 import plugin from 'fastify-plugin'
 import type { Identity } from '../src/chat/context.ts'
 import { createTokens, type Tokens, unauthorized } from '../src/chat/tokens.ts'
+import { networkOf } from '../src/chat/rate-limit.ts'
 import { openSecrets, type Secrets, type VerifyingSecret } from '../src/chat/secrets.ts'
+import type { Source } from '../src/load/turns.ts'
 
-/** Decorates `secrets`, `tokens`, and `authenticate`, the hook that verifies the token of a request. */
+/**
+ * Decorates `secrets`, `tokens`, `authenticate`, the hook that verifies the token of a request, and `sourceOf`, which says
+ * before that whom the request is for.
+ */
 export const auth = plugin(
   async (app) => {
     const { TOKEN_TTL } = app.config
@@ -40,6 +45,11 @@ export const auth = plugin(
       if (found instanceof Promise) found.then(accept, done)
       else accept(found)
     })
+    app.decorate('sourceOf', (request) => {
+      const token = tokenOf(request)
+      const known = token === undefined ? undefined : tokens.known(token)
+      return known?.user_id ?? networkOf(request.ip)
+    })
   },
   { name: 'auth', dependencies: ['database', 'chat'] },
 )
@@ -59,10 +69,13 @@ const verifyWithAny = <T>(keys: readonly VerifyingSecret[], verify: (key: Verify
   return verify(keys.at(-1) as VerifyingSecret)
 }
 
-/** @returns the token of a request (RFC 6750, section 2.1). @throws AppError `UNAUTHORIZED` if it has none */
-const bearer = ({ headers, ws }: FastifyRequest): string => {
-  const token =
-    /^Bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1] ?? (ws ? offeredToken(headers) : undefined)
+/** @returns the token of a request (RFC 6750, section 2.1) */
+const tokenOf = ({ headers, ws }: FastifyRequest): string | undefined =>
+  /^Bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1] ?? (ws ? offeredToken(headers) : undefined)
+
+/** @returns the token of a request. @throws AppError `UNAUTHORIZED` if it has none */
+const bearer = (request: FastifyRequest): string => {
+  const token = tokenOf(request)
   if (!token)
     throw unauthorized(
       'The request has no token. Log in with POST /login and send "Authorization: Bearer <token>".',
@@ -79,6 +92,8 @@ declare module 'fastify' {
     tokens: Tokens
     secrets: Secrets
     authenticate: preHandlerHookHandler
+    /** The user of a token that was verified before, else the network of the client. */
+    sourceOf: (request: FastifyRequest) => Source
   }
   interface FastifyRequest {
     me: Identity

@@ -49,7 +49,7 @@ export const bodies = plugin(
           done(error as AppError)
           return
         }
-        app.requestTurns.begin(request.raw, 'write', {
+        app.requestTurns.begin(request, 'write', {
           go(late) {
             const { bytes } = body
             body.release()

@@ -12,7 +12,7 @@ import type { Work } from '../src/load/shedding.ts'
 export const requestTurns = plugin(
   async (app) => {
     const { load, turns } = app.chat
-    const decorated = createRequestTurns(turns, load)
+    const decorated = createRequestTurns(turns, load, app.sourceOf)
     app.decorate('requestTurns', decorated)
     app.server.on('connection', () => turns.accepted())
     spreadPipelines(app.server, turns)
@@ -23,12 +23,12 @@ export const requestTurns = plugin(
       const hook = (request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void) => {
         load.check(work)
         if (work === 'write' && hasBody(request)) done()
-        else decorated.begin(request.raw, work, { go: done })
+        else decorated.begin(request, work, { go: done })
       }
       route.onRequest = [hook, route.onRequest ?? []].flat()
     })
   },
-  { name: 'request-turns', dependencies: ['problems', 'chat'] },
+  { name: 'request-turns', dependencies: ['problems', 'chat', 'auth'] },
 )
 
 const hasBody = ({ headers }: FastifyRequest) =>

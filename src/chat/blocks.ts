@@ -36,7 +36,7 @@ export const listBlocks = async (
   { limit, before }: { limit: number; before?: string | undefined },
 ): Promise<BlockList> => {
   const [created_at = OPEN, blocked_id = OPEN] = before?.split('.').map(Number) ?? []
-  await chat.turns.ready()
+  await chat.turns.ready(me.user_id)
   const rows = await chat.reader.all(queries.blocksBy, {
     blocker_id: me.user_id,
     created_at,

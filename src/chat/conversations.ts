@@ -60,7 +60,7 @@ const newestPositions = async (
   let positions: Position[] = []
   let after = { conversation_id: 0, from_number: 0 }
   for (;;) {
-    await chat.turns.ready()
+    await chat.turns.ready(me.user_id)
     const rows = await chat.reader.all(queries.newestByPeriod, {
       user_id: me.user_id,
       ...after,
@@ -81,7 +81,7 @@ const readPage = async (chat: Chat, me: Identity, positions: readonly Position[]
   const page: Shown[] = []
   const size = maxRows(chat.config, CHUNK)
   for (let at = 0; at < positions.length; at += size) {
-    await chat.turns.ready()
+    await chat.turns.ready(me.user_id)
     const ids = positions.slice(at, at + size).map(({ conversation_id }) => conversation_id)
     page.push(...(await readShown(chat, me, ids)))
     const fitting = countFitting(

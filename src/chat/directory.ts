@@ -65,6 +65,6 @@ const shareGroup = async (chat: Chat, a: number, b: number): Promise<boolean> =>
       side.from_number = last.from_number
     }
     await new Promise((resolve) => setImmediate(resolve))
-    await chat.turns.ready()
+    await chat.turns.ready(a)
   }
 }

@@ -34,7 +34,7 @@ export const createReplay = (chat: Chat, user_id: number, after: number) => {
     async next(requested: number, head: number): Promise<NumberedEvent[]> {
       const limit = maxRows(chat.config, requested)
       while (position < head) {
-        await chat.turns.ready()
+        await chat.turns.ready(user_id)
         const ids = chat.activity.between(position, head)
         const up_to = ids ? head : Math.min(position + window, head)
         const { found, end } = await readWindow(chat, { user_id, after: position, up_to, limit, ids })
@@ -69,7 +69,7 @@ const readWindow = async (chat: Chat, { user_id, after, up_to, limit, ids }: Win
     all = firstOf([...all.found, ...part.found], part.end, limit)
     if (!last) return all
     previous = { conversation_id: last.conversation_id, from_number: last.from_number }
-    await chat.turns.ready()
+    await chat.turns.ready(user_id)
   }
 }
 

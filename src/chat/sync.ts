@@ -47,7 +47,7 @@ export const sync = async (
       const left = deadline - performance.now()
       if (page.events.length > 0 || left <= 0) {
         // Calls that share a page build their responses in separate turns of the event loop.
-        await chat.turns.ready()
+        await chat.turns.ready(me.user_id)
         return { events: page.events, cursor: chat.cursors.format(position), more: position < head }
       }
       const reason = await waiter.wait(left)

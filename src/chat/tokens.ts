@@ -76,6 +76,9 @@ export const createTokens = (signer: Signer, reader: Reader, bus: Bus, ttl: numb
       }
     },
 
+    /** @returns the user of a token that was verified before and is cached */
+    known: (token: string): Identity | undefined => verified.get(token),
+
     /**
      * @returns the user of the token; not a promise if the token is cached
      * @throws AppError `UNAUTHORIZED` if the token is invalid, expired or revoked, synchronously or as a rejection

@@ -43,17 +43,19 @@ export const readVisible = async (
     for (const period of periods) {
       if (found.length >= limit) break
       const rest = { isAscending, limit: limit - found.length }
-      if (period.has_messages === 1) found.push(...(await readPeriod(chat, conversation, period, rest)))
+      if (period.has_messages === 1)
+        found.push(...(await readPeriod(chat, user_id, conversation, period, rest)))
     }
     const last = periods[PERIODS - 1]
     if (!last || found.length >= limit) return found
     position = isAscending ? last.to_number + 1 : last.from_number - 1
-    await chat.turns.ready()
+    await chat.turns.ready(user_id)
   }
 }
 
 const readPeriod = async (
   chat: Chat,
+  user_id: number,
   conversation: ConversationRef,
   { from_id: from, to_id: to, until }: Period,
   { isAscending, limit }: Omit<MessageRange, 'start'>,
@@ -74,7 +76,7 @@ const readPeriod = async (
     if (isAscending) range.from = last.id + 1
     else range.to = last.id - 1
     // Any number of messages may have changed after the period ended.
-    await chat.turns.ready()
+    await chat.turns.ready(user_id)
   }
 }
 

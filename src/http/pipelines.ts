@@ -35,7 +35,7 @@ export const spreadPipelines = (server: Server, turns: Turns, maxHeld = MAX_HELD
       drop(socket, inbox)
       return
     }
-    turns.add({
+    turns.add(socket.remoteAddress as string, {
       handleNext() {
         if (socket.destroyed) drop(socket, inbox)
         else {

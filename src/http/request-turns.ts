@@ -1,10 +1,7 @@
-import type { IncomingMessage } from 'node:http'
+import type { FastifyRequest } from 'fastify'
 import { type AppError, overloaded } from '../errors.ts'
 import type { Load, Work } from '../load/shedding.ts'
-import type { Turns } from '../load/turns.ts'
-
-/** The most requests that wait at the same time, about 5 KB each. Further requests are refused. */
-const MAX_WAITING = 10_000
+import type { Source, Turns } from '../load/turns.ts'
 
 export type Step = {
   /** Continues the request, or refuses it with the error. */
@@ -13,32 +10,32 @@ export type Step = {
   drop?(): void
 }
 
-/** Starts requests in order of arrival, each when the event loop has time for it. */
-export const createRequestTurns = (turns: Turns, load: Load, maxWaiting = MAX_WAITING) => {
-  let waiting = 0
-
-  return {
-    /** Calls `go` now if this turn has time, else in a later turn; with `OVERLOADED` if too many wait or it waited too long. */
-    begin({ socket }: IncomingMessage, work: Work, { go, drop }: Step) {
-      if (turns.hasTime) {
-        go()
-        return
-      }
-      if (waiting >= maxWaiting) {
+/**
+ * Starts each request when the event loop has time for it.
+ * @param sourceOf returns whom a request is for
+ */
+export const createRequestTurns = (
+  turns: Turns,
+  load: Load,
+  sourceOf: (request: FastifyRequest) => Source,
+) => ({
+  /** Calls `go` now if this turn has time, else in a later turn; with `OVERLOADED` if too many wait or it waited too long. */
+  begin(request: FastifyRequest, work: Work, { go, drop }: Step) {
+    if (turns.hasTime) {
+      go()
+      return
+    }
+    const since = performance.now()
+    turns.add(sourceOf(request), {
+      handleNext() {
+        if (request.raw.socket.destroyed) drop?.()
+        else go(load.lateness(work, performance.now() - since))
+        return false
+      },
+      refuse() {
         go(overloaded('Too many requests are waiting. Try again in a moment.', 'queue'))
-        return
-      }
-      const since = performance.now()
-      waiting += 1
-      turns.add({
-        handleNext() {
-          waiting -= 1
-          if (socket.destroyed) drop?.()
-          else go(load.lateness(work, performance.now() - since))
-          return false
-        },
-      })
-    },
-  }
-}
+      },
+    })
+  },
+})
 export type RequestTurns = ReturnType<typeof createRequestTurns>

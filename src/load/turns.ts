@@ -3,33 +3,55 @@ const TURN_MS = 10
 /** Pieces of work that one source begins before the next source does. */
 const SHARE = 32
 
-/** A source of work: a socket with unhandled frames, or one request. */
+/** The most requests that wait at the same time, about 5 KB each. */
+const MAX_REQUESTS = 10_000
+
+/** Whom work is for: the id of a user, or an address. */
+export type Source = number | string
+
+/** Work that waits: a socket with unhandled frames, a request, or the rest of a read. */
 export type Waiting = {
   /** Begins the next piece of work. @returns whether more pieces wait */
   handleNext(): boolean
+  /** Refuses the work. Only requests have it: a socket is not read while its frames wait. */
+  refuse?(): void
 }
 
 /**
  * Shares the event loop among requests, bodies, handshakes, frames and replay pages. One turn of the loop may read from
- * thousands of connections. After the first 10 ms of a turn no work begins: it waits for a later turn, in order of arrival,
- * so that probes, replies and commits do not wait for all of it.
+ * thousands of connections. After the first 10 ms of a turn no work begins: it waits for a later turn, so that probes,
+ * replies and commits do not wait for all of it. The sources of the waiting work take turns, and the work of one source
+ * begins in order of arrival: a user with 256 busy connections delays others as much as a user with one.
  */
 export class Turns {
-  readonly #waiting = new Set<Waiting>()
+  readonly #maxRequests: number
+  /** The first source is the next one. A source moves to the end when its work begins. */
+  readonly #queues = new Map<Source, Waiting[]>()
+  #requests = 0
   #end = 0
   #isOn = false
   #isAccepting = false
   #acceptUntil = 0
 
-  /** Whether work may begin now: no other work waits, and this turn has time left. */
-  get hasTime(): boolean {
-    return this.#waiting.size === 0 && this.#hasTimeLeft()
+  constructor(maxRequests = MAX_REQUESTS) {
+    this.#maxRequests = maxRequests
   }
 
-  /** Queues a source. Its work begins in a later turn, after all sources in the queue. */
-  add(waiting: Waiting) {
-    this.#waiting.add(waiting)
+  /** Whether work may begin now: no other work waits, and this turn has time left. */
+  get hasTime(): boolean {
+    return this.#queues.size === 0 && this.#hasTimeLeft()
+  }
+
+  /**
+   * Queues work, which begins in a later turn. If too many requests wait, the newest request of the source with the most
+   * is refused.
+   */
+  add(source: Source, waiting: Waiting) {
+    this.#push(source, waiting)
     if (!this.#isOn) this.#begin()
+    if (!waiting.refuse) return
+    this.#requests += 1
+    if (this.#requests > this.#maxRequests) this.#refuseOne()
   }
 
   /**
@@ -46,11 +68,11 @@ export class Turns {
     this.#end = 0
   }
 
-  /** Resolves when work may begin, which is at once while this turn has time left. */
-  async ready(): Promise<void> {
+  /** Resolves when work of `source` may begin, which is at once while this turn has time left. */
+  async ready(source: Source): Promise<void> {
     if (this.hasTime) return
     await new Promise<void>((resolve) => {
-      this.add({
+      this.add(source, {
         handleNext() {
           resolve()
           return false
@@ -69,7 +91,7 @@ export class Turns {
     this.#end = performance.now() + TURN_MS
     setImmediate(() => {
       this.#isOn = false
-      if (!this.#isAccepting || this.#waiting.size === 0) this.#continue()
+      if (!this.#isAccepting || this.#queues.size === 0) this.#continue()
       else {
         this.#begin()
         this.#end = 0
@@ -79,13 +101,34 @@ export class Turns {
   }
 
   #continue() {
-    const [waiting] = this.#waiting
-    if (!waiting || !this.#hasTimeLeft()) return
-    this.#waiting.delete(waiting)
+    const [next] = this.#queues
+    if (!next || !this.#hasTimeLeft()) return
+    const [source, queue] = next
+    const waiting = queue.shift() as Waiting
+    this.#queues.delete(source)
+    if (queue.length > 0) this.#queues.set(source, queue)
+    if (waiting.refuse) this.#requests -= 1
     let hasMore = true
     for (let left = SHARE; hasMore && left > 0; left -= 1) hasMore = waiting.handleNext()
-    if (hasMore) this.#waiting.add(waiting)
+    if (hasMore) this.#push(source, waiting)
     // A tick that a microtask queues runs after all microtasks. The begun work continues in them, and their time counts too.
     queueMicrotask(() => process.nextTick(() => this.#continue()))
+  }
+
+  #push(source: Source, waiting: Waiting) {
+    const queue = this.#queues.get(source)
+    if (queue) queue.push(waiting)
+    else this.#queues.set(source, [waiting])
+  }
+
+  #refuseOne() {
+    const { source, queue, requests } = [...this.#queues]
+      .map(([source, queue]) => ({ source, queue, requests: queue.filter(({ refuse }) => refuse) }))
+      .reduce((most, one) => (one.requests.length >= most.requests.length ? one : most))
+    const newest = requests.at(-1) as Required<Waiting>
+    if (queue.length === 1) this.#queues.delete(source)
+    else queue.splice(queue.lastIndexOf(newest), 1)
+    this.#requests -= 1
+    newest.refuse()
   }
 }

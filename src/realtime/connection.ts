@@ -162,7 +162,7 @@ export class Connection implements Subscriber, TransportListener, Waiting {
     else {
       this.#inbox = { frames: [data], next: 0, readAt: performance.now() }
       this.#transport.pause()
-      this.#server.chat.turns.add(this)
+      this.#server.chat.turns.add(this.me.user_id, this)
     }
   }
 
@@ -272,7 +272,7 @@ export class Connection implements Subscriber, TransportListener, Waiting {
         return
       }
       // After a restart, thousands of sockets reconnect in the same turn.
-      await chat.turns.ready()
+      await chat.turns.ready(this.me.user_id)
       const page = await replay.next(this.#server.replayPage, hub.head)
       if (this.#isClosed) return
       for (const { number, event } of page) {

@@ -149,7 +149,7 @@ export class Watches {
       if (!this.#isCurrent(connection, list)) return
       // Reads are synchronous below their promise: without this, all lookups of all connections would run in one turn.
       await new Promise((resolve) => setImmediate(resolve))
-      await this.#chat.turns.ready()
+      await this.#chat.turns.ready(connection.me.user_id)
     }
   }
 

@@ -120,7 +120,7 @@ t.test('a connection that pipelines more requests than may wait is closed', asyn
   const turns = new Turns()
   const waiting: Waiting[] = []
   Object.defineProperty(turns, 'hasTime', { value: false })
-  turns.add = (one) => {
+  turns.add = (_source, one) => {
     waiting.push(one)
   }
   spreadPipelines(server, turns, 3)
@@ -136,12 +136,12 @@ t.test('a connection that pipelines more requests than may wait is closed', asyn
   second.write(getAll('/5', '/6'))
   await second.closed
   t.strictSame(handled, ['/1', '/5'])
-  turns.add = (one) => void one.handleNext()
+  turns.add = (_source, one) => void one.handleNext()
   waiting.pop()?.handleNext()
   await first.until((bytes) => countReplies(bytes) === 4)
   t.strictSame(handled, ['/1', '/5', '/2', '/3', '/4'])
 
-  turns.add = (one) => {
+  turns.add = (_source, one) => {
     waiting.push(one)
   }
   const gone = await dialServer(t, server)

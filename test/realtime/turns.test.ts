@@ -32,7 +32,7 @@ t.test('work runs at once while the turn has time, and later in order of arrival
   const turns = new Turns()
   const clock = stopClock(t)
   const done: string[] = []
-  await turns.ready()
+  await turns.ready('reader')
   t.ok(turns.hasTime)
   clock.time += 10
   const once = (name: string): Waiting => ({
@@ -41,20 +41,20 @@ t.test('work runs at once while the turn has time, and later in order of arrival
       return false
     },
   })
-  turns.add(once('one'))
-  turns.add(once('two'))
+  turns.add(1, once('one'))
+  turns.add(2, once('two'))
   const many = { left: 40 }
-  turns.add({
+  turns.add(3, {
     handleNext() {
       many.left -= 1
       done.push('many')
       return many.left > 0
     },
   })
-  turns.add(once('three'))
+  turns.add(4, once('three'))
   t.notOk(turns.hasTime)
   t.strictSame(done, [])
-  await turns.ready()
+  await turns.ready('reader')
   t.strictSame(done.slice(0, 2), ['one', 'two'])
   t.equal(done.indexOf('three'), 34, 'one source gets no more than its share')
   while (many.left > 0) await nextTurn()
@@ -62,7 +62,7 @@ t.test('work runs at once while the turn has time, and later in order of arrival
   t.ok(turns.hasTime)
   const fresh = new Turns()
   await new Promise<void>((resolve) =>
-    fresh.add({
+    fresh.add(1, {
       handleNext() {
         resolve()
         return false
@@ -76,7 +76,7 @@ t.test('connections that arrive delay other work for at most half of the time', 
   const clock = stopClock(t)
   const done: string[] = []
   const add = (name: string) =>
-    turns.add({
+    turns.add(name, {
       handleNext() {
         done.push(name)
         return false
@@ -111,7 +111,7 @@ t.test('work that continues in microtasks counts toward its turn', async (t) => 
   useUp(turns)
   let turn = 0
   const all = Array.from({ length: 100 }, async () => {
-    await turns.ready()
+    await turns.ready('reader')
     await Promise.resolve()
     const end = performance.now() + 5
     while (performance.now() < end);
@@ -188,20 +188,86 @@ t.test('a request that waited too long is refused before its body is parsed', as
   }
 })
 
-t.test('a limited number of requests wait, and further requests are refused', async (t) => {
-  const { app } = await startServer(t)
+t.test('sources take turns, and the work of one source begins in order of arrival', async (t) => {
   const turns = new Turns()
-  const requestTurns = createRequestTurns(turns, app.chat.load, 1)
-  const refusals: (string | undefined)[] = []
+  const begun: string[] = []
+  const add = (source: number, name: string, left = 0) => {
+    const one = { left }
+    turns.add(source, {
+      handleNext() {
+        if (begun.at(-1) !== name) begun.push(name)
+        one.left -= 1
+        return one.left > 0
+      },
+    })
+  }
   useUp(turns)
-  const socket = { destroyed: false }
-  const begin = () =>
-    requestTurns.begin({ socket } as never, 'read', { go: (error) => refusals.push(error?.code) })
-  begin()
-  begin()
-  t.strictSame(refusals, ['OVERLOADED'])
-  while (refusals.length < 2) await nextTurn()
-  t.strictSame(refusals, ['OVERLOADED', undefined])
+  for (const name of ['a1', 'a2', 'a3']) add(1, name)
+  // A socket with more frames than its share.
+  add(2, 'b1', 40)
+  add(2, 'b2')
+  add(3, 'c1')
+  while (!turns.hasTime) await nextTurn()
+  t.strictSame(begun, ['a1', 'b1', 'c1', 'a2', 'b2', 'a3', 'b1'])
+})
+
+t.test('requests and frames of a user wait as one source, and other requests by address', async (t) => {
+  const server = await startServer(t)
+  const { token, id, call } = await server.login('alice')
+  const bob = await server.login('bob')
+  const socket = await bob.connect()
+  // Verifies the token.
+  await call('GET', '/users/me')
+  const held = holdTurns(server)
+  const anonymous = post('/login', JSON.stringify({ username: 'carol' }))
+  for (const [request, source] of [
+    [get('/conversations', token), id],
+    [send('hello', token), id],
+    [handshake(token), id],
+    [anonymous, '127.0.0.1'],
+    [get('/conversations', `${token}x`), '127.0.0.1'],
+  ] as const) {
+    const connection = await dial(t, server.url)
+    connection.write(request)
+    await held.until(held.sources.length + 1)
+    t.equal(held.sources.at(-1), source)
+  }
+  socket.send({ id: '1', receiver_username: 'alice', content: 'x' })
+  await held.until(held.sources.length + 1)
+  t.equal(held.sources.at(-1), bob.id)
+  held.release()
+})
+
+t.test('when too many requests wait, the source with the most is refused', async (t) => {
+  const { app } = await startServer(t)
+  const turns = new Turns(4)
+  const requestTurns = createRequestTurns(turns, app.chat.load, (request) => request.id)
+  const ended: string[] = []
+  const begin = (id: string, name: string) =>
+    requestTurns.begin({ id, raw: { socket: { destroyed: false } } } as never, 'read', {
+      go: (error) => ended.push(`${name} ${error?.code ?? 'began'}`),
+    })
+  useUp(turns)
+  for (const name of ['a1', 'a2', 'a3']) begin('a', name)
+  begin('b', 'b1')
+  // The frames of a socket are not refused.
+  turns.add('a', { handleNext: () => false })
+  t.strictSame(ended, [])
+  begin('c', 'c1')
+  t.strictSame(ended.splice(0), ['a3 OVERLOADED'])
+  begin('b', 'b2')
+  t.strictSame(ended.splice(0), ['b2 OVERLOADED'], 'of two, the one that came last')
+  const single = new Turns(1)
+  useUp(single)
+  const refused: string[] = []
+  for (const source of ['a', 'b'])
+    single.add(source, {
+      handleNext: () => false,
+      refuse: () => refused.push(source),
+    })
+  t.strictSame(refused, ['b'])
+  while (!turns.hasTime || !single.hasTime) await nextTurn()
+  t.strictSame(ended, ['a1 began', 'b1 began', 'c1 began', 'a2 began'])
 })
 
 t.test('a handshake that waits during the stop closes with 1001', async (t) => {

@@ -1,4 +1,4 @@
-import type { Waiting } from '../../src/load/turns.ts'
+import type { Source, Waiting } from '../../src/load/turns.ts'
 import type { Server } from './server.ts'
 
 /** Resolves in the next turn of the event loop. */
@@ -7,13 +7,17 @@ export const nextTurn = () => new Promise((resolve) => setImmediate(resolve))
 /** Makes every turn report that it has no time left, and collects the waiting work for the test to run. */
 export const holdTurns = ({ app }: Server) => {
   const waiting: Waiting[] = []
+  const sources: Source[] = []
   const { turns } = app.chat
   Object.defineProperty(turns, 'hasTime', { value: false, configurable: true })
-  turns.add = (one) => {
+  turns.add = (source, one) => {
+    sources.push(source)
     waiting.push(one)
   }
   return {
     waiting,
+    /** The source of each unit of work that waited. */
+    sources,
     /** Waits until `count` units of work wait. */
     async until(count: number) {
       while (waiting.length < count) await nextTurn()
@@ -24,7 +28,7 @@ export const holdTurns = ({ app }: Server) => {
       const run = (one: Waiting) => {
         while (one.handleNext());
       }
-      turns.add = (one) => void setImmediate(run, one)
+      turns.add = (_source, one) => void setImmediate(run, one)
       for (const one of waiting.splice(0)) run(one)
     },
   }
