@@ -1,4 +1,4 @@
-import { once } from 'node:events'
+import { EventEmitter, once } from 'node:events'
 import { createServer } from 'node:http'
 import t from 'tap'
 import { spreadPipelines } from '../../src/http/pipelines.ts'
@@ -153,4 +153,37 @@ t.test('a connection that pipelines more requests than may wait is closed', asyn
   t.notOk(waiting[0]?.handleNext())
   t.strictSame(handled.slice(5), ['/7'], 'work of a disconnected client is dropped')
   first.socket.destroy()
+})
+
+t.test('the rest of the chunk is not parsed after its connection was closed', async (t) => {
+  const requests: unknown[] = []
+  const server = createServer((_request, reply) => reply.end())
+  spreadPipelines(server, new Turns(), 3)
+  server.on('request', (request) => requests.push(request))
+  const client = await dial(t, await listen(t, server))
+  client.write(get('/').repeat(500))
+  await client.closed
+  t.equal(requests.length, 5, 'one begins, three wait, and the next one closes the connection')
+})
+
+t.test('the places of a closed connection are free in a later turn', async (t) => {
+  const server = createServer(() => {})
+  spreadPipelines(server, new Turns(), 3)
+  /** Requests that arrive in one chunk. @returns the number of them that the connection accepts before it is closed */
+  const pipeline = () => {
+    const socket = { destroyed: false, destroy: () => (socket.destroyed = true), pause: () => {} }
+    const first = new EventEmitter()
+    let accepted = 0
+    for (let reply = first; accepted < 100; reply = new EventEmitter()) {
+      server.emit('request', { socket } as never, reply as never)
+      if (socket.destroyed) break
+      accepted += 1
+    }
+    first.emit('close')
+    return accepted
+  }
+  t.equal(pipeline(), 4, 'one begins, and three wait')
+  t.equal(pipeline(), 1)
+  await nextTurn()
+  t.equal(pipeline(), 4)
 })

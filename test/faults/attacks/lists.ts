@@ -68,6 +68,27 @@ export const createUnreadReplies = (pipelined: number): Attack => ({
   },
 })
 
+/** @param loops number of connections, each with a loop */
+export const createHistoryPages = (loops: number): Attack => ({
+  name: `history-pages-${loops}`,
+  title: `${loops} loops of one user over a page of 1 MiB of messages`,
+  users: ['reader'],
+  fill(fill) {
+    const [reader, writer] = [fill.user('reader'), fill.user('writer')]
+    const id = fill.direct(reader, writer)
+    for (let index = 0; index < 300; index += 1) fill.message(id, writer, 'x'.repeat(4096))
+    return id
+  },
+  mebibytes: 500,
+  async run(target) {
+    const request = get(
+      `/conversations/${target.filled as number}/messages?limit=1000`,
+      target.tokens.reader as string,
+    )
+    await keepRequesting(target, target.scaled(loops), () => request)
+  },
+})
+
 /** Requests the paths in turn, in eight loops. */
 const requestInTurn = (target: Target, paths: readonly string[], token: string) =>
   keepRequesting(target, LOOPS, (turn) => get(paths[turn % paths.length] as string, token))
