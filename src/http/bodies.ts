@@ -36,7 +36,8 @@ export class Bodies {
    *   unfinished body and the budget is exceeded. It is not called if the client disconnects before the end.
    */
   read(request: IncomingMessage, limit: number, done: Done) {
-    if (Number(request.headers['content-length']) > limit) {
+    const longest = Number(request.headers['content-length'] ?? limit)
+    if (longest > limit) {
       done(tooLarge(limit))
       return
     }
@@ -65,7 +66,7 @@ export class Bodies {
         body.refuse(tooLarge(limit))
         return
       }
-      const grown = append(buffer, length, chunk, limit)
+      const grown = append(buffer, length, chunk, longest)
       this.#bytes += grown.length - buffer.length
       buffer = grown
       length += chunk.length
@@ -89,12 +90,12 @@ const NOTHING = Buffer.alloc(0)
  * Most bodies are one chunk, which is used without a copy. Further chunks are copied into one buffer, because separate
  * chunks of one byte would take a hundred times the memory that is counted.
  */
-const append = (buffer: Buffer, length: number, chunk: Buffer, limit: number): Buffer => {
+const append = (buffer: Buffer, length: number, chunk: Buffer, longest: number): Buffer => {
   if (length === 0) return chunk
   const needed = length + chunk.length
   let target = buffer
   if (needed > buffer.length) {
-    target = Buffer.allocUnsafeSlow(Math.max(needed, Math.min(limit, buffer.length * 2)))
+    target = Buffer.allocUnsafeSlow(Math.min(longest, needed * 2))
     buffer.copy(target, 0, 0, length)
   }
   chunk.copy(target, length)

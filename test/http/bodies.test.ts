@@ -1,10 +1,11 @@
-import { once } from 'node:events'
+import { EventEmitter, once } from 'node:events'
 import { PassThrough } from 'node:stream'
 import t from 'tap'
 import { Type } from '@sinclair/typebox'
 import { loadConfig } from '../../src/config.ts'
 import { Bodies } from '../../src/http/bodies.ts'
 import { createBodyLimit } from '../../src/http/body-limit.ts'
+import { discardRest } from '../../src/http/discard-rest.ts'
 import { startLogged } from '../support/logged.ts'
 import { dial, dialServer, replies, sendRaw } from '../support/raw.ts'
 import { startServer } from '../support/server.ts'
@@ -158,6 +159,18 @@ t.test('a body that arrives byte by byte uses memory for its bytes only', async 
   t.equal(bodies.bytes, 0)
 })
 
+t.test('a body takes no more memory than its announced length', async (t) => {
+  const bodies = new Bodies()
+  const request = Object.assign(new PassThrough(), { headers: { 'content-length': '131072' } })
+  bodies.read(request as never, 200_000, () => {})
+  for (const bytes of [65_000, 65_000, 1072]) {
+    request.write(Buffer.alloc(bytes))
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  t.equal(bodies.bytes, 131_072)
+  request.destroy()
+})
+
 t.test('a client that disconnects during its body causes no server error', async (t) => {
   const { app, url, text } = await startLogged(t, 'info')
   const listening = text()
@@ -191,6 +204,33 @@ t.test('the rest of a refused body is read, up to 32 MiB', async (t) => {
   }
   t.match(replies(await connection.closed), [{ status: 413 }])
   t.ok(sent > 30, `${sent} MB`)
+})
+
+t.test('the rests of many refused bodies are read in turns', async (t) => {
+  const chunks: number[] = []
+  let turn = 0
+  const [count, chunksOfEach] = [100, 4]
+  for (let index = 0; index < count; index += 1) {
+    const request = Object.assign(new PassThrough({ highWaterMark: 1_048_576 }), {
+      headers: { 'content-length': '1000000' },
+      complete: false,
+    })
+    for (let chunk = 0; chunk < chunksOfEach; chunk += 1) request.write(Buffer.alloc(65_536))
+    const reply = new EventEmitter()
+    discardRest(request as never, reply as never)
+    reply.emit('finish')
+    request.on('data', () => {
+      chunks[turn] = (chunks[turn] ?? 0) + 1
+    })
+  }
+  const read = () => chunks.reduce((sum, each) => sum + (each ?? 0), 0)
+  while (read() < count * chunksOfEach) {
+    await new Promise((resolve) => setImmediate(resolve))
+    turn += 1
+  }
+  const [first, ...later] = chunks.filter(Boolean)
+  t.equal(first, count, 'one chunk of each is read at once')
+  t.ok(Math.max(...later) <= 16, later.join(' '))
 })
 
 t.test('a refused body whose rest is late gets no second response', async (t) => {
