@@ -49,5 +49,12 @@ export type Reader = {
 export type Statements = {
   all<A, R>(query: Query<A, R>, args: A): R[]
   get<A, R>(query: Query<A, R>, args: A): R | undefined
-  run<A, R>(query: Query<A, R>, args: A): { changes: number; id: number }
+  run<A, R>(query: Query<A, R>, args: A): void
+  /**
+   * Inserts a row unless it exists.
+   * @param insert does nothing for a row that exists
+   * @param existing finds that row
+   * @returns whether the row was inserted
+   */
+  insertNew<A, R>(insert: Query<A, unknown>, existing: Query<A, R>, args: A): boolean
 }

@@ -39,15 +39,20 @@ export type Caches = ReturnType<typeof createCaches>
 const ROW_CHARACTERS = 1024
 const ROW_MEMBERS = 32
 
+/** The last number and the highest ids that were given. */
+export type Counters = { last: number; user_id: number; conversation_id: number }
+
 /**
- * One transaction: its statements, its numbers, the rows that it read or changed, and the changes to publish after its
- * commit.
+ * One transaction: its statements, its numbers and ids, the rows that it read or changed, and the changes to publish after
+ * its commit. It runs operations one after the other. An operation reads everything that it needs before its first write:
+ * so a database over a network can load the rows of a whole batch at once and store its writes at once.
  */
 export class Transaction {
+  /** Milliseconds since 1970. */
   readonly now: number
   readonly changes: Change[] = []
-  /** The last number given, by this transaction or an earlier one. */
-  last: number
+  /** Those given by this transaction or an earlier one. */
+  readonly counters: Counters
   /** Index of the running operation in its batch. */
   operation = 0
   /** Cost so far: one for each statement and each row, more for long contents and large audiences. */
@@ -58,21 +63,35 @@ export class Transaction {
   readonly #userIds = new Map<string, number>()
   readonly #conversations = new Map<number, Conversation>()
   readonly #directIds = new Map<string, number>()
+  #hasWritten = false
 
-  constructor(statements: Statements, caches: Caches, last: number, now: number) {
+  constructor(statements: Statements, caches: Caches, counters: Counters, now: number) {
     this.#statements = statements
     this.#caches = caches
-    this.last = last
+    this.counters = { ...counters }
     this.now = now
   }
 
+  /** Call this before each operation. @param index its index in its batch */
+  begin(index: number) {
+    this.operation = index
+    this.#hasWritten = false
+  }
+
+  /** The last number given. */
+  get last() {
+    return this.counters.last
+  }
+
   all<A, R>(query: Query<A, R>, args: A): R[] {
+    this.#beforeRead()
     const rows = this.#statements.all(query, args)
     this.weight += 1 + rows.length
     return rows
   }
 
   get<A, R>(query: Query<A, R>, args: A): R | undefined {
+    this.#beforeRead()
     const row = this.#statements.get(query, args)
     this.weight += 1 + weightOf(row)
     return row
@@ -80,13 +99,30 @@ export class Transaction {
 
   run<A, R>(query: Query<A, R>, args: A) {
     this.weight += 1 + weightOf(args)
-    return this.#statements.run(query, args)
+    this.#hasWritten = true
+    this.#statements.run(query, args)
+  }
+
+  /** Inserts a row unless it exists. See the contract of `Statements`. */
+  insertNew<A, R>(insert: Query<A, unknown>, existing: Query<A, R>, args: A): boolean {
+    this.#beforeRead()
+    this.weight += 1 + weightOf(args)
+    return (this.#hasWritten = this.#statements.insertNew(insert, existing, args))
   }
 
   /** Gives the next number. */
   next(): number {
-    this.last += 1
-    return this.last
+    return (this.counters.last += 1)
+  }
+
+  /** Gives the id of a new user. */
+  nextUser(): number {
+    return (this.counters.user_id += 1)
+  }
+
+  /** Gives the id of a new conversation. */
+  nextConversation(): number {
+    return (this.counters.conversation_id += 1)
   }
 
   /** Publishes `event` under `number` to `audience` after the commit. */
@@ -107,10 +143,11 @@ export class Transaction {
     return id === undefined ? this.#addUser(this.get(users.userByKey, { key })) : this.user(id)
   }
 
-  /** Call this after a write to the row of a user. */
-  forgetUser(id: number) {
-    this.#caches.users.delete(id)
-    this.#users.delete(id)
+  /** Call this after a write to the row of a user, with its new state. */
+  setUser(user: StoredUser): StoredUser {
+    this.#users.set(user.id, user)
+    this.#userIds.set(user.username_key, user.id)
+    return user
   }
 
   /** Call this after a write to the rows of many users. */
@@ -140,15 +177,10 @@ export class Transaction {
   /** Call this after a write to the rows of a conversation, with its new state. */
   setConversation(changed: Omit<Conversation, 'audience'>): Conversation {
     const conversation = { ...changed, audience: changed.members.map(({ user_id }) => user_id) }
-    this.#caches.conversations.delete(conversation.id)
     this.#conversations.set(conversation.id, conversation)
+    if (conversation.kind === 'direct')
+      this.#directIds.set(`${conversation.low_id}:${conversation.high_id}`, conversation.id)
     return conversation
-  }
-
-  /** Call this after such a write if the new state is unknown. The next lookup reads it. */
-  forgetConversation(id: number) {
-    this.#caches.conversations.delete(id)
-    this.#conversations.delete(id)
   }
 
   /** Adds the rows of this transaction to the caches. Call this after the commit. */
@@ -159,24 +191,21 @@ export class Transaction {
     for (const [key, id] of this.#directIds) this.#caches.directIds.set(key, id)
   }
 
+  #beforeRead() {
+    if (this.#hasWritten) throw new Error('An operation reads after its first write.')
+  }
+
   #addUser(user: StoredUser | undefined) {
-    if (user) {
-      this.#users.set(user.id, user)
-      this.#userIds.set(user.username_key, user.id)
-    }
-    return user
+    return user && this.setUser(user)
   }
 
   #addConversation(row: (typeof conversations.conversationById)['row']): Conversation | undefined {
     if (!row) return undefined
-    const conversation = this.setConversation({
+    return this.setConversation({
       ...row,
       blocked: row.blocked === 1,
       members: this.all(members.membersOf, { conversation_id: row.id }),
     })
-    if (conversation.kind === 'direct')
-      this.#directIds.set(`${conversation.low_id}:${conversation.high_id}`, conversation.id)
-    return conversation
   }
 }
 

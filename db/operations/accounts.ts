@@ -2,9 +2,9 @@ import { AppError, fieldError } from '../../src/errors.ts'
 import { checkUsername, foldName } from '../names.ts'
 import * as members from '../queries/members.ts'
 import * as users from '../queries/users.ts'
-import type { Conversation, Member, StoredUser, Transaction } from '../transaction.ts'
-import { actor, memberOf } from './access.ts'
-import { leave } from './groups.ts'
+import type { Conversation, StoredUser, Transaction } from '../transaction.ts'
+import { actor } from './access.ts'
+import { findLeaving, type Leaving, leave } from './groups.ts'
 
 export type CreateUser = { username: string; password_hash: string | null; family: string }
 export type SetPassword = {
@@ -49,8 +49,17 @@ export const createUser = (tx: Transaction, input: CreateUser): { user: StoredUs
   if (existing) return { user: existing, created: false }
   checkUsername(input.username, '/username')
   const username = input.username.normalize('NFC')
-  tx.run(users.insertUser, { ...input, username, key: foldName(username), now: tx.now })
-  return { user: tx.userByName(username) as StoredUser, created: true }
+  const user = tx.setUser({
+    id: tx.nextUser(),
+    username,
+    username_key: foldName(username),
+    password_hash: input.password_hash,
+    token_family: input.family,
+    kept_token: null,
+    removed_at: null,
+  })
+  tx.run(users.insertUser, { ...user, now: tx.now })
+  return { user, created: true }
 }
 
 /**
@@ -74,7 +83,7 @@ export const setPassword = (tx: Transaction, input: SetPassword): void => {
       },
     )
   }
-  setCredentials(tx, user.id, input)
+  setCredentials(tx, user, input)
 }
 
 /** Revokes one token and deletes old revocations. */
@@ -87,8 +96,8 @@ export const revokeToken = (tx: Transaction, { user_id, jti, expires_at }: Revok
 
 /** Ends every token of the account. */
 export const revokeAll = (tx: Transaction, { user_id, family }: RevokeAll): void => {
-  const { password_hash } = actor(tx, user_id)
-  setCredentials(tx, user_id, { password_hash, family, kept_token: null })
+  const user = actor(tx, user_id)
+  setCredentials(tx, user, { password_hash: user.password_hash, family, kept_token: null })
 }
 
 /** Ends every token of every account. The accounts can share a token family, because a token also names its user. */
@@ -99,7 +108,7 @@ export const revokeEverybody = (tx: Transaction, { family }: RevokeEverybody): v
 
 /** Sets a password without a check of the current one and ends every token of the account. */
 export const resetPassword = (tx: Transaction, { user_id, password_hash, family }: ResetPassword): void => {
-  setCredentials(tx, actor(tx, user_id).id, { password_hash, family, kept_token: null })
+  setCredentials(tx, actor(tx, user_id), { password_hash, family, kept_token: null })
 }
 
 /**
@@ -109,7 +118,7 @@ export const resetPassword = (tx: Transaction, { user_id, password_hash, family 
 export const removeUser = (tx: Transaction, { user_id, family }: RemoveUser): void => {
   const user = actor(tx, user_id)
   tx.run(users.removeUser, { id: user.id, now: tx.now })
-  setCredentials(tx, user.id, { password_hash: null, family, kept_token: null })
+  setCredentials(tx, { ...user, removed_at: tx.now }, { password_hash: null, family, kept_token: null })
 }
 
 /**
@@ -119,29 +128,31 @@ export const removeUser = (tx: Transaction, { user_id, family }: RemoveUser): vo
 export const leaveGroups = (tx: Transaction, input: LeaveGroups): members.PeriodPosition | undefined => {
   const { user_id, after, max_group } = input
   const end = tx.weight + STEP_WEIGHT
-  let position = after
   const periods = tx.all(members.groupPeriodsAfter, { user_id, ...after, limit: STEP_PERIODS })
+  const leaving: Leaving[] = []
+  let position = after
+  let read = 0
   for (const { conversation_id, from_number, is_open_group } of periods) {
-    if (tx.weight >= end) return position
+    if (tx.weight >= end) break
+    read += 1
     position = { conversation_id, from_number }
-    if (!is_open_group) continue
-    const conversation = tx.conversation(conversation_id) as Conversation
-    leave(tx, conversation, memberOf(conversation, user_id) as Member, max_group)
+    if (is_open_group)
+      leaving.push(findLeaving(tx, tx.conversation(conversation_id) as Conversation, user_id))
   }
-  if (periods.length === STEP_PERIODS) return position
+  for (const group of leaving) leave(tx, group, max_group)
+  if (read < periods.length || read === STEP_PERIODS) return position
   tx.run(users.setLeft, { id: user_id })
   return undefined
 }
 
 const setCredentials = (
   tx: Transaction,
-  id: number,
+  user: StoredUser,
   {
     password_hash,
     family,
     kept_token,
   }: { password_hash: string | null; family: string; kept_token: string | null },
 ) => {
-  tx.run(users.setCredentials, { id, password_hash, family, kept_token })
-  tx.forgetUser(id)
+  tx.run(users.setCredentials, tx.setUser({ ...user, password_hash, token_family: family, kept_token }))
 }

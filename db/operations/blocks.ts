@@ -4,8 +4,8 @@ import { unknownUser } from '../names.ts'
 import * as blocks from '../queries/blocks.ts'
 import * as members from '../queries/members.ts'
 import type { Conversation, StoredUser, Transaction } from '../transaction.ts'
-import { actor, namedUser } from './access.ts'
-import { publishMarks } from './receipts.ts'
+import { actor, isBlocking, namedUser } from './access.ts'
+import { currentPeriod, publishMarks } from './receipts.ts'
 
 export type Block = { user_id: number; username: string }
 
@@ -23,8 +23,10 @@ export const block = (tx: Transaction, { user_id, username }: Block): Blocked =>
   const standing = tx.get(blocks.blockOf, pair)
   if (standing) return { user_id: other.id, username: other.username, blocked_at: standing.created_at }
   const reverse = tx.get(blocks.blockOf, { blocker_id: other.id, blocked_id: me.id })
-  tx.run(blocks.insertBlock, { ...(reverse ?? frozenMarks(tx, me, other)), ...pair, now: tx.now })
-  reread(tx, me, other)
+  const conversation = tx.directConversation(me.id, other.id)
+  const marks = reverse ?? frozenMarks(tx, conversation, me, other)
+  tx.run(blocks.insertBlock, { ...marks, ...pair, now: tx.now })
+  if (conversation) tx.setConversation({ ...conversation, blocked: true })
   return { user_id: other.id, username: other.username, blocked_at: tx.now }
 }
 
@@ -39,23 +41,35 @@ export const unblock = (tx: Transaction, { user_id, username }: Block): { user_i
   const pair = { blocker_id: me.id, blocked_id: other.id }
   const standing = tx.get(blocks.blockOf, pair)
   if (!standing) return { user_id: other.id }
+  const blocked = isBlocking(tx, other.id, me.id)
+  const conversation = tx.directConversation(me.id, other.id)
+  const periods = blocked ? [] : periodsOf(tx, conversation)
   tx.run(blocks.deleteBlock, pair)
-  const conversation = reread(tx, me, other)
-  if (conversation && !conversation.blocked) {
-    for (const member of conversation.members) {
-      const period = tx.get(members.latestPeriod, {
-        user_id: member.user_id,
-        conversation_id: conversation.id,
-      })
-      if (period && period.receipt_number > standing.number)
-        publishMarks(tx, period, member.username, conversation.audience)
-    }
+  if (conversation) tx.setConversation({ ...conversation, blocked })
+  for (const { member, period } of periods) {
+    if (period.receipt_number > standing.number)
+      publishMarks(
+        tx,
+        period,
+        member.username,
+        periods.map((one) => one.member.user_id),
+      )
   }
   return { user_id: other.id }
 }
 
-const frozenMarks = (tx: Transaction, a: StoredUser, b: StoredUser) => {
-  const conversation = tx.directConversation(a.id, b.id)
+const periodsOf = (tx: Transaction, conversation: Conversation | undefined) =>
+  (conversation?.members ?? []).map((member) => ({
+    member,
+    period: currentPeriod(tx, member.user_id, (conversation as Conversation).id),
+  }))
+
+const frozenMarks = (
+  tx: Transaction,
+  conversation: Conversation | undefined,
+  a: StoredUser,
+  b: StoredUser,
+) => {
   const marks = ({ id }: StoredUser): Marks =>
     (conversation && tx.get(members.latestPeriod, { user_id: id, conversation_id: conversation.id })) ?? {
       delivered_up_to: 0,
@@ -69,12 +83,4 @@ const frozenMarks = (tx: Transaction, a: StoredUser, b: StoredUser) => {
     high_delivered: high.delivered_up_to,
     high_read: high.read_up_to,
   }
-}
-
-/** @returns the direct conversation of the two, read again */
-const reread = (tx: Transaction, a: StoredUser, b: StoredUser): Conversation | undefined => {
-  const conversation = tx.directConversation(a.id, b.id)
-  if (!conversation) return undefined
-  tx.forgetConversation(conversation.id)
-  return tx.conversation(conversation.id)
 }

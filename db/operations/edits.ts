@@ -19,6 +19,7 @@ export const edit = (tx: Transaction, { user_id, message_id, content }: Edit): S
   if (message.deleted_at !== null)
     throw new AppError('MESSAGE_DELETED', 'A deleted message cannot be edited.')
   if (message.content === content) return withNames(message, conversation, sender)
+  const viewers = viewersOf(tx, conversation, message_id)
   const number = tx.next()
   const change = { content, edited_at: tx.now }
   tx.run(messages.editMessage, {
@@ -28,7 +29,7 @@ export const edit = (tx: Transaction, { user_id, message_id, content }: Edit): S
     original_hash: original_hash ?? hashContent(message.content),
   })
   const edited = withNames({ ...message, ...change }, conversation, sender)
-  tx.publish(number, viewersOf(tx, conversation, message_id), { type: 'message_updated', message: edited })
+  tx.publish(number, viewers, { type: 'message_updated', message: edited })
   return edited
 }
 
@@ -39,6 +40,7 @@ export const edit = (tx: Transaction, { user_id, message_id, content }: Edit): S
 export const remove = (tx: Transaction, { user_id, message_id }: Delete): StoredMessage => {
   const { conversation, sender, original_hash, message } = ownMessage(tx, user_id, message_id)
   if (message.deleted_at !== null) return withNames(message, conversation, sender)
+  const viewers = viewersOf(tx, conversation, message_id)
   const number = tx.next()
   tx.run(messages.deleteMessage, {
     id: message_id,
@@ -51,7 +53,7 @@ export const remove = (tx: Transaction, { user_id, message_id }: Delete): Stored
     conversation,
     sender,
   )
-  tx.publish(number, viewersOf(tx, conversation, message_id), { type: 'message_updated', message: deleted })
+  tx.publish(number, viewers, { type: 'message_updated', message: deleted })
   return deleted
 }
 

@@ -6,7 +6,7 @@ import * as conversations from '../queries/conversations.ts'
 import * as members from '../queries/members.ts'
 import type { Conversation, Member, StoredUser, Transaction } from '../transaction.ts'
 import { actor, blocked, isBlocking, memberOf, membership, namedUser } from './access.ts'
-import { announce } from './receipts.ts'
+import { currentPeriod, type Period, publishTo } from './receipts.ts'
 
 export type CreateGroup = {
   user_id: number
@@ -52,7 +52,9 @@ export const createGroup = (tx: Transaction, input: CreateGroup): { id: number; 
     joining.set(user.id, user)
   }
   const number = tx.next()
-  const { id } = tx.run(conversations.insertGroup, {
+  const id = tx.nextConversation()
+  tx.run(conversations.insertGroup, {
+    id,
     title: input.title,
     member_count: joining.size,
     number,
@@ -110,8 +112,8 @@ export const addMember = (tx: Transaction, input: AddMember): void => {
   if (conversation.members.length >= input.max_members) {
     throw new AppError('GROUP_FULL', `A group has at most ${input.max_members} members.`)
   }
-  const number = tx.next()
   const earlier = tx.get(members.latestPeriod, { user_id: user.id, conversation_id: conversation.id })
+  const number = tx.next()
   const member = join(tx, conversation.id, user, number, 'member', earlier)
   const member_count = conversation.members.length + 1
   tx.run(conversations.setGroup, {
@@ -143,13 +145,23 @@ export const removeMember = (
     : ownGroup(tx, user_id, conversation_id)
   const member = memberOf(conversation, tx.userByName(username)?.id ?? 0)
   if (!member) throw unknownUser(username, '/username', 'No member of the group has this name.')
-  leave(tx, conversation, member, max_group)
+  leave(tx, findLeaving(tx, conversation, member.user_id), max_group)
 }
 
+/** What `leave` needs to know. */
+export type Leaving = { conversation: Conversation; member: Member; period: Period }
+
+/** Looks up the current membership of a user in a group. */
+export const findLeaving = (tx: Transaction, conversation: Conversation, user_id: number): Leaving => ({
+  conversation,
+  member: memberOf(conversation, user_id) as Member,
+  period: currentPeriod(tx, user_id, conversation.id),
+})
+
 /** Ends a membership. If the owner leaves, the oldest other member becomes the owner. */
-export const leave = (tx: Transaction, conversation: Conversation, member: Member, max_group: number) => {
+export const leave = (tx: Transaction, { conversation, member, period }: Leaving, max_group: number) => {
   // Marks that wait to be published belong to this period: after its end nothing publishes them.
-  announce(tx, { user_id: member.user_id, conversation_id: conversation.id, max_group })
+  if (period.receipt_due === 1) publishTo(tx, conversation, member, period, max_group)
   const number = tx.next()
   const [id, title, count] = [conversation.id, conversation.title as string, conversation.members.length - 1]
   const { user_id, from_number } = member

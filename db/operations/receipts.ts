@@ -1,7 +1,7 @@
 import type { Marks } from '../changes.ts'
 import * as members from '../queries/members.ts'
 import * as messages from '../queries/messages.ts'
-import type { Conversation, Transaction } from '../transaction.ts'
+import type { Conversation, Member, Transaction } from '../transaction.ts'
 import { actor, memberOf, membership } from './access.ts'
 
 export type Mark = {
@@ -58,20 +58,30 @@ export const announce = (tx: Transaction, { user_id, conversation_id, max_group 
   const period = currentPeriod(tx, user_id, conversation_id)
   if (!conversation || period?.receipt_due !== 1) return
   const me = memberOf(conversation, user_id)
-  if (me) publishMarks(tx, period, me.username, receiptAudience(conversation, user_id, max_group))
+  if (me) publishTo(tx, conversation, me, period, max_group)
 }
+
+/** Publishes the marks of a member to those who may see them. */
+export const publishTo = (
+  tx: Transaction,
+  conversation: Conversation,
+  { user_id, username }: Member,
+  period: Period,
+  max_group: number,
+) => publishMarks(tx, period, username, receiptAudience(conversation, user_id, max_group))
 
 /** Gives every change of marks that the stopped server did not publish a new number. */
 export const announceDue = (tx: Transaction): void => {
-  for (const { user_id, conversation_id } of tx.all(members.dueReceipts, {})) {
-    publishMarks(tx, currentPeriod(tx, user_id, conversation_id), '', [])
-  }
+  const periods = tx
+    .all(members.dueReceipts, {})
+    .map(({ user_id, conversation_id }) => currentPeriod(tx, user_id, conversation_id))
+  for (const period of periods) publishMarks(tx, period, '', [])
 }
 
 /** Gives the marks of a period a new number and publishes them to `audience`. */
 export const publishMarks = (
   tx: Transaction,
-  period: (typeof members.latestPeriod)['row'] & object,
+  period: Period,
   username: string,
   audience: readonly number[],
 ) => {
@@ -89,8 +99,11 @@ export const publishMarks = (
   tx.publish(number, audience, { type: 'receipt', conversation_id, username, delivered_up_to, read_up_to })
 }
 
-const currentPeriod = (tx: Transaction, user_id: number, conversation_id: number) =>
-  tx.get(members.latestPeriod, { user_id, conversation_id }) as (typeof members.latestPeriod)['row'] & object
+export type Period = (typeof members.latestPeriod)['row'] & object
+
+/** @returns the latest membership period of a user in a conversation, which must exist */
+export const currentPeriod = (tx: Transaction, user_id: number, conversation_id: number) =>
+  tx.get(members.latestPeriod, { user_id, conversation_id }) as Period
 
 /** @returns the users who see the marks of a member: in a large group or during a block, only that member */
 const receiptAudience = (

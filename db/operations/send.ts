@@ -43,9 +43,8 @@ export const send = (tx: Transaction, input: Send): Sent => {
   if (!target.conversation) findOriginal(tx, sender, input)
 
   const conversation = target.conversation ?? makeDirect(tx, sender, target.receiver)
-  const id = tx.last + 1
   const row = {
-    id,
+    id: tx.last + 1,
     conversation_id: conversation.id,
     sender_id: sender.id,
     content: input.content,
@@ -54,8 +53,10 @@ export const send = (tx: Transaction, input: Send): Sent => {
     reply_to: input.reply_to ?? null,
     metadata: input.metadata ?? null,
   }
-  if (tx.run(messages.insertMessage, row).changes === 0) return findOriginal(tx, sender, input) as Sent
-  tx.next()
+  if (!target.conversation) tx.run(messages.insertMessage, row)
+  else if (!tx.insertNew(messages.insertMessage, messages.messageByClientId, row))
+    return findOriginal(tx, sender, input) as Sent
+  const id = tx.next()
   const message = withNames({ ...row, edited_at: null, deleted_at: null }, conversation, sender.username)
   tx.publish(id, conversation.audience, { type: 'message', message })
   return { message, duplicate: false }
@@ -133,7 +134,9 @@ const makeDirect = (tx: Transaction, sender: StoredUser, receiver: StoredUser): 
   const number = tx.next()
   const [low, high] = sender.id < receiver.id ? [sender, receiver] : [receiver, sender]
   const pair = low === high ? [low] : [low, high]
-  const { id } = tx.run(conversations.insertConversation, {
+  const id = tx.nextConversation()
+  tx.run(conversations.insertConversation, {
+    id,
     kind: 'direct',
     low_id: low.id,
     high_id: high.id,
@@ -141,17 +144,27 @@ const makeDirect = (tx: Transaction, sender: StoredUser, receiver: StoredUser): 
     member_count: pair.length,
     number,
   })
-  for (const { id: user_id } of pair) {
+  const joined = pair.map((user): Member => {
+    const member = { user_id: user.id, role: 'member' } as const
     tx.run(members.insertMember, {
-      user_id,
+      ...member,
       conversation_id: id,
       number,
-      role: 'member',
       delivered_up_to: 0,
       read_up_to: 0,
     })
-  }
-  const conversation = tx.conversation(id) as Conversation
+    return { ...member, username: user.username, from_number: number }
+  })
+  const conversation = tx.setConversation({
+    id,
+    kind: 'direct',
+    title: null,
+    low_id: low.id,
+    high_id: high.id,
+    // A block between the two would have been refused.
+    blocked: false,
+    members: joined,
+  })
   tx.publish(number, conversation.audience, {
     type: 'conversation',
     conversation_id: id,

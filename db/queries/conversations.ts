@@ -23,6 +23,7 @@ export const conversationByPair = query<{ low_id: number; high_id: number }>()((
 )
 
 export const insertConversation = query<{
+  id: number
   kind: 'direct' | 'group'
   low_id: number | null
   high_id: number | null
@@ -31,6 +32,7 @@ export const insertConversation = query<{
   number: number
 }>()((db, arg) =>
   db.insertInto('conversations').values({
+    id: arg('id'),
     kind: arg('kind'),
     low_id: arg('low_id'),
     high_id: arg('high_id'),
@@ -42,6 +44,7 @@ export const insertConversation = query<{
 
 /** A group, with the idempotency key of its request if there was one. */
 export const insertGroup = query<{
+  id: number
   title: string
   member_count: number
   number: number
@@ -50,6 +53,7 @@ export const insertGroup = query<{
   request_hash: Uint8Array | null
 }>()((db, arg) =>
   db.insertInto('conversations').values({
+    id: arg('id'),
     kind: 'group',
     title: arg('title'),
     member_count: arg('member_count'),

@@ -46,7 +46,7 @@ export const insertMessage = query<{
     ),
 )
 
-export const messageByClientId = query<{ client_id: string; sender_id: number }>()((db, arg) =>
+export const messageByClientId = query<{ client_id: string | null; sender_id: number }>()((db, arg) =>
   db
     .selectFrom('messages')
     .select([...messageColumns, 'messages.original_hash'])

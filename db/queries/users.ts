@@ -43,17 +43,19 @@ export const usersByPrefix = query<{ from: string; to: string; limit: number }>(
 )
 
 export const insertUser = query<{
+  id: number
   username: string
-  key: string
+  username_key: string
   password_hash: string | null
-  family: string
+  token_family: string
   now: number
 }>()((db, arg) =>
   db.insertInto('users').values({
+    id: arg('id'),
     username: arg('username'),
-    username_key: arg('key'),
+    username_key: arg('username_key'),
     password_hash: arg('password_hash'),
-    token_family: arg('family'),
+    token_family: arg('token_family'),
     kept_token: null,
     created_at: arg('now'),
     removed_at: null,
@@ -63,12 +65,16 @@ export const insertUser = query<{
 export const setCredentials = query<{
   id: number
   password_hash: string | null
-  family: string
+  token_family: string
   kept_token: string | null
 }>()((db, arg) =>
   db
     .updateTable('users')
-    .set({ password_hash: arg('password_hash'), token_family: arg('family'), kept_token: arg('kept_token') })
+    .set({
+      password_hash: arg('password_hash'),
+      token_family: arg('token_family'),
+      kept_token: arg('kept_token'),
+    })
     .where('id', '=', arg('id')),
 )
 

@@ -46,7 +46,7 @@ t.test(
     for (const username of ['...', '.a', 'a.', '..b']) t.equal((await login(username)).username, username)
     writeSql(
       join(folder, 'messenger.db'),
-      "insert into users (username, username_key, token_family, created_at) values ('..', '..', 'f', 0)",
+      "insert into users (id, username, username_key, token_family, created_at) values (1000, '..', '..', 'f', 0)",
     )
     const [old, ann] = [await login('..'), await login('ann')]
     t.equal((await ann.send('..', 'hello')).receiver, '..')

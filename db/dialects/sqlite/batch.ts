@@ -4,7 +4,7 @@ import { AppError } from '../../../src/errors.ts'
 import { StorageError } from '../../errors.ts'
 import { type Operation, operations } from '../../operations/index.ts'
 import * as counter from '../../queries/counter.ts'
-import { createCaches, Transaction } from '../../transaction.ts'
+import { type Counters, createCaches, Transaction } from '../../transaction.ts'
 import { createStatements } from './statements.ts'
 
 export type Outcome = { ok: true; value: unknown } | { ok: false; error: AppError | StorageError }
@@ -26,7 +26,7 @@ const MAX_WEIGHT = 4096
 export const createBatchRunner = (db: Database, now: () => number = Date.now) => {
   const statements = createStatements(db)
   const caches = createCaches()
-  let last = (statements.get(counter.head, {}) as { last: number }).last
+  let counters = statements.get(counter.counters, {}) as Counters
 
   const runOperation = (tx: Transaction, operation: Operation): Outcome => {
     const numbered = tx.last
@@ -43,15 +43,15 @@ export const createBatchRunner = (db: Database, now: () => number = Date.now) =>
     const outcomes: Outcome[] = []
     for (const [index, operation] of batch.entries()) {
       if (tx.weight >= MAX_WEIGHT) break
-      tx.operation = index
+      tx.begin(index)
       outcomes.push(runOperation(tx, operation))
     }
-    if (tx.last > last) statements.run(counter.setHead, { last: tx.last })
+    if (tx.last > counters.last) statements.run(counter.setHead, { last: tx.last })
     db.exec('commit')
-    const first = last + 1
-    last = tx.last
+    const first = counters.last + 1
+    counters = tx.counters
     tx.committed()
-    return { first, last, changes: tx.changes, outcomes }
+    return { first, last: tx.last, changes: tx.changes, outcomes }
   }
 
   const undo = (error: unknown): StorageError => {
@@ -61,7 +61,7 @@ export const createBatchRunner = (db: Database, now: () => number = Date.now) =>
   }
 
   const runBatch = (batch: readonly Operation[]): BatchResult => {
-    const tx = new Transaction(statements, caches, last, now())
+    const tx = new Transaction(statements, caches, counters, now())
     try {
       return runTransaction(tx, batch)
     } catch (cause) {
@@ -69,6 +69,7 @@ export const createBatchRunner = (db: Database, now: () => number = Date.now) =>
       // One operation failed. Those before it run again without it; then it is the first of its batch.
       if (error.kind === 'operation' && tx.operation > 0) return runBatch(batch.slice(0, tx.operation))
       const failed = error.kind === 'operation' ? batch.slice(0, 1) : batch
+      const { last } = counters
       return { first: last + 1, last, changes: [], outcomes: failed.map(() => ({ ok: false, error })) }
     }
   }

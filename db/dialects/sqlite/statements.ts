@@ -50,8 +50,12 @@ export const createStatements = (db: Database): Statements => {
     },
     run(query, args) {
       const { statement, bind } = prepare(query)
-      const { changes, lastInsertRowid } = statement.run(...bind(args as never))
-      return { changes, id: Number(lastInsertRowid) }
+      statement.run(...bind(args as never))
+    },
+    // A lookup before each insert would cost a search.
+    insertNew(insert, _existing, args) {
+      const { statement, bind } = prepare(insert)
+      return statement.run(...bind(args as never)).changes === 1
     },
   }
 }
