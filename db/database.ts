@@ -4,7 +4,7 @@ import type { Writer } from './writer.ts'
 /** One start of a server on a database. Numbers from `first` on were given since that start. */
 export type Epoch = { name: string; first: number }
 
-/** An open database. One process at a time has it open. */
+/** An open database. One process at a time has a SQLite file open; several may have a PostgreSQL database open. */
 export type Database = {
   reader: Reader
   writer: Writer
@@ -12,16 +12,24 @@ export type Database = {
   readonly broken: Promise<Error>
   /** In the order of the starts. The last epoch is that of this start. */
   epochs: readonly Epoch[]
-  /** @returns the path of a file that belongs to this database, such as `.key` for its secret */
-  beside(extension: string): string
-  /**
-   * Writes such a file with mode 0600 and the owner of the database. When it returns, the file is complete and on disk.
-   * A crash before that leaves the old file unchanged.
-   * @param replace whether to replace an existing file; if false, an existing file stays
-   */
-  writeBeside(extension: string, text: string, replace: boolean): void
+  texts: Texts
+  /** The path for a socket of the operator's commands, if only one process may have the database open. */
+  controlPath: string | undefined
   /** Settles every appended operation, then closes. */
   close(): Promise<void>
+}
+
+/** Named texts that belong to a database, such as the secrets of its tokens. Only the user of the server can read them. */
+export type Texts = {
+  /** @returns where a text is stored, for messages */
+  locate(name: string): string
+  /** @returns undefined if there is no text of this name */
+  read(name: string): Promise<string | undefined>
+  /**
+   * Stores a text. When the promise resolves, the text is on disk. A crash before that leaves the old text or the whole new one.
+   * @param replace whether to replace an existing text; if false, an existing text stays
+   */
+  write(name: string, text: string, replace: boolean): Promise<void>
 }
 
 export type WriterOptions = {

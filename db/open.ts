@@ -2,7 +2,10 @@ import type { Database, Inspection, WriterOptions } from './database.ts'
 import { backupSqlite, restoreSqlite } from './dialects/sqlite/backup.ts'
 import { filePath } from './dialects/sqlite/connection.ts'
 import { inspectSqlite } from './dialects/sqlite/inspect.ts'
+import { openPostgres } from './dialects/postgres/open.ts'
 import { openSqlite } from './dialects/sqlite/open.ts'
+
+const isPostgres = (url: string) => /^postgres(ql)?:/.test(url)
 
 /**
  * Opens the database that `url` names. Creates it or migrates it as needed.
@@ -12,10 +15,12 @@ import { openSqlite } from './dialects/sqlite/open.ts'
 export const openDatabase = (
   url: string,
   { maxQueue, report = console.error }: { maxQueue: number; report?: WriterOptions['report'] | undefined },
-): Promise<Database> => openSqlite(url, { maxQueue, report })
+): Promise<Database> =>
+  isPostgres(url) ? openPostgres(url, { maxQueue, report }) : openSqlite(url, { maxQueue, report })
 
-/** @returns the path of a file that belongs to the database of `url`, as `Database.beside` gives it */
-export const besideDatabase = (url: string, extension: string) => `${filePath(url)}.${extension}`
+/** @returns `Database.controlPath` of the database that `url` names */
+export const controlPath = (url: string): string | undefined =>
+  isPostgres(url) ? undefined : `${filePath(url)}.control`
 
 /**
  * Opens a database for reading only. A server may have it open.

@@ -14,7 +14,7 @@ import type { Source } from '../src/load/turns.ts'
 export const auth = plugin(
   async (app) => {
     const { TOKEN_TTL } = app.config
-    const secrets = openSecrets(app.config, app.database)
+    const secrets = await openSecrets(app.config, app.database.texts)
     await app.register(jwt, {
       secret: secrets.current,
       sign: { algorithm: 'HS256' },

@@ -19,7 +19,9 @@ export const control = plugin(
       }
     }
     app.addHook('onListen', async () => {
-      const address = controlAddress(app.database.beside('control'))
+      const { controlPath } = app.database
+      if (controlPath === undefined) return
+      const address = controlAddress(controlPath)
       if (!address) {
         app.log.warn(
           'the path of the database is too long for a control socket; stop the server to run admin commands',

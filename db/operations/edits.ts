@@ -23,7 +23,7 @@ export const edit = (tx: Transaction, { user_id, message_id, content }: Edit): S
   const number = tx.next()
   const change = { content, edited_at: tx.now }
   tx.run(messages.editMessage, {
-    id: message_id,
+    ...message,
     ...change,
     number,
     original_hash: original_hash ?? hashContent(message.content),
@@ -43,7 +43,7 @@ export const remove = (tx: Transaction, { user_id, message_id }: Delete): Stored
   const viewers = viewersOf(tx, conversation, message_id)
   const number = tx.next()
   tx.run(messages.deleteMessage, {
-    id: message_id,
+    ...message,
     deleted_at: tx.now,
     number,
     original_hash: original_hash ?? hashContent(message.content),

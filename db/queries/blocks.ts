@@ -1,5 +1,6 @@
 import type { Expression, Kysely } from 'kysely'
 import { query } from '../query.ts'
+import { scopes } from '../scopes.ts'
 import type { Tables } from '../tables.ts'
 
 type UserId = number | Expression<number> | Expression<number | null>
@@ -17,9 +18,13 @@ export const blockBetweenUsers = (db: Kysely<Tables>, a: UserId, b: UserId) =>
     )
 
 /** A row if one of two users blocks the other. */
-export const blockBetween = query<{ a: number; b: number }>()((db, arg) =>
+export const blockBetween = query<{ a: number; b: number }>(({ a, b }) => [scopes.block(a, b)])((db, arg) =>
   blockBetweenUsers(db, arg('a'), arg('b')),
 )
+
+const between = ({ blocker_id, blocked_id }: { blocker_id: number; blocked_id: number }) => [
+  scopes.block(blocker_id, blocked_id),
+]
 
 export const insertBlock = query<{
   blocker_id: number
@@ -30,7 +35,7 @@ export const insertBlock = query<{
   low_read: number
   high_delivered: number
   high_read: number
-}>()((db, arg) =>
+}>(between)((db, arg) =>
   db.insertInto('blocks').values({
     blocker_id: arg('blocker_id'),
     blocked_id: arg('blocked_id'),
@@ -43,7 +48,7 @@ export const insertBlock = query<{
   }),
 )
 
-export const deleteBlock = query<{ blocker_id: number; blocked_id: number }>()((db, arg) =>
+export const deleteBlock = query<{ blocker_id: number; blocked_id: number }>(between)((db, arg) =>
   db
     .deleteFrom('blocks')
     .where('blocker_id', '=', arg('blocker_id'))
@@ -51,7 +56,7 @@ export const deleteBlock = query<{ blocker_id: number; blocked_id: number }>()((
 )
 
 /** The block of one user against another. */
-export const blockOf = query<{ blocker_id: number; blocked_id: number }>()((db, arg) =>
+export const blockOf = query<{ blocker_id: number; blocked_id: number }>(between)((db, arg) =>
   db
     .selectFrom('blocks')
     .selectAll()

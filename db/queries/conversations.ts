@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely'
 import { query } from '../query.ts'
+import { scopes } from '../scopes.ts'
 import type { Tables } from '../tables.ts'
 import { blockBetweenUsers } from './blocks.ts'
 
@@ -14,11 +15,11 @@ const withBlocked = (db: Kysely<Tables>) =>
         .as('blocked'),
     )
 
-export const conversationById = query<{ id: number }>()((db, arg) =>
+export const conversationById = query<{ id: number }>(scopes.known)((db, arg) =>
   withBlocked(db).where('id', '=', arg('id')),
 )
 
-export const conversationByPair = query<{ low_id: number; high_id: number }>()((db, arg) =>
+export const conversationByPair = query<{ low_id: number; high_id: number }>(scopes.known)((db, arg) =>
   withBlocked(db).where('low_id', '=', arg('low_id')).where('high_id', '=', arg('high_id')),
 )
 
@@ -30,7 +31,7 @@ export const insertConversation = query<{
   title: string | null
   member_count: number
   number: number
-}>()((db, arg) =>
+}>(scopes.known)((db, arg) =>
   db.insertInto('conversations').values({
     id: arg('id'),
     kind: arg('kind'),
@@ -51,7 +52,7 @@ export const insertGroup = query<{
   creator_id: number | null
   client_id: string | null
   request_hash: Uint8Array | null
-}>()((db, arg) =>
+}>(({ creator_id, client_id }) => [scopes.groupKey(creator_id, client_id)])((db, arg) =>
   db.insertInto('conversations').values({
     id: arg('id'),
     kind: 'group',
@@ -64,7 +65,9 @@ export const insertGroup = query<{
   }),
 )
 
-export const groupByClientId = query<{ client_id: string; creator_id: number }>()((db, arg) =>
+export const groupByClientId = query<{ client_id: string; creator_id: number }>(
+  ({ creator_id, client_id }) => [scopes.groupKey(creator_id, client_id)],
+)((db, arg) =>
   db
     .selectFrom('conversations')
     .select(['id', 'request_hash'])
@@ -72,10 +75,11 @@ export const groupByClientId = query<{ client_id: string; creator_id: number }>(
     .where('creator_id', '=', arg('creator_id')),
 )
 
-export const setGroup = query<{ id: number; title: string; member_count: number; number: number }>()(
-  (db, arg) =>
-    db
-      .updateTable('conversations')
-      .set({ title: arg('title'), member_count: arg('member_count'), changed: arg('number') })
-      .where('id', '=', arg('id')),
+export const setGroup = query<{ id: number; title: string; member_count: number; number: number }>(
+  scopes.known,
+)((db, arg) =>
+  db
+    .updateTable('conversations')
+    .set({ title: arg('title'), member_count: arg('member_count'), changed: arg('number') })
+    .where('id', '=', arg('id')),
 )

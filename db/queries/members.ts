@@ -1,5 +1,6 @@
 import { type Kysely, sql } from 'kysely'
 import { query } from '../query.ts'
+import { scopes } from '../scopes.ts'
 import { OPEN, type Tables } from '../tables.ts'
 import { blockBetweenUsers } from './blocks.ts'
 
@@ -23,6 +24,17 @@ export const periodsAfter = (
     .orderBy('from_number')
     .limit(arg('limit'))
 
+/** A write that changes only the marks and the role of a period. */
+const marked = ({ user_id, conversation_id }: { user_id: number; conversation_id: number }) => [
+  scopes.periods(user_id, conversation_id),
+]
+
+/** A write that begins or ends a period. */
+const moved = (args: { user_id: number; conversation_id: number }) => [
+  ...marked(args),
+  scopes.memberships(args.user_id),
+]
+
 export const insertMember = query<{
   user_id: number
   conversation_id: number
@@ -30,7 +42,7 @@ export const insertMember = query<{
   role: 'owner' | 'member'
   delivered_up_to: number
   read_up_to: number
-}>()((db, arg) =>
+}>(moved)((db, arg) =>
   db.insertInto('members').values({
     user_id: arg('user_id'),
     conversation_id: arg('conversation_id'),
@@ -42,7 +54,7 @@ export const insertMember = query<{
 )
 
 /** Current members of a conversation, the oldest first. SQLite uses the partial index only if OPEN is a literal. */
-export const membersOf = query<{ conversation_id: number }>()((db, arg) =>
+export const membersOf = query<{ conversation_id: number }>(scopes.known)((db, arg) =>
   db
     .selectFrom('members')
     .innerJoin('users', 'users.id', 'members.user_id')
@@ -61,7 +73,7 @@ export const membersOf = query<{ conversation_id: number }>()((db, arg) =>
 )
 
 /** The latest membership period of a user in a conversation. */
-export const latestPeriod = query<{ user_id: number; conversation_id: number }>()((db, arg) =>
+export const latestPeriod = query<{ user_id: number; conversation_id: number }>(marked)((db, arg) =>
   db
     .selectFrom('members')
     .selectAll()
@@ -83,15 +95,16 @@ export const memberCount = query<{ user_id: number; conversation_id: number }>()
 )
 
 /** The last period that began at or before a number: the only one that can contain the number. */
-export const periodAt = query<{ user_id: number; conversation_id: number; number: number }>()((db, arg) =>
-  db
-    .selectFrom('members')
-    .select('to_number')
-    .where('user_id', '=', arg('user_id'))
-    .where('conversation_id', '=', arg('conversation_id'))
-    .where('from_number', '<=', arg('number'))
-    .orderBy('from_number', 'desc')
-    .limit(1),
+export const periodAt = query<{ user_id: number; conversation_id: number; number: number }>(marked)(
+  (db, arg) =>
+    db
+      .selectFrom('members')
+      .select('to_number')
+      .where('user_id', '=', arg('user_id'))
+      .where('conversation_id', '=', arg('conversation_id'))
+      .where('from_number', '<=', arg('number'))
+      .orderBy('from_number', 'desc')
+      .limit(1),
 )
 
 /** Current members of a conversation without those who block `user_id` or whom `user_id` blocks. */
@@ -139,7 +152,7 @@ export const setMarks = query<{
   read_up_to: number
   number: number
   due: 0 | 1
-}>()((db, arg) =>
+}>(marked)((db, arg) =>
   db
     .updateTable('members')
     .set({
@@ -165,7 +178,7 @@ export const endPeriod = query<{
   number: number
   title: string
   count: number
-}>()((db, arg) =>
+}>(moved)((db, arg) =>
   db
     .updateTable('members')
     .set({
@@ -180,7 +193,7 @@ export const endPeriod = query<{
     .where('from_number', '=', arg('from_number')),
 )
 
-export const makeOwner = query<{ user_id: number; conversation_id: number; from_number: number }>()(
+export const makeOwner = query<{ user_id: number; conversation_id: number; from_number: number }>(marked)(
   (db, arg) =>
     db
       .updateTable('members')

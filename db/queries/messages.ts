@@ -1,5 +1,6 @@
 import { listedIds } from '../lists.ts'
 import { query } from '../query.ts'
+import { scopes } from '../scopes.ts'
 import { untilOf, wasInAt } from './periods.ts'
 
 export const messageColumns = [
@@ -27,7 +28,11 @@ export const insertMessage = query<{
   client_id: string | null
   reply_to: number | null
   metadata: string | null
-}>()((db, arg) =>
+}>(({ id, sender_id, client_id, conversation_id }) => [
+  scopes.message(id),
+  scopes.messageKey(sender_id, client_id),
+  scopes.newestMessage(conversation_id),
+])((db, arg) =>
   db
     .insertInto('messages')
     .values({
@@ -46,7 +51,9 @@ export const insertMessage = query<{
     ),
 )
 
-export const messageByClientId = query<{ client_id: string | null; sender_id: number }>()((db, arg) =>
+export const messageByClientId = query<{ client_id: string | null; sender_id: number }>(
+  ({ sender_id, client_id }) => [scopes.messageKey(sender_id, client_id)],
+)((db, arg) =>
   db
     .selectFrom('messages')
     .select([...messageColumns, 'messages.original_hash'])
@@ -58,7 +65,10 @@ export const messageByClientId = query<{ client_id: string | null; sender_id: nu
  * A message that lies in one of the user's membership periods. A message that was changed after the end of the latest
  * period is hidden, so that a former member does not read later edits.
  */
-export const visibleMessage = query<{ id: number; user_id: number }>()((db, arg) =>
+export const visibleMessage = query<{ id: number; user_id: number }>(({ id, user_id }) => [
+  scopes.message(id),
+  scopes.memberships(user_id),
+])((db, arg) =>
   db
     .selectFrom('messages')
     .select([...messageColumns, 'messages.original_hash'])
@@ -72,13 +82,25 @@ export const visibleMessage = query<{ id: number; user_id: number }>()((db, arg)
     ),
 )
 
+const written = ({
+  id,
+  sender_id,
+  client_id,
+}: {
+  id: number
+  sender_id: number
+  client_id: string | null
+}) => [scopes.message(id), scopes.messageKey(sender_id, client_id)]
+
 export const editMessage = query<{
   id: number
+  sender_id: number
+  client_id: string | null
   content: string
   edited_at: number
   number: number
   original_hash: Uint8Array
-}>()((db, arg) =>
+}>(written)((db, arg) =>
   db
     .updateTable('messages')
     .set({
@@ -92,10 +114,12 @@ export const editMessage = query<{
 
 export const deleteMessage = query<{
   id: number
+  sender_id: number
+  client_id: string | null
   deleted_at: number
   number: number
   original_hash: Uint8Array
-}>()((db, arg) =>
+}>(written)((db, arg) =>
   db
     .updateTable('messages')
     .set({
@@ -108,7 +132,9 @@ export const deleteMessage = query<{
     .where('id', '=', arg('id')),
 )
 
-export const newestMessage = query<{ conversation_id: number }>()((db, arg) =>
+export const newestMessage = query<{ conversation_id: number }>(({ conversation_id }) => [
+  scopes.newestMessage(conversation_id),
+])((db, arg) =>
   db
     .selectFrom('messages')
     .select(({ fn }) => fn.max('id').as('id'))

@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import { query } from '../query.ts'
+import { scopes } from '../scopes.ts'
 
 const columns = [
   'id',
@@ -11,7 +12,7 @@ const columns = [
   'removed_at',
 ] as const
 
-export const userById = query<{ id: number }>()((db, arg) =>
+export const userById = query<{ id: number }>(scopes.known)((db, arg) =>
   db.selectFrom('users').select(columns).where('id', '=', arg('id')),
 )
 
@@ -26,7 +27,7 @@ export const tokenHolder = query<{ id: number; jti: string }>()((db, arg) =>
     .where('id', '=', arg('id')),
 )
 
-export const userByKey = query<{ key: string }>()((db, arg) =>
+export const userByKey = query<{ key: string }>(scopes.known)((db, arg) =>
   db.selectFrom('users').select(columns).where('username_key', '=', arg('key')),
 )
 
@@ -49,7 +50,7 @@ export const insertUser = query<{
   password_hash: string | null
   token_family: string
   now: number
-}>()((db, arg) =>
+}>(scopes.known)((db, arg) =>
   db.insertInto('users').values({
     id: arg('id'),
     username: arg('username'),
@@ -67,7 +68,7 @@ export const setCredentials = query<{
   password_hash: string | null
   token_family: string
   kept_token: string | null
-}>()((db, arg) =>
+}>(scopes.known)((db, arg) =>
   db
     .updateTable('users')
     .set({

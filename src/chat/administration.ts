@@ -96,8 +96,8 @@ export const revokeEveryToken = async (chat: Chat): Promise<void> => {
  * @param isUrgent true revokes all tokens signed with the old secret at once; false lets them expire
  * @throws AppError `FORBIDDEN` if the secret is set by the environment
  */
-export const rotateSecret = (chat: Chat, secrets: Secrets, isUrgent: boolean): void => {
-  if (!secrets.rotate(isUrgent ? 0 : chat.config.TOKEN_TTL * 1000)) {
+export const rotateSecret = async (chat: Chat, secrets: Secrets, isUrgent: boolean): Promise<void> => {
+  if (!(await secrets.rotate(isUrgent ? 0 : chat.config.TOKEN_TTL * 1000))) {
     throw new AppError(
       'FORBIDDEN',
       'The secret is set by the environment. Set JWT_SECRET to a new secret and JWT_SECRET_PREVIOUS to the current one, then restart.',

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { chmodSync, existsSync, readFileSync } from 'node:fs'
+import type { Texts } from '../../db/database.ts'
 import { type Config, ConfigError } from '../config.ts'
 
 /** A secret that verifies tokens until a time, in milliseconds since 1970. */
@@ -16,46 +16,44 @@ export type Secrets = {
    * @param keepMs milliseconds for which the old secret still verifies; 0 invalidates every token that it signed
    * @returns false if the secret is set by the environment and cannot be replaced
    */
-  rotate(keepMs: number): boolean
-}
-
-/** Stores files next to the database. See the contract of `Database`. */
-type FileStore = {
-  beside(extension: string): string
-  writeBeside(extension: string, text: string, replace: boolean): void
+  rotate(keepMs: number): Promise<boolean>
 }
 
 /**
- * @param files holds the secret if JWT_SECRET is not set
- * @throws ConfigError if the file of the secret is empty
+ * @param texts holds the secret if JWT_SECRET is not set
+ * @throws ConfigError if the stored text has no secret
  */
-export const openSecrets = ({ JWT_SECRET, JWT_SECRET_PREVIOUS }: Config, files: FileStore): Secrets =>
-  JWT_SECRET ? environmentSecrets(JWT_SECRET, JWT_SECRET_PREVIOUS) : storedSecrets(files)
+export const openSecrets = async (
+  { JWT_SECRET, JWT_SECRET_PREVIOUS }: Config,
+  texts: Texts,
+): Promise<Secrets> =>
+  JWT_SECRET ? environmentSecrets(JWT_SECRET, JWT_SECRET_PREVIOUS) : storedSecrets(texts)
 
 /** @param previous the previous secret, which still verifies */
 const environmentSecrets = (current: string, previous: string | undefined): Secrets => ({
   current,
   verifying: () =>
     previous === undefined ? [permanent(current)] : [permanent(current), permanent(previous)],
-  rotate: () => false,
+  rotate: async () => false,
 })
 
 const permanent = (secret: string): VerifyingSecret => ({ secret, until: Infinity })
 
+/** The name of the text that holds the secrets. */
+const NAME = 'key'
+
 /**
- * Stores the secrets in a file next to the database. The first start creates the file, readable by its owner only. The first
- * line is the current secret. Each other line is a previous secret and the time (milliseconds since 1970) until which it
- * verifies.
+ * Stores the secrets with the database. The first start creates them. The first line is the current secret. Each other line is
+ * a previous secret and the time (milliseconds since 1970) until which it verifies.
  */
-const storedSecrets = (files: FileStore): Secrets => {
-  const path = files.beside('key')
-  if (!existsSync(path)) files.writeBeside('key', `${newSecret()}\n`, false)
-  chmodSync(path, 0o600)
-  const [first = '', ...more] = readFileSync(path, 'utf8').trim().split('\n')
+const storedSecrets = async (texts: Texts): Promise<Secrets> => {
+  // Of several nodes that start at once, all use the secret of one.
+  if ((await texts.read(NAME)) === undefined) await texts.write(NAME, `${newSecret()}\n`, false)
+  const [first = '', ...more] = ((await texts.read(NAME)) as string).trim().split('\n')
   let current = first.trim()
   if (current === '') {
     throw new ConfigError(
-      `${path} holds no secret. Delete it: the next start creates a new secret, and all users must log in again.`,
+      `${texts.locate(NAME)} holds no secret. Delete it: the next start creates a new secret, and all users must log in again.`,
     )
   }
   let retired = more.map((line): VerifyingSecret => {
@@ -69,12 +67,12 @@ const storedSecrets = (files: FileStore): Secrets => {
       return current
     },
     verifying: () => [permanent(current), ...verifying()],
-    rotate(keepMs) {
+    async rotate(keepMs) {
       const next = newSecret()
       const kept = keepMs > 0 ? [{ secret: current, until: Date.now() + keepMs }, ...verifying()] : []
       const lines = [next, ...kept.map(({ secret, until }) => `${secret} ${until}`)]
       // Write first, so that no token is signed with a secret that a crash loses.
-      files.writeBeside('key', `${lines.join('\n')}\n`, true)
+      await texts.write(NAME, `${lines.join('\n')}\n`, true)
       current = next
       retired = kept
       return true

@@ -1,4 +1,4 @@
-import { besideDatabase, openDatabase } from '../../db/open.ts'
+import { controlPath, openDatabase } from '../../db/open.ts'
 import { createChat } from '../chat/context.ts'
 import type { Config } from '../config.ts'
 import { AppError } from '../errors.ts'
@@ -18,7 +18,7 @@ export const change = async <K extends keyof Commands>(
   args: Arguments<K> & object,
 ): Promise<Awaited<ReturnType<Commands[K]>>> => {
   const request = { command, ...args }
-  const address = controlAddress(besideDatabase(config.DATABASE_URL, 'control'))
+  const address = controlAddress(controlPath(config.DATABASE_URL))
   const reply = (address && (await callControl(address, request))) || (await runAlone(config, request))
   if (!reply.ok) throw new AppError('BAD_REQUEST', reply.message)
   return reply.value as Awaited<ReturnType<Commands[K]>>
@@ -28,7 +28,7 @@ const runAlone = async (config: Config, request: object): Promise<Reply> => {
   const database = await openDatabase(config.DATABASE_URL, { maxQueue: config.MAX_QUEUE })
   try {
     const chat = createChat(config, database, createMemoryBus(console.error), console.error)
-    const secrets = openSecrets(config, database)
+    const secrets = await openSecrets(config, database.texts)
     try {
       return await runCommand({ chat, secrets }, request)
     } finally {

@@ -12,11 +12,12 @@ const MAX_PATH = 100
 export type Reply = { ok: true; value: unknown } | { ok: false; message: string }
 
 /**
- * @param path a path beside the database file
+ * @param path the path of the database for it, if there is one
  * @returns the path of the control socket, which only the server's own user can open; undefined if the path is too long,
  *   and then the operator has to stop the server to run a command
  */
-export const controlAddress = (path: string): string | undefined => {
+export const controlAddress = (path: string | undefined): string | undefined => {
+  if (path === undefined) return undefined
   /* c8 ignore next 3 -- the tests run on Unix */
   if (process.platform === 'win32') {
     return `\\\\.\\pipe\\messenger-${createHash('sha256').update(path).digest('hex').slice(0, 32)}`

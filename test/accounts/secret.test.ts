@@ -39,11 +39,12 @@ const kindOf = (file) => (fs.fstatSync(file).isDirectory() ? 'folder' : 'file')
 syncBuiltinESMExports()
 const { writeDurably } = await import(${moduleOf('db/dialects/sqlite/durable.ts')})
 const { openSecrets } = await import(${moduleOf('src/chat/secrets.ts')})
-const secrets = openSecrets({}, {
-  beside: (extension) => path + '.' + extension,
-  writeBeside: (extension, text, replace) => writeDurably(path + '.' + extension, text, { replace, own() {} }),
+const secrets = await openSecrets({}, {
+  locate: (name) => path + '.' + name,
+  read: async (name) => fs.existsSync(path + '.' + name) ? fs.readFileSync(path + '.' + name, 'utf8') : undefined,
+  write: async (name, text, replace) => writeDurably(path + '.' + name, text, { replace, own() {} }),
 })
-if (task === 'rotate') secrets.rotate(60_000)
+if (task === 'rotate') await secrets.rotate(60_000)
 fs.writeSync(1, 'secret ' + secrets.current + '\\n')
 `
 
@@ -118,7 +119,8 @@ t.test('the secret file beside the database', async (t) => {
   const url = `sqlite:${join(folder, 'messenger.db')}`
   const database = await openDatabase(url, { maxQueue: 10 })
   t.teardown(() => database.close())
-  const key = database.beside('key')
+  const { texts } = database
+  const key = texts.locate('key')
   const config = loadConfig({ DATABASE_URL: url })
 
   t.test('the file is kept until a rotation replaces it', async (t) => {
@@ -127,8 +129,8 @@ t.test('the secret file beside the database', async (t) => {
       ['second', false, 'first'],
       ['third', true, 'third'],
     ] as const) {
-      database.writeBeside('key', content, replace)
-      t.equal(readFileSync(key, 'utf8'), expected)
+      await texts.write('key', content, replace)
+      t.equal(await texts.read('key'), expected)
       t.equal(statSync(key).mode & 0o777, 0o600)
     }
   })
@@ -136,32 +138,32 @@ t.test('the secret file beside the database', async (t) => {
   t.test('the file is not written through a symbolic link', async (t) => {
     const target = join(folder, 'target')
     writeFileSync(target, 'of another user')
-    symlinkSync(target, database.beside('link'))
-    database.writeBeside('link', 'secret', false)
-    database.writeBeside('link', 'secret', true)
+    symlinkSync(target, texts.locate('link'))
+    await texts.write('link', 'secret', false)
+    await texts.write('link', 'secret', true)
     t.equal(readFileSync(target, 'utf8'), 'of another user')
-    t.equal(readFileSync(database.beside('link'), 'utf8'), 'secret')
+    t.equal(readFileSync(texts.locate('link'), 'utf8'), 'secret')
   })
 
   t.test('a secret file that cannot be written is an error, and the last secret stays in use', async (t) => {
-    const secrets = openSecrets(config, database)
+    const secrets = await openSecrets(config, texts)
     const { current } = secrets
-    const full = openSecrets(config, {
-      ...database,
-      writeBeside() {
+    const full = await openSecrets(config, {
+      ...texts,
+      async write() {
         throw new Error('no space left on device')
       },
     })
-    t.throws(() => full.rotate(1000), /no space left/)
+    await t.rejects(full.rotate(1000), /no space left/)
     t.equal(full.current, current)
     t.equal(full.verifying().length, 1)
-    t.throws(() => database.writeBeside('no/such/folder', 'text', false), { code: 'ENOENT' })
-    t.throws(() => database.writeBeside('no/such/folder', 'text', true), { code: 'ENOENT' })
+    await t.rejects(texts.write('no/such/folder', 'text', false), { code: 'ENOENT' })
+    await t.rejects(texts.write('no/such/folder', 'text', true), { code: 'ENOENT' })
   })
 
   t.test('a file that holds no secret is refused with instructions', async (t) => {
     writeFileSync(key, '\n')
-    t.throws(() => openSecrets(config, database), {
+    await t.rejects(openSecrets(config, texts), {
       name: 'ConfigError',
       message: /\.key holds no secret. Delete it/,
     })

@@ -151,7 +151,7 @@ t.test('a running server changes accounts for the operator', async (t) => {
   })
 
   t.test('no other user can connect to the admin socket, and invalid input does no harm', async (t) => {
-    const address = controlAddress(app.database.beside('control')) as string
+    const address = controlAddress(app.database.controlPath) as string
     t.equal(statSync(address).mode & 0o777, 0o600)
     for (const garbage of ['not json', 'null', '{}', '{"command":"constructor"}', '{"command":"users"}']) {
       const socket = connect(address)
@@ -204,7 +204,7 @@ t.test('a server that ends before it answers a command gives the operator an err
 
 t.test('a silent operator connection does not delay the stop', async (t) => {
   const { app } = await startServer(t)
-  const socket = connect(controlAddress(app.database.beside('control')) as string)
+  const socket = connect(controlAddress(app.database.controlPath) as string)
   socket.on('error', () => {})
   await once(socket, 'connect')
   await app.close()

@@ -8,7 +8,7 @@ import * as users from '../../db/queries/users.ts'
 import { createCheckpoint } from '../../db/dialects/sqlite/checkpoint.ts'
 import { openForReading, openForWriting } from '../../db/dialects/sqlite/connection.ts'
 import { createKysely } from '../../db/dialects/sqlite/kysely.ts'
-import { besideDatabase, openDatabase } from '../../db/open.ts'
+import { controlPath, openDatabase } from '../../db/open.ts'
 import * as counter from '../../db/queries/counter.ts'
 import { sql } from 'kysely'
 import { type Migration, Migrator } from 'kysely/migration'
@@ -94,15 +94,15 @@ t.test('a file has one server under each of its names', async (t) => {
   await first.writer.append('probe', {})
   await first.close()
   const second = await open('link')
-  t.equal(second.beside('key'), first.beside('key'), 'both names share one secret')
-  t.equal(besideDatabase(`sqlite:${join(folder, 'link')}`, 'key'), first.beside('key'))
+  t.equal(second.texts.locate('key'), first.texts.locate('key'), 'both names share one secret')
+  t.equal(controlPath(`sqlite:${join(folder, 'link')}`), first.controlPath)
   await second.close()
   symlinkSync('nowhere', join(folder, 'dangling'))
   await t.rejects(open('dangling'), unusable(/dangling is a link to nothing/))
 })
 
 t.test('an invalid DATABASE_URL is refused', async (t) => {
-  for (const url of ['', 'messenger.db', 'postgres://x/y', 'sqlite:', 'sqlite::memory:', 'file:x.db']) {
+  for (const url of ['', 'messenger.db', 'mysql://x/y', 'sqlite:', 'sqlite::memory:', 'file:x.db']) {
     await t.rejects(
       openDatabase(url, { maxQueue: 1 }),
       unusable(/DATABASE_URL is .* sqlite:messenger\.db/),
@@ -115,7 +115,7 @@ t.test('an invalid DATABASE_URL is refused', async (t) => {
   writeFileSync(join(folder, 'text'), 'this is no database, and was never one\n'.repeat(100))
   await t.rejects(open('text'), unusable(/text can't be opened: file is not a database/))
   const absolute = await openDatabase(`sqlite://${join(folder, 'absolute')}`, { maxQueue: 1 })
-  t.equal(absolute.beside('key'), join(folder, 'absolute.key'))
+  t.equal(absolute.texts.locate('key'), join(folder, 'absolute.key'))
   await absolute.close()
   t.ok(readdirSync(folder).includes('absolute'))
 })
@@ -140,7 +140,7 @@ t.test(
   'of three processes that start together on a new file, one serves and the schema is created once',
   async (t) => {
     const script = `
-    import { besideDatabase, openDatabase } from ${JSON.stringify(new URL('../../db/open.ts', import.meta.url).href)}
+    import { openDatabase } from ${JSON.stringify(new URL('../../db/open.ts', import.meta.url).href)}
     try {
       const db = await openDatabase(process.env.DATABASE_URL, { maxQueue: 10 })
       console.log('open')

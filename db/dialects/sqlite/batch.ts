@@ -1,16 +1,11 @@
 import type { Database } from 'better-sqlite3'
-import type { Change } from '../../changes.ts'
 import { AppError } from '../../../src/errors.ts'
 import { StorageError } from '../../errors.ts'
+import type { BatchResult, Outcome } from '../../pending.ts'
 import { type Operation, operations } from '../../operations/index.ts'
 import * as counter from '../../queries/counter.ts'
 import { type Counters, createCaches, Transaction } from '../../transaction.ts'
 import { createStatements } from './statements.ts'
-
-export type Outcome = { ok: true; value: unknown } | { ok: false; error: AppError | StorageError }
-
-/** `outcomes` belong to the first operations of the batch: as many as the transaction took. */
-export type BatchResult = { first: number; last: number; changes: Change[]; outcomes: Outcome[] }
 
 /**
  * Weight (see Transaction) past which a transaction takes no more operations: about 15 ms of work. It bounds the time for

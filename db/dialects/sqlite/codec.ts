@@ -1,7 +1,7 @@
 import { AppError, type ErrorCode, type ErrorDetails } from '../../../src/errors.ts'
 import { StorageError, type StorageErrorKind } from '../../errors.ts'
 import type { Operation } from '../../operations/index.ts'
-import type { BatchResult, Outcome } from './batch.ts'
+import type { Outcome, TimedResult } from '../../pending.ts'
 
 /** The largest number of operations in a commit. Bounds the time for which an operation waits for the others. */
 export const MAX_BATCH = 1024
@@ -22,9 +22,6 @@ export const packOperation = (operation: { name: string; input: unknown }): stri
 }
 export const packOperations = (texts: readonly string[]): string => `[${texts.join(',')}]`
 export const unpackOperations = (text: string): Operation[] => JSON.parse(text)
-
-/** The result of a batch, and the seconds that it took. */
-export type TimedResult = BatchResult & { seconds: number }
 
 /** A clone of an error loses its class. */
 type PackedOutcome =

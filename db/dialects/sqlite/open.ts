@@ -9,10 +9,9 @@ import type { Database, WriterOptions } from '../../database.ts'
 import * as counter from '../../queries/counter.ts'
 import { createBatchRunner } from './batch.ts'
 import { closeToOthers, filePath, makeDurable, openAsItIs, openForReading } from './connection.ts'
-import { writeDurably } from './durable.ts'
 import { lockFile } from './lock.ts'
-import { ownLikeDatabase } from './owner.ts'
 import { createReader, createStatements } from './statements.ts'
+import { createTexts } from './texts.ts'
 import { createWorkerWriter } from './worker-writer.ts'
 
 /** Locks, checks and migrates a SQLite file, begins an epoch, then opens a writer thread and a connection for reads. */
@@ -41,9 +40,8 @@ export const openSqlite = async (url: string, options: WriterOptions): Promise<D
       writer,
       broken,
       epochs: await reader.all(counter.epochs, {}),
-      beside: (extension) => `${path}.${extension}`,
-      writeBeside: (extension, text, replace) =>
-        writeDurably(`${path}.${extension}`, text, { replace, own: (file) => ownLikeDatabase(file, path) }),
+      texts: createTexts(path),
+      controlPath: `${path}.control`,
       async close() {
         await writer.drain()
         if (isBroken) {

@@ -1,0 +1,208 @@
+import type pg from 'pg'
+import { AppError } from '../../../src/errors.ts'
+import { StorageError } from '../../errors.ts'
+import { type Operation, operations } from '../../operations/index.ts'
+import type { BatchResult, Outcome } from '../../pending.ts'
+import type { Statements } from '../../query.ts'
+import { Transaction } from '../../transaction.ts'
+import { isConnectionError, toStorageError } from './errors.ts'
+import { insertFeed, type News, readNews, takeNews } from './feed.ts'
+import { NotLoaded, Rows, type Run } from './rows.ts'
+import { all, type Session, takeLock } from './session.ts'
+import { read, write } from './sets.ts'
+
+/** As in SQLite: about 15 ms of work. */
+const MAX_WEIGHT = 4096
+
+/** A failed operation: the transaction was rolled back. `index` is its place in the batch, or a guess if the batch has others. */
+class OperationFailed extends Error {
+  readonly index: number
+  constructor(index: number, cause: unknown) {
+    super((cause as Error).message, { cause })
+    this.index = index
+  }
+}
+
+/** The connection was lost between the commit and its answer: the batch is stored as a whole, or not at all. */
+export class InDoubt extends Error {
+  readonly seq: number
+  readonly result: BatchResult
+  constructor(seq: number, result: BatchResult, cause: unknown) {
+    super('The connection was lost during a commit.', { cause })
+    this.seq = seq
+    this.result = result
+  }
+}
+
+/** The result of a transaction, and what other nodes committed before it. */
+export type Committed = { news: News; result: BatchResult }
+
+/**
+ * Runs one transaction with the first operations of a batch, at least one.
+ *
+ * In one round trip it takes the lock, reads what other nodes committed, and reads the rows that the operations need as far as
+ * that is known. The operations then run on these rows in memory. A second round trip stores their writes and commits. Only an operation that
+ * needs more rows, or the rows that an earlier one wrote, costs another one.
+ * @param seq counts the transactions of this node
+ * @throws InDoubt; StorageError `busy` and others if the whole batch failed and nothing was stored
+ */
+export const runBatch = async (
+  session: Session,
+  batch: readonly Operation[],
+  seq: number,
+): Promise<Committed> => {
+  try {
+    return await runTransaction(session, batch, seq)
+  } catch (error) {
+    if (!(error instanceof OperationFailed)) throw error
+    // Those before it run again without it; then it is the first of its batch.
+    if (error.index > 0) return runBatch(session, batch.slice(0, error.index), seq)
+    const cause = toStorageError(error.cause)
+    const failure = new StorageError('operation', cause.message, cause.cause)
+    const { last } = session.head
+    return {
+      news: { batches: [] },
+      result: { first: last + 1, last, changes: [], outcomes: [{ ok: false, error: failure }] },
+    }
+  }
+}
+
+const runTransaction = async (
+  session: Session,
+  batch: readonly Operation[],
+  seq: number,
+): Promise<Committed> => {
+  const { client, caches } = session
+  const rows = new Rows()
+  explore(new Transaction(exploring(rows), caches, session.head, 0), batch)
+  const expected = rows.takeMissing()
+  try {
+    const [, , found, loaded] = await all([
+      client.query('begin'),
+      // By itself: the snapshot of a larger statement would be older than the wait for the lock.
+      takeLock(client),
+      readNews(client, session.head),
+      read(client, expected),
+    ])
+    const { news, now } = takeNews(session, found)
+    // What other nodes changed since is not in these rows, if they were read in the same round trip after the lock: they are current.
+    for (const [index, run] of expected.entries()) rows.load(run, loaded[index] as unknown[])
+    const tx = new Transaction(rows, caches, session.head, now)
+    const outcomes = await runOperations(session, rows, tx, batch)
+    const result = { first: session.head.last + 1, last: tx.last, changes: tx.changes, outcomes }
+    await commit(session, rows.takeWrites(), tx, seq, result)
+    return { news, result }
+  } catch (error) {
+    if (isConnectionError(error) || error instanceof InDoubt) throw error
+    await client.query('rollback').catch(() => {})
+    // PostgreSQL does not say which of the rows of a statement it refused.
+    const isOfOperation = !(error instanceof OperationFailed) && toStorageError(error).kind === 'operation'
+    throw isOfOperation ? new OperationFailed(Math.floor(batch.length / 2), error) : error
+  }
+}
+
+/** Runs the operations in order, as many as fit into a transaction. Loads what they turn out to need. */
+const runOperations = async (
+  { client, types, caches }: Session,
+  rows: Rows,
+  tx: Transaction,
+  batch: readonly Operation[],
+): Promise<Outcome[]> => {
+  const outcomes: Outcome[] = []
+  while (outcomes.length < batch.length && (tx.weight < MAX_WEIGHT || outcomes.length === 0)) {
+    const index = outcomes.length
+    const outcome = runOperation(tx, index, batch[index] as Operation)
+    if (outcome) {
+      outcomes.push(outcome)
+      continue
+    }
+    // The operations after it may need other rows too.
+    explore(new Transaction(exploring(rows), caches, tx.counters, tx.now), batch.slice(index + 1))
+    const missing = rows.takeMissing()
+    const [, loaded] = await all([write(client, rows.takeWrites(), types), read(client, missing)])
+    for (const [place, run] of missing.entries()) rows.load(run, loaded[place] as unknown[])
+  }
+  return outcomes
+}
+
+/** @returns undefined if the operation needs rows that are not loaded; it changed nothing then */
+const runOperation = (tx: Transaction, index: number, operation: Operation): Outcome | undefined => {
+  const numbered = tx.last
+  tx.begin(index)
+  try {
+    return { ok: true, value: operations[operation.name](tx, operation.input as never) }
+  } catch (error) {
+    if (error instanceof NotLoaded) return undefined
+    if (error instanceof AppError && tx.last === numbered) return { ok: false, error }
+    throw new OperationFailed(index, error)
+  }
+}
+
+class FirstWrite extends Error {}
+
+/** Reads from `rows`, which records what is missing, and ends the operation at its first write. */
+const exploring = (rows: Rows): Statements => {
+  const end = () => {
+    throw new FirstWrite()
+  }
+  return {
+    all: (query, args) => rows.all(query, args),
+    get: (query, args) => rows.get(query, args),
+    run: end,
+    insertNew(_insert, existing, args) {
+      rows.get(existing, args)
+      return end()
+    },
+  }
+}
+
+/** Runs operations up to their first write, to learn which rows they read. Ignores how they end. */
+const explore = (tx: Transaction, batch: readonly Operation[]) => {
+  for (const [index, { name, input }] of batch.entries()) {
+    tx.begin(index)
+    try {
+      operations[name](tx, input as never)
+    } catch {}
+  }
+}
+
+const commit = async (
+  session: Session,
+  writes: readonly Run[],
+  tx: Transaction,
+  seq: number,
+  result: BatchResult,
+): Promise<void> => {
+  const { client, types, node, head } = session
+  const { last, user_id, conversation_id } = tx.counters
+  try {
+    const [, , , { command }] = await all([
+      write(client, writes, types),
+      client.query({
+        name: 'commit',
+        text: 'insert into commits (last, user_id, conversation_id, node, seq, at) values ($1, $2, $3, $4, $5, $6)',
+        values: [last, user_id, conversation_id, node, seq, tx.now],
+      }),
+      last > head.last ? insertFeed(session, result, tx.now) : undefined,
+      client.query('commit'),
+    ])
+    // An aborted transaction answers a commit by a rollback.
+    if (command !== 'COMMIT') throw new StorageError('busy', 'The transaction was rolled back.')
+  } catch (error) {
+    throw isConnectionError(error) ? new InDoubt(seq, result, error) : error
+  }
+  session.head = { ...tx.counters }
+  tx.committed()
+}
+
+/** @returns whether the transaction `seq` of this node was committed. Waits until its connection has ended. */
+export const wasCommitted = async (client: pg.Client, node: string, seq: number): Promise<boolean> => {
+  await client.query('begin')
+  try {
+    await takeLock(client)
+    const { rows } = await client.query('select 1 from commits where node = $1 and seq = $2', [node, seq])
+    return rows.length > 0
+  } finally {
+    await client.query('rollback')
+  }
+}

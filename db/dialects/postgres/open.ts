@@ -1,0 +1,41 @@
+import type { Database, Epoch, WriterOptions } from '../../database.ts'
+import { explain } from './connection.ts'
+import { migrate } from './migrations/index.ts'
+import { createReader } from './statements.ts'
+import { createTexts } from './texts.ts'
+import { createPostgresWriter } from './writer.ts'
+
+/** Connections for reads of one node. One more writes. */
+const READERS = 8
+
+/** Migrates a PostgreSQL database, and opens a connection that writes and a pool of connections that read. */
+export const openPostgres = async (url: string, options: WriterOptions): Promise<Database> => {
+  try {
+    await migrate(url)
+    let epochs: Epoch[] = []
+    const writer = await createPostgresWriter(url, options, (found) => {
+      epochs = found
+    })
+    const { reader, pool } = createReader(url, READERS)
+    let closing: Promise<void> | undefined
+    const { promise: broken, resolve } = Promise.withResolvers<Error>()
+    writer.on('broken', resolve)
+    return {
+      reader,
+      writer,
+      broken,
+      get epochs() {
+        return epochs
+      },
+      texts: createTexts(pool),
+      // Commands of the operator write to the database, as a node does.
+      controlPath: undefined,
+      close() {
+        closing ??= writer.close().then(() => pool.end())
+        return closing
+      },
+    }
+  } catch (error) {
+    throw explain(error, url)
+  }
+}

@@ -1,0 +1,28 @@
+import type pg from 'pg'
+import type { Caches, Counters } from '../../transaction.ts'
+import type { ColumnTypes } from './sets.ts'
+
+/** A connection that writes, and what is known under its lock. */
+export type Session = {
+  client: pg.Client
+  types: ColumnTypes
+  /** Identifies this process among the nodes of the database. */
+  node: string
+  caches: Caches
+  /** The last number and ids of which this node knows. */
+  head: Counters
+}
+
+/** Waits for the lock that every writing transaction takes: one node writes at a time, in the order of the numbers. */
+export const takeLock = (client: pg.ClientBase) => client.query('select pg_advisory_xact_lock(7226901)')
+
+/**
+ * Awaits every query of a round trip, so that none is left when the next one begins.
+ * @throws the first error
+ */
+export const all = async <T extends readonly unknown[]>(
+  queries: T,
+): Promise<{ -readonly [K in keyof T]: Awaited<T[K]> }> => {
+  await Promise.allSettled(queries)
+  return Promise.all(queries) as never
+}

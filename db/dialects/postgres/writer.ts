@@ -1,0 +1,235 @@
+import { randomBytes } from 'node:crypto'
+import type pg from 'pg'
+import type { Epoch, WriterOptions } from '../../database.ts'
+import { StorageError } from '../../errors.ts'
+import type { Operation } from '../../operations/index.ts'
+import { createPending, type TimedResult } from '../../pending.ts'
+import { createCaches } from '../../transaction.ts'
+import type { Writer } from '../../writer.ts'
+import { InDoubt, runBatch, wasCommitted } from './batch.ts'
+import { checkServer, connect } from './connection.ts'
+import { toStorageError, isConnectionError } from './errors.ts'
+import { beginEpoch } from './epochs.ts'
+import { CHANNEL, readNews, takeNews, type News } from './feed.ts'
+import type { Session } from './session.ts'
+import { readColumnTypes } from './sets.ts'
+
+/** The largest number of operations in a commit, and of characters of their JSON. */
+const MAX_BATCH = 1024
+const MAX_BATCH_CHARACTERS = 8_388_608
+
+/** Milliseconds between two looks for commits of other nodes, where no notification comes. */
+const POLL_MS = 250
+
+/** Milliseconds between two attempts to reach the database, and of all attempts to learn of a commit in doubt. */
+const RETRY_MS = 100
+const DOUBT_MS = 10_000
+
+type Waiting = { operation: Operation; characters: number }
+
+/** Creates the writer of one node: one connection, which also hears of the commits of the other nodes. */
+export const createPostgresWriter = async (
+  url: string,
+  options: WriterOptions,
+  onEpochs: (epochs: Epoch[]) => void,
+): Promise<Writer> => {
+  const pending = createPending(options)
+  const node = randomBytes(9).toString('base64url')
+  const caches = createCaches()
+  let session: Session | undefined
+  let head: Session['head'] | undefined
+  let known: Epoch[] = []
+  let seq = 0
+  let queue: Waiting[] = []
+  let isRunning = false
+  let isScheduled = false
+  let isWoken = false
+  let isEnded = false
+
+  /** Whether an epoch that this node did not know gives numbers again that this node has seen. */
+  const hasLostHistory = (epochs: readonly Epoch[]) =>
+    known.length > 0 && epochs.slice(known.length).some(({ first }) => first <= (head?.last ?? 0))
+
+  const open = async (): Promise<Session> => {
+    const client = await connect(url)
+    try {
+      await checkServer(client)
+      const types = await readColumnTypes(client)
+      const opened = { client, types, node, caches, head: head ?? (await newestHead(client)) }
+      const epochs = await beginEpoch(opened)
+      if (hasLostHistory(epochs)) {
+        throw new StorageError(
+          'broken',
+          'The database has lost commits that this node has seen: an older state of it was restored or promoted.',
+        )
+      }
+      known = epochs
+      onEpochs(epochs)
+      // PostgreSQL also notifies the node that committed.
+      client.on('notification', ({ payload }) => payload !== node && wake())
+      await client.query(`listen ${CHANNEL}`)
+      return opened
+    } catch (error) {
+      await client.end().catch(() => {})
+      throw error
+    }
+  }
+
+  /** Runs `body` on the connection, which is opened first if there is none. Closes a connection that failed. */
+  const use = async <T>(body: (session: Session) => Promise<T>): Promise<T> => {
+    session ??= await open()
+    const used = session
+    try {
+      return await body(used)
+    } catch (error) {
+      if (isConnectionError(error) || error instanceof InDoubt) {
+        session = undefined
+        used.client.end().catch(() => {})
+      }
+      throw error
+    } finally {
+      head = used.head
+    }
+  }
+
+  const publish = ({ batches, gapUpTo: last }: News) => {
+    for (const batch of batches) pending.publish(batch)
+    // An empty batch after a gap: subscribers read what they missed.
+    if (last !== undefined) pending.publish({ first: last + 1, last, changes: [] })
+  }
+
+  const resolveDoubt = async ({ seq: doubtful, result }: InDoubt): Promise<typeof result | undefined> => {
+    const end = performance.now() + DOUBT_MS
+    for (;;) {
+      try {
+        return await use(async ({ client }) =>
+          (await wasCommitted(client, node, doubtful)) ? result : undefined,
+        )
+      } catch (error) {
+        const isBroken = error instanceof StorageError && error.kind === 'broken'
+        if (isBroken || isEnded || performance.now() > end) throw error
+        await new Promise((resolve) => setTimeout(resolve, RETRY_MS))
+      }
+    }
+  }
+
+  const run = async (batch: readonly Operation[]): Promise<TimedResult> => {
+    const started = performance.now()
+    const timed = (result: Omit<TimedResult, 'seconds'>) => ({
+      ...result,
+      seconds: (performance.now() - started) / 1000,
+    })
+    seq += 1
+    try {
+      const { news, result } = await use((open) => runBatch(open, batch, seq))
+      publish(news)
+      return timed(result)
+    } catch (error) {
+      if (error instanceof InDoubt) {
+        const result = await resolveDoubt(error)
+        return result ? timed(result) : run(batch)
+      }
+      throw error
+    }
+  }
+
+  const takeBatch = (): Operation[] => {
+    const batch: Operation[] = []
+    let characters = 0
+    for (const { operation, characters: size } of queue) {
+      if (batch.length === MAX_BATCH || (batch.length > 0 && characters + size > MAX_BATCH_CHARACTERS)) break
+      batch.push(operation)
+      characters += size
+    }
+    return batch
+  }
+
+  const step = async () => {
+    const batch = takeBatch()
+    if (batch.length === 0) {
+      isWoken = false
+      const news = await use(async (open) => takeNews(open, await readNews(open.client, open.head)).news)
+      publish(news)
+      return
+    }
+    let result: TimedResult
+    try {
+      result = await run(batch)
+    } catch (cause) {
+      const error = toStorageError(cause)
+      const last = head?.last ?? 0
+      const outcomes = batch.map(() => ({ ok: false as const, error }))
+      result = { first: last + 1, last, changes: [], outcomes, seconds: 0 }
+    }
+    queue = queue.slice(result.outcomes.length)
+    pending.settle(result)
+  }
+
+  const loop = async () => {
+    if (isRunning) return
+    isRunning = true
+    while ((queue.length > 0 || isWoken) && !isEnded) {
+      // A failed look for commits of others is repeated at the next poll.
+      await step().catch((error) => {
+        if (error instanceof StorageError && error.kind === 'broken') pending.fail(error)
+      })
+    }
+    isRunning = false
+  }
+
+  const wake = () => {
+    isWoken = true
+    void loop()
+  }
+
+  await use(async () => {})
+  const poll = setInterval(wake, POLL_MS)
+  poll.unref()
+
+  const end = async () => {
+    isEnded = true
+    clearInterval(poll)
+    await session?.client.end().catch(() => {})
+  }
+  let closing: Promise<void> | undefined
+
+  return {
+    append(name, input, given = {}) {
+      return new Promise((resolve, reject) => {
+        const text = pending.add(given, () => serialize(name, input), { resolve, reject })
+        queue.push({ operation: { name, input } as Operation, characters: text.length })
+        if (isScheduled) return
+        isScheduled = true
+        // After every readable socket was read, so that their operations share a batch.
+        setImmediate(() => {
+          isScheduled = false
+          void loop()
+        })
+      })
+    },
+    on: pending.on,
+    get pending() {
+      return pending.count
+    },
+    drain: pending.drain,
+    close() {
+      closing ??= pending.drain().then(end)
+      return closing
+    },
+    terminate: end,
+  }
+}
+
+/** @returns the JSON of an operation: its length is its cost. @throws StorageError `operation` */
+const serialize = (name: string, input: unknown): string => {
+  try {
+    return JSON.stringify(input)
+  } catch (cause) {
+    throw new StorageError('operation', `The input of ${name} can't be serialized as JSON.`, cause)
+  }
+}
+
+const newestHead = async (client: pg.Client): Promise<Session['head']> => {
+  const { state } = await readNews(client, { last: Number.MAX_SAFE_INTEGER, user_id: 0, conversation_id: 0 })
+  return { last: state.last ?? 0, user_id: state.user_id ?? 0, conversation_id: state.conversation_id ?? 0 }
+}
