@@ -37,7 +37,10 @@ export const pairOf = (a: number, b: number) =>
 
 export type Marks = { delivered_up_to: number; read_up_to: number }
 
-/** The content of a change. The writer creates it live; resuming clients receive the same, read from the rows. */
+/**
+ * The content of a change that clients receive. The writer creates it live; resuming clients receive the same, read from
+ * the rows.
+ */
 export type Event =
   | { type: 'message' | 'message_updated'; message: StoredMessage }
   | ({ type: 'receipt'; conversation_id: number; username: string } & Marks)
@@ -54,12 +57,35 @@ export type Event =
       pair: readonly { user_id: number; username: string }[]
     }
 
+/**
+ * The content of a change that no client receives. Every server of the database acts on it. A server that may have missed
+ * one reads the rows again.
+ */
+export type Notice =
+  /** The token `jti` of a user was revoked. */
+  | { type: 'token_ended'; user_id: number; jti: string }
+  /** All tokens of a user were revoked, except those of the new family and the token `kept_token`. */
+  | { type: 'tokens_ended'; user_id: number; token_family: string; kept_token: string | null }
+  /** All tokens of all users were revoked, except those of the new family. */
+  | { type: 'all_tokens_ended'; token_family: string; kept_token: null }
+  /** The first user now blocks the second, or no longer does. */
+  | { type: 'block'; user_ids: readonly [number, number] }
+
+const noticeTypes: Record<Notice['type'], true> = {
+  token_ended: true,
+  tokens_ended: true,
+  all_tokens_ended: true,
+  block: true,
+}
+
+export const isNotice = (event: Event | Notice): event is Notice => Object.hasOwn(noticeTypes, event.type)
+
 /** A numbered change and its audience at that moment. */
 export type Change = {
   number: number
-  /** Ids of users, without duplicates. */
+  /** Ids of users, without duplicates. Empty for a notice. */
   audience: readonly number[]
-  event: Event
+  event: Event | Notice
   /** Index in its batch of the operation that made the change. */
   operation: number
 }

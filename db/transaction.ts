@@ -1,5 +1,5 @@
 import { createCache } from '../src/cache.ts'
-import { type Change, type Event, pairOf } from './changes.ts'
+import { type Change, type Event, type Notice, pairOf } from './changes.ts'
 import { foldName } from './names.ts'
 import type { Query, Statements } from './query.ts'
 import * as conversations from './queries/conversations.ts'
@@ -126,7 +126,7 @@ export class Transaction {
   }
 
   /** Publishes `event` under `number` to `audience` after the commit. */
-  publish(number: number, audience: readonly number[], event: Event) {
+  publish(number: number, audience: readonly number[], event: Event | Notice) {
     this.weight += audience.length / ROW_MEMBERS
     this.changes.push({ number, audience, event, operation: this.operation })
   }

@@ -20,7 +20,6 @@ export const auth = plugin(
       sign: { algorithm: 'HS256' },
       verify: { algorithms: ['HS256'], requiredClaims: ['exp', 'iat', 'jti', 'sub'] },
     })
-    const { reader } = app.database
     const signer = {
       sign: (claims: object) => app.jwt.sign(claims, { key: secrets.current }),
       verify: (token: string) =>
@@ -32,7 +31,7 @@ export const auth = plugin(
         }),
     }
     app.decorate('secrets', secrets)
-    const tokens = createTokens(signer, reader, app.chat.bus, TOKEN_TTL)
+    const tokens = createTokens(signer, app.chat, TOKEN_TTL)
     app.decorate('tokens', tokens)
     app.decorateRequest('me', null as never)
     app.decorate('authenticate', (request, _reply, done) => {

@@ -1,5 +1,6 @@
 import { AppError, fieldError } from '../../src/errors.ts'
 import { checkUsername, foldName } from '../names.ts'
+import { isOfFamily } from '../token-family.ts'
 import * as members from '../queries/members.ts'
 import * as users from '../queries/users.ts'
 import type { Conversation, StoredUser, Transaction } from '../transaction.ts'
@@ -70,8 +71,10 @@ export const createUser = (tx: Transaction, input: CreateUser): { user: StoredUs
 export const setPassword = (tx: Transaction, input: SetPassword): void => {
   const user = actor(tx, input.user_id)
   const { kept_token } = input
-  const isValid = kept_token.startsWith(`${user.token_family}.`) || kept_token === user.kept_token
-  if (!isValid || tx.get(users.tokenHolder, { id: user.id, jti: kept_token })?.is_revoked === 1) {
+  if (
+    !isOfFamily(kept_token, user) ||
+    tx.get(users.tokenHolder, { id: user.id, jti: kept_token })?.is_revoked === 1
+  ) {
     throw new AppError('UNAUTHORIZED', 'The token was revoked. Log in again.')
   }
   if (user.password_hash !== input.checked_hash) {
@@ -86,12 +89,14 @@ export const setPassword = (tx: Transaction, input: SetPassword): void => {
   setCredentials(tx, user, input)
 }
 
-/** Revokes one token and deletes old revocations. */
+/** Revokes one token and deletes old revocations. Changes nothing if the token was revoked before. */
 export const revokeToken = (tx: Transaction, { user_id, jti, expires_at }: RevokeToken): void => {
   actor(tx, user_id)
+  if (tx.get(users.tokenHolder, { id: user_id, jti })?.is_revoked === 1) return
   const before = tx.now - RETENTION_MS
   tx.run(users.deleteRevokedTokens, { before, limit: DELETED_AT_ONCE })
   tx.run(users.revokeToken, { jti, expires_at })
+  tx.publish(tx.next(), [], { type: 'token_ended', user_id, jti })
 }
 
 /** Ends every token of the account. */
@@ -104,6 +109,7 @@ export const revokeAll = (tx: Transaction, { user_id, family }: RevokeAll): void
 export const revokeEverybody = (tx: Transaction, { family }: RevokeEverybody): void => {
   tx.run(users.setEveryFamily, { family })
   tx.forgetUsers()
+  tx.publish(tx.next(), [], { type: 'all_tokens_ended', token_family: family, kept_token: null })
 }
 
 /** Sets a password without a check of the current one and ends every token of the account. */
@@ -155,4 +161,5 @@ const setCredentials = (
   }: { password_hash: string | null; family: string; kept_token: string | null },
 ) => {
   tx.run(users.setCredentials, tx.setUser({ ...user, password_hash, token_family: family, kept_token }))
+  tx.publish(tx.next(), [], { type: 'tokens_ended', user_id: user.id, token_family: family, kept_token })
 }

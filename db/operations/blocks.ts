@@ -9,7 +9,7 @@ import { currentPeriod, publishMarks } from './receipts.ts'
 
 export type Block = { user_id: number; username: string }
 
-export type Blocked = { user_id: number; username: string; blocked_at: number }
+export type Blocked = { username: string; blocked_at: number }
 
 /**
  * Blocks a user in the direct conversation with the acting user. Freezes the marks that each sees of the other.
@@ -21,31 +21,33 @@ export const block = (tx: Transaction, { user_id, username }: Block): Blocked =>
   if (other.id === me.id) throw invalid('/username', 'must be the name of another user')
   const pair = { blocker_id: me.id, blocked_id: other.id }
   const standing = tx.get(blocks.blockOf, pair)
-  if (standing) return { user_id: other.id, username: other.username, blocked_at: standing.created_at }
+  if (standing) return { username: other.username, blocked_at: standing.created_at }
   const reverse = tx.get(blocks.blockOf, { blocker_id: other.id, blocked_id: me.id })
   const conversation = tx.directConversation(me.id, other.id)
   const marks = reverse ?? frozenMarks(tx, conversation, me, other)
   tx.run(blocks.insertBlock, { ...marks, ...pair, now: tx.now })
   if (conversation) tx.setConversation({ ...conversation, blocked: true })
-  return { user_id: other.id, username: other.username, blocked_at: tx.now }
+  tx.publish(tx.next(), [], { type: 'block', user_ids: [me.id, other.id] })
+  return { username: other.username, blocked_at: tx.now }
 }
 
 /**
  * Ends a block. If no block between the two is left, publishes the marks that changed during the block.
  * @throws AppError `USER_NOT_FOUND`
  */
-export const unblock = (tx: Transaction, { user_id, username }: Block): { user_id: number } => {
+export const unblock = (tx: Transaction, { user_id, username }: Block): void => {
   const me = actor(tx, user_id)
   const other = tx.userByName(username)
   if (!other) throw unknownUser(username, '/username')
   const pair = { blocker_id: me.id, blocked_id: other.id }
   const standing = tx.get(blocks.blockOf, pair)
-  if (!standing) return { user_id: other.id }
+  if (!standing) return
   const blocked = isBlocking(tx, other.id, me.id)
   const conversation = tx.directConversation(me.id, other.id)
   const periods = blocked ? [] : periodsOf(tx, conversation)
   tx.run(blocks.deleteBlock, pair)
   if (conversation) tx.setConversation({ ...conversation, blocked })
+  tx.publish(tx.next(), [], { type: 'block', user_ids: [me.id, other.id] })
   for (const { member, period } of periods) {
     if (period.receipt_number > standing.number)
       publishMarks(
@@ -55,7 +57,6 @@ export const unblock = (tx: Transaction, { user_id, username }: Block): { user_i
         periods.map((one) => one.member.user_id),
       )
   }
-  return { user_id: other.id }
 }
 
 const periodsOf = (tx: Transaction, conversation: Conversation | undefined) =>

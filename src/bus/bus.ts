@@ -10,7 +10,7 @@ export type Origin = {
   frame_id: string | undefined
 }
 
-/** A notification that is never stored. */
+/** A notification that has no number and may be lost. What must not be lost is a change: see `Notice`. */
 export type Signal =
   | {
       type: 'typing'
@@ -19,15 +19,8 @@ export type Signal =
       username: string
       audience: readonly number[]
     }
-  /** The token `jti` of a user was revoked. */
-  | { type: 'tokens_ended'; user_id: number; jti: string; except?: never }
-  /** All tokens of a user were revoked, except the token `except` if given. */
-  | { type: 'tokens_ended'; user_id: number; jti?: never; except?: string | undefined }
-  | { type: 'all_tokens_ended' }
   /** The first socket of a user on `server` opened (`online`), or the last one closed. */
   | { type: 'presence'; server: string; user_id: number; username: string; online: boolean }
-  /** These users may now see, or no longer see, the presence of each other. */
-  | { type: 'visibility'; user_ids: readonly number[] }
 
 /**
  * Publishes commits and signals to all processes that serve one database. test/contract/bus.ts checks every implementation
@@ -37,7 +30,8 @@ export type Signal =
  *   numbers. Delivery happens within the call of `publish` or later. A subscriber receives the published object itself or
  *   a copy that went through JSON, so batches hold JSON values only.
  * - A batch may be lost, but is never delivered twice. A subscriber detects a loss by the gap before the next batch's
- *   `first` and reads the missing changes from the database.
+ *   `first`. It reads the missing events from the database, and assumes that the lost batch had every kind of notice: it
+ *   verifies tokens again and looks up again who may be seen.
  * - `publish` and `signal` never throw and never wait for a subscriber. An exception of one subscriber does not affect
  *   the others; the bus reports it to the error handler that its constructor took.
  * - Signals may be lost, have no order relative to batches, and carry JSON values only.

@@ -97,7 +97,6 @@ export const setPassword = async (
     family: newTokenFamily(),
     kept_token: me.jti,
   })
-  chat.bus.signal({ type: 'tokens_ended', user_id: me.user_id, except: me.jti })
 }
 
 /**
@@ -116,13 +115,8 @@ export const logout = async (
   { everywhere }: { everywhere: boolean },
 ): Promise<void> => {
   const { user_id, jti, expires } = me
-  if (everywhere) {
-    await chat.writer.append('revokeAll', { user_id, family: newTokenFamily() })
-    chat.bus.signal({ type: 'tokens_ended', user_id })
-  } else {
-    await chat.writer.append('revokeToken', { user_id, jti, expires_at: expires })
-    chat.bus.signal({ type: 'tokens_ended', user_id, jti })
-  }
+  if (everywhere) await chat.writer.append('revokeAll', { user_id, family: newTokenFamily() })
+  else await chat.writer.append('revokeToken', { user_id, jti, expires_at: expires })
 }
 
 const activeAccount = async (chat: Chat, me: Identity) => {

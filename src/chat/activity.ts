@@ -1,3 +1,4 @@
+import { isNotice } from '../../db/changes.ts'
 import type { Batch } from '../../db/writer.ts'
 
 /** Newest change numbers that are remembered: 65,536 × 8 bytes = 512 KiB. */
@@ -24,6 +25,7 @@ export const createActivity = (numbers = NUMBERS) => {
       last = batch.last
       first = Math.max(first, last - numbers + 1)
       for (const { number, event } of batch.changes) {
+        if (isNotice(event)) continue
         const id = 'message' in event ? event.message.conversation_id : event.conversation_id
         conversations[number % numbers] = id
       }

@@ -76,32 +76,31 @@ export const resetPassword = async (chat: Chat, user_id: number, password: strin
     password_hash: await hashPassword(password),
     family: newTokenFamily(),
   })
-  chat.bus.signal({ type: 'tokens_ended', user_id })
 }
 
 /** Revokes all tokens of an account. @throws AppError `UNAUTHORIZED` if the account was removed */
 export const revokeTokens = async (chat: Chat, user_id: number): Promise<void> => {
   await chat.writer.append('revokeAll', { user_id, family: newTokenFamily() })
-  chat.bus.signal({ type: 'tokens_ended', user_id })
 }
 
 /** Revokes all tokens of all accounts. */
 export const revokeEveryToken = async (chat: Chat): Promise<void> => {
   await chat.writer.append('revokeEverybody', { family: newTokenFamily() })
-  chat.bus.signal({ type: 'all_tokens_ended' })
 }
 
 /**
  * Signs new tokens with a new secret.
- * @param isUrgent true revokes all tokens signed with the old secret at once; false lets them expire
+ * @param isUrgent true also revokes all tokens of all accounts; false lets those of the old secret expire
  * @throws AppError `FORBIDDEN` if the secret is set by the environment
  */
 export const rotateSecret = async (chat: Chat, secrets: Secrets, isUrgent: boolean): Promise<void> => {
-  if (!(await secrets.rotate(isUrgent ? 0 : chat.config.TOKEN_TTL * 1000))) {
+  if (!secrets.rotate) {
     throw new AppError(
       'FORBIDDEN',
       'The secret is set by the environment. Set JWT_SECRET to a new secret and JWT_SECRET_PREVIOUS to the current one, then restart.',
     )
   }
-  if (isUrgent) chat.bus.signal({ type: 'all_tokens_ended' })
+  // First, so that a failure leaves no token in a cache or at a socket whose secret no longer verifies.
+  if (isUrgent) await revokeEveryToken(chat)
+  await secrets.rotate(isUrgent ? 0 : chat.config.TOKEN_TTL * 1000)
 }

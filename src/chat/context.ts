@@ -23,6 +23,8 @@ export type Identity = {
   jti: string
   /** When the token expires, in milliseconds since 1970. */
   expires: number
+  /** The number of a change after which the token was valid. */
+  verified_at: number
 }
 
 /** A page of events that is complete up to the number `position`. */

@@ -9,6 +9,5 @@ import { newTokenFamily } from './tokens.ts'
  */
 export const removeAccount = async (chat: Chat, user_id: number): Promise<void> => {
   await chat.writer.append('removeUser', { user_id, family: newTokenFamily() })
-  chat.bus.signal({ type: 'tokens_ended', user_id })
   await chat.removalSteps.leaveGroups(user_id)
 }

@@ -12,11 +12,10 @@ export type Secrets = {
   /** @returns all secrets that verify tokens, the current one first. */
   verifying(): VerifyingSecret[]
   /**
-   * Replaces the current secret with a new random one.
+   * Replaces the current secret with a new random one. Undefined if the environment sets the secret.
    * @param keepMs milliseconds for which the old secret still verifies; 0 invalidates every token that it signed
-   * @returns false if the secret is set by the environment and cannot be replaced
    */
-  rotate(keepMs: number): Promise<boolean>
+  readonly rotate: ((keepMs: number) => Promise<void>) | undefined
 }
 
 /**
@@ -34,7 +33,7 @@ const environmentSecrets = (current: string, previous: string | undefined): Secr
   current,
   verifying: () =>
     previous === undefined ? [permanent(current)] : [permanent(current), permanent(previous)],
-  rotate: async () => false,
+  rotate: undefined,
 })
 
 const permanent = (secret: string): VerifyingSecret => ({ secret, until: Infinity })
@@ -75,7 +74,6 @@ const storedSecrets = async (texts: Texts): Promise<Secrets> => {
       await texts.write(NAME, `${lines.join('\n')}\n`, true)
       current = next
       retired = kept
-      return true
     },
   }
 }

@@ -8,6 +8,8 @@ import { unauthorized } from './tokens.ts'
 
 /** Waits for an event of a user. Must be created before the read that finds no event, so that no event is missed between. */
 export type Waiter = {
+  /** Rejects with AppError `UNAUTHORIZED` if the token ended between its verification and the creation of the waiter. */
+  verified: Promise<void> | undefined
   /** Resolves with the reason for waking, after `ms` milliseconds at the latest. */
   wait(ms: number): Promise<WakeReason>
   /** Wakes the call because its client disconnected. */
@@ -41,6 +43,7 @@ export const sync = async (
   for (;;) {
     const waiter = waitFor(me)
     try {
+      await waiter.verified
       head = await readHead(chat)
       const page = await readShared(chat, me.user_id, position, limit, head)
       position = page.position

@@ -1,12 +1,12 @@
 import { createCache } from '../cache.ts'
 import { randomBytes } from 'node:crypto'
-import type { Reader } from '../../db/query.ts'
+import { isNotice } from '../../db/changes.ts'
 import * as users from '../../db/queries/users.ts'
+import { isOfFamily } from '../../db/token-family.ts'
 import { type Session, TokenClaims } from '../../schemas/account.ts'
 import { AppError } from '../errors.ts'
-import type { Bus } from '../bus/bus.ts'
 import { lazyValidator, strictAjv } from '../../schemas/validation.ts'
-import type { Identity } from './context.ts'
+import type { Chat, Identity } from './context.ts'
 
 /**
  * Signs and verifies JSON Web Tokens (RFC 7519). `verify` throws if the token is invalid in any way. Its `until` is the time
@@ -29,38 +29,54 @@ export const newTokenFamily = () => randomBytes(9).toString('base64url')
  * of the token until any token is revoked.
  * @param ttl lifetime of a token in seconds
  */
-export const createTokens = (signer: Signer, reader: Reader, bus: Bus, ttl: number) => {
+export const createTokens = (signer: Signer, { reader, bus, turns }: Chat, ttl: number) => {
   const verified = createCache<string, Identity>(50_000)
-  /** Rises with each revocation. A result that was read before a revocation must not be cached after it. */
-  let generation = 0
+  /** The number of the last change that this server knows. */
+  let head = 0
+  /** Tokens may have ended up to this number. What was read before must not be cached. */
+  let ended = 0
 
   bus.subscribe({
-    batch: () => {},
-    signal(signal) {
-      if (signal.type !== 'tokens_ended' && signal.type !== 'all_tokens_ended') return
-      generation += 1
+    batch({ first, last, changes }) {
+      // A lost batch may have ended tokens. So may what came before the first batch.
+      const isComplete = first === head + 1
+      head = last
+      if (isComplete && !changes.some(({ event }) => isNotice(event) && event.type !== 'block')) return
+      ended = last
       verified.clear()
     },
+    signal: () => {},
   })
 
-  const lookUp = async (token: string): Promise<Identity> => {
-    const started = generation
-    const { claims, until } = check(signer, token)
-    const user = await reader.get(users.tokenHolder, { id: claims.user_id, jti: claims.jti })
-    const isOfFamily =
-      user && (claims.jti.startsWith(`${user.token_family}.`) || claims.jti === user.kept_token)
-    if (!isOfFamily || user.removed_at !== null || user.username !== claims.username || user.is_revoked) {
+  /** @throws AppError `UNAUTHORIZED` if the token was revoked or its account was removed */
+  const checkHolder = async ({ user_id, username, jti }: Pick<Identity, 'user_id' | 'username' | 'jti'>) => {
+    const user = await reader.get(users.tokenHolder, { id: user_id, jti })
+    if (
+      !user ||
+      !isOfFamily(jti, user) ||
+      user.removed_at !== null ||
+      user.username !== username ||
+      user.is_revoked
+    ) {
       throw unauthorized('The token was revoked or its account was removed. Log in again.')
     }
-    const identity = {
-      user_id: user.id,
-      username: user.username,
-      jti: claims.jti,
-      // A token of a retired secret may outlive the secret. It must not be cached for longer than the secret verifies.
-      expires: Math.min(claims.exp * 1000, until),
-    }
-    if (generation === started) verified.set(token, identity)
+  }
+
+  const lookUp = async (token: string): Promise<Identity> => {
+    const verified_at = head
+    const { claims, until } = check(signer, token)
+    const { user_id, username, jti } = claims
+    await checkHolder(claims)
+    // A token of a retired secret may outlive the secret. It must not be cached for longer than the secret verifies.
+    const identity = { user_id, username, jti, expires: Math.min(claims.exp * 1000, until), verified_at }
+    if (verified_at >= ended) verified.set(token, identity)
     return identity
+  }
+
+  /** Waits for a turn, because after a lost batch every open socket and long poll calls it. */
+  const checkAgain = async (me: Identity): Promise<void> => {
+    await turns.ready()
+    await checkHolder(me)
   }
 
   return {
@@ -88,6 +104,16 @@ export const createTokens = (signer: Signer, reader: Reader, bus: Bus, ttl: numb
       if (!identity) return lookUp(token)
       if (identity.expires > Date.now()) return identity
       throw unauthorized('The token has expired. Log in again.')
+    },
+
+    /**
+     * Reads again whether the token of `me` is valid. Call it when notices may have been missed: after a lost batch, and
+     * when a socket or a long poll begins to listen to notices.
+     * @returns undefined if no token ended since `me` was verified; else a promise that rejects with AppError
+     *   `UNAUTHORIZED` if the token was revoked or its account was removed
+     */
+    recheck(me: Identity): Promise<void> | undefined {
+      return me.verified_at >= ended ? undefined : checkAgain(me)
     },
   }
 }

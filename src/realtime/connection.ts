@@ -65,27 +65,29 @@ export class Connection implements Subscriber, TransportListener, Waiting {
 
   /** Sends `hello`, and after a reconnection the missed events. */
   start(start: Start) {
+    // The token may have ended between its verification and this call.
+    const verified = this.#recheckToken()
     if (this.isPlain) return
     const { chat, config, hub } = this.#server
     if (start === 'unknown') this.#requests.refuse(cursorUnknown(chat, hub.head))
     const isResumed = start !== undefined && start !== 'unknown'
     this.send(createHello(config, this.me, isResumed ? start.cursor : chat.cursors.format(hub.head)))
-    if (isResumed) this.#startReplay(start.after)
+    if (isResumed) this.#startReplay(start.after, verified)
   }
 
   /** Replaces the token by another one of the same user. */
   renew(me: Identity) {
     this.me = me
     this.#watchToken()
+    void this.#recheckToken()
   }
 
   deliver(encoded: Encoded) {
     if (this.#state !== 'live') return
-    const { change } = encoded
+    const { number, origin, event } = encoded
     /* c8 ignore next -- whether a cursor of /sync is ahead of the hub is a race */
-    if (change.number <= this.#position) return
-    this.#position = change.number
-    const { origin, event } = change
+    if (number <= this.#position) return
+    this.#position = number
     const isRequested = origin?.connection_id === this.id && event.type !== 'conversation' && !this.isPlain
     // With a bus that delivers later, the request was answered without a cursor, and its event follows.
     if (isRequested && this.#requests.settle(origin.request_id)) {
@@ -107,8 +109,9 @@ export class Connection implements Subscriber, TransportListener, Waiting {
   }
 
   replayAfter(head: number) {
+    const verified = this.#recheckToken()
     // A running replay reads up to the head of the hub anyway.
-    if (this.#state === 'live') this.#startReplay(Math.max(head, this.#position))
+    if (this.#state === 'live') this.#startReplay(Math.max(head, this.#position), verified)
   }
 
   beat() {
@@ -228,6 +231,16 @@ export class Connection implements Subscriber, TransportListener, Waiting {
     this.#tokenTimer = setTimeout(() => this.finish(errors.UNAUTHORIZED.close), left).unref()
   }
 
+  /** Closes the connection if its token was revoked without a notice. Never rejects. */
+  #recheckToken(): Promise<void> | undefined {
+    const { me } = this
+    return this.#server.tokens.recheck(me)?.catch((cause: unknown) => {
+      const isRevoked = asAppError(cause)?.code === 'UNAUTHORIZED'
+      if (!isRevoked) this.fail(cause)
+      else if (this.me === me) this.finish(errors.UNAUTHORIZED.close)
+    })
+  }
+
   #spendFrame() {
     const budget = (this.#budget ??= new FrameBudget(this.#server.config))
     const action = budget.spend()
@@ -253,14 +266,19 @@ export class Connection implements Subscriber, TransportListener, Waiting {
     if (this.#finishCode && !this.#requests.hasUnanswered) this.close(this.#finishCode)
   }
 
-  #startReplay(after: number) {
-    this.#replay(after).catch((error) => this.fail(error))
+  #startReplay(after: number, verified: Promise<void> | undefined) {
+    this.#replay(after, verified).catch((error) => this.fail(error))
   }
 
-  /** Sends the changes after `after` from the database, then switches to live delivery. */
-  async #replay(after: number): Promise<void> {
+  /**
+   * Sends the changes after `after` from the database, then switches to live delivery.
+   * @param verified resolves when the token was verified again, if that is necessary
+   */
+  async #replay(after: number, verified: Promise<void> | undefined): Promise<void> {
     this.#state = 'replaying'
     this.#position = after
+    await verified
+    if (this.#isClosed || this.#finishCode) return
     const { chat, hub } = this.#server
     const replay = createReplay(chat, this.me.user_id, after)
     for (;;) {
@@ -276,7 +294,7 @@ export class Connection implements Subscriber, TransportListener, Waiting {
       const page = await replay.next(this.#server.replayPage, hub.head)
       if (this.#isClosed) return
       for (const { number, event } of page) {
-        this.#sendEvent(new Encoded({ number, event, audience: [] }, chat.cursors.format(number)))
+        this.#sendEvent(new Encoded(number, event, chat.cursors.format(number)))
         // One page of long messages may exceed what a slow client may have buffered.
         if (this.#transport.bufferedBytes > REPLAY_BUFFER) await this.#transport.drain(REPLAY_BUFFER)
       }

@@ -1,8 +1,11 @@
+import { type Event, isNotice, type Notice } from '../../db/changes.ts'
+import { isOfFamily } from '../../db/token-family.ts'
 import type { Batch } from '../../db/writer.ts'
-import type { Bus, Origin, Signal } from '../bus/bus.ts'
-import type { Identity } from '../chat/context.ts'
+import type { Origin, Signal } from '../bus/bus.ts'
+import type { Chat, Identity } from '../chat/context.ts'
 import type { Cursors } from '../chat/cursors.ts'
 import type { Waiter, WakeReason } from '../chat/sync.ts'
+import type { Tokens } from '../chat/tokens.ts'
 import { errors } from '../errors.ts'
 import { Encoded } from './encoding.ts'
 import type { Presence } from './presence.ts'
@@ -12,19 +15,21 @@ import { textFrame } from './transport.ts'
 /** A long poll of /sync. */
 type Poll = { me: Identity; wake: (reason: WakeReason) => void }
 
-/** Routes each committed change to the open sockets and long polls of its audience. */
+/** Routes each committed event to the open sockets and long polls of its audience, and acts on each notice. */
 export class Hub {
   /** Every change up to this number was delivered. */
   head: number
   readonly #connections = new Map<number, Set<Subscriber>>()
   readonly #polls = new Map<number, Set<Poll>>()
   readonly #cursors: Cursors
+  readonly #tokens: Tokens
   readonly #presence: Presence
   #size = 0
   #waiting = 0
 
-  constructor(bus: Bus, cursors: Cursors, presence: Presence, head: number) {
+  constructor({ bus, cursors }: Chat, tokens: Tokens, presence: Presence, head: number) {
     this.#cursors = cursors
+    this.#tokens = tokens
     this.#presence = presence
     this.head = head
     bus.subscribe({ batch: (batch) => this.#deliver(batch), signal: (signal) => this.#signal(signal) })
@@ -76,16 +81,24 @@ export class Hub {
 
   /** @returns a wait that ends with the next change that concerns `me`, or with the token of `me` */
   waitFor(me: Identity): Waiter {
-    const { promise, resolve: wake } = Promise.withResolvers<WakeReason>()
+    const { promise, resolve } = Promise.withResolvers<WakeReason>()
+    let isEnded = false
+    const wake = (reason: WakeReason) => {
+      isEnded ||= reason === 'token_ended'
+      resolve(reason)
+    }
     const poll = { me, wake }
     const polls = this.#polls.get(me.user_id) ?? new Set()
     this.#polls.set(me.user_id, polls.add(poll))
     this.#waiting += 1
     let timer: NodeJS.Timeout | undefined
     return {
-      wait: (ms) => {
+      verified: this.#tokens.recheck(me),
+      wait: async (ms) => {
         timer = setTimeout(wake, ms, 'again')
-        return promise
+        const reason = await promise
+        // One batch may have an event for the user first, and then the end of the token.
+        return isEnded ? 'token_ended' : reason
       },
       end: () => wake('stop'),
       cancel: () => {
@@ -107,8 +120,10 @@ export class Hub {
     this.head = batch.last
     if (batch.first > head + 1) this.#replayAll(head)
     for (const change of batch.changes) {
+      const { event } = change
       try {
-        this.#deliverChange(change)
+        if (isNotice(event)) this.#act(event)
+        else this.#deliverEvent(change, event)
       } catch (error) {
         // Treats the rest of the batch as lost: every subscriber reads it from the database.
         this.#replayAll(change.number - 1)
@@ -117,23 +132,44 @@ export class Hub {
     }
   }
 
-  #deliverChange(change: Batch<Origin>['changes'][number]) {
-    const encoded = new Encoded(change, this.#cursors.format(change.number))
+  #deliverEvent({ number, audience, origin }: Omit<Batch<Origin>['changes'][number], 'event'>, event: Event) {
+    const encoded = new Encoded(number, event, this.#cursors.format(number), origin)
     // A paced receipt has no audience yet, but its request needs the `ack` at this position of the stream.
-    if (change.audience.length === 0 && change.origin) this.#acknowledge(change.origin, encoded)
-    for (const user_id of change.audience) {
+    if (audience.length === 0 && origin) this.#acknowledge(origin, encoded)
+    for (const user_id of audience) {
       const connections = this.#connections.get(user_id)
       if (connections) for (const connection of connections) deliver(connection, encoded)
       const polls = this.#polls.get(user_id)
       if (polls) for (const { wake } of polls) wake('again')
     }
-    const { event } = change
     if (event.type === 'conversation') {
-      this.#presence.watches.refresh(change.audience, this, [...event.joined, ...event.left])
+      this.#presence.watches.refresh(audience, this, [...event.joined, ...event.left])
     }
   }
 
-  /** Makes every subscriber read the changes after `head` from the database, because the audience of a lost one is unknown. */
+  #act(notice: Notice) {
+    if (notice.type === 'block') {
+      this.#presence.watches.refresh(notice.user_ids, this, notice.user_ids)
+      return
+    }
+    const isEnded = ({ jti }: Identity) =>
+      notice.type === 'token_ended' ? jti === notice.jti : !isOfFamily(jti, notice)
+    const concerned =
+      notice.type === 'all_tokens_ended'
+        ? new Set([...this.#connections.keys(), ...this.#polls.keys()])
+        : [notice.user_id]
+    for (const user_id of concerned) {
+      for (const connection of [...this.connectionsOf(user_id)]) {
+        if (isEnded(connection.me)) connection.finish(errors.UNAUTHORIZED.close)
+      }
+      for (const { me, wake } of this.#polls.get(user_id) ?? []) if (isEnded(me)) wake('token_ended')
+    }
+  }
+
+  /**
+   * Makes every subscriber read the changes after `head` from the database, and verify its token, because what a lost change
+   * was and whom it concerns is unknown.
+   */
   #replayAll(head: number) {
     for (const connection of this.all()) connection.replayAfter(head)
     this.wakeAll('again')
@@ -157,24 +193,8 @@ export class Hub {
         }
         return
       }
-      case 'tokens_ended': {
-        const isEnded = ({ jti }: Identity) =>
-          signal.jti === undefined ? jti !== signal.except : jti === signal.jti
-        for (const connection of [...this.connectionsOf(signal.user_id)]) {
-          if (isEnded(connection.me)) connection.finish(errors.UNAUTHORIZED.close)
-        }
-        for (const { me, wake } of this.#polls.get(signal.user_id) ?? []) if (isEnded(me)) wake('token_ended')
-        return
-      }
-      case 'all_tokens_ended':
-        for (const connection of [...this.all()]) connection.finish(errors.UNAUTHORIZED.close)
-        this.wakeAll('token_ended')
-        return
       case 'presence':
         this.#presence.changed(signal)
-        return
-      case 'visibility':
-        this.#presence.watches.refresh(signal.user_ids, this, signal.user_ids)
     }
   }
 }

@@ -52,7 +52,7 @@ export class SocketServer implements ConnectionServer {
     this.presence = new Presence(chat, this.#name, (error) =>
       log.error({ err: error }, 'A presence lookup failed.'),
     )
-    this.hub = new Hub(chat.bus, chat.cursors, this.presence, head)
+    this.hub = new Hub(chat, tokens, this.presence, head)
     // What a replay may leave buffered and one frame of the longest content must fit.
     this.hardLimit = Math.max(this.config.SOCKET_HARD_LIMIT, REPLAY_BUFFER + maxFrameBytes(this.config))
     this.#heartbeat = setInterval(() => this.#beat(), this.config.HEARTBEAT_MS / HEARTBEAT_TICKS)

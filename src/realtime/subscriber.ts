@@ -13,7 +13,10 @@ export type Subscriber = {
   deliver(encoded: Encoded): void
   /** Sends a frame that may be lost. Drops it while more than `SOCKET_SOFT_LIMIT` bytes are buffered. */
   sendDroppable(frame: Buffer): void
-  /** Replays the changes after `head` from the database, because the bus lost some of them. */
+  /**
+   * Replays the changes after `head` from the database, because the bus lost some of them. Before that, verifies the token
+   * again, because a lost change may have ended it.
+   */
   replayAfter(head: number): void
   /** Pings the client. Closes the connection if nothing was received since the last call. */
   beat(): void

@@ -154,7 +154,7 @@ t.test('the secret file beside the database', async (t) => {
         throw new Error('no space left on device')
       },
     })
-    await t.rejects(full.rotate(1000), /no space left/)
+    await t.rejects(async () => full.rotate?.(1000), /no space left/)
     t.equal(full.current, current)
     t.equal(full.verifying().length, 1)
     await t.rejects(texts.write('no/such/folder', 'text', false), { code: 'ENOENT' })

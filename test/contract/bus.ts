@@ -14,7 +14,7 @@ export const busContract = (
   open: (t: Test, processes: number, onError: (error: unknown) => void) => Promise<Bus[]>,
 ) => {
   const batch = (first: number, last = first): Batch<Origin> => ({ first, last, changes: [] })
-  const signal: Signal = { type: 'visibility', user_ids: [1] }
+  const signal: Signal = { type: 'typing', conversation_id: 1, user_id: 1, username: 'alice', audience: [2] }
 
   const fail = (error: unknown) => {
     throw error
@@ -44,18 +44,23 @@ export const busContract = (
     }
   })
 
-  t.test('a change and its origin arrive unchanged', async (t) => {
+  t.test('a notice, and an event with its origin, arrive unchanged', async (t) => {
     const [bus] = (await open(t, 1, fail)) as [Bus]
     const { received, all } = listen(bus)
+    const notice: Batch<Origin>['changes'][number] = {
+      number: 99,
+      audience: [],
+      event: { type: 'tokens_ended', user_id: 1, token_family: 'f', kept_token: null },
+    }
     const change: Batch<Origin>['changes'][number] = {
       number: 100,
       audience: [1, 2],
       event: { type: 'receipt', conversation_id: 1, username: 'alice', delivered_up_to: 2, read_up_to: 1 },
       origin: { user_id: 1, connection_id: 's', request_id: 7, frame_id: 'f' },
     }
-    bus.publish({ first: 100, last: 100, changes: [change] })
+    bus.publish({ first: 99, last: 100, changes: [notice, change] })
     await all
-    t.strictSame(received.batches, [{ first: 100, last: 100, changes: [change] }])
+    t.strictSame(received.batches, [{ first: 99, last: 100, changes: [notice, change] }])
   })
 
   t.test('a subscriber that throws affects neither the publisher nor other subscribers', async (t) => {

@@ -230,6 +230,58 @@ export const writerContract = (outer: Test, open: OpenWriter) => {
     t.strictSame(batches, [])
   })
 
+  t.test('ended tokens, removed accounts and blocks are numbered changes', async (t) => {
+    const { writer, alice, bob, pair, batches, send } = await start(t)
+    await send('hello')
+    const { length } = batches
+    const published = async (change: () => Promise<unknown>) => {
+      const before = batches.length
+      await change()
+      return batches.slice(before).flatMap(({ changes }) => {
+        for (const { audience } of changes) t.strictSame(audience, [], 'no client receives it')
+        return changes.map(({ event }) => event)
+      })
+    }
+    const ended = (token_family: string, kept_token: string | null = null) => [
+      { type: 'tokens_ended', user_id: alice, token_family, kept_token },
+    ]
+    const block = { user_id: alice, username: pair.bob }
+    const token = { user_id: alice, jti: 'f.token', expires_at: Date.now() + 60_000 }
+    const steps: [change: () => Promise<unknown>, events: object[]][] = [
+      [() => writer.append('block', block), [{ type: 'block', user_ids: [alice, bob] }]],
+      [() => writer.append('block', block), []],
+      [() => writer.append('unblock', block), [{ type: 'block', user_ids: [alice, bob] }]],
+      [() => writer.append('unblock', block), []],
+      [() => writer.append('revokeToken', token), [{ type: 'token_ended', user_id: alice, jti: 'f.token' }]],
+      [() => writer.append('revokeToken', token), []],
+      [
+        () =>
+          writer.append('setPassword', {
+            user_id: alice,
+            checked_hash: null,
+            password_hash: 'h',
+            family: 'g',
+            kept_token: 'f.kept',
+          }),
+        ended('g', 'f.kept'),
+      ],
+      [() => writer.append('resetPassword', { user_id: alice, password_hash: 'h', family: 'h' }), ended('h')],
+      [() => writer.append('revokeAll', { user_id: alice, family: 'i' }), ended('i')],
+      [() => writer.append('removeUser', { user_id: alice, family: 'j' }), ended('j')],
+      [
+        () => writer.append('revokeEverybody', { family: 'k' }),
+        [{ type: 'all_tokens_ended', token_family: 'k', kept_token: null }],
+      ],
+    ]
+    for (const [change, events] of steps) t.strictSame(await published(change), events)
+    const numbers = batches.slice(length - 1).flatMap(({ changes }) => changes.map(({ number }) => number))
+    t.strictSame(
+      numbers,
+      numbers.map((_, index) => (numbers[0] as number) + index),
+      'with numbers of the one counter',
+    )
+  })
+
   t.test('append rejects at once when the queue is full', async (t) => {
     const { send, writer, head } = await start(t, { maxQueue: 5 })
     const sends = Array.from({ length: 8 }, (_, n) => send(`${n}`))

@@ -48,6 +48,15 @@ t.test('the activity index names the conversations of the newest changes', async
   t.strictSame(activity.between(40, 41), [9])
 })
 
+t.test('a notice belongs to no conversation', (t) => {
+  const activity = createActivity(8)
+  activity.take(batch(1, [7]))
+  const event = { type: 'block', user_ids: [1, 2] } as const
+  activity.take({ first: 2, last: 2, changes: [{ number: 2, audience: [], event }] })
+  t.strictSame([activity.between(0, 2), activity.between(1, 2)], [[7], []])
+  t.end()
+})
+
 t.test('the index names no conversations when very many changed', async (t) => {
   const activity = createActivity()
   activity.take(

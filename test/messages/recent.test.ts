@@ -95,7 +95,12 @@ t.test('pages and streams from memory equal those from the file, whatever was wr
         for (const page of pages) {
           const read = async (chat: typeof fromFile) =>
             JSON.stringify(
-              await historyOf(chat, { user_id, username, jti: '', expires: 0 }, room, page).catch(String),
+              await historyOf(
+                chat,
+                { user_id, username, jti: '', expires: 0, verified_at: 0 },
+                room,
+                page,
+              ).catch(String),
             )
           const [remembered, stored] = [await read(app.chat), await read(fromFile)]
           if (remembered !== stored) throw new Error(`${JSON.stringify(page)}: ${remembered} for ${stored}`)

@@ -128,12 +128,10 @@ t.test('presence', async (t) => {
         return Promise.reject(new Error('the disk'))
       }
     })
-    const tell = () => server.app.chat.bus.signal({ type: 'visibility', user_ids: [alice.id, bob.id] })
-    tell()
+    await bob.call('PUT', '/blocks/alice')
     await failed
     reader.get = get
     t.match(await socket.settle(), { type: 'pong' })
-    await bob.call('PUT', '/blocks/alice')
     await socket.wait('presence', ({ online }) => !online)
     await bob.call('DELETE', '/blocks/alice')
     await socket.wait('presence', ({ online }) => online, socket.frames.length)
