@@ -10,8 +10,11 @@ export type Database = {
   writer: Writer
   /** Resolves if stored or read data can no longer be trusted: the process must end. */
   readonly broken: Promise<Error>
-  /** In the order of the starts. The last epoch is that of this start. */
-  epochs: readonly Epoch[]
+  /**
+   * All epochs, the oldest first. New numbers belong to the last one. The array is live: an implementation appends an epoch to
+   * this same array when another begins, so readers look at it each time and keep no copy.
+   */
+  readonly epochs: readonly Epoch[]
   texts: Texts
   /** The path for a socket of the operator's commands, if only one process may have the database open. */
   controlPath: string | undefined

@@ -6,16 +6,19 @@ import type { Reader } from '../../db/query.ts'
  * Formats and parses cursors. A cursor is `<epoch>.<number>`. Every start of the server begins a new epoch. A cursor is valid
  * only if its number is below the first number of the next epoch, so a restored or copied database rejects the cursors that
  * the original database gave out later.
- * @param epochs all epochs of the database, oldest first
+ * @param epochs `Database.epochs`, which may grow
  */
 export const createCursors = (epochs: readonly Epoch[]) => {
-  const known = new Map(
-    epochs.map(({ name }, index) => [name, epochs[index + 1]?.first ?? Number.POSITIVE_INFINITY]),
-  )
-  const prefix = `${epochs.at(-1)?.name}.`
+  /** The positions of the first epochs by name: a database has one for each of its starts. */
+  const positions = new Map<string, number>()
+  let known = 0
+  const positionOf = (name: string) => {
+    for (; known < epochs.length; known += 1) positions.set((epochs[known] as Epoch).name, known)
+    return positions.get(name)
+  }
   return {
-    /** @returns the cursor that resumes after change `number`. */
-    format: (number: number) => prefix + number,
+    /** @returns the cursor that resumes after change `number`, in the newest epoch. */
+    format: (number: number) => `${(epochs.at(-1) as Epoch).name}.${number}`,
     /**
      * @param head the number of the newest change
      * @returns the number of the cursor; undefined if the cursor is malformed, of another database, or above `head`
@@ -23,8 +26,10 @@ export const createCursors = (epochs: readonly Epoch[]) => {
     parse(cursor: string, head: number): number | undefined {
       const [, name = '', digits = ''] = /^([\w-]+)\.(0|[1-9]\d{0,15})$/.exec(cursor) ?? []
       const number = Number(digits)
-      const end = known.get(name)
-      return end !== undefined && number < end && number <= head ? number : undefined
+      const position = positionOf(name)
+      if (position === undefined || number > head) return undefined
+      const next = epochs[position + 1]
+      return next === undefined || number < next.first ? number : undefined
     },
   }
 }
