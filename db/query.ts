@@ -46,10 +46,38 @@ export const query =
     },
   })
 
-/** Runs queries outside a transaction. A read sees every commit whose `batch` event was emitted before it. */
-export type Reader = {
+/** Runs queries that only read. */
+export type Reads = {
+  /** @returns every row of the query */
   all<A, R>(query: Query<A, R>, args: A): Promise<R[]>
+  /** @returns the first row of the query */
   get<A, R>(query: Query<A, R>, args: A): Promise<R | undefined>
+}
+
+/**
+ * Reads outside the writer's transactions. Its contract, which test/contract/reader.ts checks of every implementation:
+ *
+ * - A read sees whole commits only, and every commit whose `batch` event was emitted before the call. For the reads of a
+ *   snapshot that is the call of `snapshot`.
+ * - Two reads may see the database at two moments, even if they are called in one turn of the event loop.
+ * - All reads of one snapshot see the database at one moment.
+ * - The commits of other connections neither wait for a read nor make it fail.
+ */
+export type Reader = Reads & {
+  /**
+   * Use it where two reads must agree: membership and the messages that it allows, rows and the number that covers them.
+   *
+   * An implementation may hold a connection and a transaction until `body` settles. So `body` awaits nothing but the reads
+   * of `read` and what resolves without input, output or a timer. In particular it does not use the reader itself, which might
+   * wait for the connection that `body` holds. A long read consists of several snapshots and stays correct between them.
+   *
+   * After `body` has settled, a read through its `read` rejects with an error that names the bug. It may reject earlier, as
+   * soon as `body` has awaited something else.
+   * @param body is called once, in the same turn of the event loop or later
+   * @returns what `body` returns
+   * @throws (rejects) what `body` throws; StorageError if the snapshot can't begin
+   */
+  snapshot<T>(body: (read: Reads) => Promise<T>): Promise<T>
 }
 
 /** Runs queries in one transaction, synchronously: an await in a transaction would block every other operation. */

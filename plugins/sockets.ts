@@ -25,7 +25,13 @@ export const sockets = plugin(
           : undefined,
       )
     })
-    const server = new SocketServer(app.chat, app.tokens, app.log, app.problems, await readHead(app.chat))
+    const server = new SocketServer(
+      app.chat,
+      app.tokens,
+      app.log,
+      app.problems,
+      await readHead(app.chat.reader),
+    )
     app.decorate('sockets', server)
     app.addHook('preClose', async () => server.stop())
   },

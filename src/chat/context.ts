@@ -1,6 +1,6 @@
 import { createCache } from '../cache.ts'
 import type { Database } from '../../db/database.ts'
-import type { Reader } from '../../db/query.ts'
+import type { Reads } from '../../db/query.ts'
 import * as users from '../../db/queries/users.ts'
 import type { EventFrame } from '../../schemas/events.ts'
 import type { Config } from '../config.ts'
@@ -45,9 +45,9 @@ export const createChat = (
   writer,
   bus,
   cursors: createCursors(epochs),
-  names: createNames(reader),
-  idOf: createIds(reader),
-  recent: createRecent(reader),
+  names: createNames(),
+  idOf: createIds(),
+  recent: createRecent(),
   activity: createActivity(),
   /** Reads of `/sync` in progress. Identical calls of one user share a read. */
   syncReads: new Map<string, Promise<EventPage>>(),
@@ -65,14 +65,14 @@ export const createChat = (
 })
 
 /** Looks up usernames by user id. A username never changes, so cached names stay valid. */
-const createNames = (reader: Reader) => {
+const createNames = () => {
   const cache = createCache<number, string>(100_000)
-  return async (ids: Iterable<number>): Promise<(id: number) => string> => {
+  return async (read: Reads, ids: Iterable<number>): Promise<(id: number) => string> => {
     const names = new Map<number, string>()
     for (const id of ids) {
       if (names.has(id)) continue
       const name =
-        cache.get(id) ?? ((await reader.get(users.userById, { id })) as { username: string }).username
+        cache.get(id) ?? ((await read.get(users.userById, { id })) as { username: string }).username
       cache.set(id, name)
       names.set(id, name)
     }
@@ -81,12 +81,12 @@ const createNames = (reader: Reader) => {
 }
 
 /** Looks up user ids by folded name. Only existing names are cached: an account may be created under any other name later. */
-const createIds = (reader: Reader) => {
+const createIds = () => {
   const cache = createCache<string, number>(100_000)
-  return async (key: string): Promise<number | undefined> => {
+  return async (read: Reads, key: string): Promise<number | undefined> => {
     const known = cache.get(key)
     if (known !== undefined) return known
-    const user = await reader.get(users.userByKey, { key })
+    const user = await read.get(users.userByKey, { key })
     if (user) cache.set(key, user.id)
     return user?.id
   }

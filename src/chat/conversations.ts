@@ -3,6 +3,7 @@ import { packIds } from '../../db/lists.ts'
 import * as queries from '../../db/queries/conversation-list.ts'
 import * as members from '../../db/queries/members.ts'
 import * as messages from '../../db/queries/messages.ts'
+import type { Reads } from '../../db/query.ts'
 import { neverMember } from '../../db/refusals.ts'
 import { OPEN } from '../../db/tables.ts'
 import type { Conversation, ConversationList, Member } from '../../schemas/conversation.ts'
@@ -39,7 +40,7 @@ export const listConversations = async (
 ): Promise<ConversationList> => {
   const limit = Math.min(requested, MAX_PAGE)
   // Read before the rows, so that a change committed in between is an event after the cursor.
-  const cursor = chat.cursors.format(await readHead(chat))
+  const cursor = chat.cursors.format(await readHead(chat.reader))
   const positions = await newestPositions(chat, me, before, limit + 1)
   const page = await readPage(chat, me, positions.slice(0, limit))
   const last = page.length < positions.length ? positions[page.length - 1] : undefined
@@ -50,14 +51,18 @@ export const listConversations = async (
   }
 }
 
-/** @returns the next `count` positions of the list, newest first. Reads all my membership periods, in chunks. */
+/**
+ * @returns the next `count` positions of the list, newest first. Reads all my membership periods, in chunks. A change between two
+ *   chunks is an event after the cursor of the list.
+ */
 const newestPositions = async (
   chat: Chat,
   me: Identity,
   before: number,
   count: number,
 ): Promise<Position[]> => {
-  let positions: Position[] = []
+  /** By conversation, because a rejoin between two chunks adds a later period of a conversation that was read. */
+  let newestOf = new Map<number, number>()
   let after = { conversation_id: 0, from_number: 0 }
   for (;;) {
     await chat.turns.ready(me.user_id)
@@ -67,11 +72,11 @@ const newestPositions = async (
       limit: PERIODS,
     })
     for (const { conversation_id, newest } of rows) {
-      if (newest !== null && newest < before) positions.push({ conversation_id, newest })
+      if (newest !== null && newest < before) newestOf.set(conversation_id, newest)
     }
-    positions = positions.sort((a, b) => b.newest - a.newest).slice(0, count)
+    newestOf = new Map([...newestOf].sort(([, a], [, b]) => b - a).slice(0, count))
     const last = rows[PERIODS - 1]
-    if (!last) return positions
+    if (!last) return [...newestOf].map(([conversation_id, newest]) => ({ conversation_id, newest }))
     after = { conversation_id: last.conversation_id, from_number: last.from_number }
   }
 }
@@ -107,19 +112,25 @@ type Row = NonNullable<(typeof queries.conversationsByIds)['row']>
 type Peer = Pick<Conversation, 'peer' | 'peer_delivered_up_to' | 'peer_read_up_to'>
 type Shown = { row: Row; peer: Peer | undefined; last: StoredMessage | undefined }
 
-/** Reads conversations of mine in one turn of the event loop, so that membership and content are consistent. */
+/** Reads conversations of mine in one turn of the event loop. Membership and content are of one snapshot. */
 const readShown = async (chat: Chat, me: Identity, ids: readonly number[]): Promise<Shown[]> => {
   const packed = packIds(ids)
-  const rows = await chat.reader.all(queries.conversationsByIds, {
-    user_id: me.user_id,
-    ids: packed,
-    max_unread: MAX_UNREAD,
-    max_looked: MAX_EXAMINED,
+  const { rows, peers, newest } = await chat.reader.snapshot(async (read) => {
+    const found = await read.all(queries.conversationsByIds, {
+      user_id: me.user_id,
+      ids: packed,
+      max_unread: MAX_UNREAD,
+      max_looked: MAX_EXAMINED,
+    })
+    return {
+      rows: found,
+      peers: await readPeers(read, chat, me, packed),
+      newest: await readNewest(read, chat, found),
+    }
   })
-  const peers = await readPeers(chat, me, packed)
-  const newest = await readNewest(chat, rows)
   const shown = new Map<number, Shown>()
   for (const row of rows) {
+    // An older message needs any number of reads. They look at the membership again.
     const last = newest.get(row.id) ?? (await readOlder(chat, me, row))
     shown.set(row.id, { row, peer: peers.get(row.id), last })
   }
@@ -127,9 +138,12 @@ const readShown = async (chat: Chat, me: Identity, ids: readonly number[]): Prom
 }
 
 /** @returns the other user of each direct conversation, with the user's marks, by conversation id. */
-const readPeers = async (chat: Chat, me: Identity, ids: string): Promise<Map<number, Peer>> => {
-  const rows = await chat.reader.all(queries.peersByIds, { user_id: me.user_id, ids })
-  const name = await chat.names(rows.map(({ user_id }) => user_id))
+const readPeers = async (read: Reads, chat: Chat, me: Identity, ids: string): Promise<Map<number, Peer>> => {
+  const rows = await read.all(queries.peersByIds, { user_id: me.user_id, ids })
+  const name = await chat.names(
+    read,
+    rows.map(({ user_id }) => user_id),
+  )
   return new Map(
     rows.map(({ id, user_id, ...marks }) => {
       const peer = name(user_id)
@@ -141,15 +155,19 @@ const readPeers = async (chat: Chat, me: Identity, ids: string): Promise<Map<num
 /**
  * @returns the newest message of each conversation, by conversation id. A message that changed after I left is omitted.
  */
-const readNewest = async (chat: Chat, rows: readonly Row[]): Promise<Map<number, StoredMessage>> => {
+const readNewest = async (
+  read: Reads,
+  chat: Chat,
+  rows: readonly Row[],
+): Promise<Map<number, StoredMessage>> => {
   const byId = new Map(rows.map((row) => [row.id, row]))
   const ids = rows.flatMap(({ newest_id }) => newest_id ?? [])
-  const found = await chat.reader.all(messages.messagesByIds, { ids: packIds(ids) })
+  const found = await read.all(messages.messagesByIds, { ids: packIds(ids) })
   const newest = new Map<number, StoredMessage>()
   for (const message of found) {
     const conversation = byId.get(message.conversation_id) as Row
     if ((message.changed ?? 0) > conversation.to_number) continue
-    const [named] = await nameAll(chat, conversation, [message])
+    const [named] = await nameAll(read, chat, conversation, [message])
     newest.set(conversation.id, named as StoredMessage)
   }
   return newest
@@ -181,17 +199,18 @@ const toConversation = ({ row, peer, last }: Shown, me: Identity): Conversation 
  * @returns the members of a conversation with roles and marks, oldest member first; an empty list if I left it
  * @throws AppError `CONVERSATION_NOT_FOUND` if I was never a member
  */
-export const listMembers = async (chat: Chat, me: Identity, id: number): Promise<{ members: Member[] }> => {
-  const period = await latestPeriod(chat, me, id)
-  if (!period) throw neverMember()
-  if (period.to_number !== OPEN) return { members: [] }
-  const rows = await chat.reader.all(members.membersOf, { conversation_id: id })
-  const peer = (await readPeers(chat, me, packIds([id]))).get(id)
-  return {
-    members: rows.map(({ from_number: _, ...member }) => {
-      const { peer_delivered_up_to = member.delivered_up_to, peer_read_up_to = member.read_up_to } =
-        (member.user_id !== me.user_id && peer) || {}
-      return { ...member, delivered_up_to: peer_delivered_up_to, read_up_to: peer_read_up_to }
-    }),
-  }
-}
+export const listMembers = (chat: Chat, me: Identity, id: number): Promise<{ members: Member[] }> =>
+  chat.reader.snapshot(async (read) => {
+    const period = await latestPeriod(read, me, id)
+    if (!period) throw neverMember()
+    if (period.to_number !== OPEN) return { members: [] }
+    const rows = await read.all(members.membersOf, { conversation_id: id })
+    const peer = (await readPeers(read, chat, me, packIds([id]))).get(id)
+    return {
+      members: rows.map(({ from_number: _, ...member }) => {
+        const { peer_delivered_up_to = member.delivered_up_to, peer_read_up_to = member.read_up_to } =
+          (member.user_id !== me.user_id && peer) || {}
+        return { ...member, delivered_up_to: peer_delivered_up_to, read_up_to: peer_read_up_to }
+      }),
+    }
+  })

@@ -1,6 +1,6 @@
 import type { Epoch } from '../../db/database.ts'
 import * as counter from '../../db/queries/counter.ts'
-import type { Reader } from '../../db/query.ts'
+import type { Reads } from '../../db/query.ts'
 
 /**
  * Formats and parses cursors. A cursor is `<epoch>.<number>`. Every start of the server begins a new epoch. A cursor is valid
@@ -36,5 +36,5 @@ export const createCursors = (epochs: readonly Epoch[]) => {
 export type Cursors = ReturnType<typeof createCursors>
 
 /** @returns the number of the newest change in the database. */
-export const readHead = async ({ reader }: { reader: Reader }): Promise<number> =>
-  ((await reader.get(counter.head, {})) as { last: number }).last
+export const readHead = async (read: Reads): Promise<number> =>
+  ((await read.get(counter.head, {})) as { last: number }).last

@@ -4,6 +4,7 @@ import * as blocks from '../../db/queries/blocks.ts'
 import * as conversations from '../../db/queries/conversations.ts'
 import * as members from '../../db/queries/members.ts'
 import * as users from '../../db/queries/users.ts'
+import type { Reads } from '../../db/query.ts'
 import type { Me, User } from '../../schemas/account.ts'
 import type { Chat, Identity } from './context.ts'
 
@@ -27,44 +28,70 @@ export const prefixRange = (prefix: string) => {
   return { from, to: `${from}\u{10ffff}` }
 }
 
-/** Membership periods read in one turn of the event loop. */
+/** Membership periods of each of the two users that one chunk of a search reads. */
 const PERIODS = 64
 
+/** Where the search for a shared group goes on: after this period of mine, and after this one of the other user. */
+type Search = { mine: members.PeriodPosition; theirs: members.PeriodPosition }
+
+const START: members.PeriodPosition = { conversation_id: 0, from_number: 0 }
+
 /**
- * Finds a user whose presence I may see: we share a conversation and neither blocks the other.
+ * Finds a user whose presence I may see: we share a conversation and neither blocks the other. Other work runs between two
+ * chunks of the search. Each chunk reads the blocks again, so that one that began before we shared a group counts.
  * @param key folded username
  * @returns undefined if there is no such user or I may not see the user's presence
  */
 export const findVisibleUser = async (chat: Chat, me: Identity, key: string): Promise<User | undefined> => {
-  const user = await chat.reader.get(users.userByKey, { key })
-  if (!user || user.id === me.user_id || user.removed_at !== null) return undefined
-  const direct = await chat.reader.get(conversations.conversationByPair, pairOf(me.user_id, user.id))
-  const isVisible = direct
-    ? direct.blocked === 0
-    : !(await chat.reader.get(blocks.blockBetween, { a: me.user_id, b: user.id })) &&
-      (await shareGroup(chat, me.user_id, user.id))
-  return isVisible ? { id: user.id, username: user.username } : undefined
+  for (let search: Search = { mine: START, theirs: START }; ; ) {
+    const from = search
+    const { user, rest } = await chat.reader.snapshot((read) => lookUp(read, me.user_id, key, from))
+    if (!rest) return user
+    search = rest
+    await new Promise((resolve) => setImmediate(resolve))
+    await chat.turns.ready(me.user_id)
+  }
+}
+
+/** @returns the user if visible; `rest` if more membership periods must be read to know */
+const lookUp = async (
+  read: Reads,
+  me: number,
+  key: string,
+  search: Search,
+): Promise<{ user?: User; rest?: Search | undefined }> => {
+  const found = await read.get(users.userByKey, { key })
+  if (!found || found.id === me || found.removed_at !== null) return {}
+  const user = { id: found.id, username: found.username }
+  const direct = await read.get(conversations.conversationByPair, pairOf(me, user.id))
+  if (direct) return direct.blocked === 0 ? { user } : {}
+  if (await read.get(blocks.blockBetween, { a: me, b: user.id })) return {}
+  const shared = await findShared(read, me, user.id, search)
+  return shared === true ? { user } : { rest: shared }
 }
 
 /**
- * Reads the membership periods of both users in alternating pages, so that the user with fewer periods bounds the search.
- * Other work runs between two pages.
+ * Reads a page of the membership periods of each user, so that the user with fewer periods bounds the search.
+ * @returns true if the two share a group now; otherwise the rest of the search, unless one of them has no more periods
  */
-const shareGroup = async (chat: Chat, a: number, b: number): Promise<boolean> => {
-  const sides = [
-    { user_id: a, other_id: b, conversation_id: 0, from_number: 0 },
-    { user_id: b, other_id: a, conversation_id: 0, from_number: 0 },
-  ]
-  for (;;) {
-    for (const side of sides) {
-      const page = await chat.reader.all(members.sharedPeriodsAfter, { ...side, limit: PERIODS })
-      if (page.some(({ is_shared }) => is_shared === 1)) return true
-      const last = page[PERIODS - 1]
-      if (!last) return false
-      side.conversation_id = last.conversation_id
-      side.from_number = last.from_number
-    }
-    await new Promise((resolve) => setImmediate(resolve))
-    await chat.turns.ready(a)
-  }
+const findShared = async (
+  read: Reads,
+  a: number,
+  b: number,
+  search: Search,
+): Promise<Search | true | undefined> => {
+  const mine = await findSharedAfter(read, a, b, search.mine)
+  if (mine === true || !mine) return mine
+  const theirs = await findSharedAfter(read, b, a, search.theirs)
+  return theirs === true || !theirs ? theirs : { mine, theirs }
+}
+
+const findSharedAfter = async (
+  read: Reads,
+  user_id: number,
+  other_id: number,
+  after: members.PeriodPosition,
+): Promise<members.PeriodPosition | true | undefined> => {
+  const page = await read.all(members.sharedPeriodsAfter, { user_id, other_id, ...after, limit: PERIODS })
+  return page.some(({ is_shared }) => is_shared === 1) || page[PERIODS - 1]
 }

@@ -36,7 +36,7 @@ const refuseTooMany = (count: number, max: number) => {
 /** Checks the names before the write is queued. Names from an imported database may break the rule and stay usable. */
 const refuseImpossibleNames = async (chat: Chat, names: readonly string[]) => {
   for (const [index, name] of names.entries()) {
-    if (isUsername(name) || (await chat.idOf(foldName(name))) !== undefined) continue
+    if (isUsername(name) || (await chat.idOf(chat.reader, foldName(name))) !== undefined) continue
     throw unknownUser(name, `/members/${index}`)
   }
 }

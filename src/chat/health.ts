@@ -6,6 +6,6 @@ import { readHead } from './cursors.ts'
  * @throws StorageError; AppError `STORAGE_UNAVAILABLE` if the disk does not respond within 1 s, `OVERLOADED`, `SHUTTING_DOWN`
  */
 export const checkReady = async (chat: Chat): Promise<void> => {
-  await readHead(chat)
+  await readHead(chat.reader)
   await chat.probe()
 }

@@ -25,7 +25,7 @@ export const historyWith = async (
 ): Promise<HistoryPage> => {
   checkPage(page)
   const { user_id } = me
-  const peer_id = await chat.idOf(foldName(username))
+  const peer_id = await chat.idOf(chat.reader, foldName(username))
   if (peer_id === undefined) throw unknownUser(username, '/username')
   const conversation = await chat.reader.get(members.joinedConversationByPair, {
     user_id,

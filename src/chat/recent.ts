@@ -1,6 +1,6 @@
 import type { StoredMessage } from '../../db/changes.ts'
 import type { Range } from '../../db/queries/messages.ts'
-import type { Reader } from '../../db/query.ts'
+import type { Reads } from '../../db/query.ts'
 import type { Batch } from '../../db/writer.ts'
 import { readHead } from './cursors.ts'
 
@@ -50,7 +50,7 @@ class Generation {
  * the 177 µs of processor time of a request. Commits fill the cache.
  * @param size limits of a generation; the older generation is discarded as a whole when the newer one is full
  */
-export const createRecent = (reader: Reader, size = GENERATION) => {
+export const createRecent = (size = GENERATION) => {
   const empty = () => new Generation(Number.POSITIVE_INFINITY)
   let [older, newer] = [empty(), empty()]
   let last: number | undefined
@@ -88,10 +88,11 @@ export const createRecent = (reader: Reader, size = GENERATION) => {
     },
 
     /**
+     * @param read a snapshot, in which the caller also reads what the messages must agree with, such as the membership
      * @returns the newest messages of a range, newest first, or with `isAscending` the oldest messages, oldest first, in their
      *   current state. Undefined if the cache does not have all of them.
      */
-    async read(range: Range, isAscending: boolean): Promise<StoredMessage[] | undefined> {
+    async read(read: Reads, range: Range, isAscending: boolean): Promise<StoredMessage[] | undefined> {
       const found: StoredMessage[] = []
       for (const generation of isAscending ? [older, newer] : [newer, older]) {
         found.push(...generation.find({ ...range, limit: range.limit - found.length }, isAscending))
@@ -99,9 +100,9 @@ export const createRecent = (reader: Reader, size = GENERATION) => {
       const isComplete =
         range.from >= Math.min(older.since, newer.since) || (!isAscending && found.length === range.limit)
       if (!isComplete) return undefined
-      // A commit is visible in the database before `take` is called. The rest of the response may already include it.
+      // The snapshot may include a commit that `take` has not recorded yet, or lack one that it has.
       const recorded = last
-      return (await readHead({ reader })) === recorded ? found : undefined
+      return (await readHead(read)) === recorded ? found : undefined
     },
   }
 }

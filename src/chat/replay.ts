@@ -1,6 +1,7 @@
 import { type Event, nameMessage } from '../../db/changes.ts'
 import { packIds, packPeriods } from '../../db/lists.ts'
 import * as events from '../../db/queries/events.ts'
+import type { Reads } from '../../db/query.ts'
 import type { Chat } from './context.ts'
 import { countFitting, maxRows } from './page-bytes.ts'
 
@@ -53,19 +54,27 @@ type Window = { user_id: number; after: number; up_to: number; limit: number; id
 /** Events in the order of their numbers, complete up to the number `end`. */
 type Found = { found: NumberedEvent[]; end: number }
 
-/** Reads a window. Each turn of the event loop reads 256 of the user's membership periods. */
+/**
+ * Reads a window. Each turn of the event loop reads 256 of the user's membership periods and their events in one snapshot.
+ * Between two snapshots a row may change. Its change has a number above `up_to` then: the event is in this window with the new
+ * state, or in a later window, or in both.
+ */
 const readWindow = async (chat: Chat, { user_id, after, up_to, limit, ids }: Window): Promise<Found> => {
   let all: Found = { found: [], end: up_to }
   let previous = { conversation_id: 0, from_number: 0 }
   for (;;) {
     const page = { user_id, ...previous, limit: PERIODS }
-    const rows = await (ids
-      ? chat.reader.all(events.periodsIn, { ...page, ids: packIds(ids) })
-      : chat.reader.all(events.periodsOf, page))
-    const last = rows[PERIODS - 1]
-    // Events after the end of the events found so far are not on this page.
-    const periods = rows.filter(({ from_number, to_number }) => to_number > after && from_number <= all.end)
-    const part = await readPeriods(chat, { user_id, after, up_to: all.end, limit }, periods)
+    const { part, last } = await chat.reader.snapshot(async (read) => {
+      const rows = await (ids
+        ? read.all(events.periodsIn, { ...page, ids: packIds(ids) })
+        : read.all(events.periodsOf, page))
+      // Events after the end of the events found so far are not on this page.
+      const periods = rows.filter(({ from_number, to_number }) => to_number > after && from_number <= all.end)
+      return {
+        part: await readPeriods(read, chat, { user_id, after, up_to: all.end, limit }, periods),
+        last: rows[PERIODS - 1],
+      }
+    })
     all = firstOf([...all.found, ...part.found], part.end, limit)
     if (!last) return all
     previous = { conversation_id: last.conversation_id, from_number: last.from_number }
@@ -84,7 +93,12 @@ const firstOf = (events: readonly NumberedEvent[], end: number, limit: number): 
 type Period = NonNullable<(typeof events.periodsOf)['row']>
 type Part = Omit<Window, 'ids'>
 
-const readPeriods = async (chat: Chat, part: Part, periods: readonly Period[]): Promise<Found> => {
+const readPeriods = async (
+  read: Reads,
+  chat: Chat,
+  part: Part,
+  periods: readonly Period[],
+): Promise<Found> => {
   if (periods.length === 0) return { found: [], end: part.up_to }
   const { user_id, limit, after, up_to } = part
   const args = {
@@ -100,25 +114,27 @@ const readPeriods = async (chat: Chat, part: Part, periods: readonly Period[]): 
     ),
   }
   const sources = [
-    await readMessages(chat, args, 'message'),
-    await readMessages(chat, args, 'message_updated'),
-    await readReceipts(chat, args),
+    await readMessages(read, chat, args, 'message'),
+    await readMessages(read, chat, args, 'message_updated'),
+    await readReceipts(read, chat, args),
   ]
   // A full source may have more events after its last one.
   const ends = sources.filter(({ length }) => length >= limit).map((full) => full.at(-1)?.number as number)
-  const found = [...sources.flat(), ...(await readConversations(chat, part, periods))]
+  const found = [...sources.flat(), ...(await readConversations(read, chat, part, periods))]
   return { found, end: Math.min(up_to, ...ends) }
 }
 
 type Args = { user_id: number; limit: number; periods: string }
 
 const readMessages = async (
+  read: Reads,
   chat: Chat,
   args: Args,
   type: 'message' | 'message_updated',
 ): Promise<NumberedEvent[]> => {
-  const rows = await chat.reader.all(type === 'message' ? events.newMessages : events.changedMessages, args)
+  const rows = await read.all(type === 'message' ? events.newMessages : events.changedMessages, args)
   const name = await chat.names(
+    read,
     rows.flatMap(({ sender_id, low_id, high_id }) => [sender_id, low_id ?? sender_id, high_id ?? sender_id]),
   )
   return rows.map(({ number, kind: _, low_id, high_id, ...row }) => ({
@@ -127,13 +143,14 @@ const readMessages = async (
   }))
 }
 
-const readReceipts = async (chat: Chat, args: Args): Promise<NumberedEvent[]> => {
-  const rows = await chat.reader.all(events.receipts, { ...args, max_group: chat.config.MAX_RECEIPT_GROUP })
+const readReceipts = async (read: Reads, chat: Chat, args: Args): Promise<NumberedEvent[]> => {
+  const rows = await read.all(events.receipts, { ...args, max_group: chat.config.MAX_RECEIPT_GROUP })
   return rows.map(({ number, ...receipt }) => ({ number, event: { type: 'receipt', ...receipt } }))
 }
 
 /** A period yields up to three events: the start, the last change of the conversation during the period, and the end. */
 const readConversations = async (
+  read: Reads,
   chat: Chat,
   { user_id, after, up_to }: Part,
   periods: readonly Period[],
@@ -145,7 +162,7 @@ const readConversations = async (
     const isChanged = isNew(changed) && changed > from_number && changed < to_number
     if (!isNew(from_number) && !isNew(to_number) && !isChanged) continue
     const ids = kind === 'direct' ? [...new Set([row.low_id as number, row.high_id as number])] : []
-    const name = await chat.names(ids)
+    const name = await chat.names(read, ids)
     const base = {
       type: 'conversation' as const,
       conversation_id,

@@ -35,7 +35,7 @@ export const sync = async (
   { cursor, limit, wait }: SyncQuery,
   waitFor: (me: Identity) => Waiter,
 ): Promise<SyncPage> => {
-  let head = await readHead(chat)
+  let head = await readHead(chat.reader)
   let position = cursor === undefined ? head : chat.cursors.parse(cursor, head)
   if (position === undefined) throw cursorUnknown(chat, head)
   const maxWait = cursor === undefined ? 0 : Math.min(wait * 1000, me.expires - Date.now())
@@ -44,7 +44,7 @@ export const sync = async (
     const waiter = waitFor(me)
     try {
       await waiter.verified
-      head = await readHead(chat)
+      head = await readHead(chat.reader)
       const page = await readShared(chat, me.user_id, position, limit, head)
       position = page.position
       const left = deadline - performance.now()

@@ -75,7 +75,7 @@ export const createTokens = (signer: Signer, { reader, bus, turns }: Chat, ttl: 
 
   /** Waits for a turn, because after a lost batch every open socket and long poll calls it. */
   const checkAgain = async (me: Identity): Promise<void> => {
-    await turns.ready()
+    await turns.ready(me.user_id)
     await checkHolder(me)
   }
 

@@ -21,7 +21,7 @@ export const typing = async (
   const present = await chat.reader.all(members.unblockedMembers, { user_id, conversation_id })
   if (!present.some((member) => member.user_id === user_id)) {
     chat.typingPacing.delete(key)
-    const period = await latestPeriod(chat, me, conversation_id)
+    const period = await latestPeriod(chat.reader, me, conversation_id)
     throw period ? formerMember() : neverMember()
   }
   const audience = present.map((member) => member.user_id).filter((id) => id !== user_id)

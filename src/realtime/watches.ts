@@ -94,7 +94,7 @@ export class Watches {
   /** Marks the keys to look up: all of `user_ids` for users who changed, and `changed` for the others. */
   async #mark(watching: Subscriber[], user_ids: readonly number[], changed?: readonly number[]) {
     // Without names, the whole list is marked.
-    const name = changed && (await this.#chat.names(user_ids).catch(() => undefined))
+    const name = changed && (await this.#chat.names(this.#chat.reader, user_ids).catch(() => undefined))
     const keysOf = (ids: readonly number[] = []) => new Set(name && ids.map((id) => foldName(name(id))))
     const [allKeys, changedKeys, changedIds] = [keysOf(user_ids), keysOf(changed), new Set(changed)]
     for (const connection of watching) {

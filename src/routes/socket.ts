@@ -32,7 +32,7 @@ export const socketRoutes: FastifyPluginAsyncTypebox = async (app) => {
       checkProtocol(request, cursor)
       app.sockets.checkCapacity()
       if (cursor !== undefined) {
-        const after = app.chat.cursors.parse(cursor, await readHead(app.chat))
+        const after = app.chat.cursors.parse(cursor, await readHead(app.chat.reader))
         request.streamStart = after === undefined ? 'unknown' : { cursor, after }
       }
       detachReply(request, reply)

@@ -4,6 +4,7 @@ import type { EventFrame } from '../../schemas/events.ts'
 import type { SyncPage } from '../../schemas/sync.ts'
 import type { Message } from '../../schemas/message.ts'
 import { createActivity } from '../../src/chat/activity.ts'
+import { wrapReads } from '../support/reads.ts'
 import { type Person, type Server, startServer } from '../support/server.ts'
 import { headOf, nextWait } from '../support/stream.ts'
 
@@ -34,15 +35,16 @@ const streamOf = async (person: Person, cursor: string, limit = 1000) => {
   }
 }
 
-/** Counts the reads of the database. */
+/** Counts the reads of lists from the database. */
 const countReads = ({ app }: Server) => {
-  const { reader } = app.chat
-  const { all } = reader
   const counts = { reads: 0 }
-  reader.all = (query, args) => {
-    counts.reads += 1
-    return all(query, args)
-  }
+  wrapReads(app.chat.reader, (read) => ({
+    ...read,
+    all(query, args) {
+      counts.reads += 1
+      return read.all(query, args)
+    },
+  }))
   return counts
 }
 

@@ -21,13 +21,13 @@ const command = fc.oneof(
 t.test('pages and streams from memory equal those from the file, whatever was written', async (t) => {
   const { app, login } = await startServer(t, { RATE_LIMIT_SEND: '0', RATE_LIMIT_LOGIN: '0' })
   const { reader } = app.chat
-  const fromFile = { ...app.chat, recent: createRecent(reader), activity: createActivity() }
+  const fromFile = { ...app.chat, recent: createRecent(), activity: createActivity() }
   const served = { up: 0, down: 0, streams: 0 }
   /** Limits so low that the cache is full again and again. */
   const rememberFew = () => {
-    const recent = createRecent(reader, { messages: 4, units: 40 })
-    const read: typeof recent.read = async (range, isUpward) => {
-      const found = await recent.read(range, isUpward)
+    const recent = createRecent({ messages: 4, units: 40 })
+    const read: typeof recent.read = async (reads, range, isUpward) => {
+      const found = await recent.read(reads, range, isUpward)
       if (found) served[isUpward ? 'up' : 'down'] += 1
       return found
     }
@@ -132,9 +132,9 @@ t.test('a committed message that was not published yet is read from the file', a
   const { message } = await writer.append('send', { ...note, content: 'frist' })
   await writer.append('edit', { user_id: ada.user.id, message_id: message.id, content: 'first' })
 
-  const recent = createRecent(reader)
+  const recent = createRecent()
   const all = { conversation_id: message.conversation_id, from: message.id, to: message.id, limit: 1 }
-  const contents = async () => (await recent.read(all, false))?.map(({ content }) => content)
+  const contents = async () => (await recent.read(reader, all, false))?.map(({ content }) => content)
   t.equal(await contents(), undefined, 'no message was published yet')
   const [sent, edited] = batches.slice(-2) as [Batch, Batch]
   recent.take(sent)
@@ -147,10 +147,16 @@ t.test('the cache keeps at most two generations, limited by messages and by leng
   const { app, login } = await startServer(t)
   const ada = await login('ada')
   const keepUpTo = (messages: number, units: number) => {
-    const recent = createRecent(app.chat.reader, { messages, units })
+    const recent = createRecent({ messages, units })
     Object.assign(app.chat, { recent })
     return async (conversation_id: number, from: number, limit: number) =>
-      (await recent.read({ conversation_id, from, to: Number.MAX_SAFE_INTEGER, limit }, false))?.length
+      (
+        await recent.read(
+          app.chat.reader,
+          { conversation_id, from, to: Number.MAX_SAFE_INTEGER, limit },
+          false,
+        )
+      )?.length
   }
   const sendTen = async (content: string) => {
     const sent: number[] = []

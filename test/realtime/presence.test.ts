@@ -2,6 +2,7 @@ import t from 'tap'
 import { startServer } from '../support/server.ts'
 import type { TestSocket } from '../support/socket.ts'
 import { headOf, holdReplays } from '../support/stream.ts'
+import { beforeReads } from '../support/reads.ts'
 
 const presenceOf = ({ frames }: TestSocket) => frames.filter(({ type }) => type === 'presence')
 
@@ -120,17 +121,16 @@ t.test('presence', async (t) => {
     const phone = await bob.connect()
     const socket = await alice.connect()
     await socket.request({ type: 'watch', usernames: ['bob'] })
-    const { reader } = server.app.chat
-    const { get } = reader
+    let end = () => {}
     const failed = new Promise<void>((resolve) => {
-      reader.get = () => {
+      end = beforeReads(server.app.chat.reader, () => {
         resolve()
-        return Promise.reject(new Error('the disk'))
-      }
+        throw new Error('the disk')
+      })
     })
     await bob.call('PUT', '/blocks/alice')
     await failed
-    reader.get = get
+    end()
     t.match(await socket.settle(), { type: 'pong' })
     await socket.wait('presence', ({ online }) => !online)
     await bob.call('DELETE', '/blocks/alice')

@@ -4,6 +4,7 @@ import type { Socket } from 'node:net'
 import t from 'tap'
 import type { ServerFrame } from '../../schemas/server-frames.ts'
 import type { SyncPage } from '../../schemas/sync.ts'
+import { wrapReads } from '../support/reads.ts'
 import { startServer, temporaryFolder } from '../support/server.ts'
 import { headOf, holdReplays, inPagesOf, loseNextBatch, nextWait } from '../support/stream.ts'
 
@@ -101,12 +102,13 @@ t.test('a replay that cannot be read closes the socket, which can resume later',
   const alice = await somebody('alice')
   const cursor = await headOf(alice)
   await alice.send(alice.username, 'a note')
-  const { reader } = server.app.chat
-  const { all } = reader
-  reader.all = () => Promise.reject(new Error('the disk'))
+  const end = wrapReads(server.app.chat.reader, (read) => ({
+    ...read,
+    all: () => Promise.reject(new Error('the disk')),
+  }))
   const socket = await alice.connect({ cursor })
   t.equal((await socket.closed).code, 1011)
-  reader.all = all
+  end()
   const again = await alice.connect({ cursor })
   t.match(await again.wait('message'), { content: 'a note' })
 })

@@ -4,13 +4,12 @@ import * as users from '../../db/queries/users.ts'
 import type { Query } from '../../db/query.ts'
 import { rawFrame, rawSocket } from '../support/frames.ts'
 import { dial, rawRequest } from '../support/raw.ts'
+import { beforeReads } from '../support/reads.ts'
 import { type Server, startServer } from '../support/server.ts'
 import { loseNextBatch } from '../support/stream.ts'
 
 /** Counts the database reads of presence lookups, in total and in one turn of the event loop. */
 const countReads = ({ app }: Server) => {
-  const { reader } = app.chat
-  const { get, all } = reader
   const counts = { names: 0, pages: 0, mostInATurn: 0 }
   let inTurn = 0
   const count = (query: Query<never, unknown>) => {
@@ -26,14 +25,7 @@ const countReads = ({ app }: Server) => {
     inTurn += 1
     counts.mostInATurn = Math.max(counts.mostInATurn, inTurn)
   }
-  reader.get = (query, args) => {
-    count(query)
-    return get(query, args)
-  }
-  reader.all = (query, args) => {
-    count(query)
-    return all(query, args)
-  }
+  beforeReads(app.chat.reader, count)
   return counts
 }
 
@@ -148,13 +140,12 @@ t.test('a change in a lost batch is seen with the next batch', async (t) => {
 t.test('a failed read is retried, and later entries of the queue are kept', async (t) => {
   const server = await startServer(t)
   const { chat } = server.app
-  const { get } = chat.reader
   const failOnce = () => {
-    chat.reader.get = (query, args) => {
-      if ((query as object) !== users.userByKey) return get(query, args)
-      chat.reader.get = get
-      return Promise.reject(new Error('a disk that fails'))
-    }
+    const end = beforeReads(chat.reader, (query) => {
+      if (query !== users.userByKey) return
+      end()
+      throw new Error('a disk that fails')
+    })
   }
   const [alice, bob] = [await server.login('alice'), await server.login('bob')]
   await server.login('carol')

@@ -16,23 +16,33 @@ export const eventsAfter = async (person: Person, cursor: string) =>
 /** Sets the events of one replay page. */
 export const inPagesOf = ({ app }: Server, replayPage: number) => Object.assign(app.sockets, { replayPage })
 
-/** Stops every replay before its next page until `open` is called. */
+/** Holds every replay after it has read events, until `open` is called. */
 export const holdReplays = ({ app }: Server) => {
   const { reader } = app.chat
-  const { all } = reader
+  const { snapshot } = reader
   const gate = Promise.withResolvers<void>()
   const reached = Promise.withResolvers<void>()
-  reader.all = async (query, args) => {
-    if ((query as unknown) === events.newMessages) {
+  reader.snapshot = async (body) => {
+    let isReplay = false
+    const result = await snapshot((read) =>
+      body({
+        ...read,
+        all(query, args) {
+          isReplay ||= (query as unknown) === events.newMessages
+          return read.all(query, args)
+        },
+      }),
+    )
+    if (isReplay) {
       reached.resolve()
       await gate.promise
     }
-    return all(query, args)
+    return result
   }
   return {
     reached: reached.promise,
     open() {
-      reader.all = all
+      reader.snapshot = snapshot
       gate.resolve()
     },
   }

@@ -1,0 +1,61 @@
+import { join } from 'node:path'
+import Sqlite from 'better-sqlite3'
+import type { Query, Reader, Reads } from '../../db/query.ts'
+import type { Writer } from '../../db/writer.ts'
+
+/**
+ * Passes each read of a reader through `wrap`, the reads of its snapshots included.
+ * @returns a function that ends it
+ */
+export const wrapReads = (reader: Reader, wrap: (read: Reads) => Reads): (() => void) => {
+  const { all, get, snapshot } = reader
+  const wrapped: Reader = {
+    ...wrap({ all, get }),
+    snapshot: (body) => snapshot((read) => body(wrap(read))),
+  }
+  Object.assign(reader, wrapped)
+  return () => void Object.assign(reader, { all, get, snapshot })
+}
+
+/** Calls a function with the query before each read. The read fails with what it throws. @returns a function that ends it */
+export const beforeReads = (reader: Reader, before: (query: Query<never, unknown>) => void): (() => void) =>
+  wrapReads(reader, ({ all, get }) => ({
+    async all(query, args) {
+      before(query)
+      return all(query, args)
+    },
+    async get(query, args) {
+      before(query)
+      return get(query, args)
+    },
+  }))
+
+/** The number of operations that go to the thread of the SQLite writer before the turn of the event loop ends. */
+const EARLY = 16
+
+/**
+ * Commits between two reads of a snapshot. Appends the operations and blocks the event loop until they are on disk, because a
+ * snapshot of SQLite ends with its turn of the event loop.
+ * @param numbers how many numbers the operations use
+ */
+export const commitInTurn = async (
+  folder: string,
+  writer: Writer,
+  numbers: number,
+  operations: ((writer: Writer) => Promise<unknown>)[],
+): Promise<void> => {
+  const db = new Sqlite(join(folder, 'messenger.db'), { readonly: true })
+  const head = db.prepare<[], { last: number }>('select last from counter')
+  const last = () => head.get()?.last ?? 0
+  const end = last() + numbers
+  for (const append of operations) append(writer).catch(() => {})
+  for (let more = EARLY - operations.length; more > 0; more -= 1) writer.append('probe', {}).catch(() => {})
+  // The writer sends them to its thread in a microtask.
+  await Promise.resolve()
+  await Promise.resolve()
+  const waiting = new Int32Array(new SharedArrayBuffer(4))
+  for (let tries = 0; last() < end && tries < 10_000; tries += 1) Atomics.wait(waiting, 0, 0, 1)
+  const isCommitted = last() >= end
+  db.close()
+  if (!isCommitted) throw new Error('The operations were not committed.')
+}
