@@ -37,6 +37,9 @@ export const pairOf = (a: number, b: number) =>
 
 export type Marks = { delivered_up_to: number; read_up_to: number }
 
+/** Milliseconds between two publications of the marks of a user in a conversation. */
+export const ANNOUNCE_INTERVAL_MS = 1000
+
 /**
  * The content of a change that clients receive. The writer creates it live; resuming clients receive the same, read from
  * the rows.

@@ -48,6 +48,8 @@ export type Tables = {
     receipt_number: Generated<number>
     /** 1 while a change of the marks waits for publication. */
     receipt_due: Generated<0 | 1>
+    /** When the marks were last published. */
+    announced_at: Generated<number>
     /** The title and the number of members that a former member sees. */
     title_at_end: string | null
     count_at_end: number | null

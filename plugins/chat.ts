@@ -28,10 +28,13 @@ export const chat = plugin(
       bus.publish(batch as Batch<Origin>)
     })
     app.decorate('chat', context)
-    app.addHook('onReady', async () => void context.removalSteps.resume())
+    app.addHook('onReady', async () => {
+      void context.removalSteps.resume()
+      context.receiptSweep.start()
+    })
     app.addHook('preClose', async () => {
       context.removalSteps.stop()
-      context.receiptPacing.stop()
+      context.receiptSweep.stop()
       context.load.stop()
     })
   },

@@ -182,11 +182,19 @@ const join = (
   { id: user_id, username }: StoredUser,
   number: number,
   role: Member['role'],
-  /** The marks of the previous period. */
-  marks: Marks = { delivered_up_to: 0, read_up_to: 0 },
+  /** The marks of the previous period, and when they were published. */
+  marks: Marks & { announced_at: number } = { delivered_up_to: 0, read_up_to: 0, announced_at: 0 },
 ): Member => {
-  const { delivered_up_to, read_up_to } = marks
-  tx.run(members.insertMember, { user_id, conversation_id, number, role, delivered_up_to, read_up_to })
+  const { delivered_up_to, read_up_to, announced_at } = marks
+  tx.run(members.insertMember, {
+    user_id,
+    conversation_id,
+    number,
+    role,
+    delivered_up_to,
+    read_up_to,
+    announced_at,
+  })
   return { user_id, username, role, from_number: number }
 }
 

@@ -11,7 +11,7 @@ import {
 } from './accounts.ts'
 import { block, unblock } from './blocks.ts'
 import { addMember, createGroup, removeMember, renameGroup } from './groups.ts'
-import { announce, announceDue, mark } from './receipts.ts'
+import { announceOverdue, mark } from './receipts.ts'
 import { edit, remove } from './edits.ts'
 import { probe } from './probe.ts'
 import { send } from './send.ts'
@@ -25,8 +25,7 @@ export const operations = {
   edit,
   remove,
   mark,
-  announce,
-  announceDue,
+  announceOverdue,
   createGroup,
   renameGroup,
   addMember,

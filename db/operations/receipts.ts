@@ -1,4 +1,4 @@
-import type { Marks } from '../changes.ts'
+import { ANNOUNCE_INTERVAL_MS, type Marks } from '../changes.ts'
 import * as members from '../queries/members.ts'
 import * as messages from '../queries/messages.ts'
 import type { Conversation, Member, Transaction } from '../transaction.ts'
@@ -9,8 +9,6 @@ export type Mark = {
   conversation_id: number
   delivered_up_to?: number | undefined
   read_up_to?: number | undefined
-  /** False within a second after the last publication: the change then waits for the operation `announce`. */
-  announce: boolean
   /** The largest group, in members, in which marks are published to all members. */
   max_group: number
 }
@@ -20,7 +18,8 @@ export type Announce = { user_id: number; conversation_id: number; max_group: nu
 export type Marked = Marks & { conversation_id: number; username: string }
 
 /**
- * Moves the user's marks: forward only, and at most to the newest message. A read message is also delivered.
+ * Moves the user's marks: forward only, and at most to the newest message. A read message is also delivered. Publishes them unless
+ * they were published within the last second. They then wait for `announceOverdue`.
  * @throws AppError as `membership` does
  */
 export const mark = (tx: Transaction, input: Mark): Marked => {
@@ -34,17 +33,14 @@ export const mark = (tx: Transaction, input: Mark): Marked => {
   const delivered_up_to = Math.max(period.delivered_up_to, clamp(input.delivered_up_to), read_up_to)
   const marks = { conversation_id, username, delivered_up_to, read_up_to }
   if (read_up_to !== period.read_up_to || delivered_up_to !== period.delivered_up_to) {
-    const number = tx.next()
-    tx.run(members.setMarks, {
-      user_id,
-      from_number: period.from_number,
-      ...marks,
-      number,
-      due: input.announce ? 0 : 1,
-    })
-    // An empty audience still gives the sending device its ack in the order of the other frames.
-    const audience = input.announce ? receiptAudience(conversation, user_id, input.max_group) : []
-    tx.publish(number, audience, { type: 'receipt', ...marks })
+    const moved = { ...period, ...marks }
+    if (mayAnnounce(tx, period)) {
+      publishMarks(tx, moved, username, receiptAudience(conversation, user_id, input.max_group))
+    } else {
+      const number = store(tx, moved, { due: 1, announced_at: period.announced_at })
+      // An empty audience still gives the sending device its ack in the order of the other frames.
+      tx.publish(number, [], { type: 'receipt', ...marks })
+    }
   }
   return marks
 }
@@ -52,13 +48,15 @@ export const mark = (tx: Transaction, input: Mark): Marked => {
 /**
  * Publishes marks that changed since their last publication, under a new number. A device whose cursor is already past the
  * number of the change receives them too.
+ * @returns whether there were any
  */
-export const announce = (tx: Transaction, { user_id, conversation_id, max_group }: Announce): void => {
+export const announce = (tx: Transaction, { user_id, conversation_id, max_group }: Announce): boolean => {
   const conversation = tx.conversation(conversation_id)
   const period = currentPeriod(tx, user_id, conversation_id)
-  if (!conversation || period?.receipt_due !== 1) return
-  const me = memberOf(conversation, user_id)
-  if (me) publishTo(tx, conversation, me, period, max_group)
+  const me = conversation && memberOf(conversation, user_id)
+  if (!me || period?.receipt_due !== 1) return false
+  publishTo(tx, conversation, me, period, max_group)
+  return true
 }
 
 /** Publishes the marks of a member to those who may see them. */
@@ -70,13 +68,19 @@ export const publishTo = (
   max_group: number,
 ) => publishMarks(tx, period, username, receiptAudience(conversation, user_id, max_group))
 
-/** Gives every change of marks that the stopped server did not publish a new number. */
-export const announceDue = (tx: Transaction): void => {
-  const periods = tx
-    .all(members.dueReceipts, {})
-    .map(({ user_id, conversation_id }) => currentPeriod(tx, user_id, conversation_id))
-  for (const period of periods) publishMarks(tx, period, '', [])
+/**
+ * Does the same if the last publication was a second ago. Another process may have found the same marks and have published them
+ * first: then they no longer wait, or not for long enough.
+ * @returns whether it published them
+ */
+export const announceOverdue = (tx: Transaction, input: Announce): boolean => {
+  const period = currentPeriod(tx, input.user_id, input.conversation_id)
+  return period !== undefined && mayAnnounce(tx, period) && announce(tx, input)
 }
+
+/** A publication in the future was before the clock was set back. Marks must not wait until then. */
+const mayAnnounce = ({ now }: Transaction, { announced_at }: Period) =>
+  announced_at > now || now - announced_at >= ANNOUNCE_INTERVAL_MS
 
 /** Gives the marks of a period a new number and publishes them to `audience`. */
 export const publishMarks = (
@@ -85,6 +89,13 @@ export const publishMarks = (
   username: string,
   audience: readonly number[],
 ) => {
+  const { conversation_id, delivered_up_to, read_up_to } = period
+  const number = store(tx, period, { due: 0, announced_at: tx.now })
+  tx.publish(number, audience, { type: 'receipt', conversation_id, username, delivered_up_to, read_up_to })
+}
+
+/** Stores the marks of a period under a new number. @returns the number */
+const store = (tx: Transaction, period: Period, publication: { due: 0 | 1; announced_at: number }) => {
   const { user_id, conversation_id, from_number, delivered_up_to, read_up_to } = period
   const number = tx.next()
   tx.run(members.setMarks, {
@@ -94,9 +105,9 @@ export const publishMarks = (
     delivered_up_to,
     read_up_to,
     number,
-    due: 0,
+    ...publication,
   })
-  tx.publish(number, audience, { type: 'receipt', conversation_id, username, delivered_up_to, read_up_to })
+  return number
 }
 
 export type Period = (typeof members.latestPeriod)['row'] & object

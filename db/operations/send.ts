@@ -152,6 +152,7 @@ const makeDirect = (tx: Transaction, sender: StoredUser, receiver: StoredUser): 
       number,
       delivered_up_to: 0,
       read_up_to: 0,
+      announced_at: 0,
     })
     return { ...member, username: user.username, from_number: number }
   })

@@ -42,6 +42,7 @@ export const insertMember = query<{
   role: 'owner' | 'member'
   delivered_up_to: number
   read_up_to: number
+  announced_at: number
 }>(moved)((db, arg) =>
   db.insertInto('members').values({
     user_id: arg('user_id'),
@@ -50,6 +51,7 @@ export const insertMember = query<{
     role: arg('role'),
     delivered_up_to: arg('delivered_up_to'),
     read_up_to: arg('read_up_to'),
+    announced_at: arg('announced_at'),
   } as never),
 )
 
@@ -152,6 +154,7 @@ export const setMarks = query<{
   read_up_to: number
   number: number
   due: 0 | 1
+  announced_at: number
 }>(marked)((db, arg) =>
   db
     .updateTable('members')
@@ -160,15 +163,36 @@ export const setMarks = query<{
       read_up_to: arg('read_up_to'),
       receipt_number: arg('number'),
       receipt_due: arg('due'),
+      announced_at: arg('announced_at'),
     })
     .where('user_id', '=', arg('user_id'))
     .where('conversation_id', '=', arg('conversation_id'))
     .where('from_number', '=', arg('from_number')),
 )
 
-/** Periods whose marks changed and were not published. SQLite uses the partial index only if the 1 is a literal. */
-export const dueReceipts = query()((db) =>
-  db.selectFrom('members').select(['user_id', 'conversation_id']).where('receipt_due', '=', sql.lit(1)),
+/** Members whose marks wait for publication. SQLite uses the partial index only if the 1 is a literal. */
+const dueReceipts = (db: Kysely<Tables>) =>
+  db.selectFrom('members').select(['user_id', 'conversation_id']).where('receipt_due', '=', sql.lit(1))
+
+/**
+ * At most `limit` members whose waiting marks were last published at `until` or before, the longest ago first. After them at most
+ * as many whose marks were last published later than `now`: the clock was set back since.
+ */
+export const overdueReceipts = query<{ until: number; now: number; limit: number }>()((db, arg) =>
+  db
+    .selectFrom(
+      dueReceipts(db)
+        .where('announced_at', '<=', arg('until'))
+        .orderBy('announced_at')
+        .limit(arg('limit'))
+        .as('late'),
+    )
+    .select(['user_id', 'conversation_id'])
+    .unionAll(
+      db
+        .selectFrom(dueReceipts(db).where('announced_at', '>', arg('now')).limit(arg('limit')).as('future'))
+        .select(['user_id', 'conversation_id']),
+    ),
 )
 
 export const endPeriod = query<{

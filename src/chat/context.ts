@@ -12,7 +12,7 @@ import { createCursors } from './cursors.ts'
 import type { Report } from './failures.ts'
 import { createProbe } from './probe.ts'
 import { createRateLimit } from './rate-limit.ts'
-import { createReceiptPacing } from './receipt-pacing.ts'
+import { createReceiptSweep } from './receipt-sweep.ts'
 import { createRecent } from './recent.ts'
 import { createRemovalSteps } from './removal-steps.ts'
 
@@ -58,7 +58,7 @@ export const createChat = (
   load: createLoad(config),
   turns: new Turns(),
   probe: createProbe(writer),
-  receiptPacing: createReceiptPacing(writer, config, report),
+  receiptSweep: createReceiptSweep(reader, writer, config, report),
   removalSteps: createRemovalSteps(reader, writer, config, report),
   /** One entry per user and conversation for 3 s after a typing signal. */
   typingPacing: createCache<string, true>(100_000, { ttl: 3000 }),

@@ -22,10 +22,15 @@ export const markReceipt = async (
   }
   // No await before the append: the frames of a socket commit in the order in which they arrived.
   chat.changeLimit(me.user_id)
-  const { user_id } = me
-  const max_group = chat.config.MAX_RECEIPT_GROUP
-  const marks = { user_id, conversation_id, delivered_up_to, read_up_to, max_group }
-  return chat.receiptPacing.pace(user_id, conversation_id, (announce) =>
-    chat.writer.append('mark', { ...marks, announce }, { origin }),
+  return chat.writer.append(
+    'mark',
+    {
+      user_id: me.user_id,
+      conversation_id,
+      delivered_up_to,
+      read_up_to,
+      max_group: chat.config.MAX_RECEIPT_GROUP,
+    },
+    { origin },
   )
 }

@@ -226,7 +226,7 @@ export const writerContract = (outer: Test, open: OpenWriter) => {
   t.test('an operation that changes nothing emits no commit', async (t) => {
     const { writer, batches } = await start(t)
     await writer.append('probe', {})
-    await writer.append('announceDue', {})
+    await writer.append('announceOverdue', { user_id: 1, conversation_id: 1_000_000, max_group: 32 })
     t.strictSame(batches, [])
   })
 

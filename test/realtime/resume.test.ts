@@ -6,7 +6,15 @@ import type { ServerFrame } from '../../schemas/server-frames.ts'
 import type { SyncPage } from '../../schemas/sync.ts'
 import { wrapReads } from '../support/reads.ts'
 import { startServer, temporaryFolder } from '../support/server.ts'
-import { headOf, holdReplays, inPagesOf, loseNextBatch, nextWait } from '../support/stream.ts'
+import {
+  headOf,
+  holdReplays,
+  inPagesOf,
+  loseNextBatch,
+  nextWait,
+  readTwice,
+  receiptsPublished,
+} from '../support/stream.ts'
 
 const idsOf = (frames: readonly ServerFrame[]) =>
   frames.flatMap((frame) => (frame.type === 'message' ? [frame.id] : []))
@@ -190,13 +198,11 @@ t.test('a restored copy and its original reject each other’s cursors', async (
   const original = await startServer(t, { JWT_SECRET: 'the same for both of the servers' })
   const alice = await original.login('alice')
   const bob = await original.login('bob')
-  const { id, conversation_id } = await bob.send('alice', 'one')
-  const two = await bob.send('alice', 'two')
+  const [one, two] = [await bob.send('alice', 'one'), await bob.send('alice', 'two')]
   // The first receipt is published at once. The original never publishes the second one, and the copy publishes it under
   // its own number.
-  await alice.call('PUT', `/conversations/${conversation_id}/receipt`, { read_up_to: id })
-  original.app.chat.receiptPacing.stop()
-  await alice.call('PUT', `/conversations/${conversation_id}/receipt`, { read_up_to: two.id })
+  original.app.chat.receiptSweep.stop()
+  await readTwice(original, alice, one, two)
   const before = await headOf(bob)
 
   const folder = await temporaryFolder(t)
@@ -213,6 +219,7 @@ t.test('a restored copy and its original reject each other’s cursors', async (
   const sync = (cursor: string) => restored.call<SyncPage>('GET', `/sync?cursor=${cursor}`)
 
   t.equal((await sync(after)).status, 410, 'a cursor from after the copy is unknown')
+  await receiptsPublished(copy.app)
   t.match(
     (await sync(before)).body.events,
     [{ type: 'receipt', username: 'alice', read_up_to: two.id }],

@@ -1,6 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import * as events from '../../db/queries/events.ts'
-import { dueReceipts } from '../../db/queries/members.ts'
+import { overdueReceipts } from '../../db/queries/members.ts'
+import { OPEN } from '../../db/tables.ts'
+import type { Message } from '../../schemas/message.ts'
 import type { SyncPage } from '../../schemas/sync.ts'
 import type { App } from '../../src/app.ts'
 import type { Person, Server } from './server.ts'
@@ -76,8 +78,20 @@ export const loseNextBatch = ({ app }: Server) => {
 
 /** Waits until no receipt waits for its publication. Later only new requests assign numbers. */
 export const receiptsPublished = async ({ database }: App) => {
-  while ((await database.reader.all(dueReceipts, {})).length > 0) await pause(50)
+  const waiting = { until: OPEN, now: OPEN, limit: 1 }
+  while ((await database.reader.all(overdueReceipts, waiting)).length > 0) await pause(50)
 }
+
+/**
+ * Moves a user's read mark in one transaction to one message and then to another. The time does not pass between, so the
+ * second move waits for its publication.
+ */
+export const readTwice = ({ app }: Server, { id: user_id }: Person, one: Message, two: Message) =>
+  Promise.all(
+    [one, two].map(({ conversation_id, id: read_up_to }) =>
+      app.chat.writer.append('mark', { user_id, conversation_id, read_up_to, max_group: 32 }),
+    ),
+  )
 
 /** @returns the last assigned number, which a refused request does not change. */
 export const counterOf = async (person: Person): Promise<number> =>

@@ -12,10 +12,8 @@ const READERS = 8
 export const openPostgres = async (url: string, options: WriterOptions): Promise<Database> => {
   try {
     await migrate(url)
-    let epochs: Epoch[] = []
-    const writer = await createPostgresWriter(url, options, (found) => {
-      epochs = found
-    })
+    const epochs: Epoch[] = []
+    const writer = await createPostgresWriter(url, options, epochs)
     const { reader, pool } = createReader(url, READERS)
     let closing: Promise<void> | undefined
     const { promise: broken, resolve } = Promise.withResolvers<Error>()
@@ -24,9 +22,7 @@ export const openPostgres = async (url: string, options: WriterOptions): Promise
       reader,
       writer,
       broken,
-      get epochs() {
-        return epochs
-      },
+      epochs,
       texts: createTexts(pool),
       // Commands of the operator write to the database, as a node does.
       controlPath: undefined,

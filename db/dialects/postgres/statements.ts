@@ -1,6 +1,6 @@
 import { DummyDriver, Kysely, PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler } from 'kysely'
 import pg from 'pg'
-import type { Query, Reader } from '../../query.ts'
+import type { Query, Reader, Reads } from '../../query.ts'
 import type { Tables } from '../../tables.ts'
 import { clientConfig } from './connection.ts'
 import { toStorageError } from './errors.ts'
@@ -47,31 +47,48 @@ export const createReader = (url: string, size: number) => {
   // A connection that fails while nobody uses it is replaced at the next read.
   pool.on('error', () => {})
 
-  const use = async <T>(body: (client: pg.PoolClient) => Promise<T>): Promise<T> => {
-    let client: pg.PoolClient | undefined
+  /** Runs `body` with a connection of its own. A connection whose query fails is closed: it may hold a transaction. */
+  const use = async <T>(body: (run: Run) => Promise<T>): Promise<T> => {
     let failed: Error | undefined
-    try {
-      client = await pool.connect()
-      return await body(client)
-    } catch (error) {
+    const fail = (error: unknown): never => {
       failed = error as Error
       throw toStorageError(error)
+    }
+    const client = await pool.connect().catch(fail)
+    try {
+      return await body((config) => client.query(config).catch(fail))
     } finally {
-      // A connection that failed may hold a transaction.
-      client?.release(failed)
+      client.release(failed)
     }
   }
 
-  const reads = (client: pg.ClientBase) => ({
-    all: async <A, R>(query: Query<A, R>, args: A): Promise<R[]> =>
-      (await client.query(statement(query, args))).rows,
-    get: async <A, R>(query: Query<A, R>, args: A): Promise<R | undefined> =>
-      (await client.query(statement(query, args))).rows[0],
+  const reads = (run: Run): Reads => ({
+    all: async (query, args) => (await run(statement(query, args))).rows,
+    get: async (query, args) => (await run(statement(query, args))).rows[0],
   })
 
   const reader: Reader = {
-    all: (query, args) => use((client) => reads(client).all(query, args)),
-    get: (query, args) => use((client) => reads(client).get(query, args)),
+    all: (query, args) => use((run) => reads(run).all(query, args)),
+    get: (query, args) => use((run) => reads(run).get(query, args)),
+    snapshot: (body) =>
+      use(async (run) => {
+        let isOver = false
+        const inSnapshot: Run = (config) => {
+          if (isOver) throw new Error('A read uses a snapshot that has ended. Read within its body.')
+          return run(config)
+        }
+        // It travels with the first read, and is awaited with the last statement.
+        const begun = run({ text: 'begin isolation level repeatable read, read only' })
+        begun.catch(() => {})
+        try {
+          return await body(reads(inSnapshot))
+        } finally {
+          isOver = true
+          await Promise.all([begun, run({ text: 'commit' })])
+        }
+      }),
   }
   return { reader, pool }
 }
+
+type Run = (config: pg.QueryConfig) => Promise<pg.QueryResult>

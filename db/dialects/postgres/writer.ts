@@ -27,18 +27,20 @@ const DOUBT_MS = 10_000
 
 type Waiting = { operation: Operation; characters: number }
 
-/** Creates the writer of one node: one connection, which also hears of the commits of the other nodes. */
+/**
+ * Creates the writer of one node: one connection, which also hears of the commits of the other nodes.
+ * @param epochs receives the epochs of the database, also those that begin later
+ */
 export const createPostgresWriter = async (
   url: string,
   options: WriterOptions,
-  onEpochs: (epochs: Epoch[]) => void,
+  epochs: Epoch[],
 ): Promise<Writer> => {
   const pending = createPending(options)
   const node = randomBytes(9).toString('base64url')
   const caches = createCaches()
   let session: Session | undefined
   let head: Session['head'] | undefined
-  let known: Epoch[] = []
   let seq = 0
   let queue: Waiting[] = []
   let isRunning = false
@@ -46,25 +48,21 @@ export const createPostgresWriter = async (
   let isWoken = false
   let isEnded = false
 
-  /** Whether an epoch that this node did not know gives numbers again that this node has seen. */
-  const hasLostHistory = (epochs: readonly Epoch[]) =>
-    known.length > 0 && epochs.slice(known.length).some(({ first }) => first <= (head?.last ?? 0))
-
   const open = async (): Promise<Session> => {
     const client = await connect(url)
     try {
       await checkServer(client)
       const types = await readColumnTypes(client)
       const opened = { client, types, node, caches, head: head ?? (await newestHead(client)) }
-      const epochs = await beginEpoch(opened)
-      if (hasLostHistory(epochs)) {
+      const begun = (await beginEpoch(opened)).slice(epochs.length)
+      // Such an epoch gives numbers again that this node has seen.
+      if (head && begun.some(({ first }) => first <= opened.head.last)) {
         throw new StorageError(
           'broken',
           'The database has lost commits that this node has seen: an older state of it was restored or promoted.',
         )
       }
-      known = epochs
-      onEpochs(epochs)
+      epochs.push(...begun)
       // PostgreSQL also notifies the node that committed.
       client.on('notification', ({ payload }) => payload !== node && wake())
       await client.query(`listen ${CHANNEL}`)

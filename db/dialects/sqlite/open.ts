@@ -7,7 +7,6 @@ import { checkFirstServer } from './migrations/take-over.ts'
 import { StorageError } from '../../errors.ts'
 import type { Database, WriterOptions } from '../../database.ts'
 import * as counter from '../../queries/counter.ts'
-import { createBatchRunner } from './batch.ts'
 import { closeToOthers, filePath, makeDurable, openAsItIs, openForReading } from './connection.ts'
 import { lockFile } from './lock.ts'
 import { createReader, createStatements } from './statements.ts'
@@ -90,14 +89,8 @@ const check = (db: SqliteDatabase) => {
   checkFirstServer(db)
 }
 
-/**
- * Begins an epoch, and then gives numbers to the marks that the stopped server did not publish. In another copy of this file
- * the same numbers may belong to other changes, so no cursor of an earlier epoch may be valid for them.
- */
 const startEpoch = (db: SqliteDatabase) => {
   const statements = createStatements(db)
   const last = (statements.get(counter.head, {}) as { last: number }).last
   statements.run(counter.insertEpoch, { name: randomBytes(6).toString('base64url'), first: last + 1 })
-  const [outcome] = createBatchRunner(db)([{ name: 'announceDue', input: {} }]).outcomes
-  if (outcome?.ok === false) throw outcome.error
 }

@@ -80,6 +80,7 @@ const createSharedTables = async (db: Kysely<never>) => {
     .addColumn('read_up_to', 'bigint', (c) => c.notNull())
     .addColumn('receipt_number', 'bigint', (c) => c.notNull().defaultTo(0))
     .addColumn('receipt_due', 'smallint', (c) => c.notNull().defaultTo(0))
+    .addColumn('announced_at', 'bigint', (c) => c.notNull().defaultTo(0))
     .addColumn('title_at_end', 'text')
     .addColumn('count_at_end', 'bigint')
     .addPrimaryKeyConstraint('members_pk', ['user_id', 'conversation_id', 'from_number'])
@@ -94,7 +95,7 @@ const createSharedTables = async (db: Kysely<never>) => {
   await schema
     .createIndex('members_due')
     .on('members')
-    .column('receipt_due')
+    .columns(['announced_at', 'user_id', 'conversation_id'])
     .where(sql.ref('receipt_due'), '=', sql.lit(1))
     .execute()
   await schema

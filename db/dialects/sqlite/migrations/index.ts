@@ -8,6 +8,7 @@ import * as revocationsByEnd from './0003-revocations-by-end.ts'
 import * as removals from './0004-removals.ts'
 import * as groupKeys from './0005-group-keys.ts'
 import * as boundedReads from './0006-bounded-reads.ts'
+import * as announcedAt from './0007-announced-at.ts'
 
 /** Every change of the schema, in order. A released migration and its name never change. */
 const migrations: Record<string, Migration> = {
@@ -17,6 +18,7 @@ const migrations: Record<string, Migration> = {
   '0004-removals': removals,
   '0005-group-keys': groupKeys,
   '0006-bounded-reads': boundedReads,
+  '0007-announced-at': announcedAt,
 }
 
 /**
