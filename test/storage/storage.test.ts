@@ -243,16 +243,3 @@ t.test('a closed database is one file', async (t) => {
   const left = readdirSync(folder).filter((name) => name.startsWith('whole') && !name.endsWith('-lock'))
   t.strictSame(left, ['whole'], 'no journal file remains')
 })
-
-t.test('a disk that fails at the first write of a start is reported, and the next start works', async (t) => {
-  await (await open('full-at-start')).close()
-  const { exec } = Sqlite.prototype
-  t.teardown(() => Object.assign(Sqlite.prototype, { exec }))
-  Sqlite.prototype.exec = function (sql) {
-    if (sql === 'commit') throw Object.assign(new Error('the disk is full'), { code: 'SQLITE_FULL' })
-    return exec.call(this, sql)
-  }
-  await t.rejects(open('full-at-start'), { name: 'StorageError', kind: 'full' })
-  Sqlite.prototype.exec = exec
-  await (await open('full-at-start')).close()
-})
