@@ -81,8 +81,8 @@ t.test('an account in many groups leaves them in steps, and other writes run in 
     300,
   )
   t.ok(Math.max(...sizes) <= 128, `changes in one commit: ${sizes.join(', ')}`)
-  t.strictSame(rows(inGroups), [{ username: 'bob', groups: 300 }])
-  t.strictSame(rows('select id from users where leaving = 1'), [])
+  t.strictSame(await rows(inGroups), [{ username: 'bob', groups: 300 }])
+  t.strictSame(await rows('select id from users where leaving = 1'), [])
   t.match((await bob.conversations())[0], { role: 'owner', member_count: 1 })
 })
 
@@ -101,8 +101,8 @@ t.test('a removed account leaves a group that it joined after many direct conver
   )
   await makeGroups(alice, ['bob'], 1)
   t.equal((await alice.call('DELETE', '/users/me')).status, 204)
-  t.strictSame(rows(inGroups), [{ username: 'bob', groups: 1 }])
-  t.strictSame(rows('select id from users where leaving = 1'), [])
+  t.strictSame(await rows(inGroups), [{ username: 'bob', groups: 1 }])
+  t.strictSame(await rows('select id from users where leaving = 1'), [])
 })
 
 t.test(
@@ -121,7 +121,7 @@ t.test(
     t.equal((await alice.call('GET', '/users/me')).status, 401)
     t.equal((await first.call('POST', '/login', { body: { username: 'alice' } })).status, 401)
     t.match(
-      first.rows(inGroups),
+      await first.rows(inGroups),
       [{ username: 'alice', groups: 3 }, { username: 'bob' }],
       'the account is still in its groups',
     )
@@ -130,8 +130,8 @@ t.test(
     const second = await startServer(t, {}, first.folder)
     // This write queues behind the work that the start resumes.
     await second.app.chat.removalSteps.leaveGroups(alice.id)
-    t.strictSame(second.rows(inGroups), [{ username: 'bob', groups: 3 }])
-    t.strictSame(second.rows('select id from users where leaving = 1'), [])
+    t.strictSame(await second.rows(inGroups), [{ username: 'bob', groups: 3 }])
+    t.strictSame(await second.rows('select id from users where leaving = 1'), [])
   },
 )
 

@@ -1,8 +1,7 @@
-import { join } from 'node:path'
 import t from 'tap'
 import type { Session } from '../../schemas/account.ts'
 import { hashPassword } from '../../src/chat/passwords.ts'
-import { writeSql } from '../support/database.ts'
+import { write } from '../support/test-database.ts'
 import { startServer } from '../support/server.ts'
 
 // Tests that need only the defaults share one server. Each test uses names of its own.
@@ -44,8 +43,8 @@ t.test(
       })
     }
     for (const username of ['...', '.a', 'a.', '..b']) t.equal((await login(username)).username, username)
-    writeSql(
-      join(folder, 'messenger.db'),
+    await write(
+      folder,
       "insert into users (id, username, username_key, token_family, created_at) values (1000, '..', '..', 'f', 0)",
     )
     const [old, ann] = [await login('..'), await login('ann')]
@@ -62,7 +61,7 @@ t.test('concurrent first logins under one name create one account', async (t) =>
   const { login, rows } = server
   const people = await Promise.all(Array.from({ length: 20 }, () => login('crowd')))
   t.equal(new Set(people.map(({ id }) => id)).size, 1)
-  t.strictSame(rows("select id from users where username_key = 'crowd'"), [{ id: people[0]?.id }])
+  t.strictSame(await rows("select id from users where username_key = 'crowd'"), [{ id: people[0]?.id }])
 })
 
 t.test('an account that sets a password needs it at every later login', async (t) => {
@@ -103,7 +102,7 @@ t.test('of two first logins of one name with different passwords, one gets the a
     ),
   )
   t.strictSame(replies.map(({ status }) => status).toSorted(), [200, 401])
-  t.equal(rows("select id from users where username = 'dora'").length, 1)
+  t.equal((await rows("select id from users where username = 'dora'")).length, 1)
 })
 
 t.test('a password change needs the current password and ends all other tokens', async (t) => {
@@ -148,7 +147,7 @@ t.test('AUTH_MODE=password requires a password at every login', async (t) => {
     status: 401,
     body: { code: 'PASSWORD_REQUIRED' },
   })
-  t.strictSame(rows('select * from users'), [])
+  t.strictSame(await rows('select * from users'), [])
   await login('alice', 'a long secret')
   const wrong = await call('POST', '/login', { body: { username: 'alice', password: 'no' } })
   t.match(wrong, { status: 401, body: { code: 'INVALID_CREDENTIALS' } })
@@ -167,7 +166,7 @@ t.test('passwords are stored as argon2id only', async (t) => {
   const { login, rows } = server
   await login('gus', 'a long secret')
   await login('hal', 'a long secret')
-  const hashes = rows("select password_hash from users where username in ('gus', 'hal')").map(
+  const hashes = (await rows("select password_hash from users where username in ('gus', 'hal')")).map(
     ({ password_hash }) => String(password_hash),
   )
   for (const hash of hashes) t.match(hash, /^\$argon2id\$v=19\$m=19456,t=2,p=1\$[\w+/]{22}\$[\w+/]{43}$/)
@@ -188,7 +187,7 @@ t.test('a new password needs eight code points, and a shorter existing password 
   for (const password of ['abc', 'seven77', '\u{1f600}'.repeat(7), 'e\u0308'.repeat(7)]) {
     t.match(await call('POST', '/login', { body: { username: 'ivy', password } }), short, password)
   }
-  t.strictSame(rows('select * from users'), [], 'a refused login creates no account')
+  t.strictSame(await rows('select * from users'), [], 'a refused login creates no account')
   const ivy = await login('ivy', '\u{1f600}'.repeat(8))
   const change = (password: string) =>
     ivy.call('PUT', '/users/me/password', { password, current_password: '\u{1f600}'.repeat(8) })
@@ -196,8 +195,8 @@ t.test('a new password needs eight code points, and a shorter existing password 
   t.equal((await change('x'.repeat(257))).status, 400)
   t.equal((await change('x'.repeat(256))).status, 204)
 
-  writeSql(
-    join(folder, 'messenger.db'),
+  await write(
+    folder,
     `insert into users (username, username_key, password_hash, token_family, created_at)
      values ('jon', 'jon', '${await hashPassword('abc')}', 'f', 0)`,
   )
@@ -247,7 +246,7 @@ t.test('login creates no account when registration is closed', async (t) => {
     body: { code: 'PASSWORD_REQUIRED' },
   })
   t.ok(await both.login('alice', 'open sesame'))
-  t.strictSame(both.rows('select username from users'), [{ username: 'alice' }, { username: 'bob' }])
+  t.strictSame(await both.rows('select username from users'), [{ username: 'alice' }, { username: 'bob' }])
 })
 
 t.test('users are found by the start of their name', async (t) => {

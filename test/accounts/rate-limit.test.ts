@@ -62,7 +62,7 @@ t.test('logins are limited by address', async (t) => {
   t.match(refused, { status: 429, body: { code: 'RATE_LIMITED', status: 429 } })
   t.match(refused.headers.get('retry-after'), /^[1-9]\d*$/)
   t.equal((await login('192.0.2.2')).status, 200, 'another address has its own limit')
-  t.equal(rows('select id from users').length, 1)
+  t.equal((await rows('select id from users')).length, 1)
 })
 
 t.test('IPv6 addresses of one /64 network share one limit', async (t) => {
@@ -117,7 +117,7 @@ t.test('sends and edits share one limit by user over HTTP and the socket', async
   t.equal((await alice.call('GET', '/history/bob')).status, 200, 'reads are not limited')
   t.equal((await bob.send('alice', 'x')).status, 'sent', 'other users are not limited')
   await his.settle()
-  t.equal(rows('select id from messages').length, 4)
+  t.equal((await rows('select id from messages')).length, 4)
 })
 
 t.test('password guesses are limited by account, whatever the address', async (t) => {
@@ -148,7 +148,7 @@ t.test(
     const make = () =>
       alice.call('POST', '/groups', { title: 'g', members: ['BOB', 'bob', 'carol', 'alice'] })
     t.match(await make(), { status: 200 }, 'cost of three members')
-    const [group] = rows("select id from conversations where kind = 'group'")
+    const [group] = await rows("select id from conversations where kind = 'group'")
     const path = `/groups/${Number(group?.id)}`
     t.match(await alice.call('PATCH', path, { title: 'h' }), { status: 200 }, 'cost of three members again')
     const reply = await make()
@@ -160,7 +160,7 @@ t.test(
     t.match(await alice.call('PUT', `${path}/members/bob`), refused)
     t.match(await alice.call('DELETE', `${path}/members/bob`), refused)
     await alice.send('bob', 'sends have a limit of their own')
-    t.match(rows('select title, member_count from conversations where title is not null'), [
+    t.match(await rows('select title, member_count from conversations where title is not null'), [
       { title: 'h', member_count: 3 },
     ])
 

@@ -250,5 +250,5 @@ t.test('when a token ends during a flood, exactly the acknowledged messages are 
   await flooding
   const acked = flood.frames.flatMap((frame) => (frame.type === 'ack' ? [{ client_id: frame.id }] : []))
   t.ok(acked.length < sent, `${acked.length} of ${sent}`)
-  t.strictSame(rows('select client_id from messages order by id'), acked)
+  t.strictSame(await rows('select client_id from messages order by id'), acked)
 })

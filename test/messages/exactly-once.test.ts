@@ -8,7 +8,8 @@ const server = await startServer(t)
 const { login, rows } = server
 const bob = await login('bob')
 
-const stored = (client_id: string) => rows(`select id from messages where client_id = '${client_id}'`).length
+const stored = async (client_id: string) =>
+  (await rows(`select id from messages where client_id = '${client_id}'`)).length
 
 t.test('a repeated send returns the original reply and stores no second message', async (t) => {
   const ann = await login('ann')
@@ -58,7 +59,7 @@ t.test('the Idempotency-Key header sets the key', async (t) => {
       body: { code: 'VALIDATION_FAILED', errors: [{ path: '/headers/idempotency-key' }] },
     })
   }
-  t.equal(stored('other'), 0)
+  t.equal(await stored('other'), 0)
 })
 
 t.test('a key that was used for another request is refused with a reason', async (t) => {
@@ -81,7 +82,7 @@ t.test('a key that was used for another request is refused with a reason', async
     t.match(await dan.call('POST', '/send', other), { status: 422, body: refusal })
     t.match(await socket.request(other), { type: 'error', retryable: false, problem: refusal })
   }
-  t.equal(stored('k-dan'), 1)
+  t.equal(await stored('k-dan'), 1)
   const { receiver_username: _, ...rest } = body
   const byRoom = await dan.call<SentMessage>('POST', '/send', {
     ...rest,
@@ -107,7 +108,7 @@ t.test('fifty concurrent sends of one key over HTTP and sockets store one row', 
     }),
   ])
   t.equal(new Set(answers).size, 1)
-  t.equal(stored('k-fay'), 1)
+  t.equal(await stored('k-fay'), 1)
   await watcher.settle()
   t.equal(
     watcher.frames.filter((frame) => frame.type === 'message' && frame.content === 'me first').length,

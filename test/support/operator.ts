@@ -1,6 +1,5 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { join } from 'node:path'
 import { PassThrough, Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
@@ -12,10 +11,11 @@ import { admin } from '../../src/operator/admin.ts'
 import { backup } from '../../src/operator/backup.ts'
 import { restore } from '../../src/operator/restore.ts'
 import { startProcess } from './process.ts'
+import { databaseEnvironment, databaseUrl } from './test-database.ts'
 
 /** The operator commands on the database in `folder`, run inside this process. */
 export const operator = (folder: string, more: Record<string, string> = {}) => {
-  const env = { DATABASE_URL: `sqlite:${join(folder, 'messenger.db')}`, ...more }
+  const env = { DATABASE_URL: databaseUrl(folder), ...more }
   const config = loadConfig(env)
   return {
     url: env.DATABASE_URL,
@@ -53,7 +53,11 @@ export const runScript = async (
   input = '',
 ) => {
   const entry = fileURLToPath(new URL(`../../bin/${script}.js`, import.meta.url))
-  const child = spawn(process.execPath, [entry, ...args], { cwd: folder, timeout: 60_000 })
+  const child = spawn(process.execPath, [entry, ...args], {
+    cwd: folder,
+    env: { ...process.env, ...databaseEnvironment(folder) },
+    timeout: 60_000,
+  })
   t.teardown(() => child.kill('SIGKILL'))
   child.stdin.end(input)
   const [[code], out, err] = await Promise.all([

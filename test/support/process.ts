@@ -4,6 +4,7 @@ import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { readMetrics } from './metrics.ts'
+import { databaseEnvironment } from './test-database.ts'
 
 /** A test or a long run, which ends the started processes. */
 export type Owner = { teardown(end: () => void): unknown }
@@ -28,7 +29,7 @@ export const startProcess = async (t: Owner, folder: string, env: Record<string,
   const port = env.PORT ? Number(env.PORT) : await freePort()
   const child = spawn(process.execPath, [entry], {
     cwd: folder,
-    env: { ...process.env, HOST: '127.0.0.1', PORT: String(port), ...env },
+    env: { ...process.env, HOST: '127.0.0.1', PORT: String(port), ...databaseEnvironment(folder), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   }) as ChildProcess & { stdout: NodeJS.ReadableStream; stderr: NodeJS.ReadableStream }
   t.teardown(() => child.kill('SIGKILL'))

@@ -9,16 +9,18 @@ import type { Message, SentMessage } from '../../schemas/message.ts'
 import type { Problem } from '../../schemas/problem.ts'
 import { buildApp } from '../../src/app.ts'
 import { loadConfig } from '../../src/config.ts'
-import { readRows } from './database.ts'
 import { checkReply } from './documents.ts'
 import { connect, type SocketOptions } from './socket.ts'
+import { createDatabase, databaseUrl, dropDatabase, rows } from './test-database.ts'
 
 export type Env = Record<string, string>
 
-/** @returns a new folder, which is removed when the test ends. */
+/** @returns a new folder with an empty database of its own. Both are removed when the test ends. */
 export const temporaryFolder = async (t: Test): Promise<string> => {
   const folder = await mkdtemp(join(tmpdir(), 'messenger-'))
   t.teardown(() => rmSync(folder, { recursive: true, force: true }))
+  await createDatabase(folder)
+  t.teardown(() => dropDatabase(folder))
   return folder
 }
 
@@ -29,7 +31,7 @@ export const temporaryFolder = async (t: Test): Promise<string> => {
 export const startServer = async (t: Test, env: Env = {}, given?: string) => {
   const folder = given ?? (await temporaryFolder(t))
   const config = loadConfig({
-    DATABASE_URL: `sqlite:${join(folder, 'messenger.db')}`,
+    DATABASE_URL: databaseUrl(folder),
     LOG_LEVEL: 'silent',
     // Overload control stays off, because other tests keep the machine busy.
     MAX_LOOP_DELAY_MS: '0',
@@ -47,8 +49,8 @@ export const startServer = async (t: Test, env: Env = {}, given?: string) => {
     /** Calls the API without a user. */
     call: <T = Problem>(method: string, path: string, options: CallOptions = {}) =>
       call<T>(url, method, path, options),
-    /** Reads rows from the database file over a separate connection. */
-    rows: (sql: string) => readRows(join(folder, 'messenger.db'), sql),
+    /** Reads rows from the database over a separate connection. */
+    rows: (sql: string) => rows(folder, sql),
     login: (username: string, password?: string) => login(t, url, username, password),
   }
 }

@@ -1,0 +1,75 @@
+import { basename, join } from 'node:path'
+import type { Test } from 'tap'
+import { readRows, writeSql } from './database.ts'
+import { query, type Row, startPostgres } from './postgres.ts'
+
+/** The database that the tests run on: `TEST_DATABASE=postgres`, or SQLite. */
+type Kind = 'sqlite' | 'postgres'
+
+const kind: Kind = process.env.TEST_DATABASE === 'postgres' ? 'postgres' : 'sqlite'
+
+/** The option `skip` of a test that is about one kind of database: why it does not run on the other. */
+export const only = (needed: Kind, reason: string): string | false =>
+  kind !== needed && `only on ${needed}: ${reason}`
+
+/** Skips the whole file if it is about the other kind of database. Call it before the first test. */
+export const fileOnly = (t: Test, needed: Kind, reason: string) => {
+  const why = only(needed, reason)
+  if (why === false) return
+  t.plan(0, why)
+  process.exit()
+}
+
+/** The table to which each commit that takes a number adds or changes a row. */
+export const NUMBERS = kind === 'sqlite' ? 'counter' : 'commits'
+
+/** @returns `DATABASE_URL` of the database that belongs to a folder */
+export const databaseUrl = (folder: string): string => {
+  if (kind === 'sqlite') return `sqlite:${join(folder, 'messenger.db')}`
+  if (!process.env.TEST_POSTGRES) throw new Error('No folder of a test was made yet: see temporaryFolder().')
+  return urlOf(process.env.TEST_POSTGRES, basename(folder))
+}
+
+/** What a server process in a folder needs in its environment. SQLite has the default, a file in the folder. */
+export const databaseEnvironment = (folder: string): Record<string, string> =>
+  kind === 'sqlite' ? {} : { DATABASE_URL: databaseUrl(folder) }
+
+/** Creates the database of a folder. A file of SQLite needs nothing, and ends with its folder. */
+export const createDatabase = async (folder: string) => {
+  if (kind === 'sqlite') return
+  await execute(await administrator(), `create database "${basename(folder)}" template template0`)
+}
+
+/** Drops the database of a folder, whoever is connected. */
+export const dropDatabase = async (folder: string) => {
+  if (kind === 'sqlite') return
+  await execute(await administrator(), `drop database if exists "${basename(folder)}" with (force)`)
+}
+
+/** @returns the rows of a query, read over a separate connection */
+export const rows = async (folder: string, sql: string): Promise<Row[]> =>
+  kind === 'sqlite' ? readRows(join(folder, 'messenger.db'), sql) : query(databaseUrl(folder), sql)
+
+/** Runs SQL statements over a separate connection. */
+export const write = async (folder: string, sql: string): Promise<void> => {
+  if (kind === 'sqlite') writeSql(join(folder, 'messenger.db'), sql)
+  else await query(databaseUrl(folder), sql)
+}
+
+/** The databases are thrown away: their creation waits for no disk. What is written in them does. */
+const execute = (url: string, sql: string) =>
+  query(`${url}?options=${encodeURIComponent('-c synchronous_commit=off')}`, sql)
+
+let own: Promise<string> | undefined
+
+/** @returns the URL of the server of this run; of one that this process starts if the file runs alone */
+const administrator = async (): Promise<string> => {
+  process.env.TEST_POSTGRES ??= await (own ??= startPostgres().then(({ url }) => url('postgres')))
+  return process.env.TEST_POSTGRES
+}
+
+const urlOf = (administrator: string, database: string) => {
+  const url = new URL(administrator)
+  url.pathname = `/${database}`
+  return url.href
+}
