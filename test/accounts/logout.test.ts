@@ -1,13 +1,12 @@
-import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
 import type { Session } from '../../schemas/account.ts'
 import { revokeTokens } from '../../src/chat/administration.ts'
-import { writeSql } from '../support/database.ts'
 import { startFaulty } from '../support/fault.ts'
 import { operator } from '../support/operator.ts'
 import { login as loginTo, startServer, temporaryFolder } from '../support/server.ts'
 import { refusedHandshake } from '../support/socket.ts'
+import { write } from '../support/test-database.ts'
 import { claimsOf } from '../support/token.ts'
 
 const { url, call, login } = await startServer(t)
@@ -118,8 +117,8 @@ t.test('a logout deletes revocations 30 days after their tokens expired, a hundr
   const { folder, login, rows } = await startServer(t)
   const eli = await login('eli')
   const old = Date.now() - 30 * 86_400_000
-  writeSql(
-    join(folder, 'messenger.db'),
+  await write(
+    folder,
     `with recursive n(i) as (select 1 union all select i + 1 from n where i < 250)
      insert into revoked_tokens select 'old ' || i, ${old - 1000} + i from n;
      insert into revoked_tokens values ('kept', ${old + 60_000})`,
@@ -127,10 +126,10 @@ t.test('a logout deletes revocations 30 days after their tokens expired, a hundr
   const kept = async () => {
     const { token } = await login('eli')
     t.equal((await eli.call('POST', '/logout', undefined, { authorization: `Bearer ${token}` })).status, 204)
-    return rows("select count(*) as n from revoked_tokens where jti like 'old %'")[0]?.n
+    return (await rows("select count(*) as n from revoked_tokens where jti like 'old %'"))[0]?.n
   }
   t.strictSame([await kept(), await kept(), await kept()], [150, 50, 0])
-  t.equal(rows("select jti from revoked_tokens where jti = 'kept'").length, 1)
+  t.equal((await rows("select jti from revoked_tokens where jti = 'kept'")).length, 1)
 })
 
 t.test('a password change that waited does not revive a token that was revoked meanwhile', async (t) => {

@@ -6,6 +6,7 @@ import type { Member, Receipt } from '../../schemas/conversation.ts'
 import { type Person, startServer, temporaryFolder } from '../support/server.ts'
 import type { TestSocket } from '../support/socket.ts'
 import { counterOf, eventsAfter, headOf, readTwice, receiptsPublished } from '../support/stream.ts'
+import { only } from '../support/test-database.ts'
 
 const receiptsOf = ({ frames }: TestSocket) => frames.filter(({ type }) => type === 'receipt')
 
@@ -185,27 +186,31 @@ t.test('delivered and read marks', async (t) => {
   })
 })
 
-t.test('a mark that a killed server did not publish is published by the next one', async (t) => {
-  const secret = 'the same for both of the servers'
-  const first = await startServer(t, { JWT_SECRET: secret })
-  first.app.chat.receiptSweep.stop()
-  const alice = await first.login('alice')
-  const bob = await first.login('bob')
-  const [one, two] = [await alice.send('bob', 'one'), await alice.send('bob', 'two')]
-  await readTwice(first, bob, one, two)
-  const cursor = await headOf(alice)
-  t.match(await bob.conversation(one.conversation_id), { read_up_to: two.id }, 'the mark is stored')
-  const folder = await temporaryFolder(t)
-  for (const suffix of ['', '-wal']) {
-    cpSync(join(first.folder, `messenger.db${suffix}`), join(folder, `messenger.db${suffix}`))
-  }
-  const second = await startServer(t, {
-    JWT_SECRET: secret,
-    DATABASE_URL: `sqlite:${join(folder, 'messenger.db')}`,
-  })
-  const again = await second.login('alice')
-  const socket = await again.connect({ cursor })
-  t.match(await socket.wait('receipt'), { username: 'bob', read_up_to: two.id })
-  await socket.settle()
-  t.equal(receiptsOf(socket).length, 1)
-})
+t.test(
+  'a mark that a killed server did not publish is published by the next one',
+  { skip: only('sqlite', 'it copies the files.') },
+  async (t) => {
+    const secret = 'the same for both of the servers'
+    const first = await startServer(t, { JWT_SECRET: secret })
+    first.app.chat.receiptSweep.stop()
+    const alice = await first.login('alice')
+    const bob = await first.login('bob')
+    const [one, two] = [await alice.send('bob', 'one'), await alice.send('bob', 'two')]
+    await readTwice(first, bob, one, two)
+    const cursor = await headOf(alice)
+    t.match(await bob.conversation(one.conversation_id), { read_up_to: two.id }, 'the mark is stored')
+    const folder = await temporaryFolder(t)
+    for (const suffix of ['', '-wal']) {
+      cpSync(join(first.folder, `messenger.db${suffix}`), join(folder, `messenger.db${suffix}`))
+    }
+    const second = await startServer(t, {
+      JWT_SECRET: secret,
+      DATABASE_URL: `sqlite:${join(folder, 'messenger.db')}`,
+    })
+    const again = await second.login('alice')
+    const socket = await again.connect({ cursor })
+    t.match(await socket.wait('receipt'), { username: 'bob', read_up_to: two.id })
+    await socket.settle()
+    t.equal(receiptsOf(socket).length, 1)
+  },
+)

@@ -51,7 +51,7 @@ if (skip === false) {
   for (const file of await filesOf(['test/**/*.test.ts'])) {
     const name = `${file} on PostgreSQL`
     const reason = once.get(file)
-    if (reason !== undefined) t.skip(name, { skip: reason })
+    if (reason !== undefined) t.test(name, { skip: reason }, () => {})
     else {
       void t.spawn(process.execPath, [...process.execArgv, file], {
         name,

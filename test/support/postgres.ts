@@ -12,7 +12,7 @@ import { findBinaries, serverUser, unpack } from './postgres-binaries.ts'
 export type Row = Record<string, unknown>
 
 /** How a server ends: it completes what it can, it aborts as in a power loss of the process, or it is killed. */
-export type Stop = 'fast' | 'immediate' | 'kill'
+type Stop = 'fast' | 'immediate' | 'kill'
 
 /** Settings of postgresql.conf. */
 type Settings = Record<string, string | number | boolean>
@@ -165,8 +165,6 @@ export const startPostgres = async (settings: Settings = {}) => {
     end: () => guard.end(),
   }
 }
-export type Postgres = Awaited<ReturnType<typeof startPostgres>>
-
 /** @returns the rows of a query, read over a connection of its own. `bigint` is a number. */
 export const query = async (url: string, sql: string): Promise<Row[]> => {
   const client = new pg.Client({ connectionString: url, types: { getTypeParser } })
@@ -180,10 +178,10 @@ export const query = async (url: string, sql: string): Promise<Row[]> => {
   }
 }
 
+const BIGINT: number = pg.types.builtins.INT8
+
 const getTypeParser = ((oid: number, format?: 'text') =>
-  oid === pg.types.builtins.INT8
-    ? Number
-    : pg.types.getTypeParser(oid, format)) as typeof pg.types.getTypeParser
+  oid === BIGINT ? Number : pg.types.getTypeParser(oid, format)) as typeof pg.types.getTypeParser
 
 const isOver = ({ exitCode, signalCode }: ChildProcess) => exitCode !== null || signalCode !== null
 

@@ -1,5 +1,4 @@
 import { basename, join } from 'node:path'
-import type { Test } from 'tap'
 import { readRows, writeSql } from './database.ts'
 import { query, type Row, startPostgres } from './postgres.ts'
 
@@ -11,14 +10,6 @@ const kind: Kind = process.env.TEST_DATABASE === 'postgres' ? 'postgres' : 'sqli
 /** The option `skip` of a test that is about one kind of database: why it does not run on the other. */
 export const only = (needed: Kind, reason: string): string | false =>
   kind !== needed && `only on ${needed}: ${reason}`
-
-/** Skips the whole file if it is about the other kind of database. Call it before the first test. */
-export const fileOnly = (t: Test, needed: Kind, reason: string) => {
-  const why = only(needed, reason)
-  if (why === false) return
-  t.plan(0, why)
-  process.exit()
-}
 
 /** The table to which each commit that takes a number adds or changes a row. */
 export const NUMBERS = kind === 'sqlite' ? 'counter' : 'commits'
