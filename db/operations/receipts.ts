@@ -50,7 +50,7 @@ export const mark = (tx: Transaction, input: Mark): Marked => {
  * number of the change receives them too.
  * @returns whether there were any
  */
-export const announce = (tx: Transaction, { user_id, conversation_id, max_group }: Announce): boolean => {
+const announce = (tx: Transaction, { user_id, conversation_id, max_group }: Announce): boolean => {
   const conversation = tx.conversation(conversation_id)
   const period = currentPeriod(tx, user_id, conversation_id)
   const me = conversation && memberOf(conversation, user_id)

@@ -20,11 +20,13 @@ const PLANS = {
   jit: 'off',
 }
 
+const { BOOL, INT8 } = pg.types.builtins as Record<string, number>
+
 /** Rows come as in SQLite: every integer is a number, every boolean is 0 or 1. */
 const types: pg.CustomTypesConfig = {
   getTypeParser: ((oid: number, format?: 'text' | 'binary') => {
-    if (oid === pg.types.builtins.BOOL) return (text: string) => (text === 't' ? 1 : 0)
-    if (oid === pg.types.builtins.INT8) return parseInteger
+    if (oid === BOOL) return (text: string) => (text === 't' ? 1 : 0)
+    if (oid === INT8) return parseInteger
     return pg.types.getTypeParser(oid, format)
   }) as pg.CustomTypesConfig['getTypeParser'],
 }
@@ -64,7 +66,7 @@ export const connect = async (url: string): Promise<pg.Client> => {
 }
 
 /** @returns `url` without its password, for logs and errors */
-export const withoutPassword = (url: string): string => url.replace(/(:\/\/[^/:@]*):[^@]*@/, '$1@')
+const withoutPassword = (url: string): string => url.replace(/(:\/\/[^/:@]*):[^@]*@/, '$1@')
 
 /**
  * Checks that the database is one that the promises can be kept on.

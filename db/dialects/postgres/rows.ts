@@ -9,7 +9,7 @@ export class NotLoaded extends Error {}
 
 const runOf = <A, R>(query: Query<A, R>, args: A): Run => {
   const values = compile(query).bind(args as never)
-  return { query: query as never, args: args as never, values, key: JSON.stringify(values) }
+  return { query: query, args: args as never, values, key: JSON.stringify(values) }
 }
 
 /**

@@ -24,5 +24,5 @@ export const all = async <T extends readonly unknown[]>(
   queries: T,
 ): Promise<{ -readonly [K in keyof T]: Awaited<T[K]> }> => {
   await Promise.allSettled(queries)
-  return Promise.all(queries) as never
+  return Promise.all(queries)
 }

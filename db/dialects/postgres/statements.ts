@@ -23,17 +23,17 @@ const compiled = new Map<Query<never, unknown>, Compiled>()
 
 /** @returns a query, compiled at its first use */
 export const compile = <A, R>(query: Query<A, R>): Compiled => {
-  let entry = compiled.get(query as never)
+  let entry = compiled.get(query)
   if (!entry) {
     const { sql, bind } = query.compile(builder)
     entry = { name: `q${compiled.size}`, text: sql, bind }
-    compiled.set(query as never, entry)
+    compiled.set(query, entry)
   }
   return entry
 }
 
 /** @returns the argument of `client.query` for a run of a query */
-export const statement = <A, R>(query: Query<A, R>, args: A) => {
+const statement = <A, R>(query: Query<A, R>, args: A) => {
   const { name, text, bind } = compile(query)
   return { name, text, values: bind(args as never) }
 }

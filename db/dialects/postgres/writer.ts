@@ -163,10 +163,12 @@ export const createPostgresWriter = async (
     pending.settle(result)
   }
 
+  const hasWork = () => (queue.length > 0 || isWoken) && !isEnded
+
   const loop = async () => {
     if (isRunning) return
     isRunning = true
-    while ((queue.length > 0 || isWoken) && !isEnded) {
+    while (hasWork()) {
       // A failed look for commits of others is repeated at the next poll.
       await step().catch((error) => {
         if (error instanceof StorageError && error.kind === 'broken') pending.fail(error)
