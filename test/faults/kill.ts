@@ -33,7 +33,7 @@ export type KillFigures = {
   violations: string[]
 }
 
-type Sender = {
+export type Sender = {
   token: string
   name: string
   /** Acknowledged message ids by the number of the send, which is also its key. */
@@ -53,6 +53,29 @@ type Shared = {
   end: AbortSignal
 }
 
+/** The environment of servers under load: no limit refuses a send. */
+export const LOAD_ENVIRONMENT = {
+  RATE_LIMIT_SEND: '0',
+  RATE_LIMIT_LOGIN: '0',
+  SOCKET_FRAMES_PER_SECOND: '1000000',
+  // Overload control is off, because a busy machine would cause refusals, whose order is not checked.
+  MAX_LOOP_DELAY_MS: '0',
+  LOG_LEVEL: 'info',
+}
+
+export const createSenders = async (
+  count: number,
+  login: (name: string) => Promise<{ token: string }>,
+): Promise<Sender[]> => {
+  const senders: Sender[] = []
+  for (let index = 0; index < count; index += 1) {
+    const name = `sender-${index}`
+    const { token } = await login(name)
+    senders.push({ token, name, acknowledged: new Map(), unchecked: new Map(), next: 0, isRefused: false })
+  }
+  return senders
+}
+
 /**
  * Sends over sockets while the process is killed at random moments. After each kill it checks the file: every acknowledged
  * message is stored once, ids rise in the order of each sender, and `integrity_check` finds no error. Unacknowledged sends are
@@ -61,15 +84,7 @@ type Shared = {
 export const killUnderLoad = async (owner: Owner, plan: KillPlan): Promise<KillFigures> => {
   const violations: string[] = []
   const port = await freePort()
-  const env = {
-    PORT: String(port),
-    RATE_LIMIT_SEND: '0',
-    RATE_LIMIT_LOGIN: '0',
-    SOCKET_FRAMES_PER_SECOND: '1000000',
-    // Overload control is off, because a busy machine would cause refusals, whose order is not checked.
-    MAX_LOOP_DELAY_MS: '0',
-    LOG_LEVEL: 'info',
-  }
+  const env = { ...LOAD_ENVIRONMENT, PORT: String(port) }
   const start = async () => {
     const before = performance.now()
     const server = await startProcess(owner, plan.folder, env)
@@ -79,13 +94,7 @@ export const killUnderLoad = async (owner: Owner, plan: KillPlan): Promise<KillF
   }
   let { server, ms: fresh_start_ms } = await start()
   const perSender = Math.ceil(plan.sends / plan.senders)
-  const senders: Sender[] = []
-  for (let index = 0; index < plan.senders; index += 1) {
-    const name = `sender-${index}`
-    const { token } = await logIn(server.url, name)
-    const maps = { acknowledged: new Map(), unchecked: new Map() }
-    senders.push({ token, name, ...maps, next: 0, isRefused: false })
-  }
+  const senders = await createSenders(plan.senders, (name) => logIn(server.url, name))
   const all = perSender * plan.senders
   const total = () => senders.reduce((sum, { acknowledged }) => sum + acknowledged.size, 0)
   const figures = { duplicates: 0, refused: 0 }
@@ -138,10 +147,10 @@ export const killUnderLoad = async (owner: Owner, plan: KillPlan): Promise<KillF
 }
 
 /** Sends until every message is acknowledged, the connection is lost, or the run ends. */
-const send = (
+export const send = (
   url: string,
   sender: Sender,
-  { window }: KillPlan,
+  { window }: Pick<KillPlan, 'window'>,
   goal: number,
   { figures, violations, end }: Shared,
 ) =>

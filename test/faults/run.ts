@@ -3,16 +3,24 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { attacks } from './attacks/index.ts'
+import { killCluster } from './cluster.ts'
 import { reconnectAtOnce } from './crowd.ts'
 import { killUnderLoad } from './kill.ts'
 import { underPressure } from './pressure.ts'
 import { stalledReaders } from './stalled.ts'
 import { type AttackFigures, attackTable, underAttack } from './under-attack.ts'
 
-const PARTS = ['killed', 'crowd', 'stalled', 'pressure']
+const PARTS = ['killed', 'crowd', 'stalled', 'pressure', 'cluster']
+/** The parts that run by default on each database. The attacks run on SQLite. */
+const DATABASES: Record<string, string[]> = {
+  sqlite: ['killed', 'crowd', 'stalled', 'pressure', ...attacks.map(({ name }) => name)],
+  postgres: ['cluster'],
+}
 
-const USAGE = `npm run test:faults -- [--sends N] [--kills N] [--sockets N] [--readers N] [--mebibytes N] [--seconds N] [--attacks N] [--only NAMES] [--lenient]
+const USAGE = `npm run test:faults -- [--database NAME] [--sends N] [--kills N] [--restarts N] [--sockets N] [--readers N] [--mebibytes N] [--seconds N] [--attacks N] [--only NAMES] [--lenient]
 
+--database NAME  sqlite (default), or postgres: two nodes of a PostgreSQL that this run starts
+--restarts N  restarts of PostgreSQL (default 10)
 --sends N     messages to send while the server is killed (default 1000000)
 --kills N     number of kills (default 50)
 --sockets N   sockets that reconnect at once (default 5000)
@@ -39,6 +47,8 @@ const options = () => {
       options: {
         sends: { type: 'string', default: '1000000' },
         kills: { type: 'string', default: '50' },
+        restarts: { type: 'string', default: '10' },
+        database: { type: 'string', default: 'sqlite' },
         sockets: { type: 'string', default: '5000' },
         readers: { type: 'string', default: '200' },
         mebibytes: { type: 'string', default: '150' },
@@ -49,9 +59,11 @@ const options = () => {
         help: { type: 'boolean', default: false },
       },
     })
-    const { lenient, help, only, ...sizes } = values
+    const { lenient, help, only, database, ...sizes } = values
     const all = [...PARTS, ...attacks.map(({ name }) => name)]
-    const names = only === '' ? all : only.split(',')
+    const ofDatabase = DATABASES[database]
+    if (!ofDatabase) throw new Error(`--database must be ${Object.keys(DATABASES).join(' or ')}.`)
+    const names = only === '' ? ofDatabase : only.split(',')
     const unknown = names.find((name) => !all.includes(name))
     if (unknown !== undefined)
       throw new Error(`--only does not accept ${unknown}. Use names of this list: ${all.join(', ')}.`)
@@ -67,6 +79,7 @@ const options = () => {
       names,
       sends: number('sends'),
       kills: number('kills'),
+      restarts: number('restarts'),
       sockets: number('sockets'),
       readers: number('readers'),
       mebibytes: number('mebibytes'),
@@ -80,7 +93,8 @@ const options = () => {
 }
 
 /** Entry of `npm run test:faults`. Prints the figures of each part and its violations, and exits with code 1 on a violation. */
-const { lenient, help, names, sends, kills, sockets, readers, mebibytes, seconds, percent } = options()
+const { lenient, help, names, sends, kills, restarts, sockets, readers, mebibytes, seconds, percent } =
+  options()
 if (help) {
   console.log(USAGE)
   process.exit()
@@ -119,6 +133,19 @@ const parts: Record<string, () => Promise<void>> = {
     killed.violations.push(...late.map((ms) => `ready ${ms} ms after a kill, limit ${READY_MS} ms`))
     report('killed under load', killed)
     operations += killed.sends
+  },
+  async cluster() {
+    const cluster = await killCluster(owner, {
+      folder: await folder('cluster'),
+      sends,
+      kills,
+      restarts,
+      senders: 16,
+      window: 64,
+      deadline: 120 + sends / 200 + kills * 20 + restarts * 20,
+    })
+    report('nodes and database killed under load', cluster)
+    operations += cluster.sends
   },
   async crowd() {
     const crowd = await reconnectAtOnce(owner, await folder('crowd'), sockets, 120 + sockets / 20)
