@@ -1,4 +1,4 @@
-import { existsSync, lstatSync, readFileSync } from 'node:fs'
+import { existsSync, lstatSync, readFileSync, realpathSync } from 'node:fs'
 import { cp, readdir, readFile, symlink } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { delimiter, dirname, join, relative } from 'node:path'
@@ -15,7 +15,8 @@ export const findBinaries = async (): Promise<Binaries | undefined> => {
     ...versions.sort((a, b) => Number(b) - Number(a)).map((version) => join(debian, version, 'bin')),
   ]
   const bin = folders.find((folder) => ['initdb', 'postgres'].every((name) => existsSync(join(folder, name))))
-  if (bin !== undefined) return { bin }
+  // Of a folder of links, the folder that has all of them.
+  if (bin !== undefined) return { bin: dirname(realpathSync(join(bin, 'postgres'))) }
   const packed = packedFolder()
   return packed === undefined ? undefined : { packed }
 }

@@ -22,6 +22,11 @@ const SIGNALS = { fast: 'SIGINT', immediate: 'SIGQUIT', kill: 'SIGKILL' } as con
 /** The role that needs a password, by SCRAM, and its password. The role `messenger` needs none. */
 export const GUARDED = { user: 'guarded', password: 'the password of the tests' }
 
+type Primary = { url(database: string): string }
+
+/** The name of a standby in `synchronous_standby_names`. */
+export const STANDBY = 'standby'
+
 /** Why there is no PostgreSQL on this machine. */
 export const NO_POSTGRES =
   'There are no binaries of PostgreSQL. Install them with apt-get install postgresql, or run npm ci with optional dependencies.'
@@ -29,9 +34,10 @@ export const NO_POSTGRES =
 /**
  * Starts a PostgreSQL of its own with fsync, in a temporary folder, on a free port of the loopback address. It ends with `end()`,
  * and also when this process ends in any way.
+ * @param primary the server of which this one is a standby
  * @throws an error with the log if it does not start, or if this machine has no binaries
  */
-export const startPostgres = async (settings: Settings = {}) => {
+export const startPostgres = async (settings: Settings = {}, primary?: Primary) => {
   const binaries = await findBinaries()
   if (!binaries) throw new Error(NO_POSTGRES)
   const folder = await mkdtemp(join(tmpdir(), 'messenger-postgres-'))
@@ -47,11 +53,18 @@ export const startPostgres = async (settings: Settings = {}) => {
   // A collation that is not binary shows each query that forgets its own.
   const locale = ['--no-locale', '--locale-provider=icu', '--icu-locale=und', '--encoding=UTF8']
   const init = ['--pgdata', data, '--username=messenger', '--auth=trust', '--no-sync', ...locale]
-  await promisify(execFile)(join(bin, 'initdb'), init, options)
-  await writeFile(
-    join(data, 'pg_hba.conf'),
-    `host all ${GUARDED.user} 127.0.0.1/32 scram-sha-256\nhost all all 127.0.0.1/32 trust\n`,
-  )
+  // Writes the connection to the primary into the copy, so that it starts as a standby.
+  const copy = ['--pgdata', data, '--checkpoint=fast', '--no-sync', '--write-recovery-conf']
+  if (primary) {
+    const source = `${primary.url('postgres')}?application_name=${STANDBY}`
+    await promisify(execFile)(join(bin, 'pg_basebackup'), [...copy, `--dbname=${source}`], options)
+  } else {
+    await promisify(execFile)(join(bin, 'initdb'), init, options)
+    await writeFile(
+      join(data, 'pg_hba.conf'),
+      `host all ${GUARDED.user} 127.0.0.1/32 scram-sha-256\nhost all,replication all 127.0.0.1/32 trust\n`,
+    )
+  }
 
   let server: ChildProcess | undefined
   let port = 0
@@ -140,7 +153,8 @@ export const startPostgres = async (settings: Settings = {}) => {
       if (await launch()) break
     }
     if (!server || isOver(server)) throw new Error(`PostgreSQL ended: ${await readFile(log, 'utf8')}`)
-    await query(url('postgres'), `create role ${GUARDED.user} login password '${GUARDED.password}'`)
+    if (!primary)
+      await query(url('postgres'), `create role ${GUARDED.user} login password '${GUARDED.password}'`)
   } catch (error) {
     await guard.end()
     throw error
@@ -154,6 +168,15 @@ export const startPostgres = async (settings: Settings = {}) => {
     stop,
     async restart(how?: Stop) {
       await stop(how)
+      await start()
+    },
+    /** The port on which it listens. */
+    port: () => port,
+    /** Makes a standby the primary, on the port of the one before it, which has ended. */
+    async promote(on: number) {
+      await query(url('postgres'), 'select pg_promote()')
+      await stop()
+      port = on
       await start()
     },
     /** Stops the time of the server: connections stay open and nothing answers, until `thaw`. */
