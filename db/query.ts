@@ -80,6 +80,10 @@ export type Reader = Reads & {
   snapshot<T>(body: (read: Reads) => Promise<T>): Promise<T>
 }
 
+/** The text of the error of a read through the `read` of a snapshot that has ended. */
+export const SNAPSHOT_OVER =
+  'This read is late: its snapshot has ended. The body of a snapshot must await nothing but the reads of the snapshot.'
+
 /** Runs queries in one transaction, synchronously: an await in a transaction would block every other operation. */
 export type Statements = {
   all<A, R>(query: Query<A, R>, args: A): R[]

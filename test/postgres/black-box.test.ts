@@ -1,13 +1,11 @@
-import { existsSync } from 'node:fs'
 import { glob } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
-import { findBinaries } from '../support/postgres-binaries.ts'
-import { NO_POSTGRES, startPostgres } from '../support/postgres.ts'
+import { startPostgres, withoutPostgres } from '../support/postgres.ts'
 
 /** The files that do not run a second time, on PostgreSQL, and why. A new file does. */
 const ONCE: [reason: string, ...patterns: string[]][] = [
-  ['It starts servers of PostgreSQL itself.', 'test/postgres/{black-box,harness}.test.ts'],
+  ['It is about PostgreSQL, whatever the other tests run on.', 'test/postgres/*.test.ts'],
   [
     'It is about files, threads or statements of SQLite.',
     'test/storage/*.test.ts',
@@ -32,12 +30,7 @@ const ONCE: [reason: string, ...patterns: string[]][] = [
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const filesOf = async (patterns: string[]) => (await Array.fromAsync(glob(patterns, { cwd: root }))).sort()
 
-const hasDialect = existsSync(new URL('../../db/dialects/postgres/open.ts', import.meta.url))
-const skip = hasDialect
-  ? !(await findBinaries()) && !process.env.CI && NO_POSTGRES
-  : 'The PostgreSQL dialect does not exist.'
-
-if (skip === false) {
+if (withoutPostgres === false) {
   // The files have the time limit of .taprc each. This one lasts as long as all of them.
   t.setTimeout(0)
   t.jobs = 2
@@ -62,4 +55,4 @@ if (skip === false) {
       })
     }
   }
-} else t.plan(0, skip)
+} else t.plan(0, withoutPostgres)

@@ -3,10 +3,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
-import { findBinaries } from '../support/postgres-binaries.ts'
-import { GUARDED, query, startPostgres } from '../support/postgres.ts'
-
-const skip = !(await findBinaries()) && !process.env.CI && 'no binaries of PostgreSQL'
+import { GUARDED, query, startPostgres, withoutPostgres as skip } from '../support/postgres.ts'
 
 /** Waits until a process and a folder are gone. */
 const gone = async (pid: number, folder: string) => {

@@ -31,6 +31,9 @@ export const STANDBY = 'standby'
 export const NO_POSTGRES =
   'There are no binaries of PostgreSQL. Install them with apt-get install postgresql, or run npm ci with optional dependencies.'
 
+/** The option `skip` of a test that needs PostgreSQL. In CI such a test fails instead. */
+export const withoutPostgres: string | false = !(await findBinaries()) && !process.env.CI && NO_POSTGRES
+
 /**
  * Starts a PostgreSQL of its own with fsync, in a temporary folder, on a free port of the loopback address. It ends with `end()`,
  * and also when this process ends in any way.

@@ -27,8 +27,14 @@ export const databaseEnvironment = (folder: string): Record<string, string> =>
 
 /** Creates the database of a folder. A file of SQLite needs nothing, and ends with its folder. */
 export const createDatabase = async (folder: string) => {
-  if (kind === 'sqlite') return
-  await execute(await administrator(), `create database "${basename(folder)}" template template0`)
+  if (kind === 'postgres') await createPostgres(basename(folder))
+}
+
+/** Creates a database on PostgreSQL, whatever the tests run on. @returns its URL */
+export const createPostgres = async (name: string): Promise<string> => {
+  const url = await administrator()
+  await execute(url, `create database "${name}" template template0`)
+  return urlOf(url, name)
 }
 
 /** Drops the database of a folder, whoever is connected. */

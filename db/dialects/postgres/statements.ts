@@ -1,6 +1,6 @@
 import { DummyDriver, Kysely, PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler } from 'kysely'
 import pg from 'pg'
-import type { Query, Reader, Reads } from '../../query.ts'
+import { type Query, type Reader, type Reads, SNAPSHOT_OVER } from '../../query.ts'
 import type { Tables } from '../../tables.ts'
 import { clientConfig } from './connection.ts'
 import { toStorageError } from './errors.ts'
@@ -74,7 +74,7 @@ export const createReader = (url: string, size: number) => {
       use(async (run) => {
         let isOver = false
         const inSnapshot: Run = (config) => {
-          if (isOver) throw new Error('A read uses a snapshot that has ended. Read within its body.')
+          if (isOver) throw new Error(SNAPSHOT_OVER)
           return run(config)
         }
         // It travels with the first read, and is awaited with the last statement.

@@ -1,7 +1,7 @@
 import type { Database, Statement } from 'better-sqlite3'
 import { DummyDriver, Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from 'kysely'
 import { StorageError } from '../../errors.ts'
-import type { Query, Reader, Reads, Statements } from '../../query.ts'
+import { type Query, type Reader, type Reads, SNAPSHOT_OVER, type Statements } from '../../query.ts'
 import type { Tables } from '../../tables.ts'
 
 /**
@@ -126,9 +126,6 @@ export const createReader = (db: Database, onBroken?: (error: StorageError) => v
     endTurn,
   }
 }
-
-const SNAPSHOT_OVER =
-  'This read is late: its snapshot has ended. The body of a snapshot must await nothing but the reads of the snapshot.'
 
 /** After `endTurn`, a read sees every commit so far, even in the same turn of the event loop. */
 export type TurnReader = Reader & { endTurn(): void }
