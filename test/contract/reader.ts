@@ -36,7 +36,7 @@ export const readerContract = async (t: Test, open: OpenReader) => {
   })
 
   t.test('a snapshot sees every commit whose batch was emitted before it', async (t) => {
-    const seen: Promise<unknown>[] = []
+    const seen: Promise<number | undefined>[] = []
     const published: number[] = []
     let isDone = false
     writer.on('commit', ({ last }) => {
@@ -49,7 +49,9 @@ export const readerContract = async (t: Test, open: OpenReader) => {
       await writer.append('send', note)
     }
     isDone = true
-    t.strictSame(await Promise.all(seen), published)
+    const heads = await Promise.all(seen)
+    t.equal(heads.length, 5)
+    t.ok(heads.every((last, index) => (last as number) >= (published[index] as number)))
   })
 
   t.test('a snapshot returns what its body returns, and rejects with what it throws', async (t) => {

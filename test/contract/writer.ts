@@ -117,7 +117,11 @@ export const writerContract = (outer: Test, open: OpenWriter) => {
       t.equal(committed.at(-1), message.id, 'the listener was called')
       t.ok((await head()) >= message.id, 'another connection sees it')
     }
-    t.strictSame(await Promise.all(seen), committed, 'the listener could read the commit')
+    const heads = await Promise.all(seen)
+    t.ok(
+      heads.every((last, index) => last >= (committed[index] as number)),
+      'the listener could read the commit',
+    )
   })
 
   t.test('a refused operation stores nothing and does not affect the others of its batch', async (t) => {

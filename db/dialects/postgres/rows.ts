@@ -12,25 +12,29 @@ const runOf = <A, R>(query: Query<A, R>, args: A): Run => {
   return { query: query, args: args as never, values, key: JSON.stringify(values) }
 }
 
+/** The rows of a read. `time` is the number of times that writes had been sent to the database before it. */
+type Loaded = { rows: unknown[]; time: number }
+
 /**
  * The rows that a batch of operations needs, and the writes that it made. Operations run synchronously on these rows. A read
  * of other rows is recorded in `missing`, to be loaded together with those of the other operations. Writes wait in `writes` until a read
- * needs them or the batch ends.
+ * needs them or the batch ends. A read that shares a name with a write made after it was loaded is loaded again.
  */
 export class Rows implements Statements {
   missing: Run[] = []
   writes: Run[] = []
-  readonly #loaded = new Map<Query<never, unknown>, Map<string, unknown[]>>()
-  /** The scopes of `writes`; undefined if a write touches more than it names. */
-  #written: Set<string> | undefined = new Set()
+  readonly #loaded = new Map<Query<never, unknown>, Map<string, Loaded>>()
+  /** How often `writes` were taken. */
+  #time = 0
+  /** When a name was last written; when anything was; when a write touched more than it names. */
+  readonly #written = new Map<string, number>()
+  #anyWritten = -1
+  #allWritten = -1
 
   all<A, R>(query: Query<A, R>, args: A): R[] {
     const run = runOf(query, args)
-    const loaded = this.#of(run)
-    const rows = loaded.get(run.key)
-    const isStale = this.#isWritten(query, args)
-    if (isStale) loaded.delete(run.key)
-    if (rows && !isStale) return rows as R[]
+    const loaded = this.#of(run).get(run.key)
+    if (loaded && !this.#isWrittenSince(loaded, query, args)) return loaded.rows as R[]
     this.missing.push(run)
     throw new NotLoaded()
   }
@@ -41,9 +45,10 @@ export class Rows implements Statements {
 
   run<A, R>(query: Query<A, R>, args: A): void {
     this.writes.push(runOf(query, args))
+    this.#anyWritten = this.#time
     const names = query.scope?.(args)
-    if (!names) this.#written = undefined
-    else for (const name of names) this.#written?.add(name)
+    if (!names) this.#allWritten = this.#time
+    else for (const name of names) this.#written.set(name, this.#time)
   }
 
   insertNew<A, R>(insert: Query<A, unknown>, existing: Query<A, R>, args: A): boolean {
@@ -52,16 +57,16 @@ export class Rows implements Statements {
     return true
   }
 
-  /** Adds the rows of a read. */
+  /** Adds the rows of a read, which saw every write that was taken. */
   load(run: Run, rows: unknown[]) {
-    this.#of(run).set(run.key, rows)
+    this.#of(run).set(run.key, { rows, time: this.#time })
   }
 
   /** @returns the writes so far, which the caller sends to the database */
   takeWrites(): Run[] {
     const { writes } = this
     this.writes = []
-    this.#written = new Set()
+    this.#time += 1
     return writes
   }
 
@@ -81,9 +86,9 @@ export class Rows implements Statements {
     return rows
   }
 
-  #isWritten<A, R>(query: Query<A, R>, args: A): boolean {
-    if (this.writes.length === 0) return false
+  #isWrittenSince<A, R>({ time }: Loaded, query: Query<A, R>, args: A): boolean {
+    if (this.#anyWritten < time) return false
     const names = query.scope?.(args)
-    return !names || !this.#written || names.some((name) => this.#written?.has(name))
+    return !names || this.#allWritten >= time || names.some((name) => (this.#written.get(name) ?? -1) >= time)
   }
 }
