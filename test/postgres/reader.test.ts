@@ -1,8 +1,12 @@
 import t, { type Test } from 'tap'
+import { createReader } from '../../db/dialects/postgres/statements.ts'
 import { openDatabase } from '../../db/open.ts'
+import * as counter from '../../db/queries/counter.ts'
+import { userById as usersByNumber } from '../../db/queries/users.ts'
+import type { Reads } from '../../db/query.ts'
 import type { Writer } from '../../db/writer.ts'
 import { readerContract } from '../contract/reader.ts'
-import { withoutPostgres as skip } from '../support/postgres.ts'
+import { query, withoutPostgres as skip } from '../support/postgres.ts'
 import { createPostgres } from '../support/test-database.ts'
 
 let databases = 0
@@ -23,3 +27,67 @@ const open = async (t: Test) => {
 }
 
 t.test('the PostgreSQL reader follows the reader contract', { skip }, async (t) => readerContract(t, open))
+
+const refused = { name: 'StorageError' } as object as Error
+const head = (read: Reads) => read.get(counter.head, {})
+
+/** Ends every other connection to the database, as a restart does. */
+const endConnections = (url: string) =>
+  query(
+    url,
+    'select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()',
+  )
+
+t.test('reads fail while a connection is lost, and later reads have new ones', { skip }, async (t) => {
+  const { url, reader } = await open(t)
+  t.ok(await head(reader))
+  await endConnections(url)
+  await reader.get(counter.head, {}).catch((error) => t.match(error, refused))
+  t.ok(await head(reader), 'after an idle connection was lost')
+
+  await t.rejects(
+    reader.snapshot(async (read) => {
+      await head(read)
+      await endConnections(url)
+      return head(read)
+    }),
+    { ...refused, kind: 'busy' },
+  )
+  await t.rejects(
+    reader.snapshot(async (read) => {
+      await head(read)
+      await endConnections(url)
+    }),
+    { ...refused, kind: 'busy' },
+    'the end of the snapshot fails too',
+  )
+  t.ok(await head(reader), 'after a snapshot lost its connection')
+})
+
+t.test('a read fails when no connection can be made', { skip }, async (t) => {
+  const { url } = await open(t)
+  const { reader, pool } = createReader(`${url}-none`, 1)
+  t.teardown(() => pool.end())
+  await t.rejects(head(reader), refused)
+  await t.rejects(reader.snapshot(head), refused)
+})
+
+t.test('a snapshot whose body fails gives its connection back', { skip }, async (t) => {
+  const { url } = await open(t)
+  const { reader, pool } = createReader(url, 1)
+  t.teardown(() => pool.end())
+  const error = new Error('of the body')
+  await t.rejects(
+    reader.snapshot(async (read) => {
+      await head(read)
+      throw error
+    }),
+    error,
+  )
+  await t.rejects(
+    reader.snapshot((read) => read.all(usersByNumber, { id: 'not a number' as never })),
+    { ...refused, kind: 'operation' },
+    'the database refuses a read',
+  )
+  t.ok(await reader.snapshot(head))
+})

@@ -46,6 +46,8 @@ export const createReader = (url: string, size: number) => {
   const pool = new pg.Pool({ ...clientConfig(url), max: size })
   // A connection that fails while nobody uses it is replaced at the next read.
   pool.on('error', () => {})
+  // A connection that is lost between two reads of a snapshot fails the next one. Without a listener the event would end the process.
+  pool.on('connect', (client) => client.on('error', () => {}))
 
   /** Runs `body` with a connection of its own. A connection whose query fails is closed: it may hold a transaction. */
   const use = async <T>(body: (run: Run) => Promise<T>): Promise<T> => {
