@@ -8,7 +8,8 @@ import { openBoth } from './two-databases.ts'
 
 /** Runs, each with users of its own. */
 const RUNS = Number(process.env.DIFFERENTIAL_RUNS ?? 40)
-const SEED = process.env.DIFFERENTIAL_SEED === undefined ? {} : { seed: Number(process.env.DIFFERENTIAL_SEED) }
+const SEED =
+  process.env.DIFFERENTIAL_SEED === undefined ? {} : { seed: Number(process.env.DIFFERENTIAL_SEED) }
 /** A failure is not made smaller by default: each attempt takes half a second for new databases. */
 const SHRINKS = process.env.DIFFERENTIAL_SHRINKS === '1'
 
@@ -40,7 +41,10 @@ const hash = fc.constantFrom(null, 'h1', 'h2')
 /** A draft of an operation from arbitrary values. */
 const draft = <T extends fc.Arbitrary<unknown>[]>(
   arbitraries: [...T],
-  make: (names: Names, values: { [I in keyof T]: T[I] extends fc.Arbitrary<infer V> ? V : never }) => Operation,
+  make: (
+    names: Names,
+    values: { [I in keyof T]: T[I] extends fc.Arbitrary<infer V> ? V : never },
+  ) => Operation,
 ): fc.Arbitrary<Draft> =>
   fc.tuple(...arbitraries).map((values) => (names: Names) => make(names, values as never))
 
@@ -69,16 +73,19 @@ const drafts: Record<OperationName, fc.Arbitrary<Draft>> = {
     name: 'remove',
     input: { user_id: names.user(by), message_id: names.message(message) },
   })),
-  mark: draft([user, place, maybe(place), maybe(place), max_group], (names, [by, group, delivered, read, max]) => ({
-    name: 'mark',
-    input: {
-      user_id: names.user(by),
-      conversation_id: names.conversation(group),
-      delivered_up_to: delivered === undefined ? undefined : names.message(delivered),
-      read_up_to: read === undefined ? undefined : names.message(read),
-      max_group: max,
-    },
-  })),
+  mark: draft(
+    [user, place, maybe(place), maybe(place), max_group],
+    (names, [by, group, delivered, read, max]) => ({
+      name: 'mark',
+      input: {
+        user_id: names.user(by),
+        conversation_id: names.conversation(group),
+        delivered_up_to: delivered === undefined ? undefined : names.message(delivered),
+        read_up_to: read === undefined ? undefined : names.message(read),
+        max_group: max,
+      },
+    }),
+  ),
   announceOverdue: draft([user, place, max_group], (names, [by, group, max]) => ({
     name: 'announceOverdue',
     input: { user_id: names.user(by), conversation_id: names.conversation(group), max_group: max },
@@ -171,7 +178,12 @@ const refused = draft([user, user], (names, [from, to]) => ({
   input: { sender_id: names.user(from), receiver_username: names.username(to), content: null as never },
 }))
 
-const WEIGHTS: Partial<Record<OperationName, number>> = { send: 30, mark: 10, removeUser: 1, revokeEverybody: 1 }
+const WEIGHTS: Partial<Record<OperationName, number>> = {
+  send: 30,
+  mark: 10,
+  removeUser: 1,
+  revokeEverybody: 1,
+}
 
 const anyDraft = fc.oneof(
   ...Object.entries(drafts).map(([name, arbitrary]) => ({
@@ -218,7 +230,11 @@ t.test('SQLite and PostgreSQL give the same outcomes, changes and rows', { skip 
         const [expected, got] = [plain(one[index]), plain(two[index])] as [{ code?: string }, unknown]
         const what = expected.code ?? Object.keys(expected)[0] ?? 'value'
         outcomes.set(`${what}`, (outcomes.get(`${what}`) ?? 0) + 1)
-        same(`the outcome of ${JSON.stringify(operation)}, ${index} of ${JSON.stringify(all)},`, expected, got)
+        same(
+          `the outcome of ${JSON.stringify(operation)}, ${index} of ${JSON.stringify(all)},`,
+          expected,
+          got,
+        )
       }
       const changes = sqlite.takeChanges()
       same(`the changes of ${JSON.stringify(all)}`, plain(changes), plain(postgres.takeChanges()))
@@ -259,7 +275,8 @@ t.test('SQLite and PostgreSQL give the same outcomes, changes and rows', { skip 
   )
   t.comment(`seed ${result.seed}; outcomes: ${JSON.stringify(Object.fromEntries(outcomes))}`)
   if (result.failed) throw result.errorInstance
-  if (RUNS >= 40) t.strictSame([...used].toSorted(), Object.keys(operations).toSorted(), 'every operation was run')
+  if (RUNS >= 40)
+    t.strictSame([...used].toSorted(), Object.keys(operations).toSorted(), 'every operation was run')
 })
 
 /** As it is on the wire between the threads: members that are undefined are absent. */

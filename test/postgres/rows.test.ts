@@ -84,7 +84,15 @@ t.test('a write without names makes every read out of date, and a read without n
 
 t.test('a row is inserted unless the read finds it', (t) => {
   const { rows, load, isMissing } = start(t)
-  const row = { id: 1, conversation_id: 1, sender_id: 1, content: '', timestamp: 0, reply_to: null, metadata: null }
+  const row = {
+    id: 1,
+    conversation_id: 1,
+    sender_id: 1,
+    content: '',
+    timestamp: 0,
+    reply_to: null,
+    metadata: null,
+  }
   const insert = (client_id: string | null) =>
     rows.insertNew(messages.insertMessage, messages.messageByClientId, { ...row, client_id })
   isMissing(() => insert('k'))

@@ -65,13 +65,19 @@ const message = (id: number, content: string, client_id: string | null = null) =
     reply_to: null,
     metadata: null,
   })
-const names = (rows: unknown[][]) => rows.map((found) => found.map((row) => (row as { username: string }).username))
+const names = (rows: unknown[][]) =>
+  rows.map((found) => found.map((row) => (row as { username: string }).username))
 
 t.test('reads of one query are one statement, and each read gets its rows', { skip }, async (t) => {
   const { sent, read, write } = await start(t)
   await write(named(1), named(2))
   sent.length = 0
-  t.strictSame(names(await read(userOf(2), userOf(3), userOf(1), userOf(2))), [['user2'], [], ['user1'], ['user2']])
+  t.strictSame(names(await read(userOf(2), userOf(3), userOf(1), userOf(2))), [
+    ['user2'],
+    [],
+    ['user1'],
+    ['user2'],
+  ])
   t.equal(sent.length, 1)
   sent.length = 0
   t.strictSame(names(await read(userOf(1), run(users.userByKey, { key: 'user2' }))), [['user1'], ['user2']])
@@ -94,7 +100,11 @@ t.test('a set has the rows of each read in the order of its query', { skip }, as
   await write(named(1), named(2), named(3), joined(3, 1), joined(1, 2), joined(2, 3))
   sent.length = 0
   const of = (conversation_id: number) => run(members.membersOf, { conversation_id })
-  t.strictSame(names(await read(of(1), of(2), of(1))), [['user3', 'user1', 'user2'], [], ['user3', 'user1', 'user2']])
+  t.strictSame(names(await read(of(1), of(2), of(1))), [
+    ['user3', 'user1', 'user2'],
+    [],
+    ['user3', 'user1', 'user2'],
+  ])
   const latest = (user_id: number) => run(members.latestPeriod, { user_id, conversation_id: 1 })
   t.match(await read(latest(2), latest(9), latest(1)), [[{ from_number: 3 }], [], [{ from_number: 2 }]])
   t.equal(sent.length, 2, 'a limit of the query itself is the same in each read')
@@ -152,7 +162,15 @@ t.test('inserts into a table are one statement until another write of the table'
     number: 3,
     original_hash: Buffer.from('hash'),
   })
-  await write(message(1, 'one'), named(1), message(2, 'two'), edit, message(4, 'four'), named(2), message(5, 'five'))
+  await write(
+    message(1, 'one'),
+    named(1),
+    message(2, 'two'),
+    edit,
+    message(4, 'four'),
+    named(2),
+    message(5, 'five'),
+  )
   t.equal(sent.length, 4, sent.join('\n'))
   const { rows } = await client.query('select id, content from messages order by id')
   t.strictSame(rows, [

@@ -48,8 +48,16 @@ export const openBoth = async (t: Test, folder: string) => {
     await query(url, `update test_clock set ms = ${ms}`)
   }
   await setClock(1)
-  const sqlite = await openSide(t, () => withClock(`${file}.clock`, `sqlite:${file}`), (sql) => readRows(file, sql))
-  const postgres = await openSide(t, () => openDatabase(url, OPTIONS), (sql) => query(url, sql))
+  const sqlite = await openSide(
+    t,
+    () => withClock(`${file}.clock`, `sqlite:${file}`),
+    (sql) => readRows(file, sql),
+  )
+  const postgres = await openSide(
+    t,
+    () => openDatabase(url, OPTIONS),
+    (sql) => query(url, sql),
+  )
   return {
     sqlite,
     postgres,

@@ -44,7 +44,7 @@ export type Committed = { news: News; result: BatchResult }
  * that is known. The operations then run on these rows in memory. A second round trip stores their writes and commits. Only an operation that
  * needs more rows, or the rows that an earlier one wrote, costs another one.
  * @param seq counts the transactions of this node
- * @throws InDoubt; StorageError `busy` and others if the whole batch failed and nothing was stored
+ * @throws InDoubt; StorageError or an error of the `pg` library if the whole batch failed and nothing was stored
  */
 export const runBatch = async (
   session: Session,
@@ -93,7 +93,8 @@ const runTransaction = async (
     await commit(session, rows.takeWrites(), tx, seq, result)
     return { news, result }
   } catch (error) {
-    if (isConnectionError(error) || error instanceof InDoubt) throw error
+    if (error instanceof InDoubt || (!(error instanceof OperationFailed) && isConnectionError(error)))
+      throw error
     await client.query('rollback').catch(() => {})
     // PostgreSQL does not say which of the rows of a statement it refused.
     const isOfOperation = !(error instanceof OperationFailed) && toStorageError(error).kind === 'operation'

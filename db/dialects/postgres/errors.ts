@@ -27,6 +27,7 @@ export const toStorageError = (error: unknown): StorageError => {
 
 /** Whether an error says that the connection is gone: its transaction was rolled back, or its commit is in doubt. */
 export const isConnectionError = (error: unknown): boolean => {
+  if (error instanceof StorageError) return false
   const { code } = error as { code?: string }
   // Class 57P: ended by an operator, by a crash, by a stop. 25P03: idle in transaction. Errors without SQLSTATE are of the socket.
   return code === undefined || !/^[0-9A-Z]{5}$/.test(code) || /^(08|57P|25P03)/.test(code)
