@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { cpus, release, totalmem, type } from 'node:os'
 import { median, spread } from './statistics.ts'
-import type { Row } from './rows.ts'
+import type { Row } from './row.ts'
 import type { Trial } from './sides.ts'
 
 export type Result = { row: Row; product: Trial[]; compared: Trial[] }

@@ -2,6 +2,9 @@
 import { statSync } from 'node:fs'
 import { madeDatabase } from './database.ts'
 import { CONTENT } from './load/identity.ts'
+import { hasPostgres } from './postgres.ts'
+import { postgresRows } from './postgres-rows.ts'
+import { atLeast, atMost, type Row } from './row.ts'
 import {
   echo,
   emptyProcess,
@@ -11,29 +14,12 @@ import {
   rate,
   resuming,
   sendHttp,
-  type Side,
   slowDisk,
   time,
 } from './sides.ts'
 import { bareBroadcast, bareHttp, bareSocket, oneByOne, product, runTrial } from './trial.ts'
 
-export type Row = {
-  name: string
-  title: string
-  beside: string
-  unit: string
-  /** Whether the row reports the ratio of the two values or their difference. */
-  figure: 'ratio' | 'difference'
-  /** Absent for a row that is only printed. */
-  target?: { reach: number; aim: number; isAtMost: boolean }
-  product: Side
-  compared: Side
-}
-
-const atLeast = (reach: number, aim: number) => ({ reach, aim, isAtMost: false })
-const atMost = (reach: number, aim: number) => ({ reach, aim, isAtMost: true })
-
-export const rows: readonly Row[] = [
+const ownRows: readonly Row[] = [
   {
     name: 'send-http',
     title: '`POST /send` over 64 connections with default settings: requests/s',
@@ -193,6 +179,9 @@ export const rows: readonly Row[] = [
     compared: async () => ({ value: CONTENT.length }),
   },
 ]
+
+/** Those of PostgreSQL only if this machine has it. */
+export const rows: readonly Row[] = [...ownRows, ...(hasPostgres ? postgresRows : [])]
 
 /** @throws Error when a name matches no row */
 export const rowsNamed = (only: readonly string[] | undefined): readonly Row[] => {

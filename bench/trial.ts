@@ -35,6 +35,12 @@ export const oneByOne = (root: string): Server => ({
   env: { PRODUCT_ROOT: root },
 })
 
+/** Lets a server use a database in PostgreSQL. */
+export const onPostgres = (server: Server, url: string): Server => ({
+  ...server,
+  env: { ...server.env, DATABASE_URL: url },
+})
+
 /** Node's options as in `npm start`, used for both sides: the size of the young generation affects a socket's memory. */
 const nodeOptions = (
   JSON.parse(readFileSync(here('../package.json'), 'utf8')) as { scripts: { start: string } }
@@ -94,7 +100,7 @@ export const withServer = async <T>(
   }
 }
 
-const runLoad = async (port: number, pid: number, { scenario, ...work }: Work): Promise<Load> => {
+export const runLoad = async (port: number, pid: number, { scenario, ...work }: Work): Promise<Load> => {
   const job: Job = { port, pid, isBare: false, users: 64, connections: 64, inFlight: 8, ...work }
   const child = spawn(process.execPath, [here('load/main.ts'), scenario, JSON.stringify(job)], {
     stdio: ['ignore', 'pipe', 'inherit'],

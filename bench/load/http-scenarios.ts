@@ -68,7 +68,7 @@ export const createHistoryBeside =
 
 /** Keeps one request in flight on each connection until the window ends. Waits `pause` ms between requests. */
 const keepAsking = async (
-  { port }: Job,
+  { port, secondPort = port }: Job,
   connections: number,
   window: Window,
   request: (connection: number) => string,
@@ -76,7 +76,7 @@ const keepAsking = async (
 ) => {
   await Promise.all(
     Array.from({ length: connections }, async (_, index) => {
-      const connection = await HttpConnection.open(port)
+      const connection = await HttpConnection.open(index % 2 ? secondPort : port)
       const ask = () => {
         const began = window.begin()
         connection.request(request(index), () => {

@@ -5,6 +5,8 @@ import type { Span } from './window.ts'
 /** Input of every scenario: the server to load, the duration in milliseconds, and the amounts. */
 export type Job = Span & {
   port: number
+  /** The port of a second node, which every second connection uses. */
+  secondPort?: number
   pid: number
   /** A bare comparison server has no accounts and accepts any token. */
   isBare: boolean

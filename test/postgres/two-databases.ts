@@ -89,7 +89,7 @@ const { Worker } = threads
 
 /** Opens a SQLite database whose thread has the time of a file. */
 const withClock = async (clock: string, url: string) => {
-  const preload = `--import=${new URL('../support/clock.ts', import.meta.url)}`
+  const preload = `--import=${new URL('../faults/clock.ts', import.meta.url)}`
   threads.Worker = class extends Worker {
     constructor(path: string | URL, options: WorkerOptions) {
       const env = { ...process.env, TEST_CLOCK: clock }
