@@ -51,3 +51,39 @@ export type Inspection = {
   check(): string[]
   close(): void
 }
+
+export type SourceColumn = { name: string; type: 'integer' | 'text' | 'blob' }
+
+/** A table of a stopped database, to be copied. */
+export type SourceTable = {
+  name: string
+  /** In the order of the members of a row. */
+  columns: readonly SourceColumn[]
+  /** The primary key. */
+  key: readonly SourceColumn[]
+  count: number
+  /** @returns the rows in the order of the primary key, texts in the order of their bytes; a `blob` as `\\x` and hex digits */
+  rows(): Iterable<object>
+}
+
+/** A stopped database that no server can open until `close`. */
+export type Source = {
+  path: string
+  tables: readonly SourceTable[]
+  /** The last number and the highest ids that were given. */
+  counters: { last: number; user_id: number; conversation_id: number }
+  texts: Texts
+  close(): void
+}
+
+export type MoveOptions = {
+  /** The names of the texts to copy. */
+  texts: readonly string[]
+  /** Whether to store U+FFFD for U+0000, which PostgreSQL cannot store. */
+  replaceNul: boolean
+  /** Receives sentences on the progress. */
+  report: (sentence: string) => void
+}
+
+/** What a move copied of one table: `digest` is the SHA-256 of its rows, the same on both sides. */
+export type MovedTable = { name: string; rows: number; digest: string }

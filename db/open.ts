@@ -1,9 +1,12 @@
-import type { Database, Inspection, WriterOptions } from './database.ts'
+import type { Database, Inspection, MovedTable, MoveOptions, WriterOptions } from './database.ts'
 import { backupSqlite, restoreSqlite } from './dialects/sqlite/backup.ts'
 import { filePath } from './dialects/sqlite/connection.ts'
 import { inspectSqlite } from './dialects/sqlite/inspect.ts'
+import { movePostgres } from './dialects/postgres/move.ts'
 import { openPostgres } from './dialects/postgres/open.ts'
 import { openSqlite } from './dialects/sqlite/open.ts'
+import { openSource } from './dialects/sqlite/source.ts'
+import { StorageError } from './errors.ts'
 
 const isPostgres = (url: string) => /^postgres(ql)?:/.test(url)
 
@@ -42,3 +45,32 @@ export const backupDatabase = (url: string, file: string): Promise<void> => back
  */
 export const restoreDatabase = (url: string, file: string, family: string): Promise<string | undefined> =>
   restoreSqlite(url, file, family)
+
+/**
+ * Copies a stopped SQLite database into an empty PostgreSQL database, as it is: every id, number and epoch stays.
+ * @throws StorageError `unusable` if the move is refused or fails; nothing is in the target then
+ */
+export const moveDatabase = async (
+  url: string,
+  target: string,
+  options: MoveOptions,
+): Promise<MovedTable[]> => {
+  if (isPostgres(url)) {
+    throw new StorageError(
+      'unusable',
+      'DATABASE_URL names a PostgreSQL database. It must name the SQLite database to move, such as sqlite:messenger.db',
+    )
+  }
+  if (!isPostgres(target)) {
+    throw new StorageError(
+      'unusable',
+      `The target "${target}" is not a PostgreSQL database. Name it as postgres://USER:PASSWORD@HOST/NAME`,
+    )
+  }
+  const source = openSource(url, options.replaceNul)
+  try {
+    return await movePostgres(source, target, options)
+  } finally {
+    source.close()
+  }
+}

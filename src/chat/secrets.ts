@@ -39,7 +39,7 @@ const environmentSecrets = (current: string, previous: string | undefined): Secr
 const permanent = (secret: string): VerifyingSecret => ({ secret, until: Infinity })
 
 /** The name of the text that holds the secrets. */
-const NAME = 'key'
+export const SECRETS = 'key'
 
 /**
  * Stores the secrets with the database. The first start creates them. The first line is the current secret. Each other line is
@@ -47,12 +47,12 @@ const NAME = 'key'
  */
 const storedSecrets = async (texts: Texts): Promise<Secrets> => {
   // Of several nodes that start at once, all use the secret of one.
-  if ((await texts.read(NAME)) === undefined) await texts.write(NAME, `${newSecret()}\n`, false)
-  const [first = '', ...more] = ((await texts.read(NAME)) as string).trim().split('\n')
+  if ((await texts.read(SECRETS)) === undefined) await texts.write(SECRETS, `${newSecret()}\n`, false)
+  const [first = '', ...more] = ((await texts.read(SECRETS)) as string).trim().split('\n')
   let current = first.trim()
   if (current === '') {
     throw new ConfigError(
-      `${texts.locate(NAME)} holds no secret. Delete it: the next start creates a new secret, and all users must log in again.`,
+      `${texts.locate(SECRETS)} holds no secret. Delete it: the next start creates a new secret, and all users must log in again.`,
     )
   }
   let retired = more.map((line): VerifyingSecret => {
@@ -71,7 +71,7 @@ const storedSecrets = async (texts: Texts): Promise<Secrets> => {
       const kept = keepMs > 0 ? [{ secret: current, until: Date.now() + keepMs }, ...verifying()] : []
       const lines = [next, ...kept.map(({ secret, until }) => `${secret} ${until}`)]
       // Write first, so that no token is signed with a secret that a crash loses.
-      await texts.write(NAME, `${lines.join('\n')}\n`, true)
+      await texts.write(SECRETS, `${lines.join('\n')}\n`, true)
       current = next
       retired = kept
     },

@@ -5,8 +5,9 @@ import { Writable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { Command, InvalidArgumentError } from 'commander'
 import type { Inspection } from '../../db/database.ts'
-import { inspectDatabase } from '../../db/open.ts'
+import { inspectDatabase, moveDatabase } from '../../db/open.ts'
 import { countAll, listAccounts } from '../chat/administration.ts'
+import { SECRETS } from '../chat/secrets.ts'
 import { change } from './change.ts'
 import type { Arguments, Commands } from './commands.ts'
 import { AppError } from '../errors.ts'
@@ -147,6 +148,24 @@ export const admin = (args: readonly string[], terminal: Terminal): Promise<numb
     .action(({ urgent = false, ...output }: { urgent?: boolean } & Output) =>
       execute('rotate-secret', { urgent }, output, 'New tokens are signed with a new secret.', { urgent }),
     )
+
+  program
+    .command('move <url>')
+    .description(
+      'copy the SQLite database of a stopped server into an empty PostgreSQL database, and compare',
+    )
+    .option('--replace-nul', 'store U+FFFD for the character U+0000, which PostgreSQL cannot store', false)
+    .action(async (target: string, { replaceNul, ...output }: { replaceNul: boolean } & Output) => {
+      const { DATABASE_URL } = settings(terminal)
+      const report = (sentence: string) => void terminal.stderr.write(`${sentence}\n`)
+      const tables = await moveDatabase(DATABASE_URL, target, { texts: [SECRETS], replaceNul, report })
+      if (output.json) print(json({ done: 'move', tables }))
+      else {
+        print(`All ${tables.length} tables are moved. The rows and digests on both sides are equal.`)
+        print('Set DATABASE_URL to the PostgreSQL database and start the server.')
+        print(`Start no server with ${DATABASE_URL} again: it would give the same numbers to other messages.`)
+      }
+    })
 
   for (const command of program.commands) command.option('--json', 'print the result as one line of JSON')
   return run(program, args, terminal)

@@ -36,6 +36,12 @@ export const migrate = async (db: Database) => {
     })
 }
 
+/** @returns whether the schema of `db` is that of this version. Changes nothing. */
+export const isCurrent = (db: Database): boolean => {
+  const names = db.prepare('select name from kysely_migration order by name').pluck().all()
+  return names.join() === Object.keys(migrations).join()
+}
+
 const unusable = (error: unknown) => {
   const { message } = error as Error
   return new StorageError(
