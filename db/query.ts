@@ -26,7 +26,7 @@ type Row<Q> = Q extends { $castTo: unknown } | Compilable<infer _>
 type RowOf<Q> = Row<Q> extends (infer R)[] ? R : never
 
 /**
- * Declares a query: `query<{ id: number }>()((db, arg) => db.selectFrom('users').selectAll().where('id', '=', arg('id')))`.
+ * Declares a query: `query<{ id: number }>()((db, arg) => db.selectFrom('users').select('username').where('id', '=', arg('id')))`.
  * Building and compiling takes 10 to 20 µs, so it happens once for each database.
  * @param scope see `Query`; worth it only for queries of operations
  */

@@ -59,7 +59,8 @@ export const deleteBlock = query<{ blocker_id: number; blocked_id: number }>(bet
 export const blockOf = query<{ blocker_id: number; blocked_id: number }>(between)((db, arg) =>
   db
     .selectFrom('blocks')
-    .selectAll()
+    .select(['blocker_id', 'blocked_id', 'created_at', 'number'])
+    .select(['low_delivered', 'low_read', 'high_delivered', 'high_read'])
     .where('blocker_id', '=', arg('blocker_id'))
     .where('blocked_id', '=', arg('blocked_id')),
 )

@@ -74,11 +74,27 @@ export const membersOf = query<{ conversation_id: number }>(scopes.known)((db, a
     .orderBy('members.user_id'),
 )
 
+/** Not all columns: a query of a node that runs may not change when a newer version adds one. */
+const periodColumns = [
+  'user_id',
+  'conversation_id',
+  'from_number',
+  'to_number',
+  'role',
+  'delivered_up_to',
+  'read_up_to',
+  'receipt_number',
+  'receipt_due',
+  'announced_at',
+  'title_at_end',
+  'count_at_end',
+] as const
+
 /** The latest membership period of a user in a conversation. */
 export const latestPeriod = query<{ user_id: number; conversation_id: number }>(marked)((db, arg) =>
   db
     .selectFrom('members')
-    .selectAll()
+    .select(periodColumns)
     .where('user_id', '=', arg('user_id'))
     .where('conversation_id', '=', arg('conversation_id'))
     .orderBy('from_number', 'desc')
