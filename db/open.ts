@@ -7,8 +7,7 @@ import { openPostgres } from './dialects/postgres/open.ts'
 import { openSqlite } from './dialects/sqlite/open.ts'
 import { openSource } from './dialects/sqlite/source.ts'
 import { StorageError } from './errors.ts'
-
-const isPostgres = (url: string) => /^postgres(ql)?:/.test(url)
+import { isPostgres } from './url.ts'
 
 /**
  * Opens the database that `url` names. Creates it or migrates it as needed.
@@ -35,7 +34,13 @@ export const inspectDatabase = (url: string): Inspection => inspectSqlite(url)
  * Copies a database, as it is at one moment, into a new file. A server may write to it meanwhile.
  * @throws StorageError if the copy fails; no file is left then
  */
-export const backupDatabase = (url: string, file: string): Promise<void> => backupSqlite(url, file)
+export const backupDatabase = async (url: string, file: string): Promise<void> => {
+  if (isPostgres(url)) throw new StorageError('unusable', BACKUP_POSTGRES)
+  await backupSqlite(url, file)
+}
+
+const BACKUP_POSTGRES =
+  'DATABASE_URL names a database in PostgreSQL, which has its own backup: pg_dump for one moment, or pg_basebackup and an archive of the WAL for every moment. See docs/OPERATIONS.md.'
 
 /**
  * Replaces a database by a backup and keeps the replaced database under another name. Ends every token.
@@ -43,8 +48,17 @@ export const backupDatabase = (url: string, file: string): Promise<void> => back
  * @returns the path of the replaced database; undefined if there was none
  * @throws StorageError if a server has the database open, or if the file is not a backup
  */
-export const restoreDatabase = (url: string, file: string, family: string): Promise<string | undefined> =>
-  restoreSqlite(url, file, family)
+export const restoreDatabase = async (
+  url: string,
+  file: string,
+  family: string,
+): Promise<string | undefined> => {
+  if (isPostgres(url)) throw new StorageError('unusable', RESTORE_POSTGRES)
+  return restoreSqlite(url, file, family)
+}
+
+const RESTORE_POSTGRES =
+  'DATABASE_URL names a database in PostgreSQL. Stop every node, restore it with pg_restore or by point-in-time recovery, and start them: a cursor from after the backup then gets CURSOR_UNKNOWN, and its device reloads its conversations. Tokens stay valid; npm run admin -- revoke-tokens --everybody ends them. See docs/OPERATIONS.md.'
 
 /**
  * Copies a stopped SQLite database into an empty PostgreSQL database, as it is: every id, number and epoch stays.

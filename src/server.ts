@@ -1,4 +1,5 @@
 import { StorageError } from '../db/errors.ts'
+import { withoutPassword } from '../db/url.ts'
 import { type App, buildApp } from './app.ts'
 import { type Config, ConfigError, loadConfig, loadDotEnv } from './config.ts'
 import { onStopSignal } from './signals.ts'
@@ -38,7 +39,7 @@ const logger = ({ LOG_LEVEL }: Config) => ({
 })
 
 const announce = (app: App, config: Config) => {
-  app.log.info(`database: ${config.DATABASE_URL}`)
+  app.log.info(`database: ${withoutPassword(config.DATABASE_URL)}`)
   const isOpen = config.AUTH_MODE !== 'password'
   app.log.info(
     `auth mode ${isOpen ? 'open: an account without a password needs only its name to log in' : 'password'}`,

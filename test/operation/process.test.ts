@@ -139,7 +139,7 @@ t.test('a configuration error is one sentence, with exit code 1', async (t) => {
   const folder = await temporaryFolder(t)
   for (const [env, sentence] of [
     [{ PORT: 'x' }, /PORT must be integer.*\.env\.example/],
-    [{ DATABASE_URL: 'postgres://x' }, /DATABASE_URL is "postgres:\/\/x"/],
+    [{ DATABASE_URL: 'mysql://x' }, /DATABASE_URL is "mysql:\/\/x"/],
     [{ NODE_ENV: 'production' }, /AUTH_MODE is not set/],
     [{ HOST: '127.0.0.1', PORT: '1', DATABASE_URL: 'sqlite:no/folder/x.db' }, /no\/folder/],
   ] as [Record<string, string>, RegExp][]) {

@@ -30,7 +30,7 @@ const start = async (t: Test) => {
   const hooks = { before: (statement: Statement): Statement => statement }
   client.query = ((statement: Statement, values?: unknown[]) => {
     sent.push(textOf(statement))
-    return query.call(client, hooks.before(statement) as never, values as never)
+    return (query as (...args: unknown[]) => unknown).call(client, hooks.before(statement), values)
   }) as never
   const types = await readColumnTypes(client)
   const head = { last: 0, user_id: 0, conversation_id: 0 }

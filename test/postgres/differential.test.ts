@@ -288,7 +288,8 @@ const same = (what: string, expected: unknown, got: unknown) => {
     // The first that differs says more than all.
     const index = expected.findIndex((value, each) => !isDeepStrictEqual(value, got[each]))
     what += `, of ${expected.length} and ${got.length}, at ${index}`
-    ;[expected, got] = [expected[index], got[index]]
+    const [one, other] = [expected[index] as unknown, got[index] as unknown]
+    ;[expected, got] = [one, other]
   }
   throw new Error(`${what} differ: SQLite ${JSON.stringify(expected)}, PostgreSQL ${JSON.stringify(got)}`)
 }

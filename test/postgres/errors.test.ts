@@ -1,7 +1,8 @@
 import t from 'tap'
-import { explain, withoutPassword } from '../../db/dialects/postgres/connection.ts'
+import { explain } from '../../db/dialects/postgres/checks.ts'
 import { isConnectionError, toStorageError } from '../../db/dialects/postgres/errors.ts'
 import { StorageError } from '../../db/errors.ts'
+import { withoutPassword } from '../../db/url.ts'
 
 const failed = (code?: string) => Object.assign(new Error('a message'), code === undefined ? {} : { code })
 
@@ -22,9 +23,9 @@ t.test('an error of PostgreSQL gets the kind of its code', (t) => {
   for (const [code, kind, isConnection] of kinds) {
     const cause = failed(code)
     const error = toStorageError(cause)
-    t.match(error, { name: 'StorageError', kind, message: 'a message' }, code)
+    t.match(error, { name: 'StorageError', kind, message: 'a message' }, String(code))
     t.equal(error.cause, cause)
-    t.equal(isConnectionError(cause), isConnection, code)
+    t.equal(isConnectionError(cause), isConnection, String(code))
   }
   const given = new StorageError('broken', 'of its own')
   t.equal(toStorageError(given), given)
@@ -39,7 +40,7 @@ t.test('an error at the start says what to do, and no password', (t) => {
     '3D000': 'createdb',
     '28P01': 'password',
     '28000': 'pg_hba',
-    '42501': 'GRANT',
+    '42501': 'lacks a right',
     '53300': 'max_connections',
   }
   for (const [code, text] of Object.entries(why)) {
@@ -49,7 +50,10 @@ t.test('an error at the start says what to do, and no password', (t) => {
     t.notMatch(message, 'secret')
   }
   t.match(explain(failed(), url).message, 'a message.')
-  t.match(explain(Object.assign(new Error(''), { code: 'ECONNREFUSED' }), url).message, 'ECONNREFUSED.')
+  t.match(
+    explain(Object.assign(new Error(''), { code: 'ECONNREFUSED' }), url).message,
+    'No PostgreSQL answers',
+  )
   const given = new StorageError('unusable', 'of its own')
   t.equal(explain(given, url), given)
   t.end()

@@ -1,6 +1,7 @@
 import type { Database, Epoch, WriterOptions } from '../../database.ts'
-import { explain } from './connection.ts'
-import { migrate } from './migrations/index.ts'
+import { checkContent, checkServer, explain } from './checks.ts'
+import { connect } from './connection.ts'
+import { FIRST, migrate } from './migrations/index.ts'
 import { createReader } from './statements.ts'
 import { createTexts } from './texts.ts'
 import { createPostgresWriter } from './writer.ts'
@@ -11,6 +12,7 @@ const READERS = 8
 /** Migrates a PostgreSQL database, and opens a connection that writes and a pool of connections that read. */
 export const openPostgres = async (url: string, options: WriterOptions): Promise<Database> => {
   try {
+    await check(url)
     await migrate(url)
     const epochs: Epoch[] = []
     const writer = await createPostgresWriter(url, options, epochs)
@@ -33,5 +35,16 @@ export const openPostgres = async (url: string, options: WriterOptions): Promise
     }
   } catch (error) {
     throw explain(error, url)
+  }
+}
+
+/** Checks the database before anything is written to it. */
+const check = async (url: string) => {
+  const client = await connect(url)
+  try {
+    await checkServer(client)
+    await checkContent(client, FIRST)
+  } finally {
+    await client.end()
   }
 }

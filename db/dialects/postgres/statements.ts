@@ -1,8 +1,8 @@
 import { DummyDriver, Kysely, PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler } from 'kysely'
-import pg from 'pg'
+import type pg from 'pg'
 import { type Query, type Reader, type Reads, SNAPSHOT_OVER } from '../../query.ts'
 import type { Tables } from '../../tables.ts'
-import { clientConfig } from './connection.ts'
+import { createPool } from './connection.ts'
 import { toStorageError } from './errors.ts'
 
 /** Builds and compiles SQL for PostgreSQL. It runs nothing. */
@@ -43,9 +43,7 @@ const statement = <A, R>(query: Query<A, R>, args: A) => {
  * @param size the largest number of connections
  */
 export const createReader = (url: string, size: number) => {
-  const pool = new pg.Pool({ ...clientConfig(url), max: size })
-  // A connection that fails while nobody uses it is replaced at the next read.
-  pool.on('error', () => {})
+  const pool = createPool(url, 'read', size)
   // A connection that is lost between two reads of a snapshot fails the next one. Without a listener the event would end the process.
   pool.on('connect', (client) => client.on('error', () => {}))
 

@@ -11,6 +11,7 @@ import {
 import { basename, dirname, join } from 'node:path'
 import Sqlite, { type Database } from 'better-sqlite3'
 import { StorageError } from '../../errors.ts'
+import { FORMS, withoutPassword } from '../../url.ts'
 import { ownLike } from './owner.ts'
 
 /** Milliseconds that a connection waits for another process's lock. */
@@ -23,10 +24,7 @@ export const BUSY_TIMEOUT_MS = 2000
 export const filePath = (url: string): string => {
   const path = /^sqlite:(?:\/\/(?=\/))?(.+)$/.exec(url)?.[1]
   if (!path || path.startsWith(':memory:')) {
-    throw new StorageError(
-      'unusable',
-      `DATABASE_URL is "${url}". It must be "sqlite:" and the path of a file, such as sqlite:messenger.db`,
-    )
+    throw new StorageError('unusable', `DATABASE_URL is "${withoutPassword(url)}". ${FORMS}`)
   }
   return realPath(path)
 }

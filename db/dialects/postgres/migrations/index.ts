@@ -19,6 +19,9 @@ export const migrations: Readonly<Record<string, Migration>> = {
 /** @returns the number of the migration that a node must know to run on a schema with this migration; undefined if none */
 export const contracts = (name: string): string | undefined => /^\d{4}-contract-(\d{4})-/.exec(name)?.[1]
 
+/** The migration that every database of ours has. */
+export const FIRST = '0001-conversations'
+
 /**
  * Brings the schema up to date, in one transaction. Of several nodes that start at once one migrates, and the others wait.
  * Leaves a newer schema as it is if it only adds to this one.

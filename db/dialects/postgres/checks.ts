@@ -1,0 +1,100 @@
+import type pg from 'pg'
+import { StorageError } from '../../errors.ts'
+import { withoutPassword } from '../../url.ts'
+
+const unusable = (text: string, cause?: unknown) => new StorageError('unusable', text, cause)
+
+/**
+ * Checks that the promises can be kept on the database.
+ * @throws StorageError `unusable` with a sentence for the operator
+ */
+export const checkServer = async (client: Pick<pg.Client, 'query'>) => {
+  const { rows } = await client.query<Record<'version' | 'standby', number> & Record<Setting, string>>(`
+    select
+      current_setting('server_version_num')::bigint as version,
+      current_setting('server_encoding') as encoding,
+      current_setting('fsync') as fsync,
+      current_setting('synchronous_commit') as commit,
+      pg_is_in_recovery() as standby`)
+  const [{ version, encoding, fsync, commit, standby }] = rows as [(typeof rows)[number]]
+  if (version < 140_000) {
+    throw unusable(
+      `The database server is PostgreSQL ${Math.floor(version / 10_000)}. Messenger needs 14 or later.`,
+    )
+  }
+  if (standby === 1)
+    throw unusable('The database is a standby, which takes no writes. Connect to the primary.')
+  if (encoding !== 'UTF8') {
+    throw unusable(
+      `The database has the encoding ${encoding}. Create one with UTF-8: createdb --encoding=UTF8 --template=template0 NAME.`,
+    )
+  }
+  if (!['on', 'remote_apply'].includes(commit)) {
+    throw unusable(
+      `The database has synchronous_commit = ${commit}, so a crash could lose messages that were answered. Set it to on.`,
+    )
+  }
+  if (fsync === 'off') {
+    throw unusable(
+      'The database has fsync = off, so a power loss could lose messages that were answered. Set it to on.',
+    )
+  }
+}
+type Setting = 'encoding' | 'fsync' | 'commit'
+
+/** The tables of Kysely's migrator. */
+const BOOKS = ['kysely_migration', 'kysely_migration_lock']
+
+/**
+ * Checks that the schema is ours, or has no table. Tables of an extension do not count.
+ * @param first the name of our first migration
+ * @throws StorageError `unusable`
+ */
+export const checkContent = async (client: Pick<pg.Client, 'query'>, first: string) => {
+  // First the tables, then the migrations: another node may commit both in between.
+  const { rows: tables } = await client.query<{ name: string }>(`
+    select relname as name from pg_class
+    where relnamespace = current_schema()::regnamespace and relkind in ('r', 'p', 'f') and not exists (
+      select from pg_depend where classid = 'pg_class'::regclass and objid = pg_class.oid and deptype = 'e'
+    )
+    order by relname`)
+  const others = tables.filter(({ name }) => !BOOKS.includes(name))
+  if (others.length === 0) return
+  if (tables.length > others.length) {
+    const { rows } = await client.query('select 1 from kysely_migration where name = $1', [first])
+    if (rows.length > 0) return
+  }
+  throw unusable(
+    `The database belongs to something else: it has the table "${others[0]?.name}". Messenger needs a database of its own: createdb NAME.`,
+  )
+}
+
+/** What SQLSTATE says of a database that can't be opened (https://www.postgresql.org/docs/current/errcodes-appendix.html). */
+const sentences: Record<string, string> = {
+  '3D000': 'This database does not exist. Create it: createdb NAME.',
+  '28P01': 'The server refuses the name or the password. Check both in DATABASE_URL.',
+  '28000': 'The server refuses this user from here. Check the name and pg_hba.conf.',
+  '53300': 'The server has no free connection. Raise max_connections, or lower DATABASE_CONNECTIONS.',
+}
+
+/** Explains why a database can't be opened. The message has no password. */
+export const explain = (error: unknown, url: string): StorageError => {
+  if (error instanceof StorageError) return error
+  const { code = '', message } = error as { code?: string; message: string }
+  return unusable(
+    `The database ${withoutPassword(url)} can't be opened. ${sentences[code] ?? describe(code, message)}`,
+    error,
+  )
+}
+
+const describe = (code: string, message: string): string => {
+  const reason = `${message || code}.`.replace(/\.\.$/, '.')
+  if (code === '42501') {
+    return `The user lacks a right: ${reason} Let it own the database: ALTER DATABASE NAME OWNER TO USER.`
+  }
+  if (message.includes('password must be')) return 'The server wants a password, and DATABASE_URL has none.'
+  if (/^(E[A-Z]+|57P03)$/.test(code) || message.includes('timeout')) {
+    return `No PostgreSQL answers there: ${reason} Check the address, and whether it runs.`
+  }
+  return `PostgreSQL says: ${reason}`
+}
