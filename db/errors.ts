@@ -1,11 +1,19 @@
 /**
  * The kinds of storage errors, the same for every database:
  * `full`, `busy`, `readonly`: this attempt wrote nothing; a later attempt may succeed.
+ * `unreachable`: the database does not answer. A later attempt may succeed. This one may be stored or not.
  * `operation`: this operation failed by a bug of the server; other operations work.
  * `broken`: the data in memory can no longer be trusted; the process must end.
  * `unusable`: the server cannot use this database; the message says why.
  */
-export type StorageErrorKind = 'full' | 'busy' | 'readonly' | 'operation' | 'broken' | 'unusable'
+export type StorageErrorKind =
+  | 'full'
+  | 'busy'
+  | 'readonly'
+  | 'unreachable'
+  | 'operation'
+  | 'broken'
+  | 'unusable'
 
 export class StorageError extends Error {
   readonly kind: StorageErrorKind

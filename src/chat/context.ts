@@ -57,7 +57,7 @@ export const createChat = (
   changeLimit: createRateLimit(config.RATE_LIMIT_CHANGES),
   load: createLoad(config),
   turns: new Turns(),
-  probe: createProbe(writer),
+  probe: createProbe(reader, writer),
   receiptSweep: createReceiptSweep(reader, writer, config, report),
   removalSteps: createRemovalSteps(reader, writer, config, report),
   /** One entry per user and conversation for 3 s after a typing signal. */

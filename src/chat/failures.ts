@@ -3,8 +3,10 @@ import { AppError } from '../errors.ts'
 
 const details = {
   full: 'The disk is full. Try again later.',
-  busy: 'Another program has locked the database. Try again in a moment.',
+  busy: 'The database is busy, or another program has locked it. Try again in a moment.',
   readonly: 'The database is read-only at the moment. Try again later.',
+  unreachable:
+    'The database does not answer. A change may be stored or not: repeat it with the same key in a moment.',
   broken:
     'The disk failed and the server restarts. A change may be stored or not: repeat it with the same key.',
   unusable: 'The database cannot be opened.',
@@ -16,7 +18,7 @@ export type Report = (error: unknown, user_id?: number) => void
 /** @returns whether the same write may succeed later, without a restart of the server */
 export const isTemporary = (error: unknown): boolean =>
   error instanceof StorageError
-    ? ['full', 'busy', 'readonly'].includes(error.kind)
+    ? ['full', 'busy', 'readonly', 'unreachable'].includes(error.kind)
     : error instanceof AppError && error.code === 'OVERLOADED'
 
 /** @returns the error for the client; undefined if the error is a bug in the server. */

@@ -1,20 +1,22 @@
 import type { Writer } from '../../db/writer.ts'
+import type { Reader } from '../../db/query.ts'
 import { AppError } from '../errors.ts'
+import { readHead } from './cursors.ts'
 
-/** Milliseconds that the disk has to complete a probe. */
+/** Milliseconds that the database has to complete a probe. */
 const TIMEOUT_MS = 1000
 
 /** Milliseconds for which a completed probe is reused. */
 const VALID_MS = 1000
 
 /**
- * Probes the disk with a write that changes no row. All callers share one probe: /health needs no token, and its probes
- * must not fill the write queue.
+ * Probes the database with a read and with a write that changes no row. All callers share one probe: /health needs no token, and
+ * its probes must not fill the write queue or use every reading connection.
  * @returns a function that resolves if the last probe is at most 1 s old or a new one completes within 1 s. It rejects with
  *   StorageError, or AppError `STORAGE_UNAVAILABLE`, `OVERLOADED` or `SHUTTING_DOWN`.
  */
-export const createProbe = (writer: Writer) => {
-  let write: Promise<void> | undefined
+export const createProbe = (reader: Reader, writer: Writer) => {
+  let probe: Promise<void> | undefined
   let check: Promise<void> | undefined
   let failure: Error | undefined
   let validUntil = 0
@@ -23,29 +25,32 @@ export const createProbe = (writer: Writer) => {
     validUntil = 0
   })
 
-  const startWrite = async () => {
+  const startProbe = async () => {
+    const both = [readHead(reader), writer.append('probe', {})]
     try {
-      await writer.append('probe', {})
+      // The next probe begins when neither waits.
+      await Promise.allSettled(both)
+      await Promise.all(both)
       failure = undefined
       validUntil = performance.now() + VALID_MS
     } finally {
-      write = undefined
+      probe = undefined
     }
   }
 
   const startCheck = async () => {
-    write ??= startWrite()
+    probe ??= startProbe()
     const { promise: timeout, reject } = Promise.withResolvers<never>()
     const slow = new AppError(
       'STORAGE_UNAVAILABLE',
-      'The disk did not respond within one second. Try again later.',
+      'The database did not respond within one second. Try again later.',
     )
     // The probe may wait for the cause of the last failure, such as a lock of another program. Report that cause.
     const giveUp = () => reject(failure ?? slow)
-    // If the event loop is late and not the disk, the result has arrived and is read before setImmediate runs.
+    // If the event loop is late and not the database, the result has arrived and is read before setImmediate runs.
     const timer = setTimeout(() => setImmediate(giveUp), TIMEOUT_MS).unref()
     try {
-      await Promise.race([write, timeout])
+      await Promise.race([probe, timeout])
     } finally {
       clearTimeout(timer)
       check = undefined

@@ -2,7 +2,6 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Health } from '../../schemas/health.ts'
 import { ref } from '../../schemas/common.ts'
 import { problems, readProblems } from '../../schemas/problem.ts'
-import { checkReady } from '../chat/health.ts'
 
 const tags = ['Operation']
 
@@ -35,7 +34,7 @@ export const healthRoutes: FastifyPluginAsyncTypebox = async (app) => {
       },
     },
     async () => {
-      await checkReady(app.chat)
+      await app.chat.probe()
       return { status: 'ok' as const }
     },
   )

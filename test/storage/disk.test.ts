@@ -32,7 +32,7 @@ t.test('a server reports a disk that does not answer and is ready when the disk 
     const reply = await ready()
     t.match(
       reply,
-      { status: 503, body: { code: 'STORAGE_UNAVAILABLE', detail: /disk did not respond/ } },
+      { status: 503, body: { code: 'STORAGE_UNAVAILABLE', detail: /database did not respond/ } },
       attempt,
     )
     t.ok(Number(reply.headers.get('retry-after')) > 0, 'with a retry hint')

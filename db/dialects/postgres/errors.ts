@@ -14,15 +14,16 @@ const kinds: [prefix: string, kind: StorageErrorKind][] = [
 ]
 
 /**
- * Turns an error of the `pg` library into a StorageError. Whatever has no code of a statement (a lost connection, a database that
- * starts or stops, a timeout) is `busy`: a later attempt may succeed. Nothing is `broken`: PostgreSQL itself restarts when it can no longer trust its memory
+ * Turns an error of the `pg` library into a StorageError. A lost connection, a database that starts or stops, and an answer that
+ * does not come are `unreachable`. Whatever else a later attempt may not meet (a lock, a limit) is `busy`. Nothing is `broken`: PostgreSQL itself restarts when it can no longer trust its memory
  * or its disk.
  */
 export const toStorageError = (error: unknown): StorageError => {
   if (error instanceof StorageError) return error
   const { code = '', message } = error as { code?: string; message: string }
-  const kind = kinds.find(([prefix]) => code.startsWith(prefix))?.[1] ?? 'busy'
-  return new StorageError(kind, message, error)
+  const other = isConnectionError(error) ? 'unreachable' : 'busy'
+  const kind = kinds.find(([prefix]) => code.startsWith(prefix))?.[1] ?? other
+  return new StorageError(kind, message || code, error)
 }
 
 /** Whether an error says that the connection is gone: its transaction was rolled back, or its commit is in doubt. */

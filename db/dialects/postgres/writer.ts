@@ -157,7 +157,9 @@ export const createPostgresWriter = async (
     } catch (cause) {
       const error = toStorageError(cause)
       const last = head?.last ?? 0
-      const outcomes = batch.map(() => ({ ok: false as const, error }))
+      // Without a connection the others would wait for one attempt after another.
+      const failed = session ? batch : queue
+      const outcomes = failed.map(() => ({ ok: false as const, error }))
       result = { first: last + 1, last, changes: [], outcomes, seconds: 0 }
     }
     queue = queue.slice(result.outcomes.length)
