@@ -18,8 +18,21 @@ export type Database = {
   texts: Texts
   /** The path for a socket of the operator's commands, if only one process may have the database open. */
   controlPath: string | undefined
+  /** @returns what an operator watches, as it is now */
+  figures(): Figures
   /** Settles every appended operation, then closes. */
   close(): Promise<void>
+}
+
+export type Figures = {
+  /** `file`: no other process has it open. `primary`: the process is connected to it. `unreachable`: it is not, at the moment. */
+  role: 'file' | 'primary' | 'unreachable'
+  /** Seconds since this process last had every commit of all processes. */
+  lag: number
+  /** Seconds that this process has waited for its turn to write, since its start. */
+  lockWait: number
+  /** Connections that read, those of them that nobody uses, and the reads that wait for one. */
+  reading: { open: number; idle: number; waiting: number }
 }
 
 /** Named texts that belong to a database, such as the secrets of its tokens. Only the user of the server can read them. */

@@ -16,9 +16,21 @@ import { isPostgres } from './url.ts'
  */
 export const openDatabase = (
   url: string,
-  { maxQueue, report = console.error }: { maxQueue: number; report?: WriterOptions['report'] | undefined },
+  { maxQueue, report = console.error, connections = FEW }: OpenOptions,
 ): Promise<Database> =>
-  isPostgres(url) ? openPostgres(url, { maxQueue, report }) : openSqlite(url, { maxQueue, report })
+  isPostgres(url)
+    ? openPostgres(url, { maxQueue, report }, connections)
+    : openSqlite(url, { maxQueue, report })
+
+type OpenOptions = {
+  maxQueue: number
+  report?: WriterOptions['report'] | undefined
+  /** The largest number of connections to PostgreSQL, at least 2. */
+  connections?: number
+}
+
+/** Connections of a command of the operator. */
+const FEW = 4
 
 /** @returns `Database.controlPath` of the database that `url` names */
 export const controlPath = (url: string): string | undefined =>

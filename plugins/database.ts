@@ -7,6 +7,7 @@ export const database = plugin(
   async (app) => {
     const opened = await openDatabase(app.config.DATABASE_URL, {
       maxQueue: app.config.MAX_QUEUE,
+      connections: app.config.DATABASE_CONNECTIONS,
       report: (error) => app.log.error({ err: error }, 'A listener of the writer failed.'),
     })
     app.decorate('database', opened)

@@ -1,5 +1,6 @@
 import plugin from 'fastify-plugin'
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { nodeName } from '../src/config.ts'
 
 const SIZES = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1024]
 const SECONDS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5]
@@ -33,6 +34,18 @@ export const metrics = plugin(
         registers,
         collect() {
           this.set(read())
+        },
+      })
+    /** A gauge of one label. @param read returns the value of each label that there is */
+    const gauges = (name: string, help: string, label: string, read: () => Record<string, number>) =>
+      new Gauge({
+        name,
+        help,
+        labelNames: [label],
+        registers,
+        collect() {
+          this.reset()
+          for (const [text, value] of Object.entries(read())) this.set({ [label]: text }, value)
         },
       })
 
@@ -107,7 +120,8 @@ export const metrics = plugin(
       },
     )
 
-    const { writer } = app.database
+    const { writer, figures } = app.database
+    const node = nodeName(app.config)
     gauge('messenger_queue_length', 'Changes in the queue of the writer.', () => writer.pending)
     const batchSize = new Histogram({
       name: 'messenger_batch_size',
@@ -125,6 +139,30 @@ export const metrics = plugin(
       batchSize.observe(size)
       batchSeconds.observe(seconds)
     })
+
+    gauges('messenger_node_info', '1 for the name of this process.', 'node', () => ({ [node]: 1 }))
+    gauges(
+      'messenger_database_role',
+      '1 for what the database is to this process: file, primary or unreachable.',
+      'role',
+      () => ({ [figures().role]: 1 }),
+    )
+    gauges('messenger_database_connections', 'Connections that read.', 'state', () => {
+      const { open, idle } = figures().reading
+      return { used: open - idle, idle }
+    })
+    gauge('messenger_waiting_reads', 'Reads that wait for a connection.', () => figures().reading.waiting)
+    gauge(
+      'messenger_feed_lag_seconds',
+      'Time since this process last had every commit of all processes.',
+      () => figures().lag,
+    )
+    counter(
+      'messenger_lock_wait_seconds_total',
+      'Sum of the times that transactions waited for the lock of the writing process, a round trip each included.',
+      [],
+      (metric) => metric.inc(figures().lockWait),
+    )
 
     gauge(
       'messenger_event_loop_delay_seconds',

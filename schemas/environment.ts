@@ -9,13 +9,26 @@ export const Environment = Type.Object(
   {
     DATABASE_URL: Type.String({
       default: 'sqlite:messenger.db',
-      description: 'Database: `sqlite:` and the path of a file.',
+      description:
+        'Database: `sqlite:` and the path of a file, or the URL of a database in PostgreSQL: `postgres://user:password@host/name`.',
     }),
+    DATABASE_CONNECTIONS: count(
+      10,
+      'Maximum number of connections of this process to PostgreSQL. One writes, the others read.',
+      2,
+      1000,
+    ),
+    NODE_NAME: Type.Optional(
+      Type.String({
+        description:
+          'Name of this process in its log and metrics. If absent, the name of the machine and the process id.',
+      }),
+    ),
     JWT_SECRET: Type.Optional(
       Type.String({
         minLength: 1,
         description:
-          'Secret that signs the tokens: at least 32 bytes. If absent, the first start creates a secret in a file next to the database.',
+          'Secret that signs the tokens: at least 32 bytes. If absent, the first start creates a secret: in a file next to a SQLite database, in PostgreSQL in the database, for all nodes.',
       }),
     ),
     JWT_SECRET_PREVIOUS: Type.Optional(

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { isIP } from 'node:net'
+import { hostname } from 'node:os'
 import { loadEnvFile } from 'node:process'
 import { Ajv, type ErrorObject } from 'ajv'
 import ipaddr from 'ipaddr.js'
@@ -35,6 +36,9 @@ export const loadConfig = (env: Record<string, string | undefined>): Config => {
   }
   return Object.freeze(checkProduction(checkLists(config as unknown as Environment)))
 }
+
+/** @returns the name of this process in logs and metrics */
+export const nodeName = ({ NODE_NAME }: Config): string => NODE_NAME ?? `${hostname()}-${process.pid}`
 
 /** Loads `.env` of the working directory if it exists. Variables that are already set keep their values. */
 export const loadDotEnv = () => {

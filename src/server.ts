@@ -1,7 +1,7 @@
 import { StorageError } from '../db/errors.ts'
 import { withoutPassword } from '../db/url.ts'
 import { type App, buildApp } from './app.ts'
-import { type Config, ConfigError, loadConfig, loadDotEnv } from './config.ts'
+import { type Config, ConfigError, loadConfig, loadDotEnv, nodeName } from './config.ts'
 import { onStopSignal } from './signals.ts'
 
 /** Milliseconds until a stop closes connections whose requests have not finished. */
@@ -39,6 +39,7 @@ const logger = ({ LOG_LEVEL }: Config) => ({
 })
 
 const announce = (app: App, config: Config) => {
+  app.log.info(`node: ${nodeName(config)}`)
   app.log.info(`database: ${withoutPassword(config.DATABASE_URL)}`)
   const isOpen = config.AUTH_MODE !== 'password'
   app.log.info(

@@ -11,7 +11,12 @@ const start = async (t: Test) => {
   const postgres = await startPostgres()
   t.teardown(() => postgres.end())
   const server = await startServer(t, { DATABASE_URL: postgres.url('postgres') })
-  return { postgres, ...server, ready: () => server.call('GET', '/health/ready') }
+  return {
+    postgres,
+    ...server,
+    ready: () => server.call('GET', '/health/ready'),
+    metrics: async () => (await fetch(`${server.url}/metrics`)).text(),
+  }
 }
 
 const send = (person: Person, content: string) =>
@@ -36,7 +41,7 @@ t.test(
   'a node works again after each restart of the database, without a restart of its own',
   { skip },
   async (t) => {
-    const { postgres, ready, login } = await start(t)
+    const { postgres, ready, login, metrics } = await start(t)
     const alice = await login('alice')
     const socket = await alice.connect()
     await send(alice, 'before')
@@ -47,6 +52,7 @@ t.test(
       // A good result is valid for a second.
       while (reply.status === 200) reply = await ready()
       t.match(reply, unavailable(/The database does not answer/), how)
+      t.match(await metrics(), 'messenger_database_role{role="unreachable"} 1')
       for (const refused of [await send(alice, how), await alice.call('GET', '/conversations')]) {
         t.match(refused, unavailable(/The database does not answer/))
         t.ok(Number(refused.headers.get('retry-after')) > 0)
@@ -55,6 +61,7 @@ t.test(
       t.match(frame, { type: 'error', retryable: true, problem: { code: 'STORAGE_UNAVAILABLE' } })
       await postgres.start()
       while ((await ready()).status !== 200);
+      t.match(await metrics(), 'messenger_database_role{role="primary"} 1')
       t.match(await send(alice, how), { status: 200 })
       expected.push(how)
       t.strictSame(await contents(alice), expected)

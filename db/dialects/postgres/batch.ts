@@ -80,7 +80,7 @@ const runTransaction = async (
     const [, , found, loaded] = await all([
       client.query('begin'),
       // By itself: the snapshot of a larger statement would be older than the wait for the lock.
-      takeLock(client),
+      waitForLock(session),
       readNews(client, session.head),
       read(client, expected),
     ])
@@ -100,6 +100,12 @@ const runTransaction = async (
     const isOfOperation = !(error instanceof OperationFailed) && toStorageError(error).kind === 'operation'
     throw isOfOperation ? new OperationFailed(Math.floor(batch.length / 2), error) : error
   }
+}
+
+const waitForLock = async ({ client, waited }: Session) => {
+  const asked = performance.now()
+  await takeLock(client)
+  waited.seconds += (performance.now() - asked) / 1000
 }
 
 /** Runs the operations in order, as many as fit into a transaction. Loads what they turn out to need. */

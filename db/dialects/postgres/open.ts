@@ -6,17 +6,21 @@ import { createReader } from './statements.ts'
 import { createTexts } from './texts.ts'
 import { createPostgresWriter } from './writer.ts'
 
-/** Connections for reads of one node. One more writes. */
-const READERS = 8
-
-/** Migrates a PostgreSQL database, and opens a connection that writes and a pool of connections that read. */
-export const openPostgres = async (url: string, options: WriterOptions): Promise<Database> => {
+/**
+ * Checks and migrates a PostgreSQL database, and opens a connection that writes and a pool of connections that read.
+ * @param connections the largest number of connections, at least 2
+ */
+export const openPostgres = async (
+  url: string,
+  options: WriterOptions,
+  connections: number,
+): Promise<Database> => {
   try {
     await check(url)
     await migrate(url)
     const epochs: Epoch[] = []
     const writer = await createPostgresWriter(url, options, epochs)
-    const { reader, pool } = createReader(url, READERS)
+    const { reader, pool } = createReader(url, connections - 1)
     let closing: Promise<void> | undefined
     const { promise: broken, resolve } = Promise.withResolvers<Error>()
     writer.on('broken', resolve)
@@ -28,6 +32,10 @@ export const openPostgres = async (url: string, options: WriterOptions): Promise
       texts: createTexts(pool),
       // Commands of the operator write to the database, as a node does.
       controlPath: undefined,
+      figures: () => ({
+        ...writer.figures(),
+        reading: { open: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount },
+      }),
       close() {
         closing ??= writer.close().then(() => pool.end())
         return closing

@@ -11,6 +11,8 @@ export type Session = {
   caches: Caches
   /** The last number and ids of which this node knows. */
   head: Counters
+  /** Seconds that this node has waited for the lock. */
+  waited: { seconds: number }
 }
 
 /** Waits for the lock that every writing transaction takes: one node writes at a time, in the order of the numbers. */

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type pg from 'pg'
-import type { Epoch, WriterOptions } from '../../database.ts'
+import type { Epoch, Figures, WriterOptions } from '../../database.ts'
 import { StorageError } from '../../errors.ts'
 import type { Operation } from '../../operations/index.ts'
 import { createPending, type TimedResult } from '../../pending.ts'
@@ -36,10 +36,12 @@ export const createPostgresWriter = async (
   url: string,
   options: WriterOptions,
   epochs: Epoch[],
-): Promise<Writer> => {
+): Promise<Writer & { figures(): Omit<Figures, 'reading'> }> => {
   const pending = createPending(options)
   const node = randomBytes(9).toString('base64url')
   const caches = createCaches()
+  const waited = { seconds: 0 }
+  let currentAt = performance.now()
   let session: Session | undefined
   let head: Session['head'] | undefined
   let seq = 0
@@ -54,7 +56,7 @@ export const createPostgresWriter = async (
     try {
       await checkServer(client)
       const types = await readColumnTypes(client)
-      const opened = { client, types, node, caches, head: head ?? (await newestHead(client)) }
+      const opened = { client, types, node, caches, waited, head: head ?? (await newestHead(client)) }
       const begun = (await beginEpoch(opened)).slice(epochs.length)
       // Such an epoch gives numbers again that this node has seen.
       if (head && begun.some(({ first }) => first <= opened.head.last)) {
@@ -92,6 +94,7 @@ export const createPostgresWriter = async (
   }
 
   const publish = ({ batches, gapUpTo: last }: News) => {
+    currentAt = performance.now()
     for (const batch of batches) pending.publish(batch)
     // An empty batch after a gap: subscribers read what they missed.
     if (last !== undefined) pending.publish({ first: last + 1, last, changes: [] })
@@ -215,6 +218,11 @@ export const createPostgresWriter = async (
       return pending.count
     },
     drain: pending.drain,
+    figures: () => ({
+      role: session ? 'primary' : 'unreachable',
+      lag: (performance.now() - currentAt) / 1000,
+      lockWait: waited.seconds,
+    }),
     close() {
       closing ??= pending.drain().then(end)
       return closing

@@ -5,13 +5,16 @@ import { defineFunctions } from './migrations/0001-conversations.ts'
 import { migrate } from './migrations/index.ts'
 import { checkFirstServer } from './migrations/take-over.ts'
 import { StorageError } from '../../errors.ts'
-import type { Database, WriterOptions } from '../../database.ts'
+import type { Database, Figures, WriterOptions } from '../../database.ts'
 import * as counter from '../../queries/counter.ts'
 import { closeToOthers, filePath, makeDurable, openAsItIs, openForReading } from './connection.ts'
 import { lockFile } from './lock.ts'
 import { createReader, createStatements } from './statements.ts'
 import { createTexts } from './texts.ts'
 import { createWorkerWriter } from './worker-writer.ts'
+
+/** Nobody else writes, and a read takes no other thread. */
+const FIGURES: Figures = { role: 'file', lag: 0, lockWait: 0, reading: { open: 1, idle: 1, waiting: 0 } }
 
 /** Locks, checks and migrates a SQLite file, begins an epoch, then opens a writer thread and a connection for reads. */
 export const openSqlite = async (url: string, options: WriterOptions): Promise<Database> => {
@@ -41,6 +44,7 @@ export const openSqlite = async (url: string, options: WriterOptions): Promise<D
       epochs: await reader.all(counter.epochs, {}),
       texts: createTexts(path),
       controlPath: `${path}.control`,
+      figures: () => FIGURES,
       async close() {
         await writer.drain()
         if (isBroken) {
