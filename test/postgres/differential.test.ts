@@ -285,11 +285,11 @@ const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value ?? nu
 const same = (what: string, expected: unknown, got: unknown) => {
   if (isDeepStrictEqual(expected, got)) return
   if (Array.isArray(expected) && Array.isArray(got)) {
+    const [all, others]: [unknown[], unknown[]] = [expected, got]
     // The first that differs says more than all.
-    const index = expected.findIndex((value, each) => !isDeepStrictEqual(value, got[each]))
-    what += `, of ${expected.length} and ${got.length}, at ${index}`
-    const [one, other] = [expected[index] as unknown, got[index] as unknown]
-    ;[expected, got] = [one, other]
+    const index = all.findIndex((value, each) => !isDeepStrictEqual(value, others[each]))
+    what += `, of ${all.length} and ${others.length}, at ${index}`
+    ;[expected, got] = [all[index], others[index]]
   }
   throw new Error(`${what} differ: SQLite ${JSON.stringify(expected)}, PostgreSQL ${JSON.stringify(got)}`)
 }
