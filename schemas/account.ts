@@ -104,7 +104,7 @@ export const TokenClaims = Type.Object({
   sub: Type.String(),
   user_id: Id,
   username: Type.String({ minLength: 1 }),
-  jti: Type.String({ minLength: 1 }),
+  jti: Type.String({ minLength: 1, format: 'text' }),
   iat: Type.Integer(),
   exp: Type.Integer(),
 })

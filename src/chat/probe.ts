@@ -6,6 +6,9 @@ import { readHead } from './cursors.ts'
 /** Milliseconds that the database has to complete a probe. */
 const TIMEOUT_MS = 1000
 
+/** Parts of that time. Each lasts at least one turn of the event loop, so that a late event loop does not look like a slow disk. */
+const TICKS = 10
+
 /** Milliseconds for which a completed probe is reused. */
 const VALID_MS = 1000
 
@@ -47,12 +50,17 @@ export const createProbe = (reader: Reader, writer: Writer) => {
     )
     // The probe may wait for the cause of the last failure, such as a lock of another program. Report that cause.
     const giveUp = () => reject(failure ?? slow)
-    // If the event loop is late and not the database, the result has arrived and is read before setImmediate runs.
-    const timer = setTimeout(() => setImmediate(giveUp), TIMEOUT_MS).unref()
+    let left = TICKS
+    const tick = () => {
+      left -= 1
+      // A result that has arrived is read before setImmediate runs.
+      if (left === 0) setImmediate(giveUp)
+    }
+    const timer = setInterval(tick, TIMEOUT_MS / TICKS).unref()
     try {
       await Promise.race([probe, timeout])
     } finally {
-      clearTimeout(timer)
+      clearInterval(timer)
       check = undefined
     }
   }

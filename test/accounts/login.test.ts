@@ -197,8 +197,8 @@ t.test('a new password needs eight code points, and a shorter existing password 
 
   await write(
     folder,
-    `insert into users (username, username_key, password_hash, token_family, created_at)
-     values ('jon', 'jon', '${await hashPassword('abc')}', 'f', 0)`,
+    `insert into users (id, username, username_key, password_hash, token_family, created_at)
+     values (1000, 'jon', 'jon', '${await hashPassword('abc')}', 'f', 0)`,
   )
   const jon = await login('jon', 'abc')
   const body = { password: 'long enough', current_password: 'abc' }

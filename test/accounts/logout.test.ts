@@ -147,7 +147,7 @@ t.test('a password change that waited does not revive a token that was revoked m
   const revoked = String(claimsOf(alice.token).jti)
   await writer.append('revokeAll', { user_id: alice.id, family: 'second' })
   await t.rejects(change(revoked, null, 'third'), { code: 'UNAUTHORIZED' })
-  t.strictSame(rows('select password_hash, token_family from users'), [
+  t.strictSame(await rows('select password_hash, token_family from users'), [
     { password_hash: null, token_family: 'second' },
   ])
   await change('second.token', null, 'third')

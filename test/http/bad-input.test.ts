@@ -301,6 +301,30 @@ t.test('the history with an unknown or invalid user is refused', async (t) => {
   }
 })
 
+t.test('a name, a prefix or a cursor with U+0000 is that of nobody, in every request', async (t) => {
+  const group = await alice.createGroup('group', ['bob'])
+  const refused = { status: 400, body: { code: 'VALIDATION_FAILED' } }
+  for (const [method, path, body] of [
+    ['GET', '/history/bob%00', undefined],
+    ['PUT', '/blocks/bob%00', undefined],
+    ['PUT', `/groups/${group.id}/members/bob%00`, undefined],
+    ['POST', '/groups', { title: 'x', members: ['bob\0'] }],
+    ['POST', '/send', { receiver_username: 'bob\0', content: 'x' }],
+    ['POST', '/login', { username: 'bob\0' }],
+    ['GET', '/conversations?before=1%00.1', undefined],
+  ] as const) {
+    t.match(await alice.call<unknown>(method, path, body), refused, `${method} ${path}`)
+  }
+  t.match(await alice.call('GET', '/users?prefix=b%00'), { status: 200, body: { users: [] } })
+  t.match(await alice.call<unknown>('GET', '/sync?cursor=%00'), {
+    status: 410,
+    body: { code: 'CURSOR_UNKNOWN' },
+  })
+  const socket = await alice.connect()
+  t.match(await socket.request({ type: 'watch', usernames: ['bob\0'] }), { type: 'ack' })
+  t.match(await socket.request({ type: 'typing', receiver_username: 'bob\0' }), { type: 'error' })
+})
+
 t.test('a handshake with an unknown query parameter is refused', async (t) => {
   const reply = await refusedHandshake(`${url}/ws?token=x`, { authorization: `Bearer ${alice.token}` })
   t.match(reply, {

@@ -90,7 +90,12 @@ const runTransaction = async (
     const tx = new Transaction(rows, caches, session.head, now)
     const outcomes = await runOperations(session, rows, tx, batch)
     const result = { first: session.head.last + 1, last: tx.last, changes: tx.changes, outcomes }
-    await commit(session, rows.takeWrites(), tx, seq, result)
+    if (rows.hasWritten) await commit(session, rows.takeWrites(), tx, seq, result)
+    else {
+      // Everything was refused or a repeat: there is nothing to store.
+      await client.query('rollback')
+      tx.committed()
+    }
     return { news, result }
   } catch (error) {
     if (error instanceof InDoubt || (!(error instanceof OperationFailed) && isConnectionError(error)))

@@ -1,5 +1,5 @@
 import type { Query, Statements } from '../../query.ts'
-import { compile } from './statements.ts'
+import { bindRead, compile } from './statements.ts'
 
 /** A read or write of an operation. `key` names its values. */
 export type Run = { query: Query<never, unknown>; args: never; values: unknown[]; key: string }
@@ -7,10 +7,12 @@ export type Run = { query: Query<never, unknown>; args: never; values: unknown[]
 /** Thrown by a read whose rows are not in memory. The operation runs again when they are. */
 export class NotLoaded extends Error {}
 
-const runOf = <A, R>(query: Query<A, R>, args: A): Run => {
-  const values = compile(query).bind(args as never)
-  return { query: query, args: args as never, values, key: JSON.stringify(values) }
-}
+const runOf = <A, R>(query: Query<A, R>, args: A, values: unknown[]): Run => ({
+  query,
+  args: args as never,
+  values,
+  key: JSON.stringify(values),
+})
 
 /** The rows of a read. `time` is the number of times that writes had been sent to the database before it. */
 type Loaded = { rows: unknown[]; time: number }
@@ -23,6 +25,8 @@ type Loaded = { rows: unknown[]; time: number }
 export class Rows implements Statements {
   missing: Run[] = []
   writes: Run[] = []
+  /** Whether an operation has written anything. */
+  hasWritten = false
   readonly #loaded = new Map<Query<never, unknown>, Map<string, Loaded>>()
   /** How often `writes` were taken. */
   #time = 0
@@ -32,7 +36,7 @@ export class Rows implements Statements {
   #allWritten = -1
 
   all<A, R>(query: Query<A, R>, args: A): R[] {
-    const run = runOf(query, args)
+    const run = runOf(query, args, bindRead(query, args))
     const loaded = this.#of(run).get(run.key)
     if (loaded && !this.#isWrittenSince(loaded, query, args)) return loaded.rows as R[]
     this.missing.push(run)
@@ -44,7 +48,8 @@ export class Rows implements Statements {
   }
 
   run<A, R>(query: Query<A, R>, args: A): void {
-    this.writes.push(runOf(query, args))
+    this.hasWritten = true
+    this.writes.push(runOf(query, args, compile(query).bind(args as never)))
     this.#anyWritten = this.#time
     const names = query.scope?.(args)
     if (!names) this.#allWritten = this.#time

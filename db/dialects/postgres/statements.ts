@@ -32,10 +32,18 @@ export const compile = <A, R>(query: Query<A, R>): Compiled => {
   return entry
 }
 
-/** @returns the argument of `client.query` for a run of a query */
+/**
+ * @returns the values of a read. PostgreSQL refuses a text with U+0000, and stores none. Null equals nothing, as such a text does.
+ */
+export const bindRead = <A, R>(query: Query<A, R>, args: A): unknown[] =>
+  compile(query)
+    .bind(args as never)
+    .map((value) => (typeof value === 'string' && value.includes('\0') ? null : value))
+
+/** @returns the argument of `client.query` for a read */
 const statement = <A, R>(query: Query<A, R>, args: A) => {
-  const { name, text, bind } = compile(query)
-  return { name, text, values: bind(args as never) }
+  const { name, text } = compile(query)
+  return { name, text, values: bindRead(query, args) }
 }
 
 /**
