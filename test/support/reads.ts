@@ -1,7 +1,11 @@
 import { join } from 'node:path'
 import Sqlite from 'better-sqlite3'
+import type { Test } from 'tap'
+import { openDatabase } from '../../db/open.ts'
 import type { Query, Reader, Reads } from '../../db/query.ts'
 import type { Writer } from '../../db/writer.ts'
+import type { Server } from './server.ts'
+import { databaseUrl, onPostgres } from './test-database.ts'
 
 /**
  * Passes each read of a reader through `wrap`, the reads of its snapshots included.
@@ -29,6 +33,21 @@ export const beforeReads = (reader: Reader, before: (query: Query<never, unknown
       return get(query, args)
     },
   }))
+
+/** Commits operations, which use this many numbers, while the reads of a snapshot wait. */
+type CommitBetween = (numbers: number, operations: ((writer: Writer) => Promise<unknown>)[]) => Promise<void>
+
+/** @returns a function that commits between two reads of a server: on PostgreSQL as another node does */
+export const committerOf = async (t: Test, { folder, app }: Server): Promise<CommitBetween> => {
+  if (!onPostgres) {
+    return (numbers, operations) => commitInTurn(folder, app.database.writer, numbers, operations)
+  }
+  const { writer, close } = await openDatabase(databaseUrl(folder), { maxQueue: 100 })
+  t.teardown(close)
+  return async (_numbers, operations) => {
+    await Promise.all(operations.map((append) => append(writer)))
+  }
+}
 
 /** The number of operations that go to the thread of the SQLite writer before the turn of the event loop ends. */
 const EARLY = 16

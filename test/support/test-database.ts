@@ -7,6 +7,9 @@ type Kind = 'sqlite' | 'postgres'
 
 const kind: Kind = process.env.TEST_DATABASE === 'postgres' ? 'postgres' : 'sqlite'
 
+/** Whether the tests run on PostgreSQL. */
+export const onPostgres = kind === 'postgres'
+
 /** The option `skip` of a test that is about one kind of database: why it does not run on the other. */
 export const only = (needed: Kind, reason: string): string | false =>
   kind !== needed && `only on ${needed}: ${reason}`
