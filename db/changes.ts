@@ -71,6 +71,8 @@ export type Notice =
   | { type: 'tokens_ended'; user_id: number; token_family: string; kept_token: string | null }
   /** All tokens of all users were revoked, except those of the new family. */
   | { type: 'all_tokens_ended'; token_family: string; kept_token: null }
+  /** The secret that signs tokens was replaced. */
+  | { type: 'secret_rotated' }
   /** The first user now blocks the second, or no longer does. */
   | { type: 'block'; user_ids: readonly [number, number] }
 
@@ -78,6 +80,7 @@ const noticeTypes: Record<Notice['type'], true> = {
   token_ended: true,
   tokens_ended: true,
   all_tokens_ended: true,
+  secret_rotated: true,
   block: true,
 }
 

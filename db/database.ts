@@ -58,11 +58,11 @@ export type WriterOptions = {
 /** A database that is open for reading only, for its operator. */
 export type Inspection = {
   reader: Reader
-  /** Bytes on disk, the log that is not yet part of the file included. */
+  /** Bytes on disk. For SQLite, those of the log that is not yet part of the file are included. */
   bytes: number
   /** Reads the whole database. @returns a sentence for each damage, none if it is intact */
-  check(): string[]
-  close(): void
+  check(): Promise<string[]>
+  close(): Promise<void>
 }
 
 export type SourceColumn = { name: string; type: 'integer' | 'text' | 'blob' }

@@ -2,6 +2,7 @@ import type { Database, Inspection, MovedTable, MoveOptions, WriterOptions } fro
 import { backupSqlite, restoreSqlite } from './dialects/sqlite/backup.ts'
 import { filePath } from './dialects/sqlite/connection.ts'
 import { inspectSqlite } from './dialects/sqlite/inspect.ts'
+import { inspectPostgres } from './dialects/postgres/inspect.ts'
 import { movePostgres } from './dialects/postgres/move.ts'
 import { openPostgres } from './dialects/postgres/open.ts'
 import { openSqlite } from './dialects/sqlite/open.ts'
@@ -40,7 +41,8 @@ export const controlPath = (url: string): string | undefined =>
  * Opens a database for reading only. A server may have it open.
  * @throws StorageError if it does not exist or cannot be read
  */
-export const inspectDatabase = (url: string): Inspection => inspectSqlite(url)
+export const inspectDatabase = (url: string): Promise<Inspection> =>
+  isPostgres(url) ? inspectPostgres(url) : inspectSqlite(url)
 
 /**
  * Copies a database, as it is at one moment, into a new file. A server may write to it meanwhile.

@@ -21,6 +21,7 @@ export const auth = plugin(
       verify: { algorithms: ['HS256'], requiredClaims: ['exp', 'iat', 'jti', 'sub'] },
     })
     const signer = {
+      reload: secrets.reload,
       sign: (claims: object) => app.jwt.sign(claims, { key: secrets.current }),
       verify: (token: string) =>
         verifyWithAny(secrets.verifying(), ({ secret: key, until }) => {

@@ -112,6 +112,11 @@ export const revokeEverybody = (tx: Transaction, { family }: RevokeEverybody): v
   tx.publish(tx.next(), [], { type: 'all_tokens_ended', token_family: family, kept_token: null })
 }
 
+/** Tells every server of the database that the stored secret was replaced. */
+export const announceSecret = (tx: Transaction): void => {
+  tx.publish(tx.next(), [], { type: 'secret_rotated' })
+}
+
 /** Sets a password without a check of the current one and ends every token of the account. */
 export const resetPassword = (tx: Transaction, { user_id, password_hash, family }: ResetPassword): void => {
   setCredentials(tx, actor(tx, user_id), { password_hash, family, kept_token: null })

@@ -1,5 +1,6 @@
 import type { Transaction } from '../transaction.ts'
 import {
+  announceSecret,
   createUser,
   leaveGroups,
   removeUser,
@@ -37,6 +38,7 @@ export const operations = {
   revokeToken,
   revokeAll,
   revokeEverybody,
+  announceSecret,
   resetPassword,
   removeUser,
   leaveGroups,

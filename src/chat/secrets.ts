@@ -11,6 +11,8 @@ export type Secrets = {
   readonly current: string
   /** @returns all secrets that verify tokens, the current one first. */
   verifying(): VerifyingSecret[]
+  /** Reads the stored secrets again, because another process may have replaced them. */
+  reload(): Promise<void>
   /**
    * Replaces the current secret with a new random one. Undefined if the environment sets the secret.
    * @param keepMs milliseconds for which the old secret still verifies; 0 invalidates every token that it signed
@@ -33,6 +35,7 @@ const environmentSecrets = (current: string, previous: string | undefined): Secr
   current,
   verifying: () =>
     previous === undefined ? [permanent(current)] : [permanent(current), permanent(previous)],
+  reload: async () => {},
   rotate: undefined,
 })
 
@@ -48,17 +51,13 @@ export const SECRETS = 'key'
 const storedSecrets = async (texts: Texts): Promise<Secrets> => {
   // Of several nodes that start at once, all use the secret of one.
   if ((await texts.read(SECRETS)) === undefined) await texts.write(SECRETS, `${newSecret()}\n`, false)
-  const [first = '', ...more] = ((await texts.read(SECRETS)) as string).trim().split('\n')
-  let current = first.trim()
-  if (current === '') {
+  const stored = await readSecrets(texts)
+  if (!stored) {
     throw new ConfigError(
       `${texts.locate(SECRETS)} holds no secret. Delete it: the next start creates a new secret, and all users must log in again.`,
     )
   }
-  let retired = more.map((line): VerifyingSecret => {
-    const [secret = '', until] = line.trim().split(' ')
-    return { secret, until: Number(until) }
-  })
+  let { current, retired } = stored
   // Only a rotation deletes a secret, because the clock may be wrong at the moment.
   const verifying = () => retired.filter(({ until }) => until > Date.now())
   return {
@@ -66,6 +65,10 @@ const storedSecrets = async (texts: Texts): Promise<Secrets> => {
       return current
     },
     verifying: () => [permanent(current), ...verifying()],
+    async reload() {
+      const read = await readSecrets(texts)
+      if (read) ({ current, retired } = read)
+    },
     async rotate(keepMs) {
       const next = newSecret()
       const kept = keepMs > 0 ? [{ secret: current, until: Date.now() + keepMs }, ...verifying()] : []
@@ -76,6 +79,17 @@ const storedSecrets = async (texts: Texts): Promise<Secrets> => {
       retired = kept
     },
   }
+}
+
+/** @returns the stored secrets; undefined if there is none */
+const readSecrets = async (texts: Texts) => {
+  const [first = '', ...more] = ((await texts.read(SECRETS)) ?? '').trim().split('\n')
+  const current = first.trim()
+  const retired = more.map((line): VerifyingSecret => {
+    const [secret = '', until] = line.trim().split(' ')
+    return { secret, until: Number(until) }
+  })
+  return current === '' ? undefined : { current, retired }
 }
 
 const newSecret = () => randomBytes(32).toString('base64url')

@@ -15,6 +15,8 @@ import type { Chat, Identity } from './context.ts'
 export type Signer = {
   sign(claims: TokenClaims): string
   verify(token: string): { claims: unknown; until: number }
+  /** Reads the secrets again. */
+  reload(): Promise<void>
 }
 
 type Account = { id: number; username: string; token_family: string }
@@ -35,6 +37,9 @@ export const createTokens = (signer: Signer, { reader, bus, turns }: Chat, ttl: 
   let head = 0
   /** Tokens may have ended up to this number. What was read before must not be cached. */
   let ended = 0
+  /** Secrets were replaced up to this number, and are known up to the other. */
+  let replaced = 0
+  let known = 0
 
   bus.subscribe({
     batch({ first, last, changes }) {
@@ -44,9 +49,20 @@ export const createTokens = (signer: Signer, { reader, bus, turns }: Chat, ttl: 
       if (isComplete && !changes.some(({ event }) => isNotice(event) && event.type !== 'block')) return
       ended = last
       verified.clear()
+      if (isComplete && !changes.some(({ event }) => event.type === 'secret_rotated')) return
+      replaced = last
+      // A failure is repeated when a token is looked up.
+      learnSecrets().catch(() => {})
     },
     signal: () => {},
   })
+
+  const learnSecrets = async () => {
+    if (known === replaced) return
+    const upTo = replaced
+    await signer.reload()
+    known = Math.max(known, upTo)
+  }
 
   /** @throws AppError `UNAUTHORIZED` if the token was revoked or its account was removed */
   const checkHolder = async ({ user_id, username, jti }: Pick<Identity, 'user_id' | 'username' | 'jti'>) => {
@@ -64,6 +80,7 @@ export const createTokens = (signer: Signer, { reader, bus, turns }: Chat, ttl: 
 
   const lookUp = async (token: string): Promise<Identity> => {
     const verified_at = head
+    await learnSecrets()
     const { claims, until } = check(signer, token)
     const { user_id, username, jti } = claims
     await checkHolder(claims)

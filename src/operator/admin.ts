@@ -24,11 +24,11 @@ type Output = { json?: true }
 export const admin = (args: readonly string[], terminal: Terminal): Promise<number> => {
   const print = (line: string) => void terminal.stdout.write(`${line}\n`)
   const inspect = async <T>(body: (database: Inspection) => Promise<T>): Promise<T> => {
-    const database = inspectDatabase(settings(terminal).DATABASE_URL)
+    const database = await inspectDatabase(settings(terminal).DATABASE_URL)
     try {
       return await body(database)
     } finally {
-      database.close()
+      await database.close()
     }
   }
   /** Runs a command, and prints `sentence`, or with --json `facts` and the result of the command. */
@@ -54,7 +54,7 @@ export const admin = (args: readonly string[], terminal: Terminal): Promise<numb
       const { damage, ...figures } = await inspect(async (database) => ({
         bytes: database.bytes,
         ...(await countAll(database.reader)),
-        damage: check && database.check(),
+        damage: check && (await database.check()),
       }))
       if (output.json) print(json({ ...figures, ...(damage && { damage }) }))
       else {

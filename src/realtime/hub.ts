@@ -148,6 +148,7 @@ export class Hub {
   }
 
   #act(notice: Notice) {
+    if (notice.type === 'secret_rotated') return
     if (notice.type === 'block') {
       this.#presence.watches.refresh(notice.user_ids, this, notice.user_ids)
       return

@@ -162,7 +162,11 @@ t.test('the secret file beside the database', async (t) => {
   })
 
   t.test('a file that holds no secret is refused with instructions', async (t) => {
+    const secrets = await openSecrets(config, texts)
+    const { current } = secrets
     writeFileSync(key, '\n')
+    await secrets.reload()
+    t.equal(secrets.current, current, 'a running server keeps its secret')
     await t.rejects(openSecrets(config, texts), {
       name: 'ConfigError',
       message: /\.key holds no secret. Delete it/,

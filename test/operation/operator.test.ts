@@ -1,16 +1,17 @@
 import { createHmac } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdirSync, readFileSync, statSync } from 'node:fs'
+import { mkdirSync, statSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { join, resolve } from 'node:path'
 import { text } from 'node:stream/consumers'
 import t from 'tap'
+import { StorageError } from '../../db/errors.ts'
 import { controlAddress } from '../../src/operator/control.ts'
 import { readRows, writeSql } from '../support/database.ts'
 import { operator, runScript } from '../support/operator.ts'
 import { startProcess } from '../support/process.ts'
 import { call, login as loginTo, startServer, temporaryFolder } from '../support/server.ts'
-import { only } from '../support/test-database.ts'
+import { only, onPostgres, storedSecrets, write } from '../support/test-database.ts'
 
 t.test('a running server changes accounts for the operator', async (t) => {
   const { url, folder, login, app } = await startServer(t)
@@ -130,9 +131,8 @@ t.test('a running server changes accounts for the operator', async (t) => {
     t.match(await late.call('GET', '/users/me'), { status: 200 })
     t.match(await after.call('POST', '/token'), { status: 200 }, 'a token of the previous secret')
     t.match(await before.call('POST', '/token'), { status: 200 }, 'a token of the secret before it')
-    const key = join(folder, 'messenger.db.key')
-    t.equal(readFileSync(key, 'utf8').trim().split('\n').length, 3)
-    t.equal(statSync(key).mode & 0o777, 0o600)
+    t.equal((await storedSecrets(folder)).trim().split('\n').length, 3)
+    if (!onPostgres) t.equal(statSync(join(folder, 'messenger.db.key')).mode & 0o777, 0o600)
 
     const socket = await after.connect()
     await change('rotate-secret', { urgent: true })
@@ -151,25 +151,30 @@ t.test('a running server changes accounts for the operator', async (t) => {
     t.match(await call(url, 'POST', '/login', { body: { username: 'erik' } }), { status: 401 })
   })
 
-  t.test('no other user can connect to the admin socket, and invalid input does no harm', async (t) => {
-    const address = controlAddress(app.database.controlPath) as string
-    t.equal(statSync(address).mode & 0o777, 0o600)
-    for (const garbage of ['not json', 'null', '{}', '{"command":"constructor"}', '{"command":"users"}']) {
-      const socket = connect(address)
-      socket.end(garbage)
-      t.match(
-        JSON.parse(await text(socket)),
-        { ok: false, message: /not a command|Unknown command/ },
-        garbage,
-      )
-    }
-    const { reader } = app.chat
-    const { get } = reader
-    reader.get = () => Promise.reject(new Error('the disk'))
-    t.match(await admin(['remove-user', 'alice']), { code: 1, err: /log of the server has the cause/ })
-    reader.get = get
-    t.match(await call(url, 'GET', '/health/ready'), { status: 200 })
-  })
+  const aboutSocket = { skip: only('sqlite', 'the control socket is a file beside the database.') }
+  t.test(
+    'no other user can connect to the admin socket, and invalid input does no harm',
+    aboutSocket,
+    async (t) => {
+      const address = controlAddress(app.database.controlPath) as string
+      t.equal(statSync(address).mode & 0o777, 0o600)
+      for (const garbage of ['not json', 'null', '{}', '{"command":"constructor"}', '{"command":"users"}']) {
+        const socket = connect(address)
+        socket.end(garbage)
+        t.match(
+          JSON.parse(await text(socket)),
+          { ok: false, message: /not a command|Unknown command/ },
+          garbage,
+        )
+      }
+      const { reader } = app.chat
+      const { get } = reader
+      reader.get = () => Promise.reject(new Error('the disk'))
+      t.match(await admin(['remove-user', 'alice']), { code: 1, err: /log of the server has the cause/ })
+      reader.get = get
+      t.match(await call(url, 'GET', '/health/ready'), { status: 200 })
+    },
+  )
 })
 
 t.test('AUTH_MODE=password needs a password for a new account, with and without a server', async (t) => {
@@ -220,10 +225,10 @@ t.test(
   },
 )
 
-t.test('the commands change the file when no server runs', async (t) => {
+t.test('the commands change the database when no server runs', async (t) => {
   const folder = await temporaryFolder(t)
   const { url: DATABASE_URL, admin, change } = operator(folder)
-  t.match(await admin(['state']), { code: 1, err: /no database/ })
+  t.match(await admin(['state']), { code: 1, err: /no database|not a database of this server/ })
   const before = await startServer(t, { DATABASE_URL })
   const tokens: Record<string, string> = {}
   for (const name of ['alice', 'bob', 'carol']) tokens[name] = (await before.login(name)).token
@@ -243,6 +248,66 @@ t.test('the commands change the file when no server runs', async (t) => {
   })
 })
 
+t.test('a running server learns of the changes of a command', async (t) => {
+  const { url, folder, login } = await startServer(t)
+  const { change } = operator(folder)
+  const [alice, bob] = [await login('alice'), await login('bob')]
+  const statusOf = async (token: string) => (await call(url, 'GET', '/users/me', { token })).status
+  const until = async (isSo: () => Promise<boolean>) => {
+    while (!(await isSo()));
+  }
+  t.strictSame([await statusOf(alice.token), await statusOf(bob.token)], [200, 200])
+  await change('revoke-tokens', { username: 'alice' })
+  await until(async () => (await statusOf(alice.token)) === 401)
+  t.equal(await statusOf(bob.token), 200)
+
+  await change('rotate-secret', { urgent: false })
+  const [secret = ''] = (await storedSecrets(folder)).split('\n')
+  await until(async () => {
+    const { token } = await login('alice')
+    return token === signAgain(token, secret)
+  })
+  t.equal(await statusOf(bob.token), 200, 'the previous secret still verifies')
+  await change('rotate-secret', { urgent: true })
+  await until(async () => (await statusOf(bob.token)) === 401)
+  const { token } = await login('alice')
+  await until(async () => (await statusOf(signAgain(token, secret))) === 401)
+  t.equal(await statusOf((await login('alice')).token), 200)
+})
+
+t.test('a server that could not read a replaced secret reads it again with the next token', async (t) => {
+  const { app, url, folder, login } = await startServer(t)
+  const { texts } = app.database
+  const { read } = texts
+  const { token } = await login('alice')
+  const me = () => call<unknown>(url, 'GET', '/users/me', { token })
+  texts.read = () => Promise.reject(new StorageError('busy', 'for the test'))
+  await operator(folder).change('rotate-secret', { urgent: false })
+  while ((await me()).status === 200);
+  t.match(await me(), { status: 503, body: { code: 'STORAGE_UNAVAILABLE' } })
+  texts.read = read
+  t.match(await me(), { status: 200 })
+})
+
+t.test(
+  'a check of the database reports a missing table and rows that name no other row',
+  { skip: only('postgres', 'backup.test.ts has the checks of a file.') },
+  async (t) => {
+    const { folder, login } = await startServer(t)
+    const { admin } = operator(folder)
+    await (await login('alice')).send('alice', 'hello')
+    t.match(await admin(['state', '--check']), { code: 0, out: /^damage +none$/m })
+    await write(folder, 'update messages set sender_id = 1000; drop table settings')
+    const { code, out, err } = await admin(['state', '--check'])
+    t.equal(code, 1)
+    t.match(
+      out,
+      /damage.*table settings: .*does not exist; 1 rows of messages have no row in users \(sender_id\)/,
+    )
+    t.match(err, /The database is damaged/)
+  },
+)
+
 /** @returns the same claims signed with another secret. */
 const signAgain = (token: string, secret: string) => {
   const claims = token.split('.').slice(0, 2).join('.')
@@ -258,7 +323,7 @@ t.test('a secret of the environment is rotated there, and the previous one still
   t.match(await me(second), { status: 200 })
   t.match(await me(first), { status: 200 })
   t.match(await me(third), { status: 401 })
-  await t.rejects(operator(folder).change('rotate-secret', { urgent: false }), /JWT_SECRET_PREVIOUS/)
+  await t.rejects(operator(folder, env).change('rotate-secret', { urgent: false }), /JWT_SECRET_PREVIOUS/)
 })
 
 t.test(

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { readRows, writeSql } from './database.ts'
 import { query, type Row, startPostgres } from './postgres.ts'
@@ -49,6 +50,13 @@ export const dropDatabase = async (folder: string) => {
 /** @returns the rows of a query, read over a separate connection */
 export const rows = async (folder: string, sql: string): Promise<Row[]> =>
   kind === 'sqlite' ? readRows(join(folder, 'messenger.db'), sql) : query(databaseUrl(folder), sql)
+
+/** @returns the stored secrets of the tokens */
+export const storedSecrets = async (folder: string): Promise<string> => {
+  if (kind === 'sqlite') return readFile(join(folder, 'messenger.db.key'), 'utf8')
+  const [row] = await rows(folder, "select value from settings where name = 'key'")
+  return String(row?.value)
+}
 
 /** Runs SQL statements over a separate connection. */
 export const write = async (folder: string, sql: string): Promise<void> => {

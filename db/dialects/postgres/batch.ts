@@ -90,7 +90,7 @@ const runTransaction = async (
     const tx = new Transaction(rows, caches, session.head, now)
     const outcomes = await runOperations(session, rows, tx, batch)
     const result = { first: session.head.last + 1, last: tx.last, changes: tx.changes, outcomes }
-    if (rows.hasWritten) await commit(session, rows.takeWrites(), tx, seq, result)
+    if (rows.hasWritten || tx.last >= result.first) await commit(session, rows.takeWrites(), tx, seq, result)
     else {
       // Everything was refused or a repeat: there is nothing to store.
       await client.query('rollback')

@@ -6,7 +6,7 @@ import { filePath, openForReading } from './connection.ts'
 import { createReader } from './statements.ts'
 
 /** Opens a database of this server for reading only: without a lock, a new epoch or a migration. */
-export const inspectSqlite = (url: string): Inspection => {
+export const inspectSqlite = async (url: string): Promise<Inspection> => {
   const path = filePath(url)
   const db = openOurs(path)
   return {
@@ -14,8 +14,8 @@ export const inspectSqlite = (url: string): Inspection => {
     bytes: [path, `${path}-wal`]
       .filter((file) => existsSync(file))
       .reduce((bytes, file) => bytes + statSync(file).size, 0),
-    check: () => findDamage(db),
-    close: () => void db.close(),
+    check: async () => findDamage(db),
+    close: async () => void db.close(),
   }
 }
 

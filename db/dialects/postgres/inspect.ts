@@ -1,0 +1,78 @@
+import type pg from 'pg'
+import type { Inspection } from '../../database.ts'
+import { StorageError } from '../../errors.ts'
+import { withoutPassword } from '../../url.ts'
+import { explain } from './checks.ts'
+import { isConnectionError, toStorageError } from './errors.ts'
+import { createReader } from './statements.ts'
+
+/** Opens a database of this server for reading only: without the lock, a new epoch or a migration. Works on a standby. */
+export const inspectPostgres = async (url: string): Promise<Inspection> => {
+  const { reader, pool } = createReader(url, 1)
+  try {
+    const { rows } = await pool.query<{ is_ours: number; bytes: number }>(
+      `select to_regclass('epochs') is not null as is_ours, pg_database_size(current_database()) as bytes`,
+    )
+    const [{ is_ours, bytes }] = rows as [(typeof rows)[number]]
+    if (!is_ours) {
+      throw new StorageError(
+        'unusable',
+        `${withoutPassword(url)} is not a database of this server. Start the server with it first.`,
+      )
+    }
+    return { reader, bytes, check: () => findDamage(pool), close: () => pool.end() }
+  } catch (error) {
+    await pool.end()
+    throw explain(error, url)
+  }
+}
+
+/** The columns that hold the id of a row of another table. There are no foreign keys: see the first migration. */
+const REFERENCES = {
+  conversations: { low_id: 'users', high_id: 'users', creator_id: 'users' },
+  members: { user_id: 'users', conversation_id: 'conversations' },
+  messages: { conversation_id: 'conversations', sender_id: 'users', reply_to: 'messages' },
+  blocks: { blocker_id: 'users', blocked_id: 'users' },
+}
+
+/** @returns the tables that can't be read as a whole, and the ids that name no row */
+const findDamage = async (pool: pg.Pool): Promise<string[]> => {
+  const damage: string[] = []
+  const client = await pool.connect()
+  /** Runs a query of its own transaction, because an error ends the transaction. @returns its number */
+  const count = async (what: string, query: string): Promise<number> => {
+    try {
+      await client.query('begin transaction read only')
+      // Whole tables are read. The settings of the connection are for rows that an index finds.
+      await client.query('set local enable_seqscan = on')
+      await client.query('set local enable_hashjoin = on')
+      const { rows } = await client.query<{ count: number }>(query)
+      return rows[0]?.count as number
+    } catch (error) {
+      if (isConnectionError(error)) throw toStorageError(error)
+      damage.push(`${what}: ${(error as Error).message}`)
+      return 0
+    } finally {
+      await client.query('rollback').catch(() => {})
+    }
+  }
+  try {
+    const tables = [...Object.keys(REFERENCES), 'users', 'revoked_tokens', 'commits', 'epochs', 'settings']
+    for (const table of tables) {
+      // A row as text is read with all that is stored outside the row.
+      await count(`table ${table}`, `select sum(length(t::text))::bigint as count from ${table} as t`)
+    }
+    for (const [table, columns] of Object.entries(REFERENCES)) {
+      for (const [column, parent] of Object.entries(columns)) {
+        const orphans = await count(
+          `${column} of ${table}`,
+          `select count(*) from ${table} as t where ${column} is not null and not exists (select from ${parent} where id = t.${column})`,
+        )
+        if (orphans > 0) damage.push(`${orphans} rows of ${table} have no row in ${parent} (${column})`)
+      }
+    }
+  } finally {
+    client.release()
+  }
+  return damage
+}
