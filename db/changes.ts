@@ -73,8 +73,8 @@ export type Notice =
   | { type: 'all_tokens_ended'; token_family: string; kept_token: null }
   /** The secret that signs tokens was replaced. */
   | { type: 'secret_rotated' }
-  /** The first user now blocks the second, or no longer does. */
-  | { type: 'block'; user_ids: readonly [number, number] }
+  /** The first user now blocks the second, or no longer does. `conversation_id` is that of their direct conversation, if any. */
+  | { type: 'block'; user_ids: readonly [number, number]; conversation_id: number | null }
 
 const noticeTypes: Record<Notice['type'], true> = {
   token_ended: true,

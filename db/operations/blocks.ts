@@ -27,7 +27,7 @@ export const block = (tx: Transaction, { user_id, username }: Block): Blocked =>
   const marks = reverse ?? frozenMarks(tx, conversation, me, other)
   tx.run(blocks.insertBlock, { ...marks, ...pair, now: tx.now })
   if (conversation) tx.setConversation({ ...conversation, blocked: true })
-  tx.publish(tx.next(), [], { type: 'block', user_ids: [me.id, other.id] })
+  publishBlock(tx, me, other, conversation)
   return { username: other.username, blocked_at: tx.now }
 }
 
@@ -47,7 +47,7 @@ export const unblock = (tx: Transaction, { user_id, username }: Block): void => 
   const periods = blocked ? [] : periodsOf(tx, conversation)
   tx.run(blocks.deleteBlock, pair)
   if (conversation) tx.setConversation({ ...conversation, blocked })
-  tx.publish(tx.next(), [], { type: 'block', user_ids: [me.id, other.id] })
+  publishBlock(tx, me, other, conversation)
   for (const { member, period } of periods) {
     if (period.receipt_number > standing.number)
       publishMarks(
@@ -58,6 +58,13 @@ export const unblock = (tx: Transaction, { user_id, username }: Block): void => 
       )
   }
 }
+
+const publishBlock = (tx: Transaction, me: StoredUser, other: StoredUser, conversation?: Conversation) =>
+  tx.publish(tx.next(), [], {
+    type: 'block',
+    user_ids: [me.id, other.id],
+    conversation_id: conversation?.id ?? null,
+  })
 
 const periodsOf = (tx: Transaction, conversation: Conversation | undefined) =>
   (conversation?.members ?? []).map((member) => ({

@@ -117,6 +117,8 @@ export class Hub {
 
   #deliver(batch: Batch<Origin>) {
     const { head } = this
+    // The head at the start may be ahead of what the writer publishes first.
+    if (batch.last <= head && batch.changes.length > 0) return
     this.head = batch.last
     if (batch.first > head + 1) this.#replayAll(head)
     for (const change of batch.changes) {

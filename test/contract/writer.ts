@@ -236,7 +236,7 @@ export const writerContract = (outer: Test, open: OpenWriter) => {
 
   t.test('ended tokens, removed accounts and blocks are numbered changes', async (t) => {
     const { writer, alice, bob, pair, batches, send } = await start(t)
-    await send('hello')
+    const { conversation_id } = (await send('hello')).message
     const { length } = batches
     const published = async (change: () => Promise<unknown>) => {
       const before = batches.length
@@ -252,9 +252,9 @@ export const writerContract = (outer: Test, open: OpenWriter) => {
     const block = { user_id: alice, username: pair.bob }
     const token = { user_id: alice, jti: 'f.token', expires_at: Date.now() + 60_000 }
     const steps: [change: () => Promise<unknown>, events: object[]][] = [
-      [() => writer.append('block', block), [{ type: 'block', user_ids: [alice, bob] }]],
+      [() => writer.append('block', block), [{ type: 'block', user_ids: [alice, bob], conversation_id }]],
       [() => writer.append('block', block), []],
-      [() => writer.append('unblock', block), [{ type: 'block', user_ids: [alice, bob] }]],
+      [() => writer.append('unblock', block), [{ type: 'block', user_ids: [alice, bob], conversation_id }]],
       [() => writer.append('unblock', block), []],
       [() => writer.append('revokeToken', token), [{ type: 'token_ended', user_id: alice, jti: 'f.token' }]],
       [() => writer.append('revokeToken', token), []],

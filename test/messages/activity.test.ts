@@ -51,7 +51,7 @@ t.test('the activity index names the conversations of the newest changes', async
 t.test('a notice belongs to no conversation', (t) => {
   const activity = createActivity(8)
   activity.take(batch(1, [7]))
-  const event = { type: 'block', user_ids: [1, 2] } as const
+  const event = { type: 'block', user_ids: [1, 2], conversation_id: null } as const
   activity.take({ first: 2, last: 2, changes: [{ number: 2, audience: [], event }] })
   t.strictSame([activity.between(0, 2), activity.between(1, 2)], [[7], []])
   t.end()

@@ -34,9 +34,17 @@ const start = async (t: Test) => {
   }) as never
   const types = await readColumnTypes(client)
   const head = { last: 0, user_id: 0, conversation_id: 0 }
-  const session: Session = { client, types, node: 'n', caches: createCaches(), head, waited: { seconds: 0 } }
+  const session: Session = {
+    client,
+    types,
+    node: 'n',
+    caches: createCaches(),
+    head,
+    waited: { seconds: 0 },
+    news: [],
+  }
   let seq = 0
-  const run = async (...batch: Operation[]) => (await runBatch(session, batch, (seq += 1))).result
+  const run = async (...batch: Operation[]) => await runBatch(session, batch, (seq += 1))
   await run({ name: 'createUser', input: { username: 'alice', password_hash: null, family: 'f' } })
   sent.length = 0
   return {

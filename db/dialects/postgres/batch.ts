@@ -6,7 +6,7 @@ import type { BatchResult, Outcome } from '../../pending.ts'
 import type { Statements } from '../../query.ts'
 import { Transaction } from '../../transaction.ts'
 import { isConnectionError, toStorageError } from './errors.ts'
-import { insertFeed, type News, readNews, takeNews } from './feed.ts'
+import { insertFeed, readNews, takeNews } from './feed.ts'
 import { NotLoaded, Rows, type Run } from './rows.ts'
 import { all, type Session, takeLock } from './session.ts'
 import { read, write } from './sets.ts'
@@ -27,15 +27,15 @@ class OperationFailed extends Error {
 export class InDoubt extends Error {
   readonly seq: number
   readonly result: BatchResult
-  constructor(seq: number, result: BatchResult, cause: unknown) {
+  /** Call it for the session that continues, if the batch turns out to be stored. */
+  readonly settle: (session: Session) => void
+  constructor(seq: number, result: BatchResult, settle: InDoubt['settle'], cause: unknown) {
     super('The connection was lost during a commit.', { cause })
     this.seq = seq
     this.result = result
+    this.settle = settle
   }
 }
-
-/** The result of a transaction, and what other nodes committed before it. */
-export type Committed = { news: News; result: BatchResult }
 
 /**
  * Runs one transaction with the first operations of a batch, at least one.
@@ -50,7 +50,7 @@ export const runBatch = async (
   session: Session,
   batch: readonly Operation[],
   seq: number,
-): Promise<Committed> => {
+): Promise<BatchResult> => {
   try {
     return await runTransaction(session, batch, seq)
   } catch (error) {
@@ -60,10 +60,7 @@ export const runBatch = async (
     const cause = toStorageError(error.cause)
     const failure = new StorageError('operation', cause.message, cause.cause)
     const { last } = session.head
-    return {
-      news: { batches: [] },
-      result: { first: last + 1, last, changes: [], outcomes: [{ ok: false, error: failure }] },
-    }
+    return { first: last + 1, last, changes: [], outcomes: [{ ok: false, error: failure }] }
   }
 }
 
@@ -71,7 +68,7 @@ const runTransaction = async (
   session: Session,
   batch: readonly Operation[],
   seq: number,
-): Promise<Committed> => {
+): Promise<BatchResult> => {
   const { client, caches } = session
   const rows = new Rows()
   explore(new Transaction(exploring(rows), caches, session.head, 0), batch)
@@ -84,7 +81,7 @@ const runTransaction = async (
       readNews(client, session.head),
       read(client, expected),
     ])
-    const { news, now } = takeNews(session, found)
+    const now = takeNews(session, found)
     // What other nodes changed since is not in these rows, if they were read in the same round trip after the lock: they are current.
     for (const [index, run] of expected.entries()) rows.load(run, loaded[index] as unknown[])
     const tx = new Transaction(rows, caches, session.head, now)
@@ -96,7 +93,7 @@ const runTransaction = async (
       await client.query('rollback')
       tx.committed()
     }
-    return { news, result }
+    return result
   } catch (error) {
     if (error instanceof InDoubt || (!(error instanceof OperationFailed) && isConnectionError(error)))
       throw error
@@ -187,6 +184,10 @@ const commit = async (
 ): Promise<void> => {
   const { client, types, node, head } = session
   const { last, user_id, conversation_id } = tx.counters
+  const settle = (open: Session) => {
+    open.head = { ...tx.counters }
+    tx.committed()
+  }
   try {
     const [, , , { command }] = await all([
       write(client, writes, types),
@@ -201,10 +202,9 @@ const commit = async (
     // An aborted transaction answers a commit by a rollback.
     if (command !== 'COMMIT') throw new StorageError('busy', 'The transaction was rolled back.')
   } catch (error) {
-    throw isConnectionError(error) ? new InDoubt(seq, result, error) : error
+    throw isConnectionError(error) ? new InDoubt(seq, result, settle, error) : error
   }
-  session.head = { ...tx.counters }
-  tx.committed()
+  settle(session)
 }
 
 /** @returns whether the transaction `seq` of this node was committed. Waits until its connection has ended. */

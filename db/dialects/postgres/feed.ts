@@ -1,15 +1,10 @@
 import type pg from 'pg'
 import type { BatchResult } from '../../pending.ts'
 import type { Caches, Counters } from '../../transaction.ts'
+import { isNotice, type Notice } from '../../changes.ts'
+import { StorageError } from '../../errors.ts'
 import type { Batch } from '../../writer.ts'
 import type { Session } from './session.ts'
-
-/** What other nodes committed since this node's head, in order. */
-export type News = {
-  batches: readonly Batch[]
-  /** The newest number, if some commits up to it are not known: subscribers read the database. */
-  gapUpTo?: number
-}
 
 /** The channel on which a commit wakes the other nodes. */
 export const CHANNEL = 'messenger_commits'
@@ -43,22 +38,37 @@ export const readNews = async (client: pg.ClientBase, { last }: Counters): Promi
   return { state: state.rows[0], feed: feed.rows }
 }
 
-/** Moves the session to the newest head, and its caches with it. */
-export const takeNews = (session: Session, { state, feed }: Found): { news: News; now: number } => {
+/**
+ * Moves the session to the newest head, its caches with it, and adds what it learns to `session.news`.
+ * @returns the time of the database
+ * @throws StorageError `broken` if the head would move backwards
+ */
+export const takeNews = (session: Session, { state, feed }: Found): number => {
   const { now, last = 0, user_id = 0, conversation_id = 0 } = withoutNulls(state)
-  const batches: Batch[] = []
   let known = session.head.last
+  if (last < known) throw lostCommits()
   for (const { first, last: end, body } of feed) {
     if (first !== known + 1) break
-    batches.push({ first, last: end, changes: JSON.parse(body) })
+    const batch: Batch = { first, last: end, changes: JSON.parse(body) }
+    forgetChanged(session.caches, batch)
+    session.news.push(batch)
     known = end
   }
-  const isComplete = known >= last
-  if (isComplete) for (const batch of batches) forgetChanged(session.caches, batch)
-  else forgetAll(session.caches)
+  if (known < last) {
+    forgetAll(session.caches)
+    // Subscribers read from the database what they missed.
+    session.news.push({ first: last + 1, last, changes: [] })
+  }
   session.head = { last, user_id, conversation_id }
-  return { news: isComplete ? { batches } : { batches, gapUpTo: last }, now }
+  return now
 }
+
+/** The numbers that this node has seen will be given again. It must end, and start anew without them. */
+export const lostCommits = () =>
+  new StorageError(
+    'broken',
+    'The database has lost commits that this node has seen: an older state of it was restored or promoted.',
+  )
 
 const withoutNulls = (state: Found['state']): Partial<Counters> & { now: number } =>
   state.last === null ? { now: state.now } : state
@@ -67,6 +77,20 @@ const withoutNulls = (state: Found['state']): Partial<Counters> & { now: number 
 const forgetChanged = (caches: Caches, { changes }: Batch) => {
   for (const { event } of changes) {
     if (event.type === 'conversation') caches.conversations.delete(event.conversation_id)
+    else if (isNotice(event)) forgetNoticed(caches, event)
+  }
+}
+
+const forgetNoticed = (caches: Caches, notice: Notice) => {
+  switch (notice.type) {
+    case 'tokens_ended':
+      caches.users.delete(notice.user_id)
+      return
+    case 'all_tokens_ended':
+      caches.users.clear()
+      return
+    case 'block':
+      if (notice.conversation_id !== null) caches.conversations.delete(notice.conversation_id)
   }
 }
 

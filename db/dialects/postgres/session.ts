@@ -1,5 +1,6 @@
 import type pg from 'pg'
 import type { Caches, Counters } from '../../transaction.ts'
+import type { Batch } from '../../writer.ts'
 import type { ColumnTypes } from './sets.ts'
 
 /** A connection that writes, and what is known under its lock. */
@@ -13,6 +14,8 @@ export type Session = {
   head: Counters
   /** Seconds that this node has waited for the lock. */
   waited: { seconds: number }
+  /** What other nodes committed up to `head` and this node has not published yet, in order. An empty batch follows a gap. */
+  news: Batch[]
 }
 
 /** Waits for the lock that every writing transaction takes: one node writes at a time, in the order of the numbers. */

@@ -11,7 +11,7 @@ import { checkServer } from './checks.ts'
 import { connect } from './connection.ts'
 import { toStorageError, isConnectionError } from './errors.ts'
 import { beginEpoch } from './epochs.ts'
-import { CHANNEL, readNews, takeNews, type News } from './feed.ts'
+import { CHANNEL, lostCommits, readNews, takeNews } from './feed.ts'
 import type { Session } from './session.ts'
 import { readColumnTypes } from './sets.ts'
 
@@ -56,14 +56,19 @@ export const createPostgresWriter = async (
     try {
       await checkServer(client)
       const types = await readColumnTypes(client)
-      const opened = { client, types, node, caches, waited, head: head ?? (await newestHead(client)) }
+      const opened = {
+        client,
+        types,
+        node,
+        caches,
+        waited,
+        head: head ?? (await newestHead(client)),
+        news: [],
+      }
       const begun = (await beginEpoch(opened)).slice(epochs.length)
       // Such an epoch gives numbers again that this node has seen.
       if (head && begun.some(({ first }) => first <= opened.head.last)) {
-        throw new StorageError(
-          'broken',
-          'The database has lost commits that this node has seen: an older state of it was restored or promoted.',
-        )
+        throw lostCommits()
       }
       epochs.push(...begun)
       // PostgreSQL also notifies the node that committed.
@@ -76,12 +81,17 @@ export const createPostgresWriter = async (
     }
   }
 
-  /** Runs `body` on the connection, which is opened first if there is none. Closes a connection that failed. */
+  /**
+   * Runs `body` on the connection, which is opened first if there is none. Publishes what it learns of other nodes, whether or
+   * not it fails. Closes a connection that failed.
+   */
   const use = async <T>(body: (session: Session) => Promise<T>): Promise<T> => {
     session ??= await open()
     const used = session
     try {
-      return await body(used)
+      const result = await body(used)
+      currentAt = performance.now()
+      return result
     } catch (error) {
       if (isConnectionError(error) || error instanceof InDoubt) {
         session = undefined
@@ -90,23 +100,19 @@ export const createPostgresWriter = async (
       throw error
     } finally {
       head = used.head
+      for (const batch of used.news.splice(0)) pending.publish(batch)
     }
   }
 
-  const publish = ({ batches, gapUpTo: last }: News) => {
-    currentAt = performance.now()
-    for (const batch of batches) pending.publish(batch)
-    // An empty batch after a gap: subscribers read what they missed.
-    if (last !== undefined) pending.publish({ first: last + 1, last, changes: [] })
-  }
-
-  const resolveDoubt = async ({ seq: doubtful, result }: InDoubt): Promise<typeof result | undefined> => {
+  const resolveDoubt = async (doubt: InDoubt): Promise<InDoubt['result'] | undefined> => {
     const end = performance.now() + DOUBT_MS
     for (;;) {
       try {
-        return await use(async ({ client }) =>
-          (await wasCommitted(client, node, doubtful)) ? result : undefined,
-        )
+        return await use(async (open) => {
+          if (!(await wasCommitted(open.client, node, doubt.seq))) return undefined
+          doubt.settle(open)
+          return doubt.result
+        })
       } catch (error) {
         const isBroken = error instanceof StorageError && error.kind === 'broken'
         if (isBroken || isEnded || performance.now() > end) throw error
@@ -123,9 +129,7 @@ export const createPostgresWriter = async (
     })
     seq += 1
     try {
-      const { news, result } = await use((open) => runBatch(open, batch, seq))
-      publish(news)
-      return timed(result)
+      return timed(await use((open) => runBatch(open, batch, seq)))
     } catch (error) {
       if (error instanceof InDoubt) {
         const result = await resolveDoubt(error)
@@ -150,8 +154,7 @@ export const createPostgresWriter = async (
     const batch = takeBatch()
     if (batch.length === 0) {
       isWoken = false
-      const news = await use(async (open) => takeNews(open, await readNews(open.client, open.head)).news)
-      publish(news)
+      await use(async (open) => takeNews(open, await readNews(open.client, open.head)))
       return
     }
     let result: TimedResult
