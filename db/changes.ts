@@ -71,7 +71,7 @@ export type Notice =
   | { type: 'tokens_ended'; user_id: number; token_family: string; kept_token: string | null }
   /** All tokens of all users were revoked, except those of the new family. */
   | { type: 'all_tokens_ended'; token_family: string; kept_token: null }
-  /** The secret that signs tokens was replaced. */
+  /** The texts of the database have a new secret for tokens. */
   | { type: 'secret_rotated' }
   /** The first user now blocks the second, or no longer does. `conversation_id` is that of their direct conversation, if any. */
   | { type: 'block'; user_ids: readonly [number, number]; conversation_id: number | null }

@@ -16,6 +16,8 @@ export type Database = {
    */
   readonly epochs: readonly Epoch[]
   texts: Texts
+  /** What the processes share beside commits. Undefined if only one process has the database open. */
+  cluster: Cluster | undefined
   /** The path for a socket of the operator's commands, if only one process may have the database open. */
   controlPath: string | undefined
   /** @returns what an operator watches, as it is now */
@@ -33,6 +35,39 @@ export type Figures = {
   lockWait: number
   /** Connections that read, those of them that nobody uses, and the reads that wait for one. */
   reading: { open: number; idle: number; waiting: number }
+}
+
+/** Whether a user has sockets at a node. */
+export type Online = { user_id: number; username: string; online: boolean }
+
+export type ClusterListener = {
+  /** Another node sent a text. */
+  signal(text: string): void
+  /** A user came online or went offline at another node. May repeat what is known. */
+  online(node: string, change: Online): void
+  /** Another node has ended or gives no sign of life. */
+  nodeEnded(node: string): void
+}
+
+/**
+ * Connects the nodes, the processes that have one database open. No promise depends on it: what must not be lost is a commit. While
+ * the database does not answer, texts are lost, and users stay as they are.
+ */
+export type Cluster = {
+  /** The name of this node, unique among all that ever were. */
+  readonly node: string
+  /** Begins to listen. Call it once, before the other methods. */
+  join(listener: ClusterListener): void
+  /** Sends a text without line breaks to the other nodes, soon or never. Does not throw. A text of more than 7,900 bytes is lost. */
+  send(text: string): void
+  /** Shares whether a user has sockets at this node, until this node ends. */
+  setOnline(change: Online): void
+  /**
+   * Counts a call of `key` on all nodes together: `perMinute` calls in a minute, evenly spread or all at once.
+   * @returns 0; or the milliseconds until the call is allowed, if it is not: it does not count then
+   * @throws (rejects) StorageError if the database does not answer
+   */
+  take(key: string, perMinute: number): Promise<number>
 }
 
 /** Named texts that belong to a database, such as the secrets of its tokens. Only the user of the server can read them. */
@@ -53,6 +88,8 @@ export type WriterOptions = {
   maxQueue: number
   /** Receives what a listener of the writer throws. */
   report: (error: unknown) => void
+  /** Milliseconds without a sign of life after which a node counts as ended. */
+  nodeTimeoutMs: number
 }
 
 /** A database that is open for reading only, for its operator. */

@@ -12,23 +12,22 @@ import { isPostgres } from './url.ts'
 
 /**
  * Opens the database that `url` names. Creates it or migrates it as needed.
- * @param options `report` defaults to `console.error`
+ * @param options `report` defaults to `console.error`, `nodeTimeoutMs` to 15 seconds
  * @throws StorageError `unusable` if this process cannot serve the database; the message is for the operator
  */
 export const openDatabase = (
   url: string,
-  { maxQueue, report = console.error, connections = FEW }: OpenOptions,
-): Promise<Database> =>
-  isPostgres(url)
-    ? openPostgres(url, { maxQueue, report }, connections)
-    : openSqlite(url, { maxQueue, report })
-
-type OpenOptions = {
-  maxQueue: number
-  report?: WriterOptions['report'] | undefined
-  /** The largest number of connections to PostgreSQL, at least 2. */
-  connections?: number
+  { maxQueue, report = console.error, connections = FEW, nodeTimeoutMs = 15_000 }: OpenOptions,
+): Promise<Database> => {
+  const options = { maxQueue, report, nodeTimeoutMs }
+  return isPostgres(url) ? openPostgres(url, options, connections) : openSqlite(url, options)
 }
+
+type OpenOptions = Pick<WriterOptions, 'maxQueue'> &
+  Partial<WriterOptions> & {
+    /** The largest number of connections to PostgreSQL, at least 2. */
+    connections?: number
+  }
 
 /** Connections of a command of the operator. */
 const FEW = 4

@@ -31,7 +31,7 @@ type Pending = {
  * The operations of a writer that have not settled, in order: the part of the contract of `Writer` that is the same for every
  * database.
  */
-export const createPending = ({ maxQueue, report }: WriterOptions) => {
+export const createPending = ({ maxQueue, report }: Pick<WriterOptions, 'maxQueue' | 'report'>) => {
   const admission = createAdmission(maxQueue)
   const pending: Pending[] = []
   const { on, emit } = createEmitter<WriterEvents>(report)

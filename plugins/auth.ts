@@ -4,7 +4,7 @@ import plugin from 'fastify-plugin'
 import type { Identity } from '../src/chat/context.ts'
 import { createTokens, type Tokens, unauthorized } from '../src/chat/tokens.ts'
 import { networkOf } from '../src/chat/rate-limit.ts'
-import { openSecrets, type Secrets, type VerifyingSecret } from '../src/chat/secrets.ts'
+import { followSecrets, openSecrets, type Secrets, type VerifyingSecret } from '../src/chat/secrets.ts'
 import type { Source } from '../src/load/turns.ts'
 
 /**
@@ -21,7 +21,6 @@ export const auth = plugin(
       verify: { algorithms: ['HS256'], requiredClaims: ['exp', 'iat', 'jti', 'sub'] },
     })
     const signer = {
-      reload: secrets.reload,
       sign: (claims: object) => app.jwt.sign(claims, { key: secrets.current }),
       verify: (token: string) =>
         verifyWithAny(secrets.verifying(), ({ secret: key, until }) => {
@@ -30,6 +29,7 @@ export const auth = plugin(
             throw new Error('The token header has an unknown parameter.')
           return { claims: payload, until }
         }),
+      refresh: app.database.cluster && followSecrets(secrets, app.chat.bus),
     }
     app.decorate('secrets', secrets)
     const tokens = createTokens(signer, app.chat, TOKEN_TTL)

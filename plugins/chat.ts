@@ -1,7 +1,7 @@
 import plugin from 'fastify-plugin'
 import type { Batch } from '../db/writer.ts'
 import type { Origin } from '../src/bus/bus.ts'
-import { createMemoryBus } from '../src/bus/memory.ts'
+import { createBus } from '../src/bus/create-bus.ts'
 import { type Chat, createChat } from '../src/chat/context.ts'
 import { asAppError, type Report } from '../src/chat/failures.ts'
 import { internal } from '../src/errors.ts'
@@ -9,7 +9,9 @@ import { internal } from '../src/errors.ts'
 /** Decorates `app.chat`, which every use case takes, and publishes each commit on the bus. */
 export const chat = plugin(
   async (app) => {
-    const bus = createMemoryBus((error) => app.log.error({ err: error }, 'A bus subscriber failed.'))
+    const bus = createBus(app.database.cluster, (error) =>
+      app.log.error({ err: error }, 'A bus subscriber failed.'),
+    )
     const report: Report = (error, user_id) =>
       app.problems.note(asAppError(error) ?? internal(error), { user_id })
     const context = createChat(app.config, app.database, bus, report)

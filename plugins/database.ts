@@ -8,6 +8,7 @@ export const database = plugin(
     const opened = await openDatabase(app.config.DATABASE_URL, {
       maxQueue: app.config.MAX_QUEUE,
       connections: app.config.DATABASE_CONNECTIONS,
+      nodeTimeoutMs: app.config.NODE_TIMEOUT_MS,
       report: (error) => app.log.error({ err: error }, 'A listener of the writer failed.'),
     })
     app.decorate('database', opened)

@@ -81,7 +81,7 @@ export const Environment = Type.Object(
     TOKEN_TTL: count(86_400, 'Lifetime of a token in seconds.', 1, 31_536_000),
     RATE_LIMIT_LOGIN: count(
       300,
-      'Logins per minute and address. Also token renewals and password changes per minute and user. 0: no limit.',
+      'Logins per minute and address, on all nodes together. Also token renewals and password changes per minute and user. 0: no limit.',
       0,
     ),
     RATE_LIMIT_SEND: count(6000, 'Sends and edits per minute and user. 0: no limit.', 0),
@@ -122,6 +122,11 @@ export const Environment = Type.Object(
     HEARTBEAT_MS: count(
       30_000,
       'Milliseconds between heartbeats. A socket that is silent for two heartbeats is closed with 4408.',
+      100,
+    ),
+    NODE_TIMEOUT_MS: count(
+      15_000,
+      'Milliseconds without a sign of life after which the users of another node are offline. Only with PostgreSQL.',
       100,
     ),
     SOCKET_FRAMES_PER_SECOND: count(

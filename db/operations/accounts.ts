@@ -112,8 +112,8 @@ export const revokeEverybody = (tx: Transaction, { family }: RevokeEverybody): v
   tx.publish(tx.next(), [], { type: 'all_tokens_ended', token_family: family, kept_token: null })
 }
 
-/** Tells every server of the database that the stored secret was replaced. */
-export const announceSecret = (tx: Transaction): void => {
+/** Publishes that the secret of the tokens was replaced. */
+export const publishSecret = (tx: Transaction): void => {
   tx.publish(tx.next(), [], { type: 'secret_rotated' })
 }
 

@@ -1,8 +1,8 @@
 import type { Transaction } from '../transaction.ts'
 import {
-  announceSecret,
   createUser,
   leaveGroups,
+  publishSecret,
   removeUser,
   resetPassword,
   revokeAll,
@@ -38,7 +38,7 @@ export const operations = {
   revokeToken,
   revokeAll,
   revokeEverybody,
-  announceSecret,
+  publishSecret,
   resetPassword,
   removeUser,
   leaveGroups,

@@ -19,16 +19,19 @@ export type Signal =
       username: string
       audience: readonly number[]
     }
-  /** The first socket of a user on `server` opened (`online`), or the last one closed. */
+  /** The first socket of a user on `server` opened (`online`), or the last one closed. May arrive twice. */
   | { type: 'presence'; server: string; user_id: number; username: string; online: boolean }
+  /** A server has ended, or gives no sign of life: its sockets are gone. */
+  | { type: 'server_ended'; server: string }
 
 /**
- * Publishes commits and signals to all processes that serve one database. test/contract/bus.ts checks every implementation
- * against this contract:
+ * Publishes commits to one process, and signals to all processes that serve one database. test/contract/bus.ts checks the
+ * implementation, on every database, against this contract:
  *
- * - Every subscriber receives every batch of every process, including its own. Batches arrive in the order of their
- *   numbers. Delivery happens within the call of `publish` or later. A subscriber receives the published object itself or
- *   a copy that went through JSON, so batches hold JSON values only.
+ * - Every subscriber receives every batch that this process publishes: the writer of each process emits the commits of all.
+ *   Batches arrive in the order of their numbers. Delivery happens within the call of `publish` or later. A subscriber receives
+ *   the published object itself or a copy that went through JSON, so batches hold JSON values only.
+ * - Every subscriber receives every signal of every process, including its own.
  * - A batch may be lost, but is never delivered twice. A subscriber detects a loss by the gap before the next batch's
  *   `first`. It reads the missing events from the database, and assumes that the lost batch had every kind of notice: it
  *   verifies tokens again and looks up again who may be seen.

@@ -22,7 +22,7 @@ export const login = async (
   { username, password }: LoginRequest,
   address: string,
 ): Promise<Session> => {
-  chat.loginLimit(networkOf(address))
+  await chat.loginLimit(networkOf(address))
   const needsPassword = chat.config.AUTH_MODE === 'password'
   if (needsPassword && password === undefined) throw passwordRequired()
   const user = await chat.reader.get(users.userByKey, { key: foldName(username) })
@@ -82,7 +82,7 @@ export const setPassword = async (
   me: Identity,
   { password, current_password }: { password: string; current_password?: string | undefined },
 ): Promise<void> => {
-  chat.loginLimit(`user ${me.user_id}`)
+  await chat.loginLimit(`user ${me.user_id}`)
   checkNewPassword(password, chat.config.MIN_PASSWORD_LENGTH)
   const user = await activeAccount(chat, me)
   if (user.password_hash !== null && !(await verifyPassword(current_password ?? '', user.password_hash))) {
@@ -104,7 +104,7 @@ export const setPassword = async (
  * @throws AppError `RATE_LIMITED`: a token may be revoked later, and a revocation is stored for weeks
  */
 export const renewToken = async (chat: Chat, tokens: Tokens, me: Identity): Promise<Session> => {
-  chat.loginLimit(`user ${me.user_id}`)
+  await chat.loginLimit(`user ${me.user_id}`)
   return tokens.issue(await activeAccount(chat, me))
 }
 

@@ -103,5 +103,5 @@ export const rotateSecret = async (chat: Chat, secrets: Secrets, isUrgent: boole
   // First, so that a failure leaves no token in a cache or at a socket whose secret no longer verifies.
   if (isUrgent) await revokeEveryToken(chat)
   await secrets.rotate(isUrgent ? 0 : chat.config.TOKEN_TTL * 1000)
-  await chat.writer.append('announceSecret', {})
+  await chat.writer.append('publishSecret', {})
 }

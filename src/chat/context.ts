@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { createCache } from '../cache.ts'
 import type { Database } from '../../db/database.ts'
 import type { Reads } from '../../db/query.ts'
@@ -11,7 +12,7 @@ import { createActivity } from './activity.ts'
 import { createCursors } from './cursors.ts'
 import type { Report } from './failures.ts'
 import { createProbe } from './probe.ts'
-import { createRateLimit } from './rate-limit.ts'
+import { createRateLimit, createSharedLimit } from './rate-limit.ts'
 import { createReceiptSweep } from './receipt-sweep.ts'
 import { createRecent } from './recent.ts'
 import { createRemovalSteps } from './removal-steps.ts'
@@ -36,11 +37,13 @@ export type Chat = ReturnType<typeof createChat>
 /** @param report receives errors of work in the background, which no request waits for */
 export const createChat = (
   config: Config,
-  { reader, writer, epochs }: Database,
+  { reader, writer, epochs, cluster }: Database,
   bus: Bus,
   report: Report,
 ) => ({
   config,
+  /** Distinguishes the servers of one database. */
+  server: cluster?.node ?? randomBytes(4).toString('hex'),
   reader,
   writer,
   bus,
@@ -51,7 +54,7 @@ export const createChat = (
   activity: createActivity(),
   /** Reads of `/sync` in progress. Identical calls of one user share a read. */
   syncReads: new Map<string, Promise<EventPage>>(),
-  loginLimit: createRateLimit(config.RATE_LIMIT_LOGIN),
+  loginLimit: createSharedLimit(config.RATE_LIMIT_LOGIN, cluster),
   sendLimit: createRateLimit(config.RATE_LIMIT_SEND),
   /** The cost of a change is the number of members that it affects. */
   changeLimit: createRateLimit(config.RATE_LIMIT_CHANGES),

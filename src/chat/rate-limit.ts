@@ -1,4 +1,5 @@
 import ipaddr from 'ipaddr.js'
+import type { Cluster } from '../../db/database.ts'
 import { createCache } from '../cache.ts'
 import { AppError } from '../errors.ts'
 import { TokenBucket } from '../load/token-bucket.ts'
@@ -24,14 +25,30 @@ export const createRateLimit = (perMinute: number, now: () => number = () => per
     const bucket = buckets.get(key) ?? new TokenBucket(perMinute, perMs, time)
     buckets.set(key, bucket)
     const wait = bucket.msUntil(Math.min(cost, perMinute), time)
-    if (wait > 0) {
-      const retryAfter = Math.ceil(wait / 1000)
-      const counted = cost === 1 ? '' : `, and this request counts as ${cost}`
-      const detail = `The limit is ${perMinute} per minute${counted}. Try again in ${retryAfter} s.`
-      throw new AppError('RATE_LIMITED', detail, { retryAfter })
-    }
+    if (wait > 0) throw limited(perMinute, wait, cost === 1 ? '' : `, and this request counts as ${cost}`)
     bucket.take(cost)
   }
+}
+
+/**
+ * @param cluster counts the calls of all servers together; without one, this server counts its own
+ * @returns a function like that of `createRateLimit`, which rejects instead of throwing
+ */
+export const createSharedLimit = (perMinute: number, cluster: Cluster | undefined) => {
+  const take = createRateLimit(perMinute)
+  return async (key: string): Promise<void> => {
+    // An address that is over the limit of this server alone costs the database nothing.
+    take(key)
+    if (!cluster || perMinute === 0) return
+    const wait = await cluster.take(key, perMinute)
+    if (wait > 0) throw limited(perMinute, wait)
+  }
+}
+
+const limited = (perMinute: number, waitMs: number, counted = '') => {
+  const retryAfter = Math.ceil(waitMs / 1000)
+  const detail = `The limit is ${perMinute} per minute${counted}. Try again in ${retryAfter} s.`
+  return new AppError('RATE_LIMITED', detail, { retryAfter })
 }
 
 /**

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { Texts } from '../../db/database.ts'
+import type { Bus } from '../bus/bus.ts'
 import { type Config, ConfigError } from '../config.ts'
 
 /** A secret that verifies tokens until a time, in milliseconds since 1970. */
@@ -11,13 +12,13 @@ export type Secrets = {
   readonly current: string
   /** @returns all secrets that verify tokens, the current one first. */
   verifying(): VerifyingSecret[]
-  /** Reads the stored secrets again, because another process may have replaced them. */
-  reload(): Promise<void>
   /**
    * Replaces the current secret with a new random one. Undefined if the environment sets the secret.
    * @param keepMs milliseconds for which the old secret still verifies; 0 invalidates every token that it signed
    */
   readonly rotate: ((keepMs: number) => Promise<void>) | undefined
+  /** Reads the secrets again, which another server may have replaced. @throws (rejects) StorageError, ConfigError; the secrets stay */
+  reload(): Promise<void>
 }
 
 /**
@@ -35,8 +36,8 @@ const environmentSecrets = (current: string, previous: string | undefined): Secr
   current,
   verifying: () =>
     previous === undefined ? [permanent(current)] : [permanent(current), permanent(previous)],
-  reload: async () => {},
   rotate: undefined,
+  reload: async () => {},
 })
 
 const permanent = (secret: string): VerifyingSecret => ({ secret, until: Infinity })
@@ -51,13 +52,23 @@ export const SECRETS = 'key'
 const storedSecrets = async (texts: Texts): Promise<Secrets> => {
   // Of several nodes that start at once, all use the secret of one.
   if ((await texts.read(SECRETS)) === undefined) await texts.write(SECRETS, `${newSecret()}\n`, false)
-  const stored = await readSecrets(texts)
-  if (!stored) {
-    throw new ConfigError(
-      `${texts.locate(SECRETS)} holds no secret. Delete it: the next start creates a new secret, and all users must log in again.`,
-    )
+  let current = ''
+  let retired: VerifyingSecret[] = []
+  const load = async () => {
+    const [first = '', ...more] = ((await texts.read(SECRETS)) ?? '').trim().split('\n')
+    if (first.trim() === '') {
+      throw new ConfigError(
+        `${texts.locate(SECRETS)} holds no secret. Delete it: the next start creates a new secret, and all users must log in again.`,
+      )
+    }
+    current = first.trim()
+    retired = more.map((line): VerifyingSecret => {
+      const [secret = '', until] = line.trim().split(' ')
+      return { secret, until: Number(until) }
+    })
   }
-  let { current, retired } = stored
+  await load()
+  let loading: Promise<void> | undefined
   // Only a rotation deletes a secret, because the clock may be wrong at the moment.
   const verifying = () => retired.filter(({ until }) => until > Date.now())
   return {
@@ -65,10 +76,6 @@ const storedSecrets = async (texts: Texts): Promise<Secrets> => {
       return current
     },
     verifying: () => [permanent(current), ...verifying()],
-    async reload() {
-      const read = await readSecrets(texts)
-      if (read) ({ current, retired } = read)
-    },
     async rotate(keepMs) {
       const next = newSecret()
       const kept = keepMs > 0 ? [{ secret: current, until: Date.now() + keepMs }, ...verifying()] : []
@@ -78,18 +85,40 @@ const storedSecrets = async (texts: Texts): Promise<Secrets> => {
       current = next
       retired = kept
     },
+    reload() {
+      // A read that has begun may be of the time before the call.
+      loading = (loading ?? Promise.resolve()).catch(() => {}).then(load)
+      return loading
+    },
   }
 }
 
-/** @returns the stored secrets; undefined if there is none */
-const readSecrets = async (texts: Texts) => {
-  const [first = '', ...more] = ((await texts.read(SECRETS)) ?? '').trim().split('\n')
-  const current = first.trim()
-  const retired = more.map((line): VerifyingSecret => {
-    const [secret = '', until] = line.trim().split(' ')
-    return { secret, until: Number(until) }
+/** Milliseconds between two reads of the secrets because of a token that no secret verifies, or after a read that failed. */
+const RELOAD_MS = 1000
+
+/**
+ * Reads the secrets again whenever another server may have replaced them: after its notice, and after a lost batch.
+ * @returns a function for a token that no secret verifies: another server may have signed it with a secret whose notice is on its
+ *   way. It reads the secrets again, at most once a second, and resolves to whether it did.
+ */
+export const followSecrets = (secrets: Secrets, bus: Bus): (() => Promise<boolean>) => {
+  const reload = (): Promise<void> => secrets.reload().catch(() => void setTimeout(reload, RELOAD_MS).unref())
+  let head = 0
+  bus.subscribe({
+    batch({ first, last, changes }) {
+      const isComplete = first === head + 1
+      head = last
+      if (!isComplete || changes.some(({ event }) => event.type === 'secret_rotated')) void reload()
+    },
+    signal: () => {},
   })
-  return current === '' ? undefined : { current, retired }
+  let next = 0
+  return async () => {
+    if (performance.now() < next) return false
+    next = performance.now() + RELOAD_MS
+    await secrets.reload()
+    return true
+  }
 }
 
 const newSecret = () => randomBytes(32).toString('base64url')

@@ -15,8 +15,8 @@ import type { Chat, Identity } from './context.ts'
 export type Signer = {
   sign(claims: TokenClaims): string
   verify(token: string): { claims: unknown; until: number }
-  /** Reads the secrets again. */
-  reload(): Promise<void>
+  /** Looks for new secrets after `verify` threw; resolves to whether to try again. Absent if no other process replaces them. */
+  refresh: (() => Promise<boolean>) | undefined
 }
 
 type Account = { id: number; username: string; token_family: string }
@@ -37,9 +37,6 @@ export const createTokens = (signer: Signer, { reader, bus, turns }: Chat, ttl: 
   let head = 0
   /** Tokens may have ended up to this number. What was read before must not be cached. */
   let ended = 0
-  /** Secrets were replaced up to this number, and are known up to the other. */
-  let replaced = 0
-  let known = 0
 
   bus.subscribe({
     batch({ first, last, changes }) {
@@ -49,20 +46,9 @@ export const createTokens = (signer: Signer, { reader, bus, turns }: Chat, ttl: 
       if (isComplete && !changes.some(({ event }) => isNotice(event) && event.type !== 'block')) return
       ended = last
       verified.clear()
-      if (isComplete && !changes.some(({ event }) => event.type === 'secret_rotated')) return
-      replaced = last
-      // A failure is repeated when a token is looked up.
-      learnSecrets().catch(() => {})
     },
     signal: () => {},
   })
-
-  const learnSecrets = async () => {
-    if (known === replaced) return
-    const upTo = replaced
-    await signer.reload()
-    known = Math.max(known, upTo)
-  }
 
   /** @throws AppError `UNAUTHORIZED` if the token was revoked or its account was removed */
   const checkHolder = async ({ user_id, username, jti }: Pick<Identity, 'user_id' | 'username' | 'jti'>) => {
@@ -80,8 +66,7 @@ export const createTokens = (signer: Signer, { reader, bus, turns }: Chat, ttl: 
 
   const lookUp = async (token: string): Promise<Identity> => {
     const verified_at = head
-    await learnSecrets()
-    const { claims, until } = check(signer, token)
+    const { claims, until } = await checkFresh(signer, token)
     const { user_id, username, jti } = claims
     await checkHolder(claims)
     // A token of a retired secret may outlive the secret. It must not be cached for longer than the secret verifies.
@@ -141,7 +126,18 @@ export const unauthorized = (detail: string) => new AppError('UNAUTHORIZED', det
 const validClaims = lazyValidator(() => strictAjv.compile(TokenClaims))
 const isClaims = (claims: unknown): claims is TokenClaims => validClaims(claims)
 
-const check = (signer: Signer, token: string): { claims: TokenClaims; until: number } => {
+const checkFresh = async (signer: Signer, token: string): Promise<Checked> => {
+  try {
+    return check(signer, token)
+  } catch (error) {
+    if (!(await signer.refresh?.())) throw error
+    return check(signer, token)
+  }
+}
+
+type Checked = { claims: TokenClaims; until: number }
+
+const check = (signer: Signer, token: string): Checked => {
   let verifiedToken: ReturnType<Signer['verify']>
   try {
     verifiedToken = signer.verify(token)

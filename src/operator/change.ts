@@ -2,7 +2,7 @@ import { controlPath, openDatabase } from '../../db/open.ts'
 import { createChat } from '../chat/context.ts'
 import type { Config } from '../config.ts'
 import { AppError } from '../errors.ts'
-import { createMemoryBus } from '../bus/memory.ts'
+import { createBus } from '../bus/create-bus.ts'
 import { openSecrets } from '../chat/secrets.ts'
 import { type Arguments, type Commands, runCommand } from './commands.ts'
 import { callControl, controlAddress, type Reply } from './control.ts'
@@ -27,7 +27,7 @@ export const change = async <K extends keyof Commands>(
 const runAlone = async (config: Config, request: object): Promise<Reply> => {
   const database = await openDatabase(config.DATABASE_URL, { maxQueue: config.MAX_QUEUE })
   try {
-    const chat = createChat(config, database, createMemoryBus(console.error), console.error)
+    const chat = createChat(config, database, createBus(undefined, console.error), console.error)
     const secrets = await openSecrets(config, database.texts)
     try {
       return await runCommand({ chat, secrets }, request)

@@ -118,7 +118,7 @@ export class Hub {
   #deliver(batch: Batch<Origin>) {
     const { head } = this
     // The head at the start may be ahead of what the writer publishes first.
-    if (batch.last <= head && batch.changes.length > 0) return
+    if (batch.last <= head) return
     this.head = batch.last
     if (batch.first > head + 1) this.#replayAll(head)
     for (const change of batch.changes) {
@@ -150,6 +150,7 @@ export class Hub {
   }
 
   #act(notice: Notice) {
+    // Sockets whose tokens must end with a secret end by a notice of their own.
     if (notice.type === 'secret_rotated') return
     if (notice.type === 'block') {
       this.#presence.watches.refresh(notice.user_ids, this, notice.user_ids)
@@ -198,6 +199,9 @@ export class Hub {
       }
       case 'presence':
         this.#presence.changed(signal)
+        return
+      case 'server_ended':
+        this.#presence.serverEnded(signal.server)
     }
   }
 }

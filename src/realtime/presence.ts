@@ -9,12 +9,12 @@ import { Watches } from './watches.ts'
 /** Milliseconds after which a disconnected user is offline. A reconnection within it publishes nothing. */
 const GRACE_MS = 1000
 
-/** Which users are online. Nothing is stored: `last_seen` covers this run of the server. */
+/** Which users are online. `last_seen` covers this run of the server. */
 export class Presence {
   readonly #chat: Chat
   readonly #server: string
   /** For each online user, the servers at which the user has sockets. */
-  readonly #online = new Map<number, Set<string>>()
+  readonly #online = new Map<number, { username: string; servers: Set<string> }>()
   readonly #lastSeen = createCache<number, number>(100_000)
   /** Timers of users who are still online because of `GRACE_MS`. */
   readonly #graces = new Map<number, NodeJS.Timeout>()
@@ -55,15 +55,25 @@ export class Presence {
 
   /** Sends the presence of a user to those who watch it, if a server's signal changes it. */
   changed({ server, user_id, username, online }: Signal & { type: 'presence' }) {
-    const servers = this.#online.get(user_id) ?? new Set()
+    const entry = this.#online.get(user_id) ?? { username, servers: new Set() }
+    const { servers } = entry
     const wasOnline = servers.size > 0
-    if (online) this.#online.set(user_id, servers.add(server))
-    else if (servers.delete(server) && servers.size === 0) {
+    if (online) {
+      servers.add(server)
+      this.#online.set(user_id, entry)
+    } else if (servers.delete(server) && servers.size === 0) {
       this.#online.delete(user_id)
       this.#lastSeen.set(user_id, Date.now())
     }
     if (wasOnline === this.#online.has(user_id)) return
     for (const watcher of this.watches.watchersOf(user_id)) this.#send(watcher, user_id, username)
+  }
+
+  /** Counts the sockets of a server as closed. */
+  serverEnded(server: string) {
+    for (const [user_id, { username, servers }] of this.#online) {
+      if (servers.has(server)) this.changed({ type: 'presence', server, user_id, username, online: false })
+    }
   }
 
   stop() {

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import type { Chat, Identity } from '../chat/context.ts'
 import type { Tokens } from '../chat/tokens.ts'
 import type { Config } from '../config.ts'
@@ -36,8 +35,6 @@ export class SocketServer implements ConnectionServer {
   readonly hardLimit: number
   /** Totals since the start of the server. */
   readonly counts = { opened: 0, frames: 0, dropped: 0, closed: new Map<CloseCode, number>() }
-  /** Distinguishes the servers of one database. */
-  readonly #name = randomBytes(4).toString('hex')
   readonly #heartbeat: NodeJS.Timeout
   #tick = 0
   #isStopped = false
@@ -49,7 +46,7 @@ export class SocketServer implements ConnectionServer {
     this.tokens = tokens
     this.log = log
     this.problems = problems
-    this.presence = new Presence(chat, this.#name, (error) =>
+    this.presence = new Presence(chat, chat.server, (error) =>
       log.error({ err: error }, 'A presence lookup failed.'),
     )
     this.hub = new Hub(chat, tokens, this.presence, head)
@@ -86,7 +83,7 @@ export class SocketServer implements ConnectionServer {
       this,
       transport,
       me,
-      `${this.#name}-${number}`,
+      `${this.chat.server}-${number}`,
       number % HEARTBEAT_TICKS,
     )
     this.hub.add(connection)

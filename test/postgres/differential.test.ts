@@ -170,7 +170,7 @@ const drafts: Record<OperationName, fc.Arbitrary<Draft>> = {
     },
   })),
   probe: draft([], () => ({ name: 'probe', input: {} })),
-  announceSecret: draft([], () => ({ name: 'announceSecret', input: {} })),
+  publishSecret: draft([], () => ({ name: 'publishSecret', input: {} })),
 }
 
 /** An input that storage refuses, which the schemas do not let through. */

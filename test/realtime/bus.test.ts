@@ -1,11 +1,11 @@
 import t from 'tap'
-import { createMemoryBus } from '../../src/bus/memory.ts'
+import { createBus } from '../../src/bus/create-bus.ts'
 import { busContract } from '../contract/bus.ts'
 import { startServer } from '../support/server.ts'
 
 t.test('the in-process bus follows the bus contract', async (t) =>
   busContract(t, async (_, processes, onError) => {
-    const bus = createMemoryBus(onError)
+    const bus = createBus(undefined, onError)
     return Array.from({ length: processes }, () => bus)
   }),
 )

@@ -8,8 +8,15 @@ const COMMITTED = Buffer.from('C\0\0\0\x0bCOMMIT\0', 'latin1')
 /** Cuts a connection at a commit: before it reaches the server, or when the server has answered it. */
 type Cut = 'before' | 'after'
 
-/** A proxy in front of a PostgreSQL database that loses the connection of a client at the worst moment. */
-export const startPostgresProxy = async (t: Owner, database: string) => {
+/**
+ * A proxy in front of a PostgreSQL database that loses the connection of a client at the worst moment.
+ * @param change replaces what clients send
+ */
+export const startPostgresProxy = async (
+  t: Owner,
+  database: string,
+  change: (chunk: Buffer) => Buffer = (chunk) => chunk,
+) => {
   const target = new URL(database)
   const sockets = new Set<Socket>()
   let cut: { at: Cut; done: () => void } | undefined
@@ -27,7 +34,7 @@ export const startPostgresProxy = async (t: Owner, database: string) => {
           cut.done()
           cut = undefined
           end()
-        } else to.write(chunk)
+        } else to.write(from === client ? change(chunk) : chunk)
       })
       from.on('error', () => {})
       from.on('close', () => {

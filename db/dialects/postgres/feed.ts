@@ -48,7 +48,8 @@ export const takeNews = (session: Session, { state, feed }: Found): number => {
   let known = session.head.last
   if (last < known) throw lostCommits()
   for (const { first, last: end, body } of feed) {
-    if (first !== known + 1) break
+    // Without the lock, a commit may come between the two reads: it is left for the next time.
+    if (first !== known + 1 || end > last) break
     const batch: Batch = { first, last: end, changes: JSON.parse(body) }
     forgetChanged(session.caches, batch)
     session.news.push(batch)

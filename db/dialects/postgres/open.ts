@@ -1,8 +1,11 @@
+import { randomBytes } from 'node:crypto'
 import type { Database, Epoch, WriterOptions } from '../../database.ts'
 import { checkContent, checkServer, explain } from './checks.ts'
+import { createCluster } from './cluster.ts'
 import { connect } from './connection.ts'
 import { FIRST, migrate } from './migrations/index.ts'
 import { createReader } from './statements.ts'
+import { startSweep } from './sweep.ts'
 import { createTexts } from './texts.ts'
 import { createPostgresWriter } from './writer.ts'
 
@@ -19,8 +22,11 @@ export const openPostgres = async (
     await check(url)
     await migrate(url)
     const epochs: Epoch[] = []
-    const writer = await createPostgresWriter(url, options, epochs)
+    const node = randomBytes(9).toString('base64url')
+    const writer = await createPostgresWriter(url, node, options, epochs)
     const { reader, pool } = createReader(url, connections - 1)
+    const cluster = createCluster(url, pool, node, options.nodeTimeoutMs)
+    const endSweep = startSweep(pool)
     let closing: Promise<void> | undefined
     const { promise: broken, resolve } = Promise.withResolvers<Error>()
     writer.on('broken', resolve)
@@ -30,6 +36,7 @@ export const openPostgres = async (
       broken,
       epochs,
       texts: createTexts(pool),
+      cluster,
       // Commands of the operator write to the database, as a node does.
       controlPath: undefined,
       figures: () => ({
@@ -37,7 +44,11 @@ export const openPostgres = async (
         reading: { open: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount },
       }),
       close() {
-        closing ??= writer.close().then(() => pool.end())
+        closing ??= (async () => {
+          await writer.close()
+          await Promise.all([cluster.end(), endSweep()])
+          await pool.end()
+        })()
         return closing
       },
     }

@@ -10,14 +10,16 @@ const MOST_ROWS = 10_000
 const FEED_MS = 300_000
 const COMMITS_MS = 3_600_000
 
+const NOW = '(extract(epoch from clock_timestamp()) * 1000)::bigint'
+
 /**
- * Deletes the oldest rows of what grows with each commit. The index on the numbers finds them; rows are never updated, so a row that
- * another node deletes meanwhile is only missed. The newest row of `commits` holds the counters and stays.
+ * Deletes the oldest rows of what grows with each commit or login, by an index that has the oldest first. Several nodes may sweep at
+ * once: a row that one deletes is missing for the others. The newest row of `commits` holds the counters and stays.
  */
 const STATEMENTS: [text: string, keepMs: number][] = [
   [
     `delete from feed where ctid = any(array(
-       select ctid from (select ctid, at from feed order by last limit ${MOST_ROWS}) as oldest where at < $1))`,
+       select ctid from (select ctid, at from feed order by last limit ${MOST_ROWS}) as oldest where at < ${NOW} - $1))`,
     FEED_MS,
   ],
   [
@@ -25,14 +27,19 @@ const STATEMENTS: [text: string, keepMs: number][] = [
        select ctid from (
          select ctid, at, last from commits order by last, user_id, conversation_id limit ${MOST_ROWS}
        ) as oldest
-       where at < $1 and last < (select last from counter)))`,
+       where at < ${NOW} - $1 and last < (select last from counter)))`,
     COMMITS_MS,
+  ],
+  [
+    `delete from call_limits where ctid = any(array(
+       select ctid from call_limits where full_at < ${NOW} - $1::bigint order by full_at limit ${MOST_ROWS}))`,
+    0,
   ],
 ]
 
-/** Deletes what no node needs any more. @param now milliseconds since 1970 */
-export const sweep = async (pool: pg.Pool, now = Date.now()) => {
-  for (const [text, keepMs] of STATEMENTS) await pool.query(text, [now - keepMs])
+/** Deletes what no node needs any more. @param keepMs replaces the time for which rows are kept */
+export const sweep = async (pool: pg.Pool, keepMs?: number) => {
+  for (const [text, usual] of STATEMENTS) await pool.query(text, [keepMs ?? usual])
 }
 
 /** Sweeps from time to time, as every node does. A sweep that fails is repeated by the next. @returns a function that ends it */

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import type pg from 'pg'
 import type { Epoch, Figures, WriterOptions } from '../../database.ts'
 import { StorageError } from '../../errors.ts'
@@ -30,15 +29,16 @@ type Waiting = { operation: Operation; characters: number }
 
 /**
  * Creates the writer of one node: one connection, which also hears of the commits of the other nodes.
+ * @param node the name of the node
  * @param epochs receives the epochs of the database, also those that begin later
  */
 export const createPostgresWriter = async (
   url: string,
+  node: string,
   options: WriterOptions,
   epochs: Epoch[],
 ): Promise<Writer & { figures(): Omit<Figures, 'reading'> }> => {
   const pending = createPending(options)
-  const node = randomBytes(9).toString('base64url')
   const caches = createCaches()
   const waited = { seconds: 0 }
   let currentAt = performance.now()

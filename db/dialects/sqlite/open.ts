@@ -43,6 +43,7 @@ export const openSqlite = async (url: string, options: WriterOptions): Promise<D
       broken,
       epochs: await reader.all(counter.epochs, {}),
       texts: createTexts(path),
+      cluster: undefined,
       controlPath: `${path}.control`,
       figures: () => FIGURES,
       async close() {

@@ -198,6 +198,19 @@ const createCommits = async (db: Kysely<never>) => {
   await sql`create unlogged table feed (last bigint primary key, first bigint not null, at bigint not null, body text not null)`.execute(
     db,
   )
+  // Who is online at which node, and how often somebody logged in: what a crash empties is written again, or forgiven.
+  await sql`create unlogged table nodes (name text primary key, seen_at bigint not null)`.execute(db)
+  await sql`
+    create unlogged table presence (
+      node text not null, user_id bigint not null, username text not null, online smallint not null, seq bigint not null,
+      primary key (node, user_id)
+    )`.execute(db)
+  await sql`create index presence_news on presence (node, seq)`.execute(db)
+  await sql`
+    create unlogged table call_limits (key text collate "C" primary key, full_at double precision not null)`.execute(
+    db,
+  )
+  await sql`create index call_limits_full on call_limits (full_at)`.execute(db)
   await schema
     .createTable('settings')
     .addColumn('name', 'text', (c) => c.primaryKey())

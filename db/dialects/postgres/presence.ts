@@ -1,0 +1,156 @@
+import type pg from 'pg'
+import type { ClusterListener, Online } from '../../database.ts'
+import { all } from './session.ts'
+
+type PresenceRow = { node: string; user_id: number; username: string; online: 0 | 1; seq: number }
+
+/** A node gives this many signs of life before the others count it as ended. */
+const BEATS = 15
+
+/** Beats after which the rows of users who went offline are deleted: every node has read them by then. */
+const SWEEP_BEATS = 60
+
+const NOW = '(extract(epoch from clock_timestamp()) * 1000)::bigint'
+
+/**
+ * Shares which users are online, in rows that each node writes for itself. `seq` counts the changes of one node: the others read
+ * what is newer than what they know. All in one transaction of one round trip, at each beat.
+ * @param node the name of this node
+ * @param timeoutMs milliseconds without a sign of life after which the users of a node are offline
+ */
+export const createPresence = (
+  pool: pg.Pool,
+  node: string,
+  timeoutMs: number,
+  { online, nodeEnded }: ClusterListener,
+) => {
+  const mine = new Map<number, string>()
+  let changed = new Map<number, Online>()
+  /** The last change of each other node that this node has read. */
+  const known = new Map<string, number>()
+  let seq = 0
+  let beats = 0
+  let sweptSeq = 0
+  let isEnded = false
+
+  const beat = async () => {
+    const rows = [...changed.values()]
+    changed = new Map()
+    const client = await pool.connect().catch(() => undefined)
+    try {
+      if (!client) throw new Error('The database does not answer.')
+      beats += 1
+      const isSweep = beats % SWEEP_BEATS === 0
+      const [, { rows: own }, , , , { rows: alive }, { rows: news }] = await all([
+        client.query('begin'),
+        client.query({
+          name: 'beat',
+          text: `insert into nodes (name, seen_at) values ($1, ${NOW})
+                 on conflict (name) do update set seen_at = excluded.seen_at returning (xmax = 0) as is_new`,
+          values: [node],
+        }),
+        client.query({
+          name: 'write presence',
+          text: `insert into presence (node, user_id, username, online, seq)
+                 select $1, * from unnest($2::bigint[], $3::text[], $4::smallint[], $5::bigint[])
+                 on conflict (node, user_id) do update set online = excluded.online, seq = excluded.seq`,
+          values: [
+            node,
+            rows.map(({ user_id }) => user_id),
+            rows.map(({ username }) => username),
+            rows.map((row) => Number(row.online)),
+            rows.map(() => (seq += 1)),
+          ],
+        }),
+        client.query({
+          name: 'end nodes',
+          // Nodes that find the same one do not wait for each other.
+          text: `with ended as (
+                   delete from nodes where name in (
+                     select name from nodes where seen_at < ${NOW} - $1 for update skip locked
+                   ) returning name
+                 ) delete from presence where node in (select name from ended)`,
+          values: [timeoutMs],
+        }),
+        isSweep
+          ? client.query('delete from presence where node = $1 and online = 0 and seq <= $2', [
+              node,
+              sweptSeq,
+            ])
+          : undefined,
+        client.query({
+          name: 'alive',
+          text: `select name from nodes where seen_at >= ${NOW} - $1 and name <> $2`,
+          values: [timeoutMs, node],
+        }),
+        client.query({
+          name: 'read presence',
+          text: `select p.node, p.user_id, p.username, p.online, p.seq
+                 from nodes as n
+                 left join unnest($1::text[], $2::bigint[]) as k (node, seq) on k.node = n.name
+                 cross join lateral (
+                   select * from presence where node = n.name and seq > coalesce(k.seq, 0) order by seq
+                 ) as p
+                 where n.name <> $3`,
+          values: [[...known.keys()], [...known.values()], node],
+        }),
+        client.query('commit'),
+      ])
+      if (isSweep) sweptSeq = seq
+      client.release()
+      if (own[0].is_new === 1 && beats > 1) startAgain()
+      else take(new Set(alive.map(({ name }) => name)), news)
+    } catch (error) {
+      client?.release(error as Error)
+      // The next beat writes them, unless they have changed since.
+      for (const row of rows) if (!changed.has(row.user_id)) changed.set(row.user_id, row)
+    }
+  }
+
+  const take = (alive: Set<string>, news: PresenceRow[]) => {
+    for (const name of known.keys()) if (!alive.has(name)) end(name)
+    for (const name of alive) if (!known.has(name)) known.set(name, 0)
+    for (const { node: name, user_id, username, online: value, seq: number } of news) {
+      if (!known.has(name)) continue
+      known.set(name, number)
+      online(name, { user_id, username, online: value === 1 })
+    }
+  }
+
+  const end = (name: string) => {
+    known.delete(name)
+    nodeEnded(name)
+  }
+
+  /** The others counted this node as ended, or the server crashed and lost the rows: nothing that is known holds. */
+  const startAgain = () => {
+    for (const name of known.keys()) end(name)
+    for (const [user_id, username] of mine) changed.set(user_id, { user_id, username, online: true })
+  }
+
+  let running = beat()
+  const timer = setInterval(() => {
+    running = running.then(() => (isEnded ? undefined : beat()))
+  }, timeoutMs / BEATS)
+  timer.unref()
+
+  return {
+    set(change: Online) {
+      if (change.online) mine.set(change.user_id, change.username)
+      else mine.delete(change.user_id)
+      changed.set(change.user_id, change)
+    },
+    /** Tells the other nodes that this one has ended. */
+    async end() {
+      isEnded = true
+      clearInterval(timer)
+      await running
+      await pool
+        .query(
+          'with ended as (delete from nodes where name = $1 returning name) delete from presence where node in (select name from ended)',
+          [node],
+        )
+        .catch(() => {})
+    },
+  }
+}
