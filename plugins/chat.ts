@@ -31,6 +31,7 @@ export const chat = plugin(
     })
     app.decorate('chat', context)
     app.addHook('onReady', async () => {
+      bus.join()
       void context.removalSteps.resume()
       context.receiptSweep.start()
     })

@@ -9,7 +9,10 @@ const MOST_USERS = 400
  * @param cluster carries signals to the other processes, if there can be any
  * @param onError receives what a subscriber throws
  */
-export const createBus = (cluster: Cluster | undefined, onError: (error: unknown) => void): Bus => {
+export const createBus = (
+  cluster: Cluster | undefined,
+  onError: (error: unknown) => void,
+): Bus & { join(): void } => {
   const listeners = new Set<BusListener>()
   const callAll = (call: (listener: BusListener) => void) => {
     for (const listener of listeners) {
@@ -21,11 +24,6 @@ export const createBus = (cluster: Cluster | undefined, onError: (error: unknown
     }
   }
   const deliver = (signal: Signal) => callAll((listener) => listener.signal(signal))
-  cluster?.join({
-    signal: (text) => deliver(JSON.parse(text)),
-    online: (server, change) => deliver({ type: 'presence', server, ...change }),
-    nodeEnded: (server) => deliver({ type: 'server_ended', server }),
-  })
   return {
     publish: (batch) => callAll((listener) => listener.batch(batch)),
     signal(signal) {
@@ -38,6 +36,14 @@ export const createBus = (cluster: Cluster | undefined, onError: (error: unknown
     subscribe(listener) {
       listeners.add(listener)
       return () => listeners.delete(listener)
+    },
+    /** Begins to receive the signals of other processes. Call it after the subscribers: who is online comes only once. */
+    join() {
+      cluster?.join({
+        signal: (text) => deliver(JSON.parse(text)),
+        online: (server, change) => deliver({ type: 'presence', server, ...change }),
+        nodeEnded: (server) => deliver({ type: 'server_ended', server }),
+      })
     },
   }
 }
