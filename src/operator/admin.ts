@@ -154,8 +154,8 @@ export const admin = (args: readonly string[], terminal: Terminal): Promise<numb
     .description(
       'copy the SQLite database of a stopped server into an empty PostgreSQL database, and compare',
     )
-    .option('--replace-nul', 'store U+FFFD for the character U+0000, which PostgreSQL cannot store', false)
-    .action(async (target: string, { replaceNul, ...output }: { replaceNul: boolean } & Output) => {
+    .option('--replace-nul', 'store U+FFFD for the character U+0000, which PostgreSQL cannot store')
+    .action(async (target: string, { replaceNul = false, ...output }: { replaceNul?: boolean } & Output) => {
       const { DATABASE_URL } = settings(terminal)
       const report = (sentence: string) => void terminal.stderr.write(`${sentence}\n`)
       const tables = await moveDatabase(DATABASE_URL, target, { texts: [SECRETS], replaceNul, report })

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
@@ -12,6 +12,7 @@ import { listen } from '../support/listen.ts'
 import { operator } from '../support/operator.ts'
 import { findBinaries } from '../support/postgres-binaries.ts'
 import { GUARDED, NO_POSTGRES, query, startPostgres } from '../support/postgres.ts'
+import { startProcess } from '../support/process.ts'
 import { call, logIn, type Person, person, startServer, temporaryFolder } from '../support/server.ts'
 import { eventsAfter, headOf } from '../support/stream.ts'
 
@@ -40,8 +41,8 @@ const filledTables = async (url: string): Promise<string[]> => {
     "select table_name::text as name from information_schema.tables where table_schema = 'public' and table_type = 'BASE TABLE' and table_name not like 'kysely%' order by 1",
   )
   const filled: string[] = []
-  for (const { name } of tables) {
-    if ((await query(url, `select 1 from ${name} limit 1`)).length > 0) filled.push(String(name))
+  for (const name of tables.map((row) => String(row.name))) {
+    if ((await query(url, `select 1 from ${name} limit 1`)).length > 0) filled.push(name)
   }
   return filled
 }
@@ -219,6 +220,22 @@ t.test('a move of more rows than fit into memory at once reports its progress', 
     await query(target, 'select count(*) as n, max(length(content)) as l from messages where sender_id = 1'),
     [{ n: 100_001, l: 300_000 }],
   )
+})
+
+t.test('a move of the database of a killed server has its last commits', { skip }, async (t) => {
+  const folder = await temporaryFolder(t)
+  const { child, exited, url } = await startProcess(t, folder)
+  const { token } = await logIn(url, 'alice')
+  const sent = await call<Message>(url, 'POST', '/send', {
+    token,
+    body: { receiver_username: 'alice', content: 'last' },
+  })
+  child.kill('SIGKILL')
+  await exited
+  t.ok(statSync(join(folder, 'messenger.db-wal')).size > 0, 'they are in the log of the database')
+  const target = await emptyDatabase()
+  t.match(await moveOf(folder)(target), { code: 0 })
+  t.match(await query(target, 'select id, content from messages'), [{ id: sent.body.id, content: 'last' }])
 })
 
 t.test('a move without a stored secret moves none', { skip }, async (t) => {
