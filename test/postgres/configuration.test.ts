@@ -2,7 +2,7 @@ import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { openDatabase } from '../../db/open.ts'
-import { checkServer } from '../../db/dialects/postgres/checks.ts'
+import { checkServer, checkSessions } from '../../db/dialects/postgres/checks.ts'
 import { withoutPassword } from '../../db/url.ts'
 import { operator } from '../support/operator.ts'
 import { findBinaries } from '../support/postgres-binaries.ts'
@@ -46,6 +46,15 @@ t.test('a server older than 14 is refused', async (t) => {
     checkServer({ query: async () => ({ rows: [{ ...settings, version }] }) } as never)
   await t.rejects(check(130_022), { kind: 'unusable', message: /is PostgreSQL 13\. Messenger needs 14/ })
   await check(140_000)
+})
+
+t.test('a pool that shares sessions between connections is refused', async (t) => {
+  const session = (pid: number) => ({ query: async () => ({ rows: [{ pid }] }) }) as never
+  await checkSessions([session(1), session(2)])
+  await t.rejects(checkSessions([session(1), session(1)]), {
+    kind: 'unusable',
+    message: /pool_mode = transaction.*Set pool_mode = session/,
+  })
 })
 
 t.test('backup and restore name the tools of PostgreSQL', async (t) => {

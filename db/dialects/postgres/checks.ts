@@ -42,6 +42,24 @@ export const checkServer = async (client: Pick<pg.Client, 'query'>) => {
 }
 type Setting = 'encoding' | 'fsync' | 'commit'
 
+/**
+ * Checks that two open connections have a session each. A pool of transactions, such as pgBouncer with `pool_mode = transaction`,
+ * loses the settings, the prepared statements and the notifications of a session. On a busy pool this may go unnoticed.
+ * @throws StorageError `unusable`
+ */
+export const checkSessions = async (clients: readonly Pick<pg.Client, 'query'>[]) => {
+  const sessions = new Set<number>()
+  for (const client of clients) {
+    const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid')
+    sessions.add((rows[0] as { pid: number }).pid)
+  }
+  if (sessions.size < clients.length) {
+    throw unusable(
+      'A pool in front of the database gives one session to several connections, such as pgBouncer with pool_mode = transaction. Set pool_mode = session, or connect to PostgreSQL itself.',
+    )
+  }
+}
+
 /** The tables of Kysely's migrator. */
 const BOOKS = ['kysely_migration', 'kysely_migration_lock']
 

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
+import type pg from 'pg'
 import type { Database, Epoch, WriterOptions } from '../../database.ts'
-import { checkContent, checkServer, explain } from './checks.ts'
+import { checkContent, checkServer, checkSessions, explain } from './checks.ts'
 import { createCluster } from './cluster.ts'
 import { connect } from './connection.ts'
 import { FIRST, migrate } from './migrations/index.ts'
@@ -59,11 +60,14 @@ export const openPostgres = async (
 
 /** Checks the database before anything is written to it. */
 const check = async (url: string) => {
-  const client = await connect(url)
+  const clients = [await connect(url)]
   try {
+    const [client] = clients as [pg.Client]
     await checkServer(client)
     await checkContent(client, FIRST)
+    clients.push(await connect(url))
+    await checkSessions(clients)
   } finally {
-    await client.end()
+    await Promise.all(clients.map((client) => client.end()))
   }
 }
