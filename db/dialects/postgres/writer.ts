@@ -25,6 +25,9 @@ const POLL_MS = 250
 const RETRY_MS = 100
 const DOUBT_MS = 10_000
 
+/** How often a batch runs whose connection is lost before it is stored. */
+const ATTEMPTS = 3
+
 type Waiting = { operation: Operation; characters: number }
 
 /**
@@ -121,20 +124,22 @@ export const createPostgresWriter = async (
     }
   }
 
-  const run = async (batch: readonly Operation[]): Promise<TimedResult> => {
+  const run = async (batch: readonly Operation[], attempt = 1): Promise<TimedResult> => {
     const started = performance.now()
     const timed = (result: Omit<TimedResult, 'seconds'>) => ({
       ...result,
       seconds: (performance.now() - started) / 1000,
     })
     seq += 1
+    const wasOpen = session !== undefined
     try {
       return timed(await use((open) => runBatch(open, batch, seq)))
     } catch (error) {
-      if (error instanceof InDoubt) {
-        const result = await resolveDoubt(error)
-        return result ? timed(result) : run(batch)
-      }
+      const result = error instanceof InDoubt ? await resolveDoubt(error) : undefined
+      if (result) return timed(result)
+      // Rolled back with its connection. A connection that could not be opened is not tried again at once.
+      const isLost = error instanceof InDoubt || (wasOpen && isConnectionError(error))
+      if (isLost && attempt < ATTEMPTS) return run(batch, attempt + 1)
       throw error
     }
   }
