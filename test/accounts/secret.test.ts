@@ -10,7 +10,10 @@ import { openSecrets } from '../../src/chat/secrets.ts'
 import { operator } from '../support/operator.ts'
 import { startServer, temporaryFolder } from '../support/server.ts'
 import { connect } from '../support/socket.ts'
+import { only, onPostgres, storedSecrets } from '../support/test-database.ts'
 import { claimsOf, forgeToken } from '../support/token.ts'
+
+const aboutFile = { skip: only('sqlite', 'the secret is a file beside the database.') }
 
 const moduleOf = (path: string) => JSON.stringify(new URL(`../../${path}`, import.meta.url).href)
 
@@ -63,7 +66,7 @@ const runScript = async (t: Test, file: string, path: string, nth: number, task:
   }
 }
 
-t.test('a secret file is complete and synced before it gets its name', async (t) => {
+t.test('a secret file is complete and synced before it gets its name', aboutFile, async (t) => {
   const folder = await temporaryFolder(t)
   const file = join(folder, 'script.mjs')
   writeFileSync(file, script)
@@ -81,31 +84,35 @@ t.test('a secret file is complete and synced before it gets its name', async (t)
   t.match(readFileSync(join(folder, 'one.key'), 'utf8'), `${rotated.secret}\n${first.secret} `)
 })
 
-t.test('a start or rotation killed at any step leaves either the old or the new secret', async (t) => {
-  const folder = await temporaryFolder(t)
-  const file = join(folder, 'script.mjs')
-  writeFileSync(file, script)
-  for (const task of ['start', 'rotate']) {
-    let step = 0
-    for (let isKilled = true; isKilled; ) {
-      step += 1
-      const path = join(folder, `${task}${step}`)
-      if (task === 'rotate') writeFileSync(`${path}.key`, `${'a'.repeat(43)}\n`)
-      ;({ isKilled } = await runScript(t, file, path, step, task))
-      const kept = existsSync(`${path}.key`) ? readFileSync(`${path}.key`, 'utf8') : 'none'
-      t.match(
-        kept,
-        task === 'start' ? /^(?:none|[\w-]{43}\n)$/ : /^(?:a{43}\n|[\w-]{43}\na{43} \d+\n)$/,
-        `${step}`,
-      )
-      const again = await runScript(t, file, path, 0, 'start')
-      t.equal(again.secret?.length, 43, 'the next start has a secret')
+t.test(
+  'a start or rotation killed at any step leaves either the old or the new secret',
+  aboutFile,
+  async (t) => {
+    const folder = await temporaryFolder(t)
+    const file = join(folder, 'script.mjs')
+    writeFileSync(file, script)
+    for (const task of ['start', 'rotate']) {
+      let step = 0
+      for (let isKilled = true; isKilled; ) {
+        step += 1
+        const path = join(folder, `${task}${step}`)
+        if (task === 'rotate') writeFileSync(`${path}.key`, `${'a'.repeat(43)}\n`)
+        ;({ isKilled } = await runScript(t, file, path, step, task))
+        const kept = existsSync(`${path}.key`) ? readFileSync(`${path}.key`, 'utf8') : 'none'
+        t.match(
+          kept,
+          task === 'start' ? /^(?:none|[\w-]{43}\n)$/ : /^(?:a{43}\n|[\w-]{43}\na{43} \d+\n)$/,
+          `${step}`,
+        )
+        const again = await runScript(t, file, path, 0, 'start')
+        t.equal(again.secret?.length, 43, 'the next start has a secret')
+      }
+      t.ok(step > 4, 'the process was killed')
     }
-    t.ok(step > 4, 'the process was killed')
-  }
-})
+  },
+)
 
-t.test('concurrent starts agree on one secret', async (t) => {
+t.test('concurrent starts agree on one secret', aboutFile, async (t) => {
   const folder = await temporaryFolder(t)
   const file = join(folder, 'script.mjs')
   writeFileSync(file, script)
@@ -114,7 +121,7 @@ t.test('concurrent starts agree on one secret', async (t) => {
   t.equal(readFileSync(join(folder, 'db.key'), 'utf8'), `${ends[0]?.secret}\n`)
 })
 
-t.test('the secret file beside the database', async (t) => {
+t.test('the secret file beside the database', aboutFile, async (t) => {
   const folder = await temporaryFolder(t)
   const url = `sqlite:${join(folder, 'messenger.db')}`
   const database = await openDatabase(url, { maxQueue: 10 })
@@ -177,23 +184,21 @@ t.test('the secret file beside the database', async (t) => {
 t.test('a server creates its secret at the first start and readable by its user only', async (t) => {
   const { folder, app, login } = await startServer(t)
   await login('max')
-  const file = `${folder}/messenger.db.key`
-  t.equal(statSync(file).mode & 0o777, 0o600)
-  const secret = readFileSync(file, 'utf8').trim()
+  if (!onPostgres) t.equal(statSync(`${folder}/messenger.db.key`).mode & 0o777, 0o600)
+  const secret = (await storedSecrets(folder)).trim()
   t.ok(Buffer.from(secret, 'base64url').length >= 32)
   await app.close()
   const again = await startServer(t, {}, folder)
-  t.equal(readFileSync(file, 'utf8').trim(), secret)
+  t.equal((await storedSecrets(folder)).trim(), secret)
   t.ok(await again.login('max'))
 })
 
 t.test('a retired secret verifies tokens for one token lifetime and no longer', async (t) => {
   const { call, folder, login, url } = await startServer(t, { TOKEN_TTL: '6', HEARTBEAT_MS: '500' })
   const ned = await login('ned')
-  const key = join(folder, 'messenger.db.key')
-  const retired = readFileSync(key, 'utf8').trim()
+  const retired = (await storedSecrets(folder)).trim()
   await operator(folder, { TOKEN_TTL: '6' }).change('rotate-secret', { urgent: false })
-  const until = Number(/ (\d+)$/.exec(readFileSync(key, 'utf8').trim())?.[1])
+  const until = Number(/ (\d+)$/.exec((await storedSecrets(folder)).trim())?.[1])
   const lasting = { ...claimsOf(ned.token), exp: Math.floor(Date.now() / 1000) + 3600 }
   const token = forgeToken({ alg: 'HS256', typ: 'JWT' }, lasting, retired)
   const me = () => call('GET', '/users/me', { token })

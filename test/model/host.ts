@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type App, buildApp } from '../../src/app.ts'
 import { loadConfig } from '../../src/config.ts'
+import { createDatabase, databaseUrl, dropDatabase, onPostgres } from '../support/test-database.ts'
 
 export type Result<T = Record<string, unknown>> = { status: number; code: string; body: T }
 
@@ -17,22 +18,29 @@ export class Host {
 
   async start() {
     this.#folder = await mkdtemp(join(tmpdir(), 'messenger-model-'))
+    await createDatabase(this.#folder)
     await this.#open()
     this.#flusher = await this.login('flusher')
   }
 
-  /** Stops in order and starts again on the same file. */
+  /** Stops in order and starts again on the same database. */
   async restart() {
     await this.app.close()
     await this.#open()
   }
 
-  /** Simulates a crash: starts on a copy of the current files and discards the memory of the old server. */
+  /** Simulates a crash: discards the memory of the old server. On SQLite it starts on a copy of the current files. */
   async crash() {
     const [dead, deadFolder] = [this.app, this.#folder]
+    if (onPostgres) {
+      await dead.database.writer.terminate()
+      await dead.close()
+      await this.#open()
+      return
+    }
     this.#folder = await mkdtemp(join(tmpdir(), 'messenger-model-'))
     for (const suffix of ['', '-wal']) {
-      cpSync(join(deadFolder, `m.db${suffix}`), join(this.#folder, `m.db${suffix}`))
+      cpSync(join(deadFolder, `messenger.db${suffix}`), join(this.#folder, `messenger.db${suffix}`))
     }
     await dead.close()
     rmSync(deadFolder, { recursive: true, force: true })
@@ -41,6 +49,7 @@ export class Host {
 
   async stop() {
     await this.app.close()
+    await dropDatabase(this.#folder)
     rmSync(this.#folder, { recursive: true, force: true })
   }
 
@@ -75,7 +84,7 @@ export class Host {
   async #open() {
     this.app = await buildApp(
       loadConfig({
-        DATABASE_URL: `sqlite:${join(this.#folder, 'm.db')}`,
+        DATABASE_URL: databaseUrl(this.#folder),
         JWT_SECRET: 'a secret that stays the same in every restart',
         LOG_LEVEL: 'silent',
         MAX_LOOP_DELAY_MS: '0',

@@ -1,5 +1,3 @@
-import { join } from 'node:path'
-import Sqlite from 'better-sqlite3'
 import t from 'tap'
 import type { Conversation } from '../../schemas/conversation.ts'
 import type { SentMessage } from '../../schemas/message.ts'
@@ -189,23 +187,21 @@ t.test(
   'HTTP and the socket write the same rows, return the same codes and publish the same events',
   async (t) => {
     const server = await startServer(t, { RATE_LIMIT_LOGIN: '0', RATE_LIMIT_SEND: '0' })
-    const db = new Sqlite(join(server.folder, 'messenger.db'), { readonly: true })
-    t.teardown(() => db.close())
     let runs = 0
 
     const perform = async (scenario: Scenario, transport: 'http' | 'frame') => {
       runs += 1
       const base = {
-        number: number('counter', 'last'),
-        users: number('users', 'id'),
-        conversations: number('conversations', 'id'),
+        number: await number('counter', 'last'),
+        users: await number('users', 'id'),
+        conversations: await number('conversations', 'id'),
       }
       const stage = await setUp(`-${runs}`)
       await scenario.prepare?.(stage)
       const people = [stage.ann, stage.bob, stage.cid]
       const watching = await Promise.all(people.map((person) => person.connect()))
       const acting = await stage.ann.connect()
-      const before = { counter: await counterOf(stage.ann), rows: rowsSince(base) }
+      const before = { counter: await counterOf(stage.ann), rows: await rowsSince(base) }
       let code = 'ok'
       if (transport === 'http') {
         const [method, path, body] = scenario.http(stage)
@@ -222,7 +218,7 @@ t.test(
           base,
         ),
       )
-      const after = { counter: await counterOf(stage.ann), rows: rowsSince(base) }
+      const after = { counter: await counterOf(stage.ann), rows: await rowsSince(base) }
       for (const socket of [...watching, acting]) socket.socket.terminate()
       return {
         code,
@@ -251,19 +247,21 @@ t.test(
       return { ann, bob, cid, direct, reply, group, left, theirs: await make(cid, bob) }
     }
 
-    const number = (table: string, column: string) =>
-      (db.prepare(`select max(${column}) as n from ${table}`).get() as { n: number | null }).n ?? 0
+    const number = async (table: string, column: string) => {
+      const [row] = await server.rows(`select max(${column}) as n from ${table}`)
+      return Number(row?.n ?? 0)
+    }
 
     type Base = { number: number; users: number; conversations: number }
-    const rowsSince = (base: Base) => ({
-      messages: db.prepare('select * from messages where id > ? order by id').all(base.number),
-      members: db
-        .prepare('select * from members where user_id > ? order by user_id, from_number')
-        .all(base.users),
-      conversations: db
-        .prepare('select * from conversations where id > ? order by id')
-        .all(base.conversations),
-      blocks: db.prepare('select * from blocks where blocker_id > ?').all(base.users),
+    const rowsSince = async (base: Base) => ({
+      messages: await server.rows(`select * from messages where id > ${base.number} order by id`),
+      members: await server.rows(
+        `select * from members where user_id > ${base.users} order by user_id, from_number`,
+      ),
+      conversations: await server.rows(
+        `select * from conversations where id > ${base.conversations} order by id`,
+      ),
+      blocks: await server.rows(`select * from blocks where blocker_id > ${base.users}`),
     })
 
     for (const [name, scenario] of Object.entries(scenarios)) {

@@ -1,12 +1,10 @@
-import { createHash } from 'node:crypto'
-import { join } from 'node:path'
-import Sqlite from 'better-sqlite3'
 import * as fc from 'fast-check'
 import t from 'tap'
 import { errors } from '../../src/errors.ts'
 import { dial, replies } from '../support/raw.ts'
 import { call, type Reply, startServer } from '../support/server.ts'
 import { receiptsPublished } from '../support/stream.ts'
+import { digestOf } from '../support/test-database.ts'
 
 const RUNS = Number(process.env.PROPERTY_RUNS ?? 150)
 
@@ -17,18 +15,10 @@ const bob = await server.login('bob')
 const { conversation_id } = await bob.send('alice', 'unread message')
 await alice.createGroup('all', ['bob'])
 
-const file = new Sqlite(join(server.folder, 'messenger.db'), { readonly: true })
-t.teardown(() => file.close())
-const names = file.prepare("select name from sqlite_schema where type = 'table'").pluck().all() as string[]
-const tables = names.map((table) => file.prepare(`select * from "${table}"`).raw())
-
-/** A hash of every row of every table. */
 const state = async () => {
   // Receipts of earlier requests are published after at most one second.
   await receiptsPublished(app)
-  return createHash('sha256')
-    .update(JSON.stringify(tables.map((table) => table.all())))
-    .digest('hex')
+  return digestOf(server.folder)
 }
 
 const problemOf = ({ status, body, headers }: Reply) => {

@@ -10,9 +10,6 @@ const ONCE: [reason: string, ...patterns: string[]][] = [
     'It is about files, threads or statements of SQLite.',
     'test/storage/*.test.ts',
     'test/operation/faults.test.ts',
-    'test/model/properties.test.ts',
-    'test/model/parity.test.ts',
-    'test/accounts/secret.test.ts',
   ],
   [
     'It needs no database.',

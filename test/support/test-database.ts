@@ -1,5 +1,7 @@
+import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
+import type { Tables } from '../../db/tables.ts'
 import { readRows, writeSql } from './database.ts'
 import { query, type Row, startPostgres } from './postgres.ts'
 
@@ -50,6 +52,32 @@ export const dropDatabase = async (folder: string) => {
 /** @returns the rows of a query, read over a separate connection */
 export const rows = async (folder: string, sql: string): Promise<Row[]> =>
   kind === 'sqlite' ? readRows(join(folder, 'messenger.db'), sql) : query(databaseUrl(folder), sql)
+
+/** The tables that both databases have. */
+const TABLES = [
+  'users',
+  'conversations',
+  'members',
+  'messages',
+  'blocks',
+  'revoked_tokens',
+  'counter',
+  'epochs',
+] satisfies (keyof Tables)[]
+
+/** @returns a hash of every row of every table */
+export const digestOf = async (folder: string): Promise<string> => {
+  const found =
+    kind === 'sqlite'
+      ? await Promise.all(TABLES.map((table) => rows(folder, `select * from ${table}`)))
+      : await rows(
+          folder,
+          TABLES.map((table) => `select string_agg(t::text, ' ' order by t::text) from ${table} as t`).join(
+            ' union all ',
+          ),
+        )
+  return createHash('sha256').update(JSON.stringify(found)).digest('hex')
+}
 
 /** @returns the stored secrets of the tokens */
 export const storedSecrets = async (folder: string): Promise<string> => {
