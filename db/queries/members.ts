@@ -101,6 +101,29 @@ export const latestPeriod = query<{ user_id: number; conversation_id: number }>(
     .limit(1),
 )
 
+/** The latest membership period of a user in a conversation, the start of the first one, and the number of the newest change. */
+export const latestPeriodAtHead = query<{ user_id: number; conversation_id: number }>()((db, arg) =>
+  db
+    .selectFrom('members')
+    .select(['from_number', 'to_number'])
+    .select(({ selectFrom }) => [
+      selectFrom('members as first')
+        .select('first.from_number')
+        .where('first.user_id', '=', arg('user_id'))
+        .where('first.conversation_id', '=', arg('conversation_id'))
+        .orderBy('first.from_number')
+        .limit(1)
+        .$asScalar()
+        .$notNull()
+        .as('first_number'),
+      selectFrom('counter').select('last').where('id', '=', 1).$asScalar().$notNull().as('head'),
+    ])
+    .where('user_id', '=', arg('user_id'))
+    .where('conversation_id', '=', arg('conversation_id'))
+    .orderBy('from_number', 'desc')
+    .limit(1),
+)
+
 /** The number of members of a conversation; no row unless the user is a member now. */
 export const memberCount = query<{ user_id: number; conversation_id: number }>()((db, arg) =>
   db

@@ -71,6 +71,17 @@ export const createRecent = (size = GENERATION) => {
     if (generation && generation.units > 2 * size.units) [older, newer] = [empty(), empty()]
   }
 
+  /** @returns undefined if the cache does not have all messages of the range */
+  const find = (range: Range, isAscending: boolean): StoredMessage[] | undefined => {
+    const found: StoredMessage[] = []
+    for (const generation of isAscending ? [older, newer] : [newer, older]) {
+      found.push(...generation.find({ ...range, limit: range.limit - found.length }, isAscending))
+    }
+    const isComplete =
+      range.from >= Math.min(older.since, newer.since) || (!isAscending && found.length === range.limit)
+    return isComplete ? found : undefined
+  }
+
   return {
     /** Records a committed batch. */
     take({ last: number, changes }: Batch) {
@@ -93,17 +104,19 @@ export const createRecent = (size = GENERATION) => {
      *   current state. Undefined if the cache does not have all of them.
      */
     async read(read: Reads, range: Range, isAscending: boolean): Promise<StoredMessage[] | undefined> {
-      const found: StoredMessage[] = []
-      for (const generation of isAscending ? [older, newer] : [newer, older]) {
-        found.push(...generation.find({ ...range, limit: range.limit - found.length }, isAscending))
-      }
-      const isComplete =
-        range.from >= Math.min(older.since, newer.since) || (!isAscending && found.length === range.limit)
-      if (!isComplete) return undefined
+      const found = find(range, isAscending)
       // The snapshot may include a commit that `take` has not recorded yet, or lack one that it has.
       const recorded = last
-      return (await readHead(read)) === recorded ? found : undefined
+      return found && (await readHead(read)) === recorded ? found : undefined
     },
+
+    /** Whether the cache has messages of a conversation. */
+    has: (conversation_id: number): boolean =>
+      [newer, older].some(({ conversations }) => conversations.has(conversation_id)),
+
+    /** As `read`, newest first, for a caller that has read `head` in the same moment as what the messages must agree with. */
+    newest: (range: Range, head: number): StoredMessage[] | undefined =>
+      head === last ? find(range, false) : undefined,
   }
 }
 

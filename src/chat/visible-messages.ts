@@ -1,4 +1,5 @@
 import { nameMessage, type StoredMessage } from '../../db/changes.ts'
+import * as members from '../../db/queries/members.ts'
 import * as messages from '../../db/queries/messages.ts'
 import { periodsDown, periodsUp } from '../../db/queries/periods.ts'
 import type { Reads } from '../../db/query.ts'
@@ -33,6 +34,8 @@ export const readVisible = async (
   conversation: ConversationRef,
   { start, isAscending, limit }: MessageRange,
 ): Promise<StoredMessage[]> => {
+  const recent = isAscending ? undefined : await readRecent(chat, user_id, conversation, start, limit)
+  if (recent) return recent
   const found: StoredMessage[] = []
   for (let position = start; ; ) {
     const range = { start: position, isAscending, limit: limit - found.length }
@@ -42,6 +45,27 @@ export const readVisible = async (
     position = chunk.next
     await chat.turns.ready(user_id)
   }
+}
+
+/**
+ * Reads the messages of a member that are in memory. Most pages are of this kind. One statement gives the membership and the
+ * number up to which the memory must reach, so that no snapshot is needed: on PostgreSQL it takes four statements more.
+ * @returns undefined if a snapshot is needed
+ */
+const readRecent = async (
+  { reader, recent }: Chat,
+  user_id: number,
+  { id: conversation_id }: ConversationRef,
+  start: number,
+  limit: number,
+): Promise<StoredMessage[] | undefined> => {
+  if (!recent.has(conversation_id)) return undefined
+  const period = await reader.get(members.latestPeriodAtHead, { user_id, conversation_id })
+  if (period?.to_number !== OPEN) return undefined
+  const { from_number, first_number, head } = period
+  const found = recent.newest({ conversation_id, from: from_number, to: start, limit }, head)
+  // The rest of the page may lie in an earlier period.
+  return found && (found.length === limit || from_number === first_number) ? found : undefined
 }
 
 /** The first messages of a range. `next` is the start of the rest if there may be more of the requested messages. */

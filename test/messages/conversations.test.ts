@@ -121,6 +121,7 @@ t.test('every read of a conversation uses an index range, however long the histo
     ['members', members.membersOf, one, 2],
     ['members without a block', members.unblockedMembers, one, 3],
     ['periods', members.latestPeriod, one, 1],
+    ['the latest period', members.latestPeriodAtHead, one, 3],
     ['a conversation of the user', members.joinedConversationById, { user_id: 1, id: 1 }, 2],
     [
       'a conversation of the user by its pair',

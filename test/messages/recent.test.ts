@@ -31,7 +31,12 @@ t.test('pages and streams from memory equal those from the file, whatever was wr
       if (found) served[isUpward ? 'up' : 'down'] += 1
       return found
     }
-    Object.assign(app.chat, { recent: { ...recent, read } })
+    const newest: typeof recent.newest = (range, last) => {
+      const found = recent.newest(range, last)
+      if (found) served.down += 1
+      return found
+    }
+    Object.assign(app.chat, { recent: { ...recent, read, newest } })
   }
 
   let worlds = 0

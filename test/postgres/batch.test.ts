@@ -26,11 +26,11 @@ const start = async (t: Test) => {
   const client = await connect(url)
   t.teardown(() => client.end().catch(() => {}))
   const sent: string[] = []
-  const { query } = client
+  const query = client.query.bind(client) as (...given: unknown[]) => never
   const hooks = { before: (statement: Statement): Statement => statement }
   client.query = ((statement: Statement, values?: unknown[]) => {
     sent.push(textOf(statement))
-    return (query as (...args: unknown[]) => unknown).call(client, hooks.before(statement), values)
+    return query(hooks.before(statement), values)
   }) as never
   const types = await readColumnTypes(client)
   const head = { last: 0, user_id: 0, conversation_id: 0 }

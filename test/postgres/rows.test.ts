@@ -20,7 +20,7 @@ const loader = (rows: Rows) => (moment: string) => {
 const start = (t: Test) => {
   const rows = new Rows()
   const load = loader(rows)
-  const isMissing = (read: () => unknown, text?: string) => t.throws(read, new NotLoaded(), text ?? '')
+  const isMissing = (read: () => unknown, text = 'it is missing') => t.throws(read, new NotLoaded(), text)
   const blockOf = (given = block) => rows.get(blocks.blockOf, given)
   const userOf = () => rows.get(users.userById, user)
   return { rows, load, isMissing, blockOf, userOf }

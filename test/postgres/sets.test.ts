@@ -29,10 +29,10 @@ const start = async (t: Test) => {
   const client = await connect(url)
   t.teardown(() => client.end())
   const sent: string[] = []
-  const { query } = client
-  client.query = ((given: { text: string }) => {
-    sent.push(given.text)
-    return (query as (given: object) => unknown).call(client, given)
+  const query = client.query.bind(client) as (...given: unknown[]) => never
+  client.query = ((given: string | { text: string }) => {
+    sent.push(typeof given === 'string' ? given : given.text)
+    return query(given)
   }) as never
   const types = await readColumnTypes(client)
   sent.length = 0

@@ -85,14 +85,17 @@ export const createReader = (url: string, size: number) => {
           if (isOver) throw new Error(SNAPSHOT_OVER)
           return run(config)
         }
-        // It travels with the first read, and is awaited with the last statement.
+        // It travels with the first read.
         const begun = run({ text: 'begin isolation level repeatable read, read only' })
         begun.catch(() => {})
         try {
-          return await body(reads(inSnapshot))
+          const value = await body(reads(inSnapshot))
+          await begun
+          return value
         } finally {
           isOver = true
-          await Promise.all([begun, run({ text: 'commit' })])
+          // The next queries of the connection wait for it, and nobody else does. If it fails, the connection is lost and so do they.
+          run({ text: 'commit' }).catch(() => {})
         }
       }),
   }
