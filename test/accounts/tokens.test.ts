@@ -89,7 +89,7 @@ t.test('an invalid token is refused with 401 in a header, a subprotocol and a fr
     'a start that is a string': forgeToken(header, { ...good, nbf: 'soon' }),
     'no id': forgeToken(header, withoutId),
     'an unknown token id': forgeToken(header, { ...good, jti: 'x.y' }),
-    'a token id with U+0000': forgeToken(header, { ...good, jti: `${good.jti}\0` }),
+    'a token id with U+0000': forgeToken(header, { ...good, jti: `${String(good.jti)}\0` }),
     'a user id that is a string': forgeToken(header, { ...good, user_id: String(ann.id) }),
     'a user that differs from the subject': forgeToken(header, { ...good, sub: '999' }),
     'an unknown user': forgeToken(header, { ...good, sub: '999999', user_id: 999_999 }),
