@@ -102,7 +102,8 @@ const RELOAD_MS = 1000
  *   way. It reads the secrets again, at most once a second, and resolves to whether it did.
  */
 export const followSecrets = (secrets: Secrets, bus: Bus): (() => Promise<boolean>) => {
-  const reload = (): Promise<void> => secrets.reload().catch(() => void setTimeout(reload, RELOAD_MS).unref())
+  const reload = (): Promise<void> =>
+    secrets.reload().catch(() => void setTimeout(() => void reload(), RELOAD_MS).unref())
   let head = 0
   bus.subscribe({
     batch({ first, last, changes }) {

@@ -44,7 +44,7 @@ const start = async (t: Test) => {
     news: [],
   }
   let seq = 0
-  const run = async (...batch: Operation[]) => await runBatch(session, batch, (seq += 1))
+  const run = async (...batch: Operation[]) => runBatch(session, batch, (seq += 1))
   await run({ name: 'createUser', input: { username: 'alice', password_hash: null, family: 'f' } })
   sent.length = 0
   return {

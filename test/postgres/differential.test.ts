@@ -230,7 +230,7 @@ t.test('SQLite and PostgreSQL give the same outcomes, changes and rows', { skip 
         used.add(operation.name)
         const [expected, got] = [plain(one[index]), plain(two[index])] as [{ code?: string }, unknown]
         const what = expected.code ?? Object.keys(expected)[0] ?? 'value'
-        outcomes.set(`${what}`, (outcomes.get(`${what}`) ?? 0) + 1)
+        outcomes.set(what, (outcomes.get(what) ?? 0) + 1)
         same(
           `the outcome of ${JSON.stringify(operation)}, ${index} of ${JSON.stringify(all)},`,
           expected,

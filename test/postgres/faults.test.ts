@@ -153,9 +153,9 @@ t.test('a database that restarts under load', { skip }, async (t) => {
   const users = [alice, person(t, b.url, alice.session)]
   const answered: SentMessage[] = []
   const refused: { status: number; retryAfter: string | null }[] = []
-  let isOver = false
+  const over = new AbortController()
   const load = users.map(async (user, node) => {
-    for (let n = 0; !isOver; n += 1) {
+    for (let n = 0; !over.signal.aborted; n += 1) {
       const { message, refusals } = await sendUntilAnswered(user, 'bob', `${node}:${n}`)
       answered.push(message)
       refused.push(...refusals)
@@ -174,7 +174,7 @@ t.test('a database that restarts under load', { skip }, async (t) => {
     await server.start()
     await untilAnswered(20)
   }
-  isOver = true
+  over.abort()
   await Promise.all(load)
   t.ok(refused.length > 0)
   for (const { status, retryAfter } of refused) t.match([status, Number(retryAfter) > 0], [503, true])

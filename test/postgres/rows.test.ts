@@ -33,7 +33,10 @@ t.test('a read is missing until its rows are loaded, and is loaded once for all 
   isMissing(() => blockOf(other))
   isMissing(userOf)
   t.equal(load('first'), 3)
-  t.strictSame([blockOf(), blockOf(other), userOf()], Array(3).fill({ moment: 'first' }))
+  t.strictSame(
+    [blockOf(), blockOf(other), userOf()],
+    Array.from({ length: 3 }, () => ({ moment: 'first' })),
+  )
   t.strictSame(rows.all(users.userById, user), [{ moment: 'first' }])
   t.strictSame(rows.takeMissing(), [])
   t.end()
@@ -44,7 +47,10 @@ t.test('a read after a write that shares a name with it is loaded again, and no 
   for (const read of [blockOf, () => blockOf(other), userOf]) isMissing(read)
   load('first')
   rows.run(blocks.insertBlock, { ...block, ...marks })
-  t.strictSame([blockOf(other), userOf()], Array(2).fill({ moment: 'first' }))
+  t.strictSame(
+    [blockOf(other), userOf()],
+    Array.from({ length: 2 }, () => ({ moment: 'first' })),
+  )
   isMissing(blockOf)
   t.equal(rows.writes.length, 1)
   t.equal(load('second'), 1)
@@ -75,7 +81,11 @@ t.test('a write without names makes every read out of date, and a read without n
   for (const read of [blockOf, userOf, holder]) isMissing(read)
   load('second')
   rows.run(users.setCredentials, { id: 1, password_hash: null, token_family: 'f', kept_token: null })
-  t.strictSame([blockOf(), userOf()], Array(2).fill({ moment: 'second' }), 'the transaction knows the user')
+  t.strictSame(
+    [blockOf(), userOf()],
+    Array.from({ length: 2 }, () => ({ moment: 'second' })),
+    'the transaction knows the user',
+  )
   isMissing(holder)
   load('third')
   t.strictSame(holder(), { moment: 'third' })

@@ -13,7 +13,7 @@ import { withoutPostgres as skip } from '../support/postgres.ts'
 import { createPostgres } from '../support/test-database.ts'
 
 const run = <A>(query: Query<A, unknown>, args: A): Run => ({
-  query: query as never,
+  query: query,
   args: args as never,
   values: compile(query).bind(args as never),
   key: '',
@@ -30,10 +30,10 @@ const start = async (t: Test) => {
   t.teardown(() => client.end())
   const sent: string[] = []
   const query = client.query.bind(client) as (...given: unknown[]) => never
-  client.query = ((given: string | { text: string }) => {
+  client.query = (given: string | { text: string }) => {
     sent.push(typeof given === 'string' ? given : given.text)
     return query(given)
-  }) as never
+  }
   const types = await readColumnTypes(client)
   sent.length = 0
   return {

@@ -81,7 +81,9 @@ export const connect = async (url: string): Promise<pg.Client> => {
 
 /** @returns a pool of at most `size` connections, which connects when it is used. The caller ends it. */
 export const createPool = (url: string, use: 'read' | 'migration', size: number): pg.Pool => {
-  const pool = new pg.Pool({ ...clientConfig(url, use), max: size, onConnect: configure })
+  // The pool awaits it, which its type does not say.
+  const onConnect = configure as (client: pg.ClientBase) => void
+  const pool = new pg.Pool({ ...clientConfig(url, use), max: size, onConnect })
   // A connection that fails while nobody uses it is replaced at the next use.
   pool.on('error', () => {})
   return pool
