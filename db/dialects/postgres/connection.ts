@@ -10,7 +10,7 @@ const IDLE_TRANSACTION_MS = 2000
  * Milliseconds that an answer may take. Then the connection is closed: the machine of the database may be gone without a word.
  * A write also waits for the lock, and for the synchronous standbys.
  */
-export const ANSWER_MS = { read: 5000, write: 10_000, migration: 0 }
+const ANSWER_MS = { read: 5000, write: 10_000, migration: 0 }
 
 /**
  * Pins the plans. Every query is written for its indexes, as in SQLite. Without these settings, a statement that was prepared on
