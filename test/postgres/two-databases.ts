@@ -38,14 +38,15 @@ export const openBoth = async (t: Test, folder: string) => {
   await query(
     url,
     `alter database "${name}" set search_path = public, pg_catalog;
-     create table test_clock (ms bigint);
-     insert into test_clock values (0);
+     create schema clock;
+     create table clock.now (ms bigint);
+     insert into clock.now values (0);
      create function public.clock_timestamp() returns timestamptz language sql
-       as 'select to_timestamp((select ms from test_clock) / 1000.0)'`,
+       as 'select to_timestamp((select ms from clock.now) / 1000.0)'`,
   )
   const setClock = async (ms: number) => {
     writeFileSync(`${file}.clock`, String(ms))
-    await query(url, `update test_clock set ms = ${ms}`)
+    await query(url, `update clock.now set ms = ${ms}`)
   }
   await setClock(1)
   const sqlite = await openSide(

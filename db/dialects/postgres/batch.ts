@@ -113,8 +113,11 @@ const waitForLock = async ({ client, waited }: Session) => {
 /** Weight (see Transaction) of a round trip under the lock: 64 of them fill a transaction, in 15 to 30 ms. */
 const ROUND_TRIP = 64
 
-/** Each operation of a batch is explored so often on average. Bounds the work where each operation needs a round trip. */
-const EXPLORATIONS = 4
+/**
+ * Each operation of a batch is explored so often on average: a cold one looks up five rows, one after the other. Bounds the work
+ * where each operation needs a round trip.
+ */
+const EXPLORATIONS = 16
 
 /** Runs the operations in order, as many as fit into a transaction. Loads what they turn out to need. */
 const runOperations = async (
