@@ -2,7 +2,7 @@ import t, { type Test } from 'tap'
 import { createReader } from '../../db/dialects/postgres/statements.ts'
 import { openDatabase } from '../../db/open.ts'
 import * as counter from '../../db/queries/counter.ts'
-import { userById as usersByNumber } from '../../db/queries/users.ts'
+import { userById } from '../../db/queries/users.ts'
 import type { Reads } from '../../db/query.ts'
 import type { Writer } from '../../db/writer.ts'
 import { readerContract } from '../contract/reader.ts'
@@ -82,7 +82,7 @@ t.test('a snapshot whose body fails gives its connection back', { skip }, async 
     error,
   )
   await t.rejects(
-    reader.snapshot((read) => read.all(usersByNumber, { id: 'not a number' as never })),
+    reader.snapshot((read) => read.all(userById, { id: 'not a number' as never })),
     { ...refused, kind: 'operation' },
     'the database refuses a read',
   )
@@ -100,3 +100,27 @@ t.test('a snapshot that reads nothing, and one after it on the same connection',
   ])
   t.match(heads, ['nothing', { last: 0 }, { last: 0 }])
 })
+
+t.test(
+  'more reads at once than one connection takes are all answered, each by itself',
+  { skip },
+  async (t) => {
+    const { url, writer } = await open(t)
+    const { user } = await writer.append('createUser', {
+      username: 'alice',
+      password_hash: null,
+      family: 'f',
+    })
+    const { reader, pool } = createReader(url, 2)
+    t.teardown(() => pool.end())
+    const reads = Array.from({ length: 300 }, (_, n) =>
+      reader.get(userById, { id: n % 3 === 0 ? ('not a number' as never) : user.id }),
+    )
+    const results = await Promise.allSettled(reads)
+    for (const [n, result] of results.entries()) {
+      if (n % 3 === 0) t.match(result, { reason: { ...refused, kind: 'operation' } })
+      else t.match(result, { value: { username: 'alice' } })
+    }
+    t.equal((await reader.get(userById, { id: user.id }))?.username, 'alice', 'the connections are good')
+  },
+)

@@ -5,6 +5,7 @@ import { type Operation, operations } from '../../operations/index.ts'
 import type { BatchResult, Outcome } from '../../pending.ts'
 import type { Statements } from '../../query.ts'
 import { Transaction } from '../../transaction.ts'
+import { sendTogether } from './connection.ts'
 import { isConnectionError, toStorageError } from './errors.ts'
 import { insertFeed, readNews, takeNews } from './feed.ts'
 import { NotLoaded, Rows, type Run } from './rows.ts'
@@ -74,6 +75,7 @@ const runTransaction = async (
   explore(new Transaction(exploring(rows), caches, session.head, 0), batch)
   const expected = rows.takeMissing()
   try {
+    sendTogether(client)
     const [, , found, loaded] = await all([
       client.query('begin'),
       // By itself: the snapshot of a larger statement would be older than the wait for the lock.
@@ -202,6 +204,7 @@ const commit = async (
     tx.committed()
   }
   try {
+    sendTogether(client)
     const [, , , { command }] = await all([
       write(client, writes, types),
       client.query({

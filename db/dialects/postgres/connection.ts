@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import pg from 'pg'
 
 /** Milliseconds that a new connection may take. */
@@ -77,6 +78,16 @@ export const connect = async (url: string): Promise<pg.Client> => {
     throw error
   }
   return client
+}
+
+/**
+ * Sends the queries of this turn of the event loop in one write. A write costs 40 to 60 µs, because it wakes a process of the
+ * server; a query 20 µs.
+ */
+export const sendTogether = (client: pg.ClientBase) => {
+  const { stream } = (client as unknown as { connection: { stream: Socket } }).connection
+  stream.cork()
+  process.nextTick(() => stream.uncork())
 }
 
 /** @returns a pool of at most `size` connections, which connects when it is used. The caller ends it. */
