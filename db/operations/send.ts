@@ -53,7 +53,7 @@ export const send = (tx: Transaction, input: Send): Sent => {
     reply_to: input.reply_to ?? null,
     metadata: input.metadata ?? null,
   }
-  if (!target.conversation) tx.run(messages.insertMessage, row)
+  if (!target.conversation || row.client_id === null) tx.run(messages.insertMessage, row)
   else if (!tx.insertNew(messages.insertMessage, messages.messageByClientId, row))
     return findOriginal(tx, sender, input) as Sent
   const id = tx.next()
