@@ -6,8 +6,8 @@ type Received = { batches: Batch<Origin>[]; signals: Signal[] }
 
 /**
  * The tests that every implementation of Bus must pass.
- * @param open returns the buses of `processes` processes that share one database. Each bus passes the errors of its
- * subscribers to `onError`
+ * @param open returns the buses of `processes` processes that share one database, as many as its kind allows. Each bus passes the
+ * errors of its subscribers to `onError`
  */
 export const busContract = (
   t: Test,
@@ -34,14 +34,25 @@ export const busContract = (
   }
 
   t.test('every subscriber receives each batch exactly once, in the order of the numbers', async (t) => {
-    const buses = await open(t, 2, fail)
-    const listeners = buses.flatMap((bus) => [listen(bus), listen(bus)])
+    const [bus] = (await open(t, 1, fail)) as [Bus]
+    const listeners = [listen(bus), listen(bus)]
     const published = Array.from({ length: 50 }, (_, n) => batch(2 * n + 1, 2 * n + 2))
-    for (const one of published) buses[0]?.publish(one)
+    for (const one of published) bus.publish(one)
     for (const { received, all } of listeners) {
       await all
       t.strictSame(received.batches, published)
     }
+  })
+
+  t.test('every subscriber of every process receives a signal', async (t) => {
+    const buses = await open(t, 2, fail)
+    const listeners = buses.flatMap((bus) => [listen(bus), listen(bus)])
+    // A signal may be lost, for example while another process begins to listen.
+    while (listeners.some(({ received }) => received.signals.length === 0)) {
+      buses[0]?.signal(signal)
+      await new Promise((resolve) => setTimeout(resolve, 10))
+    }
+    for (const { received } of listeners) t.strictSame(received.signals[0], signal)
   })
 
   t.test('a notice, and an event with its origin, arrive unchanged', async (t) => {

@@ -1,4 +1,6 @@
+import pg from 'pg'
 import t, { type Test } from 'tap'
+import { sweep } from '../../db/dialects/postgres/sweep.ts'
 import { openDatabase } from '../../db/open.ts'
 import type { Batch } from '../../db/writer.ts'
 import { query } from '../support/postgres.ts'
@@ -206,4 +208,29 @@ t.test('a node that missed commits publishes a gap and forgets what it knew', { 
   await t.rejects(send(b), { code: 'BLOCKED' } as object as Error)
   await published(b, message.id + 1)
   t.strictSame(b.batches.at(-1), { first: message.id + 2, last: message.id + 1, changes: [] })
+})
+
+t.test('what no node needs any more is deleted, and the counters stay', { skip }, async (t) => {
+  const { url, nodes } = await openNodes(t, two)
+  const [a, b] = nodes as [Node, Node]
+  const alice = await createUser(a, 'alice')
+  const send = (node: Opened) =>
+    node.writer.append('send', { sender_id: alice, receiver_username: 'alice', content: 'hello' })
+  for (const node of [a, b, a, b]) await send(node)
+  await a.cluster?.take('somebody', 60_000)
+  const pool = new pg.Pool({ connectionString: url })
+  t.teardown(() => pool.end())
+  const counts = () =>
+    query(
+      url,
+      'select (select count(*) from feed) as feed, (select count(*) from commits) as commits, (select count(*) from call_limits) as calls',
+    )
+  await sweep(pool)
+  t.match(await counts(), [{ feed: 4, commits: 5 }], 'nothing of the last minutes')
+  // The clock of the database has milliseconds.
+  await new Promise((resolve) => setTimeout(resolve, 20))
+  await sweep(pool, 0)
+  t.strictSame(await counts(), [{ feed: 0, commits: 1, calls: 0 }])
+  t.equal((await send(b)).message.id, 6)
+  t.equal((await createUser(a, 'bob')) > alice, true)
 })

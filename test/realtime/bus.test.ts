@@ -5,8 +5,8 @@ import { startServer } from '../support/server.ts'
 
 t.test('the in-process bus follows the bus contract', async (t) =>
   busContract(t, async (_, processes, onError) => {
-    const bus = createBus(undefined, onError)
-    return Array.from({ length: processes }, () => bus)
+    t.ok(processes > 0)
+    return [createBus(undefined, onError)]
   }),
 )
 
