@@ -109,7 +109,7 @@ export const followSecrets = (secrets: Secrets, bus: Bus): (() => Promise<boolea
     batch({ first, last, changes }) {
       const isComplete = first === head + 1
       head = last
-      if (!isComplete || changes.some(({ event }) => event.type === 'secret_rotated')) reload()
+      if (!isComplete || changes.some(({ event }) => event.type === 'secret_rotated')) void reload()
     },
     signal: () => {},
   })

@@ -172,7 +172,7 @@ t.test('the secret file beside the database', aboutFile, async (t) => {
     const secrets = await openSecrets(config, texts)
     const { current } = secrets
     writeFileSync(key, '\n')
-    await secrets.reload()
+    await t.rejects(secrets.reload(), { name: 'ConfigError' })
     t.equal(secrets.current, current, 'a running server keeps its secret')
     await t.rejects(openSecrets(config, texts), {
       name: 'ConfigError',

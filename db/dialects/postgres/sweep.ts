@@ -38,7 +38,7 @@ const STATEMENTS: [text: string, keepMs: number][] = [
 ]
 
 /** Deletes what no node needs any more. @param keepMs replaces the time for which rows are kept */
-const sweep = async (pool: pg.Pool, keepMs?: number) => {
+export const sweep = async (pool: pg.Pool, keepMs?: number) => {
   for (const [text, usual] of STATEMENTS) await pool.query(text, [keepMs ?? usual])
 }
 
