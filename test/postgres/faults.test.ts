@@ -171,6 +171,7 @@ t.test('a database that restarts under load', { skip }, async (t) => {
     const reply = await alice.call('POST', '/send', { receiver_username: 'bob', content: 'x'.repeat(5000) })
     t.equal(reply.status, 400, 'a request that needs no database is answered')
     t.equal((await a.call('GET', '/health/ready')).status, 503)
+    t.equal((await a.call('POST', '/login', { body: { username: 'alice' } })).status, 503)
     await server.start()
     await untilAnswered(20)
   }

@@ -1,6 +1,6 @@
 import pg from 'pg'
 import t, { type Test } from 'tap'
-import { sweep } from '../../db/dialects/postgres/sweep.ts'
+import { startSweep, sweep } from '../../db/dialects/postgres/sweep.ts'
 import { openDatabase } from '../../db/open.ts'
 import type { Batch } from '../../db/writer.ts'
 import { query } from '../support/postgres.ts'
@@ -233,4 +233,9 @@ t.test('what no node needs any more is deleted, and the counters stay', { skip }
   t.strictSame(await counts(), [{ feed: 0, commits: 1, calls: 0 }])
   t.equal((await send(b)).message.id, 6)
   t.equal((await createUser(a, 'bob')) > alice, true)
+
+  await a.cluster?.take('somebody', 60_000)
+  const endSweep = startSweep(pool, 10)
+  while ((await counts())[0]?.calls !== 0) await new Promise((resolve) => setTimeout(resolve, 10))
+  await endSweep()
 })

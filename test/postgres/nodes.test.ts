@@ -194,6 +194,25 @@ t.test('a new secret is used by every node', { skip }, async (t) => {
     const old = await at(t, b, before).call('GET', '/conversations')
     t.equal(old.status, isUrgent ? 401 : 200)
   }
+  // A node that can't read the secrets tries again.
+  const { secrets } = b.app
+  const { reload } = secrets
+  secrets.reload = () => {
+    secrets.reload = reload
+    return Promise.reject(new Error('The database does not answer.'))
+  }
+  await rotateSecret(a.app.chat, a.app.secrets, false)
+  while (secrets.current !== a.app.secrets.current) await new Promise((resolve) => setTimeout(resolve, 10))
+  // Bad tokens make a node read them at most once a second.
+  let reads = 0
+  secrets.reload = () => {
+    reads += 1
+    return reload()
+  }
+  for (let n = 0; n < 5; n += 1) {
+    t.equal((await call(b.url, 'GET', '/conversations', { token: 'none' })).status, 401)
+  }
+  t.ok(reads <= 2, `${reads}`)
 })
 
 t.test('the limit of logins counts the calls on all nodes', { skip }, async (t) => {
