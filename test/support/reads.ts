@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import Sqlite from 'better-sqlite3'
 import type { Test } from 'tap'
 import { openDatabase } from '../../db/open.ts'
+import { MAX_BATCH_CHARACTERS } from '../../db/dialects/sqlite/codec.ts'
 import type { Query, Reader, Reads } from '../../db/query.ts'
 import type { Writer } from '../../db/writer.ts'
 import type { Server } from './server.ts'
@@ -49,8 +50,8 @@ export const committerOf = async (t: Test, { folder, app }: Server): Promise<Com
   }
 }
 
-/** The number of operations that go to the thread of the SQLite writer before the turn of the event loop ends. */
-const EARLY = 16
+/** An operation of more characters than a commit may have sends those before it to the writer's thread at once. */
+const TOO_LONG = { fill: ' '.repeat(MAX_BATCH_CHARACTERS) }
 
 /**
  * Commits between two reads of a snapshot. Appends the operations and blocks the event loop until they are on disk, because a
@@ -68,10 +69,7 @@ export const commitInTurn = async (
   const last = () => head.get()?.last ?? 0
   const end = last() + numbers
   for (const append of operations) append(writer).catch(() => {})
-  for (let more = EARLY - operations.length; more > 0; more -= 1) writer.append('probe', {}).catch(() => {})
-  // The writer sends them to its thread in a microtask.
-  await Promise.resolve()
-  await Promise.resolve()
+  writer.append('probe', TOO_LONG).catch(() => {})
   const waiting = new Int32Array(new SharedArrayBuffer(4))
   for (let tries = 0; last() < end && tries < 10_000; tries += 1) Atomics.wait(waiting, 0, 0, 1)
   const isCommitted = last() >= end
