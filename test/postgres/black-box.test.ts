@@ -5,7 +5,10 @@ import { startPostgres, withoutPostgres } from '../support/postgres.ts'
 
 /** The files that do not run a second time, on PostgreSQL, and why. A new file does. */
 const ONCE: [reason: string, ...patterns: string[]][] = [
-  ['It is about PostgreSQL, whatever the other tests run on.', 'test/postgres/*.test.ts'],
+  [
+    'It starts its own PostgreSQL, whatever the other tests run on.',
+    'test/postgres/!(bus|faults|feed|nodes).test.ts',
+  ],
   [
     'It is about files, threads or statements of SQLite.',
     'test/storage/*.test.ts',

@@ -51,7 +51,7 @@ t.test('reads fail while a connection is lost, and later reads have new ones', {
       await endConnections(url)
       return head(read)
     }),
-    { ...refused, kind: 'busy' },
+    { ...refused, kind: 'unreachable' },
   )
   await reader.snapshot(async (read) => {
     await head(read)
