@@ -1,7 +1,10 @@
 import type { Reader } from './query.ts'
 import type { Writer } from './writer.ts'
 
-/** One start of a server on a database. Numbers from `first` on were given since that start. */
+/**
+ * One history of a database: a start of the server on SQLite, an incarnation on PostgreSQL. Numbers from `first` on were given in
+ * it.
+ */
 export type Epoch = { name: string; first: number }
 
 /** An open database. One process at a time has a SQLite file open; several may have a PostgreSQL database open. */

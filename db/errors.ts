@@ -4,7 +4,8 @@
  * `unreachable`: the database does not answer. A later attempt may succeed. This one may be stored or not.
  * `operation`: this operation failed by a bug of the server; other operations work.
  * `broken`: the data in memory can no longer be trusted; the process must end.
- * `unusable`: the server cannot use this database; the message says why.
+ * `unusable`: the server cannot use this database; the message says why. On PostgreSQL also during a run: a reconnection found a
+ *   standby or forbidden settings.
  */
 export type StorageErrorKind =
   | 'full'

@@ -29,7 +29,7 @@ type Pending = {
 
 /**
  * The operations of a writer that have not settled, in order: the part of the contract of `Writer` that is the same for every
- * database.
+ * database. `isBroken` and `withdraw` are for a writer in another thread.
  */
 export const createPending = ({ maxQueue, report }: Pick<WriterOptions, 'maxQueue' | 'report'>) => {
   const admission = createAdmission(maxQueue)

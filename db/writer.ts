@@ -13,7 +13,10 @@ export type Batch<Origin = unknown> = {
 type BatchFigures = { size: number; seconds: number }
 
 export type WriterEvents = {
-  /** A commit changed something. In commit order, once for each such commit. */
+  /**
+   * A commit changed something. In commit order, once for each such commit of any process. An empty batch whose `first` is above
+   * the last number + 1 follows commits of other processes that can no longer be read.
+   */
   commit: Batch
   /** A transaction was run, whatever its outcome. Before `commit` of the same transaction. */
   batch: BatchFigures

@@ -14,7 +14,7 @@ export const Environment = Type.Object(
     }),
     DATABASE_CONNECTIONS: count(
       10,
-      'Maximum number of connections of this process to PostgreSQL. One writes, the others read.',
+      'Maximum number of connections of this process to PostgreSQL, beside one for signals. One writes, the others read.',
       2,
       1000,
     ),

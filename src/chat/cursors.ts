@@ -3,13 +3,13 @@ import * as counter from '../../db/queries/counter.ts'
 import type { Reads } from '../../db/query.ts'
 
 /**
- * Formats and parses cursors. A cursor is `<epoch>.<number>`. Every start of the server begins a new epoch. A cursor is valid
- * only if its number is below the first number of the next epoch, so a restored or copied database rejects the cursors that
+ * Formats and parses cursors. A cursor is `<epoch>.<number>`. On SQLite every start of the server begins an
+ * epoch, on PostgreSQL every restart, promotion or copy of the database. A cursor is valid only if its number is below the first number of the next epoch, so a restored or copied database rejects the cursors that
  * the original database gave out later.
  * @param epochs `Database.epochs`, which may grow
  */
 export const createCursors = (epochs: readonly Epoch[]) => {
-  /** The positions of the first epochs by name: a database has one for each of its starts. */
+  /** The positions of the first epochs, by name. */
   const positions = new Map<string, number>()
   let known = 0
   const positionOf = (name: string) => {

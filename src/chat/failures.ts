@@ -9,7 +9,7 @@ const details = {
     'The database does not answer. A change may be stored or not: repeat it with the same key in a moment.',
   broken:
     'The disk failed and the server restarts. A change may be stored or not: repeat it with the same key.',
-  unusable: 'The database cannot be opened.',
+  unusable: 'The database cannot be used at the moment. Try again later.',
 } satisfies Record<Exclude<StorageErrorKind, 'operation'>, string>
 
 /** Receives an error that no request waits for. `user_id` is the user whose change failed, if there is one. */
@@ -18,7 +18,7 @@ export type Report = (error: unknown, user_id?: number) => void
 /** @returns whether the same write may succeed later, without a restart of the server */
 export const isTemporary = (error: unknown): boolean =>
   error instanceof StorageError
-    ? ['full', 'busy', 'readonly', 'unreachable'].includes(error.kind)
+    ? ['full', 'busy', 'readonly', 'unreachable', 'unusable'].includes(error.kind)
     : error instanceof AppError && error.code === 'OVERLOADED'
 
 /** @returns the error for the client; undefined if the error is a bug in the server. */

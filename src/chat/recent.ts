@@ -84,7 +84,9 @@ export const createRecent = (size = GENERATION) => {
 
   return {
     /** Records a committed batch. */
-    take({ last: number, changes }: Batch) {
+    take({ first, last: number, changes }: Batch) {
+      // A gap may hide messages and edits.
+      if (last !== undefined && first !== last + 1) [older, newer] = [empty(), empty()]
       last = number
       for (const { event } of changes) {
         if (event.type === 'message') keep(event.message)

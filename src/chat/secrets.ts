@@ -86,7 +86,7 @@ const storedSecrets = async (texts: Texts): Promise<Secrets> => {
       retired = kept
     },
     reload() {
-      // A read that has begun may be of the time before the call.
+      // A read that has already begun may return the old secrets, so another one follows it.
       loading = (loading ?? Promise.resolve()).catch(() => {}).then(load)
       return loading
     },
@@ -114,10 +114,15 @@ export const followSecrets = (secrets: Secrets, bus: Bus): (() => Promise<boolea
     signal: () => {},
   })
   let next = 0
+  let reloading: Promise<void> | undefined
   return async () => {
-    if (performance.now() < next) return false
+    if (!reloading && performance.now() < next) return false
     next = performance.now() + RELOAD_MS
-    await secrets.reload()
+    // Tokens that arrive during the read wait for it too.
+    reloading ??= secrets.reload().finally(() => {
+      reloading = undefined
+    })
+    await reloading
     return true
   }
 }

@@ -146,6 +146,10 @@ t.test('a committed message that was not published yet is read from the file', a
   t.equal(await contents(), undefined, 'the edit is on disk')
   recent.take(edited)
   t.strictSame(await contents(), ['first'])
+  const missed = createRecent()
+  missed.take(sent)
+  missed.take({ first: edited.last + 1, last: edited.last, changes: [] })
+  t.equal(await missed.read(reader, all, false), undefined, 'a gap may hide an edit')
 })
 
 t.test('the cache keeps at most two generations, limited by messages and by length', async (t) => {

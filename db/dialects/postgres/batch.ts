@@ -116,8 +116,8 @@ const waitForLock = async ({ client, waited }: Session) => {
 const ROUND_TRIP = 64
 
 /**
- * Each operation of a batch is explored so often on average: a cold one looks up five rows, one after the other. Bounds the work
- * where each operation needs a round trip.
+ * The largest average number of explorations per operation. An operation that finds nothing in the caches looks up five rows, one
+ * after the other. Bounds the work where each operation needs a round trip of its own.
  */
 const EXPLORATIONS = 16
 

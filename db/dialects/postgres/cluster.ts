@@ -25,7 +25,7 @@ export const createCluster = (
       try {
         const { rows } = await pool.query({ name: 'take', text: TAKE, values: [key, 60_000 / perMinute] })
         const [{ taken, wait }] = rows as [{ taken: number; wait: number }]
-        return taken === 1 ? 0 : wait
+        return taken === 1 ? 0 : Math.max(wait, 1)
       } catch (error) {
         throw toStorageError(error)
       }
@@ -38,7 +38,8 @@ export const createCluster = (
 
 /**
  * Counts a call. `full_at` is when the key has all its calls again: each call moves it by its share of the minute, and a call that
- * would move it past a minute from now is refused. The outer select reads the row as it was before.
+ * would move it past a minute from now is refused. The outer select reads the row as it was before, so `wait` may be too low after a
+ * wait for another call.
  */
 const TAKE = `
   with now as (select extract(epoch from clock_timestamp()) * 1000 as ms),

@@ -4,7 +4,7 @@ import pg from 'pg'
 /** Milliseconds that a new connection may take. */
 const CONNECT_TIMEOUT_MS = 5000
 
-/** Milliseconds after which PostgreSQL ends a transaction whose client is silent: so a stalled node holds up the others this long. */
+/** Milliseconds after which PostgreSQL ends a transaction whose client is silent. A stalled node delays the writes of the others by at most this time. */
 const IDLE_TRANSACTION_MS = 2000
 
 /**
@@ -66,8 +66,8 @@ const configure = async (client: pg.ClientBase): Promise<void> => {
 }
 
 /** Connects a client. The caller ends it. */
-export const connect = async (url: string): Promise<pg.Client> => {
-  const client = new pg.Client(clientConfig(url, 'write'))
+export const connect = async (url: string, use: 'write' | 'migration' = 'write'): Promise<pg.Client> => {
+  const client = new pg.Client(clientConfig(url, use))
   // A lost connection also rejects the queries that wait. Without a listener the event would end the process.
   client.on('error', () => {})
   try {

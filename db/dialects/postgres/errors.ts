@@ -15,8 +15,8 @@ const kinds: [prefix: string, kind: StorageErrorKind][] = [
 
 /**
  * Turns an error of the `pg` library into a StorageError. A lost connection, a database that starts or stops, and an answer that
- * does not come are `unreachable`. Whatever else a later attempt may not meet (a lock, a limit) is `busy`. Nothing is `broken`: PostgreSQL itself restarts when it can no longer trust its memory
- * or its disk.
+ * does not come are `unreachable`. Every other error that a later attempt may avoid, such as a lock or a limit, is `busy`. Nothing is
+ * `broken`: PostgreSQL itself restarts when it can no longer trust its memory or its disk.
  */
 export const toStorageError = (error: unknown): StorageError => {
   if (error instanceof StorageError) return error

@@ -8,7 +8,7 @@ import { createReader } from './statements.ts'
 
 /** Opens a database of this server for reading only: without the lock, a new epoch or a migration. Works on a standby. */
 export const inspectPostgres = async (url: string): Promise<Inspection> => {
-  const { reader, pool } = createReader(url, 1)
+  const { reader, pool } = createReader(url, 1, 'migration')
   try {
     const { rows } = await pool.query<{ is_ours: number; bytes: number }>(
       `select to_regclass('epochs') is not null as is_ours, pg_database_size(current_database()) as bytes`,

@@ -56,7 +56,7 @@ export const movePostgres = async (
 const openEmpty = async (url: string): Promise<pg.Client> => {
   let client: pg.Client | undefined
   try {
-    client = await connect(url)
+    client = await connect(url, 'migration')
     await checkServer(client)
     const tables = await tablesOf(client)
     if (tables.length > 0 && !tables.includes('kysely_migration')) {

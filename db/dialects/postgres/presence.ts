@@ -128,9 +128,16 @@ export const createPresence = (
     for (const [user_id, username] of mine) changed.set(user_id, { user_id, username, online: true })
   }
 
-  let running = beat()
+  let isBeating = false
+  const beatOnce = async () => {
+    isBeating = true
+    await beat()
+    isBeating = false
+  }
+  let running = beatOnce()
   const timer = setInterval(() => {
-    running = running.then(() => (isEnded ? undefined : beat()))
+    // A beat lasts long while the database does not answer.
+    if (!isBeating && !isEnded) running = beatOnce()
   }, timeoutMs / BEATS)
   timer.unref()
 

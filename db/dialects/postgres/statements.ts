@@ -52,9 +52,10 @@ const READS_AT_ONCE = 64
 /**
  * Runs queries on a pool of connections.
  * @param size the largest number of connections
+ * @param purpose `migration` for reads of whole tables, which may take any time
  */
-export const createReader = (url: string, size: number) => {
-  const pool = createPool(url, 'read', size)
+export const createReader = (url: string, size: number, purpose: 'read' | 'migration' = 'read') => {
+  const pool = createPool(url, purpose, size)
   // A connection that is lost between two reads of a snapshot fails the next one. Without a listener the event would end the process.
   pool.on('connect', (client) => client.on('error', () => {}))
 
@@ -132,7 +133,7 @@ export const createReader = (url: string, size: number) => {
           return value
         } finally {
           isOver = true
-          // The next queries of the connection wait for it, and nobody else does. If it fails, the connection is lost and so do they.
+          // Not awaited: only later queries of this connection wait for it. If it fails, the connection is lost, and they fail too.
           run({ text: 'commit' }).catch(() => {})
         }
       }),

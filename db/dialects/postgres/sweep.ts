@@ -44,9 +44,14 @@ export const sweep = async (pool: pg.Pool, keepMs?: number) => {
 
 /** Sweeps from time to time, as every node does. A sweep that fails is repeated by the next. @returns a function that ends it */
 export const startSweep = (pool: pg.Pool, everyMs = SWEEP_MS) => {
-  let running = Promise.resolve()
+  let running: Promise<void> | undefined
   const timer = setInterval(() => {
-    running = running.then(() => sweep(pool)).catch(() => {})
+    // A sweep lasts long while the database does not answer.
+    running ??= sweep(pool)
+      .catch(() => {})
+      .finally(() => {
+        running = undefined
+      })
   }, everyMs)
   timer.unref()
   return async () => {

@@ -68,15 +68,17 @@ export const createPostgresWriter = async (
         head: head ?? (await newestHead(client)),
         news: [],
       }
-      const begun = (await beginEpoch(opened)).slice(epochs.length)
-      // Such an epoch gives numbers again that this node has seen.
-      if (head && begun.some(({ first }) => first <= opened.head.last)) {
+      const all = await beginEpoch(opened)
+      const begun = all.slice(epochs.length)
+      const isOtherHistory = epochs.some(({ name }, index) => all[index]?.name !== name)
+      // An epoch that gives numbers again that this node has seen is another history too.
+      if (isOtherHistory || (head && begun.some(({ first }) => first <= opened.head.last)))
         throw lostCommits()
-      }
       epochs.push(...begun)
       // PostgreSQL also notifies the node that committed.
       client.on('notification', ({ payload }) => payload !== node && wake())
       await client.query(`listen ${CHANNEL}`)
+      if (isEnded) throw new StorageError('unreachable', 'The writer has ended.')
       return opened
     } catch (error) {
       await client.end().catch(() => {})
