@@ -119,6 +119,7 @@ export const followSecrets = (secrets: Secrets, bus: Bus): (() => Promise<boolea
     if (!reloading && performance.now() < next) return false
     next = performance.now() + RELOAD_MS
     // Tokens that arrive during the read wait for it too.
+    /* c8 ignore next -- whether two tokens come at once is a race */
     reloading ??= secrets.reload().finally(() => {
       reloading = undefined
     })

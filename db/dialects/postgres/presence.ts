@@ -137,6 +137,7 @@ export const createPresence = (
   let running = beatOnce()
   const timer = setInterval(() => {
     // A beat lasts long while the database does not answer.
+    /* c8 ignore next -- whether a beat is late is a race */
     if (!isBeating && !isEnded) running = beatOnce()
   }, timeoutMs / BEATS)
   timer.unref()

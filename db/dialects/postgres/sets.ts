@@ -131,6 +131,7 @@ const targetOf = (query: Query<never, unknown>) => {
 const setOfInserts = (group: readonly Run[], types: ColumnTypes) => {
   const { name, text } = compile((group[0] as Run).query)
   const { table } = targetOf((group[0] as Run).query)
+  /* c8 ignore next -- every insert has both lists */
   const [, names = '', parameters = ''] = /\(([^)]*)\) values \(([^)]*)\)/.exec(text) ?? []
   const columnTypes = names.split(', ').map((column) => types.get(table)?.get(column.replaceAll('"', '')))
   // Each value of the list is a parameter, in order.
