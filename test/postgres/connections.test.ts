@@ -24,6 +24,6 @@ t.test('a node opens DATABASE_CONNECTIONS connections, and reads wait for one', 
   t.match(await reading, { status: 200 })
   t.match(await login('bob'), { username: 'bob' })
   const count = "select count(*) as n from pg_stat_activity where application_name = 'messenger'"
-  t.strictSame(await query(url, count), [{ n: 3 }])
+  t.strictSame(await query(url, count), [{ n: 4 }], 'and one for signals')
   t.ok(figures().lockWait > 0)
 })
