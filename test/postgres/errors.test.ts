@@ -14,11 +14,11 @@ t.test('an error of PostgreSQL gets the kind of its code', (t) => {
     ['23505', 'operation', false],
     ['42P01', 'operation', false],
     ['40001', 'busy', false],
-    ['25P03', 'busy', true],
-    ['57P01', 'busy', true],
-    ['08006', 'busy', true],
-    ['ECONNREFUSED', 'busy', true],
-    [undefined, 'busy', true],
+    ['25P03', 'unreachable', true],
+    ['57P01', 'unreachable', true],
+    ['08006', 'unreachable', true],
+    ['ECONNREFUSED', 'unreachable', true],
+    [undefined, 'unreachable', true],
   ]
   for (const [code, kind, isConnection] of kinds) {
     const cause = failed(code)

@@ -332,7 +332,10 @@ t.test('a move is refused with a sentence', { skip }, async (t) => {
   })
   await refused(postgres.url('nowhere'), /can't be opened\. This database does not exist/)
   const wrong = postgres.url(new URL(empty).pathname.slice(1), { ...GUARDED, password: 'wrong' })
-  await refused(wrong, /postgres:\/\/guarded@\S+ can't be opened\. The server refuses the name or the password/)
+  await refused(
+    wrong,
+    /postgres:\/\/guarded@\S+ can't be opened\. The server refuses the name or the password/,
+  )
 
   const other = await emptyDatabase()
   await query(other, 'create table invoices (id int)')
