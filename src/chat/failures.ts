@@ -19,7 +19,8 @@ export type Report = (error: unknown, user_id?: number) => void
 export const isTemporary = (error: unknown): boolean =>
   error instanceof StorageError
     ? ['full', 'busy', 'readonly', 'unreachable', 'unusable'].includes(error.kind)
-    : error instanceof AppError && error.code === 'OVERLOADED'
+    : /* c8 ignore next -- every other error is a bug */
+      error instanceof AppError && error.code === 'OVERLOADED'
 
 /** @returns the error for the client; undefined if the error is a bug in the server. */
 export const asAppError = (error: unknown): AppError | undefined => {

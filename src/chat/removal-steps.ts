@@ -71,6 +71,7 @@ export const createRemovalSteps = (reader: Reader, writer: Writer, config: Confi
     /** Postpones the remaining steps to the next start. */
     stop() {
       isStopped = true
+      /* c8 ignore next -- whether a removal waits during the stop is a race */
       for (const { done } of queue) done()
     },
   }

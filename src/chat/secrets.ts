@@ -55,6 +55,7 @@ const storedSecrets = async (texts: Texts): Promise<Secrets> => {
   let current = ''
   let retired: VerifyingSecret[] = []
   const load = async () => {
+    /* c8 ignore next -- a race: somebody deletes the text between two reads */
     const [first = '', ...more] = ((await texts.read(SECRETS)) ?? '').trim().split('\n')
     if (first.trim() === '') {
       throw new ConfigError(

@@ -118,6 +118,7 @@ export class Hub {
   #deliver(batch: Batch<Origin>) {
     const { head } = this
     // The head at the start may be ahead of what the writer publishes first.
+    /* c8 ignore next -- a race between the reader and the writer of PostgreSQL */
     if (batch.last <= head) return
     this.head = batch.last
     if (batch.first > head + 1) this.#replayAll(head)

@@ -23,6 +23,7 @@ export const toStorageError = (error: unknown): StorageError => {
   const { code = '', message } = error as { code?: string; message: string }
   const other = isConnectionError(error) ? 'unreachable' : 'busy'
   const kind = kinds.find(([prefix]) => code.startsWith(prefix))?.[1] ?? other
+  /* c8 ignore next -- Node gives an error of several addresses no message */
   return new StorageError(kind, message || code, error)
 }
 

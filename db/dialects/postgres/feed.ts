@@ -46,6 +46,7 @@ export const readNews = async (client: pg.ClientBase, { last }: Counters): Promi
 export const takeNews = (session: Session, { state, feed }: Found): number => {
   const { now, last = 0, user_id = 0, conversation_id = 0 } = withoutNulls(state)
   let known = session.head.last
+  /* c8 ignore next -- commits are lost only with a new incarnation, which is noticed first */
   if (last < known) throw lostCommits()
   for (const { first, last: end, body } of feed) {
     // Without the lock, a commit may come between the two reads: it is left for the next time.

@@ -49,6 +49,7 @@ const findDamage = async (pool: pg.Pool): Promise<string[]> => {
       const { rows } = await client.query<{ count: number }>(query)
       return rows[0]?.count as number
     } catch (error) {
+      /* c8 ignore next -- a race: the connection is lost during the check */
       if (isConnectionError(error)) throw toStorageError(error)
       damage.push(`${what}: ${(error as Error).message}`)
       return 0

@@ -101,6 +101,7 @@ export const createPresence = (
       if (own[0].is_new === 1 && beats > 1) startAgain()
       else take(new Set(alive.map(({ name }) => name)), news)
     } catch (error) {
+      /* c8 ignore next -- whether the pool or a query notices the loss first is a race */
       client?.release(error as Error)
       // The next beat writes them, unless they have changed since.
       for (const row of rows) if (!changed.has(row.user_id)) changed.set(row.user_id, row)
@@ -111,6 +112,7 @@ export const createPresence = (
     for (const name of known.keys()) if (!alive.has(name)) end(name)
     for (const name of alive) if (!known.has(name)) known.set(name, 0)
     for (const { node: name, user_id, username, online: value, seq: number } of news) {
+      /* c8 ignore next -- a race: the node ended between the two reads */
       if (!known.has(name)) continue
       known.set(name, number)
       online(name, { user_id, username, online: value === 1 })

@@ -99,6 +99,7 @@ export const createPostgresWriter = async (
       currentAt = performance.now()
       return result
     } catch (error) {
+      /* c8 ignore next -- which statement notices a lost connection is a race */
       if (isConnectionError(error) || error instanceof InDoubt) {
         session = undefined
         used.client.end().catch(() => {})
@@ -121,6 +122,7 @@ export const createPostgresWriter = async (
         })
       } catch (error) {
         const isBroken = error instanceof StorageError && error.kind === 'broken'
+        /* c8 ignore next -- how long the database is away during a commit is a race */
         if (isBroken || isEnded || performance.now() > end) throw error
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS))
       }
@@ -170,6 +172,7 @@ export const createPostgresWriter = async (
       result = await run(batch)
     } catch (cause) {
       const error = toStorageError(cause)
+      /* c8 ignore next 3 -- which statement notices a lost connection is a race */
       const last = head?.last ?? 0
       // Without a connection the others would wait for one attempt after another.
       const failed = session ? batch : queue
