@@ -112,6 +112,7 @@ export class Device {
       try {
         await this.#caughtUp.promise
         await this.request({ type: 'ping' })
+        await this.#receiveAll()
         break
       } catch (error) {
         this.check()
@@ -120,6 +121,16 @@ export class Device {
       }
     }
     this.check()
+  }
+
+  /** Waits for the events that a replay after a lost batch sends: it may still run when the pong arrives. */
+  async #receiveAll() {
+    for (let attempt = 0; attempt < 1000; attempt += 1) {
+      const path = `/sync?cursor=${this.view.cursor}` as const
+      const { body } = await this.#host.call<SyncPage>(this.#token, 'GET', path)
+      if (body.events.length === 0) return
+      await new Promise((resolve) => setTimeout(resolve, 5))
+    }
   }
 
   /** Reads up to `pages` pages of /sync. */

@@ -15,10 +15,6 @@ const ONCE: [reason: string, ...patterns: string[]][] = [
     'test/operation/{faults,process}.test.ts',
   ],
   [
-    'A world of it failed on PostgreSQL (seed -714580054), and the cause is not known yet.',
-    'test/model/model.test.ts',
-  ],
-  [
     'It needs no database.',
     'test/documents/*.test.ts',
     'test/operation/{attacks,bench,environment,start}.test.ts',
