@@ -22,11 +22,12 @@ export const syncRoutes: FastifyPluginAsyncTypebox = async (app) => {
       },
     },
     async ({ me, query }, reply) => {
-      if (query.wait > 0) app.sockets.checkPollCapacity(me)
       let waiter: Waiter | undefined
       // A client that disconnects must not stay counted as a waiting one.
       reply.raw.once('close', () => waiter?.end())
       return sync(app.chat, me, query, (who) => {
+        // In the same turn as the first registration, so that calls that begin at once count each other.
+        if (!waiter && query.wait > 0) app.sockets.checkPollCapacity(me)
         waiter = app.sockets.hub.waitFor(who)
         /* c8 ignore next -- whether a client disconnects between two reads is a race */
         if (reply.raw.closed) waiter.end()
