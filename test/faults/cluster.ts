@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { query, startPostgres } from '../support/postgres.ts'
+import { query, STANDBY, startPostgres } from '../support/postgres.ts'
 import { freePort, type Owner, startProcess } from '../support/process.ts'
 import { logIn } from '../support/server.ts'
 import { createSenders, LOAD_ENVIRONMENT, type Sender, send } from './kill.ts'
@@ -12,6 +12,8 @@ export type ClusterPlan = {
   kills: number
   /** Restarts of the database: in turn a fast stop, an abort and a kill. */
   restarts: number
+  /** Losses of the database, each followed by the promotion of a synchronous standby. */
+  promotions: number
   senders: number
   /** Unacknowledged sends of one sender. */
   window: number
@@ -23,6 +25,7 @@ export type ClusterFigures = {
   sends: number
   kills: number
   restarts: number
+  promotions: number
   /** Acks of retries whose message was already stored. */
   duplicates: number
   /** Sends that were refused for a while and retried after the hint. */
@@ -33,19 +36,23 @@ export type ClusterFigures = {
   violations: string[]
 }
 
+type Postgres = Awaited<ReturnType<typeof startPostgres>>
+
 const NODES = 2
 const STOPS = ['fast', 'immediate', 'kill'] as const
 /** Milliseconds until a sender connects again, to any node. */
 const RECONNECT_MS = 50
+/** Milliseconds until each connection of PostgreSQL commits by a setting that was reloaded. */
+const RELOAD_MS = 1000
 
 /**
- * Sends over sockets to two nodes of one PostgreSQL, while nodes are killed and the database is restarted at random moments. A sender
- * that loses its connection continues at a random node under the same keys. At the end every acknowledged message must be stored once, under
+ * Sends over sockets to two nodes of one PostgreSQL, while nodes are killed, and the database is restarted or replaced by its
+ * synchronous standby, at random moments. A sender that loses its connection continues at a random node under the same keys. At the end every acknowledged message must be stored once, under
  * its id.
  */
 export const killCluster = async (owner: Owner, plan: ClusterPlan): Promise<ClusterFigures> => {
   const violations: string[] = []
-  const postgres = await startPostgres()
+  let postgres = await startPostgres()
   owner.teardown(() => void postgres.end())
   await query(postgres.url('postgres'), 'create database cluster')
   const database = postgres.url('cluster')
@@ -85,6 +92,9 @@ export const killCluster = async (owner: Owner, plan: ClusterPlan): Promise<Clus
       await exited
       nodes[index] = await start(index)
     }),
+    ...Array.from({ length: plan.promotions }, () => async () => {
+      postgres = await replace(owner, postgres)
+    }),
     ...Array.from(
       { length: plan.restarts },
       (_, index) => () => postgres.restart(STOPS[index % STOPS.length]),
@@ -117,11 +127,30 @@ export const killCluster = async (owner: Owner, plan: ClusterPlan): Promise<Clus
     sends: total(),
     kills: plan.kills,
     restarts: plan.restarts,
+    promotions: plan.promotions,
     ...figures,
     by_node,
     seconds: Math.round((performance.now() - started) / 1000),
     violations,
   }
+}
+
+/**
+ * Kills a PostgreSQL under load after a synchronous standby has caught up, and promotes the standby.
+ * @returns the promoted server, which listens on the same port
+ */
+const replace = async (owner: Owner, primary: Postgres): Promise<Postgres> => {
+  const standby = await startPostgres({}, primary)
+  owner.teardown(() => void standby.end())
+  await query(primary.url('postgres'), `alter system set synchronous_standby_names = '${STANDBY}'`)
+  await query(primary.url('postgres'), 'select pg_reload_conf()')
+  const synchronous = "select 1 from pg_stat_replication where sync_state = 'sync' and state = 'streaming'"
+  while ((await query(primary.url('postgres'), synchronous)).length === 0) await pause(20)
+  await pause(RELOAD_MS)
+  await primary.stop('kill')
+  await standby.promote(primary.port())
+  await primary.end()
+  return standby
 }
 
 /** Checks that each send is stored once, under its acknowledged id, and in the order of its sender. */

@@ -17,10 +17,11 @@ const DATABASES: Record<string, string[]> = {
   postgres: ['cluster'],
 }
 
-const USAGE = `npm run test:faults -- [--database NAME] [--sends N] [--kills N] [--restarts N] [--sockets N] [--readers N] [--mebibytes N] [--seconds N] [--attacks N] [--only NAMES] [--lenient]
+const USAGE = `npm run test:faults -- [--database NAME] [--sends N] [--kills N] [--restarts N] [--promotions N] [--sockets N] [--readers N] [--mebibytes N] [--seconds N] [--attacks N] [--only NAMES] [--lenient]
 
 --database NAME  sqlite (default), or postgres: two nodes of a PostgreSQL that this run starts
 --restarts N  restarts of PostgreSQL (default 10)
+--promotions N  losses of PostgreSQL, each with the promotion of a synchronous standby (default 5)
 --sends N     messages to send while the server is killed (default 1000000)
 --kills N     number of kills (default 50)
 --sockets N   sockets that reconnect at once (default 5000)
@@ -48,6 +49,7 @@ const options = () => {
         sends: { type: 'string', default: '1000000' },
         kills: { type: 'string', default: '50' },
         restarts: { type: 'string', default: '10' },
+        promotions: { type: 'string', default: '5' },
         database: { type: 'string', default: 'sqlite' },
         sockets: { type: 'string', default: '5000' },
         readers: { type: 'string', default: '200' },
@@ -80,6 +82,7 @@ const options = () => {
       sends: number('sends'),
       kills: number('kills'),
       restarts: number('restarts'),
+      promotions: number('promotions'),
       sockets: number('sockets'),
       readers: number('readers'),
       mebibytes: number('mebibytes'),
@@ -93,8 +96,20 @@ const options = () => {
 }
 
 /** Entry of `npm run test:faults`. Prints the figures of each part and its violations, and exits with code 1 on a violation. */
-const { lenient, help, names, sends, kills, restarts, sockets, readers, mebibytes, seconds, percent } =
-  options()
+const {
+  lenient,
+  help,
+  names,
+  sends,
+  kills,
+  restarts,
+  promotions,
+  sockets,
+  readers,
+  mebibytes,
+  seconds,
+  percent,
+} = options()
 if (help) {
   console.log(USAGE)
   process.exit()
@@ -140,9 +155,10 @@ const parts: Record<string, () => Promise<void>> = {
       sends,
       kills,
       restarts,
+      promotions,
       senders: 16,
       window: 64,
-      deadline: 120 + sends / 200 + kills * 20 + restarts * 20,
+      deadline: 120 + sends / 200 + kills * 20 + restarts * 20 + promotions * 60,
     })
     report('nodes and database killed under load', cluster)
     operations += cluster.sends
