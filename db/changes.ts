@@ -73,6 +73,8 @@ export type Notice =
   | { type: 'all_tokens_ended'; token_family: string; kept_token: null }
   /** The texts of the database have a new secret for tokens. */
   | { type: 'secret_rotated' }
+  /** An account was created or removed, or its profile was changed. */
+  | { type: 'user'; user_id: number }
   /** The first user now blocks the second, or no longer does. `conversation_id` is that of their direct conversation, if any. */
   | { type: 'block'; user_ids: readonly [number, number]; conversation_id: number | null }
 
@@ -81,6 +83,7 @@ const noticeTypes: Record<Notice['type'], true> = {
   tokens_ended: true,
   all_tokens_ended: true,
   secret_rotated: true,
+  user: true,
   block: true,
 }
 

@@ -19,6 +19,20 @@ export type Tables = {
     removed_at: number | null
     /** 1 while a removed account is still a member of groups. */
     leaving: Generated<0 | 1>
+    /** Who created the account and vouches for its user; null: it logs in here. See `db/owners.ts`. */
+    owner: Generated<string | null>
+    display_name: Generated<string | null>
+    avatar_url: Generated<string | null>
+    /** JSON text. */
+    metadata: Generated<string | null>
+    /** Seconds since 1970. Tokens of an issuer that were issued at that second or before are revoked. */
+    tokens_from: Generated<number>
+    /** Null: not suspended. `OPEN`: without an end. */
+    suspended_until: Generated<number | null>
+    suspended_reason: Generated<string | null>
+    /** Numbers of the creation and of the last change of the profile or the removal; 0 in a row of an earlier version. */
+    created_number: Generated<number>
+    changed: Generated<number>
   }
   conversations: {
     id: Generated<number>
@@ -34,6 +48,12 @@ export type Tables = {
     creator_id: number | null
     client_id: string | null
     request_hash: Uint8Array | null
+    /** The key that the app gave the group, unique. */
+    key: Generated<string | null>
+    /** JSON text. */
+    metadata: Generated<string | null>
+    /** Number of the creation; 0 in a row of an earlier version. */
+    created: Generated<number>
   }
   /** One row for each membership period: from the number of joining to the number of leaving, both included. */
   members: {
@@ -87,4 +107,49 @@ export type Tables = {
   counter: { id: 1; last: number }
   /** One row for each start of the server. Its cursors carry the name and are valid from `first` on. */
   epochs: { number: Generated<number>; name: string; first: number }
+  /** Keys of the app's backend. `hash` is the SHA-256 of a key. */
+  server_keys: { name: string; hash: Uint8Array; created_at: number }
+  /** `id` is the number of the report. `content` is the message as it was reported. */
+  reports: {
+    id: number
+    message_id: number
+    reporter_id: number
+    reason: string
+    comment: string | null
+    content: string
+    created_at: number
+    status: string
+    note: string | null
+  }
+  webhooks: {
+    name: string
+    url: string
+    /** JSON list of event types; null: all. */
+    types: string | null
+    description: string | null
+    /** Seconds after which an unread message is pushed; null: never. */
+    push_after: number | null
+    secret: string
+    previous_secret: string | null
+    previous_until: number | null
+    created_at: number
+    /** Every change up to this number was answered. */
+    position: number
+    disabled: Generated<0 | 1>
+    /** The batch in flight: its id, the position after it, and its bytes. Repeated until it is answered. */
+    batch_id: Generated<string | null>
+    batch_end: Generated<number | null>
+    batch: Generated<string | null>
+    /** Failed attempts of the batch, and the time of the next one. */
+    attempts: Generated<number>
+    next_at: Generated<number>
+    last_error: Generated<string | null>
+    last_error_at: Generated<number | null>
+    delivered_at: Generated<number | null>
+    /** The server that delivers, until when. */
+    lease_node: Generated<string | null>
+    lease_until: Generated<number>
+  }
+  /** The newest message that was pushed for a user and a conversation. */
+  pushes: { webhook: string; user_id: number; conversation_id: number; newest_id: number }
 }

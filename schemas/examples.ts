@@ -4,10 +4,11 @@
  */
 const token = 'eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl'
 const client_id = '0199f3c2-7a41-7c10-9f2e-51c0a4e3b7d8'
-const cursor = (number: number) => `h2TqYw9k.${number}`
+/** The cursor after the first `count` changes since the creation of the three accounts, each of which took a number. */
+const cursor = (count: number) => `h2TqYw9k.${3 + count}`
 
 const invitation = {
-  id: 2,
+  id: 5,
   conversation_id: 1,
   sender: 'alice',
   sender_id: 1,
@@ -46,7 +47,7 @@ const group = {
   read_up_to: 0,
 }
 const renamed = { ...group, title: 'Saturday lunch' }
-const receipt = { conversation_id: 1, username: 'bob', delivered_up_to: 2, read_up_to: 2 }
+const receipt = { conversation_id: 1, username: 'bob', delivered_up_to: 5, read_up_to: 5 }
 const block = { username: 'bob', blocked_at: '2026-11-20T09:03:00.000Z' }
 const unknownUser = {
   type: 'urn:messenger:problem:user-not-found',
@@ -80,7 +81,7 @@ export const examples = {
       ],
     },
   ],
-  ReceiptRequest: [{ read_up_to: 2 }],
+  ReceiptRequest: [{ read_up_to: 5 }],
   Receipt: [receipt],
   GroupRequest: [{ title: 'Friday lunch', members: ['bob'] }],
   RenameRequest: [{ title: 'Saturday lunch' }],
@@ -114,9 +115,9 @@ export const examples = {
   ],
 
   SendFrame: [{ type: 'send', id: 'a1', receiver_username: 'bob', content: invitation.content, client_id }],
-  EditFrame: [{ type: 'edit', id: 'a2', message_id: 2, content: changed.content }],
-  DeleteFrame: [{ type: 'delete', id: 'a3', message_id: 2 }],
-  ReceiptFrame: [{ type: 'receipt', id: 'b1', conversation_id: 1, read_up_to: 2 }],
+  EditFrame: [{ type: 'edit', id: 'a2', message_id: 5, content: changed.content }],
+  DeleteFrame: [{ type: 'delete', id: 'a3', message_id: 5 }],
+  ReceiptFrame: [{ type: 'receipt', id: 'b1', conversation_id: 1, read_up_to: 5 }],
   TypingFrame: [{ type: 'typing', conversation_id: 1 }],
   WatchFrame: [{ type: 'watch', id: 'a4', usernames: ['bob'] }],
   AuthFrame: [{ type: 'auth', id: 'a5', token }],

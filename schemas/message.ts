@@ -93,7 +93,7 @@ export const EditRequest = request(
   { $id: 'EditRequest', description: 'New content of the message.' },
 )
 
-export const MessageParams = request({ id: idOf('message', 2) })
+export const MessageParams = request({ id: idOf('message', 5) })
 
 export const MessageList = Type.Array(ref(Message), {
   $id: 'MessageList',

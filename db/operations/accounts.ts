@@ -1,5 +1,6 @@
 import { AppError, fieldError } from '../../src/errors.ts'
 import { checkUsername, foldName } from '../names.ts'
+import type { Owner } from '../owners.ts'
 import { isOfFamily } from '../token-family.ts'
 import * as members from '../queries/members.ts'
 import * as users from '../queries/users.ts'
@@ -7,7 +8,16 @@ import type { Conversation, StoredUser, Transaction } from '../transaction.ts'
 import { actor } from './access.ts'
 import { findLeaving, type Leaving, leave } from './groups.ts'
 
-export type CreateUser = { username: string; password_hash: string | null; family: string }
+export type CreateUser = {
+  username: string
+  password_hash: string | null
+  family: string
+  /** By default null. */
+  owner?: Owner
+  profile?: Profile | undefined
+}
+/** What an account shows of its user. `metadata` is JSON text. */
+export type Profile = Pick<StoredUser, 'display_name' | 'avatar_url' | 'metadata'>
 export type SetPassword = {
   user_id: number
   /** The hash that the current password was checked against. */
@@ -48,8 +58,10 @@ const STEP_PERIODS = 128
 export const createUser = (tx: Transaction, input: CreateUser): { user: StoredUser; created: boolean } => {
   const existing = tx.userByName(input.username)
   if (existing) return { user: existing, created: false }
-  checkUsername(input.username, '/username')
+  const { owner = null, profile = NO_PROFILE } = input
+  checkUsername(input.username, '/username', owner)
   const username = input.username.normalize('NFC')
+  const number = tx.next()
   const user = tx.setUser({
     id: tx.nextUser(),
     username,
@@ -58,8 +70,14 @@ export const createUser = (tx: Transaction, input: CreateUser): { user: StoredUs
     token_family: input.family,
     kept_token: null,
     removed_at: null,
+    owner,
+    ...profile,
+    tokens_from: 0,
+    suspended_until: null,
+    suspended_reason: null,
   })
-  tx.run(users.insertUser, { ...user, now: tx.now })
+  tx.run(users.insertUser, { ...user, now: tx.now, number })
+  publishUser(tx, number, user)
   return { user, created: true }
 }
 
@@ -128,7 +146,9 @@ export const resetPassword = (tx: Transaction, { user_id, password_hash, family 
  */
 export const removeUser = (tx: Transaction, { user_id, family }: RemoveUser): void => {
   const user = actor(tx, user_id)
-  tx.run(users.removeUser, { id: user.id, now: tx.now })
+  const number = tx.next()
+  tx.run(users.removeUser, { id: user.id, now: tx.now, number })
+  publishUser(tx, number, user)
   setCredentials(tx, { ...user, removed_at: tx.now }, { password_hash: null, family, kept_token: null })
 }
 
@@ -156,6 +176,12 @@ export const leaveGroups = (tx: Transaction, input: LeaveGroups): members.Period
   tx.run(users.setLeft, { id: user_id })
   return undefined
 }
+
+/** Publishes that an account was created, changed its profile, or was removed. */
+const publishUser = (tx: Transaction, number: number, { id }: StoredUser) =>
+  tx.publish(number, [], { type: 'user', user_id: id })
+
+const NO_PROFILE: Profile = { display_name: null, avatar_url: null, metadata: null }
 
 const setCredentials = (
   tx: Transaction,

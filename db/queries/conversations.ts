@@ -40,6 +40,7 @@ export const insertConversation = query<{
     title: arg('title'),
     member_count: arg('member_count'),
     changed: arg('number'),
+    created: arg('number'),
   }),
 )
 
@@ -59,6 +60,7 @@ export const insertGroup = query<{
     title: arg('title'),
     member_count: arg('member_count'),
     changed: arg('number'),
+    created: arg('number'),
     creator_id: arg('creator_id'),
     client_id: arg('client_id'),
     request_hash: arg('request_hash'),

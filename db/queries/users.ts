@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import type { Owner } from '../owners.ts'
 import { query } from '../query.ts'
 import { scopes } from '../scopes.ts'
 
@@ -10,6 +11,13 @@ const columns = [
   'token_family',
   'kept_token',
   'removed_at',
+  'owner',
+  'display_name',
+  'avatar_url',
+  'metadata',
+  'tokens_from',
+  'suspended_until',
+  'suspended_reason',
 ] as const
 
 export const userById = query<{ id: number }>(scopes.known)((db, arg) =>
@@ -49,7 +57,12 @@ export const insertUser = query<{
   username_key: string
   password_hash: string | null
   token_family: string
+  owner: Owner
+  display_name: string | null
+  avatar_url: string | null
+  metadata: string | null
   now: number
+  number: number
 }>(scopes.known)((db, arg) =>
   db.insertInto('users').values({
     id: arg('id'),
@@ -60,6 +73,12 @@ export const insertUser = query<{
     kept_token: null,
     created_at: arg('now'),
     removed_at: null,
+    owner: arg('owner'),
+    display_name: arg('display_name'),
+    avatar_url: arg('avatar_url'),
+    metadata: arg('metadata'),
+    created_number: arg('number'),
+    changed: arg('number'),
   }),
 )
 
@@ -83,10 +102,10 @@ export const setEveryFamily = query<{ family: string }>()((db, arg) =>
   db.updateTable('users').set({ token_family: arg('family'), kept_token: null }),
 )
 
-export const removeUser = query<{ id: number; now: number }>()((db, arg) =>
+export const removeUser = query<{ id: number; now: number; number: number }>()((db, arg) =>
   db
     .updateTable('users')
-    .set({ removed_at: arg('now'), leaving: 1 })
+    .set({ removed_at: arg('now'), leaving: 1, changed: arg('number') })
     .where('id', '=', arg('id')),
 )
 

@@ -59,7 +59,7 @@ const refuseUnknown = async (needsPassword: boolean, password = ''): Promise<nev
  */
 export const ensureAccount = async (chat: Chat, username: string, password: string | undefined) => {
   // Checked before the password is hashed, which costs far more.
-  checkUsername(username, '/username')
+  checkUsername(username, '/username', null)
   if (password !== undefined) checkNewPassword(password, chat.config.MIN_PASSWORD_LENGTH)
   return chat.writer.append('createUser', {
     username,

@@ -1,6 +1,6 @@
 import { createCache } from '../cache.ts'
 import { randomBytes } from 'node:crypto'
-import { isNotice } from '../../db/changes.ts'
+import { isNotice, type Notice } from '../../db/changes.ts'
 import * as users from '../../db/queries/users.ts'
 import { isOfFamily } from '../../db/token-family.ts'
 import { type Session, TokenClaims } from '../../schemas/account.ts'
@@ -43,7 +43,7 @@ export const createTokens = (signer: Signer, { reader, bus, turns }: Chat, ttl: 
       // A lost batch may have ended tokens. So may what came before the first batch.
       const isComplete = first === head + 1
       head = last
-      if (isComplete && !changes.some(({ event }) => isNotice(event) && event.type !== 'block')) return
+      if (isComplete && !changes.some(({ event }) => isNotice(event) && mayEndTokens[event.type])) return
       ended = last
       verified.clear()
     },
@@ -119,6 +119,17 @@ export const createTokens = (signer: Signer, { reader, bus, turns }: Chat, ttl: 
     },
   }
 }
+
+/** Whether a notice may end tokens. A missing row does not compile. */
+const mayEndTokens: Record<Notice['type'], boolean> = {
+  token_ended: true,
+  tokens_ended: true,
+  all_tokens_ended: true,
+  secret_rotated: true,
+  user: false,
+  block: false,
+}
+
 export type Tokens = ReturnType<typeof createTokens>
 
 export const unauthorized = (detail: string) => new AppError('UNAUTHORIZED', detail)

@@ -152,7 +152,7 @@ export class Hub {
 
   #act(notice: Notice) {
     // Sockets whose tokens must end with a secret end by a notice of their own.
-    if (notice.type === 'secret_rotated') return
+    if (notice.type === 'secret_rotated' || notice.type === 'user') return
     if (notice.type === 'block') {
       this.#presence.watches.refresh(notice.user_ids, this, notice.user_ids)
       return

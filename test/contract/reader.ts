@@ -32,7 +32,7 @@ export const readerContract = async (t: Test, open: OpenReader) => {
     })
     t.strictSame(seen, [before, before, []])
     await writer.append('probe', {})
-    t.equal(await reader.snapshot(head), (before as number) + 2, 'the next snapshot sees the commit')
+    t.equal(await reader.snapshot(head), (before as number) + 3, 'the next snapshot sees the commit')
   })
 
   t.test('a snapshot sees every commit whose batch was emitted before it', async (t) => {

@@ -126,6 +126,7 @@ t.test('a real server answers the frame examples with the documented frames', as
   const { login } = await startServer(t)
   const alice = await login('alice')
   const bob = await login('bob')
+  await login('carol')
   const a = await alice.connect()
   const b = await bob.connect()
   const send = (socket: typeof a, name: Name, more: object = {}) => {

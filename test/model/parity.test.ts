@@ -301,7 +301,7 @@ const relative = (
         ? base.users
         : key === 'conversation_id' || (key === 'id' && 'kind' in value)
           ? base.conversations
-          : /^id$|number|changed|_up_to|reply_to|low_|high_/.test(key)
+          : /^id$|number|changed|^created$|_up_to|reply_to|low_|high_/.test(key)
             ? base.number
             : undefined
       const isOpen = typeof entry !== 'number' || entry > 1e15 || entry === 0

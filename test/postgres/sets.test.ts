@@ -51,7 +51,12 @@ const named = (id: number) =>
     username_key: `user${id}`,
     password_hash: null,
     token_family: 'f',
+    owner: null,
+    display_name: null,
+    avatar_url: null,
+    metadata: null,
     now: 0,
+    number: id,
   })
 const userOf = (id: number) => run(users.userById, { id })
 const message = (id: number, content: string, client_id: string | null = null) =>

@@ -690,7 +690,7 @@ export interface components {
          *       "peer_read_up_to": 0,
          *       "member_count": 2,
          *       "last_message": {
-         *         "id": 2,
+         *         "id": 5,
          *         "conversation_id": 1,
          *         "sender": "alice",
          *         "sender_id": 1,
@@ -789,7 +789,7 @@ export interface components {
          *           "peer_read_up_to": 0,
          *           "member_count": 2,
          *           "last_message": {
-         *             "id": 2,
+         *             "id": 5,
          *             "conversation_id": 1,
          *             "sender": "alice",
          *             "sender_id": 1,
@@ -803,7 +803,7 @@ export interface components {
          *           "read_up_to": 0
          *         }
          *       ],
-         *       "cursor": "h2TqYw9k.2"
+         *       "cursor": "h2TqYw9k.5"
          *     }
          */
         ConversationList: {
@@ -900,8 +900,8 @@ export interface components {
          * @example {
          *       "conversation_id": 1,
          *       "username": "bob",
-         *       "delivered_up_to": 2,
-         *       "read_up_to": 2
+         *       "delivered_up_to": 5,
+         *       "read_up_to": 5
          *     }
          */
         Receipt: {
@@ -926,7 +926,7 @@ export interface components {
         /**
          * @description Ids of the messages up to which all messages were delivered or read. Give at least one.
          * @example {
-         *       "read_up_to": 2
+         *       "read_up_to": 5
          *     }
          */
         ReceiptRequest: {
@@ -962,7 +962,7 @@ export interface components {
          * @description A conversation was created or renamed, or a member joined or left.
          * @example {
          *       "type": "conversation",
-         *       "cursor": "h2TqYw9k.1",
+         *       "cursor": "h2TqYw9k.4",
          *       "conversation_id": 1,
          *       "kind": "direct",
          *       "peer": "alice",
@@ -1081,8 +1081,8 @@ export interface components {
          * @description A new message. A plain socket receives it without a cursor.
          * @example {
          *       "type": "message",
-         *       "cursor": "h2TqYw9k.2",
-         *       "id": 2,
+         *       "cursor": "h2TqYw9k.5",
+         *       "id": 5,
          *       "conversation_id": 1,
          *       "sender": "alice",
          *       "sender_id": 1,
@@ -1154,8 +1154,8 @@ export interface components {
          * @description A message that was edited or deleted, in its current state.
          * @example {
          *       "type": "message_updated",
-         *       "cursor": "h2TqYw9k.4",
-         *       "id": 2,
+         *       "cursor": "h2TqYw9k.7",
+         *       "id": 5,
          *       "conversation_id": 1,
          *       "sender": "alice",
          *       "sender_id": 1,
@@ -1228,11 +1228,11 @@ export interface components {
          * @description The current marks of a member. You receive your own too, for your other devices.
          * @example {
          *       "type": "receipt",
-         *       "cursor": "h2TqYw9k.3",
+         *       "cursor": "h2TqYw9k.6",
          *       "conversation_id": 1,
          *       "username": "bob",
-         *       "delivered_up_to": 2,
-         *       "read_up_to": 2
+         *       "delivered_up_to": 5,
+         *       "read_up_to": 5
          *     }
          */
         ReceiptUpdateFrame: {
@@ -1290,7 +1290,7 @@ export interface components {
         /**
          * @description A message. `receiver` and `receiver_id` are absent in a group. Only the sender receives `client_id`.
          * @example {
-         *       "id": 2,
+         *       "id": 5,
          *       "conversation_id": 1,
          *       "sender": "alice",
          *       "sender_id": 1,
@@ -1302,7 +1302,7 @@ export interface components {
          *       "edited_at": "2026-11-20T09:01:00.000Z"
          *     }
          * @example {
-         *       "id": 2,
+         *       "id": 5,
          *       "conversation_id": 1,
          *       "sender": "alice",
          *       "sender_id": 1,
@@ -1370,7 +1370,7 @@ export interface components {
          * @description A page of messages, oldest first.
          * @example [
          *       {
-         *         "id": 2,
+         *         "id": 5,
          *         "conversation_id": 1,
          *         "sender": "alice",
          *         "sender_id": 1,
@@ -1417,7 +1417,7 @@ export interface components {
          * @description The stored message.
          * @example {
          *       "status": "sent",
-         *       "id": 2,
+         *       "id": 5,
          *       "conversation_id": 1,
          *       "sender": "alice",
          *       "sender_id": 1,
@@ -1539,9 +1539,9 @@ export interface components {
          * @example {
          *       "type": "ack",
          *       "id": "a1",
-         *       "cursor": "h2TqYw9k.2",
+         *       "cursor": "h2TqYw9k.5",
          *       "message": {
-         *         "id": 2,
+         *         "id": 5,
          *         "conversation_id": 1,
          *         "sender": "alice",
          *         "sender_id": 1,
@@ -1555,12 +1555,12 @@ export interface components {
          * @example {
          *       "type": "ack",
          *       "id": "b1",
-         *       "cursor": "h2TqYw9k.3",
+         *       "cursor": "h2TqYw9k.6",
          *       "receipt": {
          *         "conversation_id": 1,
          *         "username": "bob",
-         *         "delivered_up_to": 2,
-         *         "read_up_to": 2
+         *         "delivered_up_to": 5,
+         *         "read_up_to": 5
          *       }
          *     }
          * @example {
@@ -1590,7 +1590,7 @@ export interface components {
          * @description Ends the replay of missed events. Live events follow.
          * @example {
          *       "type": "caught_up",
-         *       "cursor": "h2TqYw9k.5"
+         *       "cursor": "h2TqYw9k.8"
          *     }
          */
         CaughtUpFrame: {
@@ -1650,7 +1650,7 @@ export interface components {
          *         "id": 2,
          *         "username": "bob"
          *       },
-         *       "cursor": "h2TqYw9k.0",
+         *       "cursor": "h2TqYw9k.3",
          *       "heartbeat_ms": 30000,
          *       "limits": {
          *         "max_message_length": 4096,
@@ -1760,7 +1760,7 @@ export interface components {
          *       "events": [
          *         {
          *           "type": "conversation",
-         *           "cursor": "h2TqYw9k.1",
+         *           "cursor": "h2TqYw9k.4",
          *           "conversation_id": 1,
          *           "kind": "direct",
          *           "peer": "alice",
@@ -1769,8 +1769,8 @@ export interface components {
          *         },
          *         {
          *           "type": "message",
-         *           "cursor": "h2TqYw9k.2",
-         *           "id": 2,
+         *           "cursor": "h2TqYw9k.5",
+         *           "id": 5,
          *           "conversation_id": 1,
          *           "sender": "alice",
          *           "sender_id": 1,
@@ -1780,7 +1780,7 @@ export interface components {
          *           "receiver_id": 2
          *         }
          *       ],
-         *       "cursor": "h2TqYw9k.2",
+         *       "cursor": "h2TqYw9k.5",
          *       "more": false
          *     }
          */
@@ -1841,7 +1841,7 @@ export interface components {
          * @example {
          *       "type": "edit",
          *       "id": "a2",
-         *       "message_id": 2,
+         *       "message_id": 5,
          *       "content": "Lunch on Friday at noon?"
          *     }
          */
@@ -1872,7 +1872,7 @@ export interface components {
          * @example {
          *       "type": "delete",
          *       "id": "a3",
-         *       "message_id": 2
+         *       "message_id": 5
          *     }
          */
         DeleteFrame: {
@@ -1898,7 +1898,7 @@ export interface components {
          *       "type": "receipt",
          *       "id": "b1",
          *       "conversation_id": 1,
-         *       "read_up_to": 2
+         *       "read_up_to": 5
          *     }
          */
         ReceiptFrame: {
@@ -2599,7 +2599,7 @@ export interface operations {
             path: {
                 /**
                  * @description Id of the message.
-                 * @example 2
+                 * @example 5
                  */
                 id: number;
             };
@@ -2651,7 +2651,7 @@ export interface operations {
             path: {
                 /**
                  * @description Id of the message.
-                 * @example 2
+                 * @example 5
                  */
                 id: number;
             };

@@ -692,7 +692,7 @@ export interface components {
          *       "peer_read_up_to": 0,
          *       "member_count": 2,
          *       "last_message": {
-         *         "id": 2,
+         *         "id": 5,
          *         "conversation_id": 1,
          *         "sender": "alice",
          *         "sender_id": 1,
@@ -791,7 +791,7 @@ export interface components {
          *           "peer_read_up_to": 0,
          *           "member_count": 2,
          *           "last_message": {
-         *             "id": 2,
+         *             "id": 5,
          *             "conversation_id": 1,
          *             "sender": "alice",
          *             "sender_id": 1,
@@ -805,7 +805,7 @@ export interface components {
          *           "read_up_to": 0
          *         }
          *       ],
-         *       "cursor": "h2TqYw9k.2"
+         *       "cursor": "h2TqYw9k.5"
          *     }
          */
         ConversationList: {
@@ -902,8 +902,8 @@ export interface components {
          * @example {
          *       "conversation_id": 1,
          *       "username": "bob",
-         *       "delivered_up_to": 2,
-         *       "read_up_to": 2
+         *       "delivered_up_to": 5,
+         *       "read_up_to": 5
          *     }
          */
         Receipt: {
@@ -928,7 +928,7 @@ export interface components {
         /**
          * @description Ids of the messages up to which all messages were delivered or read. Give at least one.
          * @example {
-         *       "read_up_to": 2
+         *       "read_up_to": 5
          *     }
          */
         ReceiptRequest: {
@@ -964,7 +964,7 @@ export interface components {
          * @description A conversation was created or renamed, or a member joined or left.
          * @example {
          *       "type": "conversation",
-         *       "cursor": "h2TqYw9k.1",
+         *       "cursor": "h2TqYw9k.4",
          *       "conversation_id": 1,
          *       "kind": "direct",
          *       "peer": "alice",
@@ -1083,8 +1083,8 @@ export interface components {
          * @description A new message. A plain socket receives it without a cursor.
          * @example {
          *       "type": "message",
-         *       "cursor": "h2TqYw9k.2",
-         *       "id": 2,
+         *       "cursor": "h2TqYw9k.5",
+         *       "id": 5,
          *       "conversation_id": 1,
          *       "sender": "alice",
          *       "sender_id": 1,
@@ -1156,8 +1156,8 @@ export interface components {
          * @description A message that was edited or deleted, in its current state.
          * @example {
          *       "type": "message_updated",
-         *       "cursor": "h2TqYw9k.4",
-         *       "id": 2,
+         *       "cursor": "h2TqYw9k.7",
+         *       "id": 5,
          *       "conversation_id": 1,
          *       "sender": "alice",
          *       "sender_id": 1,
@@ -1230,11 +1230,11 @@ export interface components {
          * @description The current marks of a member. You receive your own too, for your other devices.
          * @example {
          *       "type": "receipt",
-         *       "cursor": "h2TqYw9k.3",
+         *       "cursor": "h2TqYw9k.6",
          *       "conversation_id": 1,
          *       "username": "bob",
-         *       "delivered_up_to": 2,
-         *       "read_up_to": 2
+         *       "delivered_up_to": 5,
+         *       "read_up_to": 5
          *     }
          */
         ReceiptUpdateFrame: {
@@ -1292,7 +1292,7 @@ export interface components {
         /**
          * @description A message. `receiver` and `receiver_id` are absent in a group. Only the sender receives `client_id`.
          * @example {
-         *       "id": 2,
+         *       "id": 5,
          *       "conversation_id": 1,
          *       "sender": "alice",
          *       "sender_id": 1,
@@ -1304,7 +1304,7 @@ export interface components {
          *       "edited_at": "2026-11-20T09:01:00.000Z"
          *     }
          * @example {
-         *       "id": 2,
+         *       "id": 5,
          *       "conversation_id": 1,
          *       "sender": "alice",
          *       "sender_id": 1,
@@ -1372,7 +1372,7 @@ export interface components {
          * @description A page of messages, oldest first.
          * @example [
          *       {
-         *         "id": 2,
+         *         "id": 5,
          *         "conversation_id": 1,
          *         "sender": "alice",
          *         "sender_id": 1,
@@ -1419,7 +1419,7 @@ export interface components {
          * @description The stored message.
          * @example {
          *       "status": "sent",
-         *       "id": 2,
+         *       "id": 5,
          *       "conversation_id": 1,
          *       "sender": "alice",
          *       "sender_id": 1,
@@ -1541,9 +1541,9 @@ export interface components {
          * @example {
          *       "type": "ack",
          *       "id": "a1",
-         *       "cursor": "h2TqYw9k.2",
+         *       "cursor": "h2TqYw9k.5",
          *       "message": {
-         *         "id": 2,
+         *         "id": 5,
          *         "conversation_id": 1,
          *         "sender": "alice",
          *         "sender_id": 1,
@@ -1557,12 +1557,12 @@ export interface components {
          * @example {
          *       "type": "ack",
          *       "id": "b1",
-         *       "cursor": "h2TqYw9k.3",
+         *       "cursor": "h2TqYw9k.6",
          *       "receipt": {
          *         "conversation_id": 1,
          *         "username": "bob",
-         *         "delivered_up_to": 2,
-         *         "read_up_to": 2
+         *         "delivered_up_to": 5,
+         *         "read_up_to": 5
          *       }
          *     }
          * @example {
@@ -1592,7 +1592,7 @@ export interface components {
          * @description Ends the replay of missed events. Live events follow.
          * @example {
          *       "type": "caught_up",
-         *       "cursor": "h2TqYw9k.5"
+         *       "cursor": "h2TqYw9k.8"
          *     }
          */
         CaughtUpFrame: {
@@ -1652,7 +1652,7 @@ export interface components {
          *         "id": 2,
          *         "username": "bob"
          *       },
-         *       "cursor": "h2TqYw9k.0",
+         *       "cursor": "h2TqYw9k.3",
          *       "heartbeat_ms": 30000,
          *       "limits": {
          *         "max_message_length": 4096,
@@ -1762,7 +1762,7 @@ export interface components {
          *       "events": [
          *         {
          *           "type": "conversation",
-         *           "cursor": "h2TqYw9k.1",
+         *           "cursor": "h2TqYw9k.4",
          *           "conversation_id": 1,
          *           "kind": "direct",
          *           "peer": "alice",
@@ -1771,8 +1771,8 @@ export interface components {
          *         },
          *         {
          *           "type": "message",
-         *           "cursor": "h2TqYw9k.2",
-         *           "id": 2,
+         *           "cursor": "h2TqYw9k.5",
+         *           "id": 5,
          *           "conversation_id": 1,
          *           "sender": "alice",
          *           "sender_id": 1,
@@ -1782,7 +1782,7 @@ export interface components {
          *           "receiver_id": 2
          *         }
          *       ],
-         *       "cursor": "h2TqYw9k.2",
+         *       "cursor": "h2TqYw9k.5",
          *       "more": false
          *     }
          */
@@ -1843,7 +1843,7 @@ export interface components {
          * @example {
          *       "type": "edit",
          *       "id": "a2",
-         *       "message_id": 2,
+         *       "message_id": 5,
          *       "content": "Lunch on Friday at noon?"
          *     }
          */
@@ -1874,7 +1874,7 @@ export interface components {
          * @example {
          *       "type": "delete",
          *       "id": "a3",
-         *       "message_id": 2
+         *       "message_id": 5
          *     }
          */
         DeleteFrame: {
@@ -1900,7 +1900,7 @@ export interface components {
          *       "type": "receipt",
          *       "id": "b1",
          *       "conversation_id": 1,
-         *       "read_up_to": 2
+         *       "read_up_to": 5
          *     }
          */
         ReceiptFrame: {
@@ -2601,7 +2601,7 @@ export interface operations {
             path: {
                 /**
                  * @description Id of the message.
-                 * @example 2
+                 * @example 5
                  */
                 id: number;
             };
@@ -2653,7 +2653,7 @@ export interface operations {
             path: {
                 /**
                  * @description Id of the message.
-                 * @example 2
+                 * @example 5
                  */
                 id: number;
             };

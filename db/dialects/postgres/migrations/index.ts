@@ -3,6 +3,7 @@ import { type Migration, Migrator } from 'kysely/migration'
 import { StorageError } from '../../../errors.ts'
 import { createKysely } from '../kysely.ts'
 import * as conversations from './0001-conversations.ts'
+import * as platform from './0002-platform.ts'
 
 /**
  * Every change of the schema, in order. A released migration and its name never change.
@@ -14,6 +15,7 @@ import * as conversations from './0001-conversations.ts'
  */
 export const migrations: Readonly<Record<string, Migration>> = {
   '0001-conversations': conversations,
+  '0002-platform': platform,
 }
 
 /** @returns the number of the migration that a node must know to run on a schema with this migration; undefined if none */

@@ -9,6 +9,7 @@ import * as removals from './0004-removals.ts'
 import * as groupKeys from './0005-group-keys.ts'
 import * as boundedReads from './0006-bounded-reads.ts'
 import * as announcedAt from './0007-announced-at.ts'
+import * as platform from './0008-platform.ts'
 
 /** Every change of the schema, in order. A released migration and its name never change. */
 const migrations: Record<string, Migration> = {
@@ -19,6 +20,7 @@ const migrations: Record<string, Migration> = {
   '0005-group-keys': groupKeys,
   '0006-bounded-reads': boundedReads,
   '0007-announced-at': announcedAt,
+  '0008-platform': platform,
 }
 
 /**
