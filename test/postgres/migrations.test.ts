@@ -88,7 +88,12 @@ const obstacles = (before: Schema, after: Schema): string[] => {
   }
   for (const [name, text] of after.others) {
     const isAdded = before.tables.has(name.split(':')[0] as string) && !before.others.has(name)
-    if (isAdded && !text.startsWith('CREATE INDEX')) found.push(`${name} restricts a table that exists`)
+    // A node of the previous version does not write the columns that were added.
+    const isOfNewColumns = [...(/\((.*?)\)/.exec(text)?.[1] ?? '').matchAll(/\w+/g)].every(
+      ([column]) => !before.columns.has(`${name.split(':')[0]}: column ${column}`),
+    )
+    if (isAdded && !text.startsWith('CREATE INDEX') && !isOfNewColumns)
+      found.push(`${name} restricts a table that exists`)
   }
   return found
 }

@@ -71,7 +71,7 @@ t.test(
     const early = (await sync()).body.cursor
     const received = async () =>
       (await query(standby.url('chat'), 'select last from counter').catch(() => []))[0]?.last
-    while ((await received()) !== 2) await new Promise((resolve) => setTimeout(resolve, 20))
+    while ((await received()) !== 3) await new Promise((resolve) => setTimeout(resolve, 20))
     await standby.stop()
     await alice.send('alice', 'lost')
     const late = (await sync()).body.cursor
