@@ -1,5 +1,6 @@
 import type pg from 'pg'
 import type { Cluster } from '../../database.ts'
+import { NOW } from './clock.ts'
 import { toStorageError } from './errors.ts'
 import { createPresence } from './presence.ts'
 import { createSignals } from './signals.ts'
@@ -42,7 +43,7 @@ export const createCluster = (
  * wait for another call.
  */
 const TAKE = `
-  with now as (select extract(epoch from clock_timestamp()) * 1000 as ms),
+  with now as (select ${NOW} as ms),
   taken as (
     insert into call_limits as l (key, full_at) select $1, ms + $2::float8 from now
     on conflict (key) do update set full_at = greatest(l.full_at + $2::float8, excluded.full_at)

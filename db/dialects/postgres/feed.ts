@@ -4,6 +4,7 @@ import type { Caches, Counters } from '../../transaction.ts'
 import { isNotice, type Notice } from '../../changes.ts'
 import { StorageError } from '../../errors.ts'
 import type { Batch } from '../../writer.ts'
+import { NOW } from './clock.ts'
 import type { Session } from './session.ts'
 
 /** The channel on which a commit wakes the other nodes. */
@@ -23,7 +24,7 @@ export const readNews = async (client: pg.ClientBase, { last }: Counters): Promi
     client.query({
       name: 'state',
       text: `
-        select (extract(epoch from clock_timestamp()) * 1000)::bigint as now, last, user_id, conversation_id
+        select ${NOW} as now, last, user_id, conversation_id
         from (select 1) as one left join (
           select last, user_id, conversation_id from commits
           order by last desc, user_id desc, conversation_id desc limit 1

@@ -1,5 +1,6 @@
 import type pg from 'pg'
 import type { ClusterListener, Online } from '../../database.ts'
+import { NOW } from './clock.ts'
 import { all } from './session.ts'
 
 type PresenceRow = { node: string; user_id: number; username: string; online: 0 | 1; seq: number }
@@ -9,8 +10,6 @@ const BEATS = 15
 
 /** Beats after which the rows of users who went offline are deleted: every node has read them by then. */
 const SWEEP_BEATS = 60
-
-const NOW = '(extract(epoch from clock_timestamp()) * 1000)::bigint'
 
 /**
  * Shares which users are online, in rows that each node writes for itself. `seq` counts the changes of one node: the others read

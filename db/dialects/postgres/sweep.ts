@@ -1,4 +1,5 @@
 import type pg from 'pg'
+import { NOW } from './clock.ts'
 
 /** Milliseconds between two sweeps of one node. */
 const SWEEP_MS = 5000
@@ -9,8 +10,6 @@ const MOST_ROWS = 10_000
 /** Milliseconds for which a node that falls behind finds the commits, and for which a commit in doubt finds its own. */
 const FEED_MS = 300_000
 const COMMITS_MS = 3_600_000
-
-const NOW = '(extract(epoch from clock_timestamp()) * 1000)::bigint'
 
 /**
  * Deletes the oldest rows of what grows with each commit or login, by an index that has the oldest first. Several nodes may sweep at
