@@ -6,7 +6,7 @@ import { checkServer, checkSessions } from '../../db/dialects/postgres/checks.ts
 import { withoutPassword } from '../../db/url.ts'
 import { operator } from '../support/operator.ts'
 import { findBinaries } from '../support/postgres-binaries.ts'
-import { GUARDED, NO_POSTGRES, query, startPostgres } from '../support/postgres.ts'
+import { EXTENSION_TABLE, GUARDED, NO_POSTGRES, query, startPostgres } from '../support/postgres.ts'
 import { freePort, startProcess } from '../support/process.ts'
 import { call, temporaryFolder } from '../support/server.ts'
 
@@ -144,6 +144,13 @@ t.test('a database that can not be used is refused with a sentence', { skip }, a
     await run('create table kysely_migration (name text); insert into kysely_migration values (1)', 'other')
     await fails(t, url, /belongs to something else: it has the table "users"/)
     t.strictSame(await run("select relname from pg_class where relname = 'messages'", 'other'), [])
+  })
+  t.test('a table of an extension is not content', async (t) => {
+    const url = await create('extended')
+    await run(EXTENSION_TABLE, 'extended')
+    await (await open(url)).close()
+    await (await open(url)).close()
+    t.match(await run('select count(*) as n from spatial_ref_sys', 'extended'), [{ n: 1 }])
   })
   t.test('a schema of a newer version', async (t) => {
     const url = await create('newer')

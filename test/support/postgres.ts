@@ -24,6 +24,12 @@ export const GUARDED = { user: 'guarded', password: 'the password of the tests' 
 
 type Primary = { url(database: string): string }
 
+/** Creates a table that has a row and belongs to an extension, as PostGIS does. Every PostgreSQL has this extension. */
+export const EXTENSION_TABLE = `
+  create table spatial_ref_sys (srid int primary key);
+  insert into spatial_ref_sys values (4326);
+  alter extension plpgsql add table spatial_ref_sys`
+
 /** The name of a standby in `synchronous_standby_names`. */
 export const STANDBY = 'standby'
 

@@ -63,27 +63,43 @@ export const checkSessions = async (clients: readonly Pick<pg.Client, 'query'>[]
 /** The tables of Kysely's migrator. */
 const BOOKS = ['kysely_migration', 'kysely_migration_lock']
 
-/**
- * Checks that the schema is ours, or has no table. Tables of an extension do not count.
- * @param first the name of our first migration
- * @throws StorageError `unusable`
- */
-export const checkContent = async (client: Pick<pg.Client, 'query'>, first: string) => {
-  // First the tables, then the migrations: another node may commit both in between.
-  const { rows: tables } = await client.query<{ name: string }>(`
+/** @returns the tables of the schema, except those of an extension and of the migrator, and whether the migrator has run there */
+export const readTables = async (client: Pick<pg.Client, 'query'>) => {
+  const { rows } = await client.query<{ name: string }>(`
     select relname as name from pg_class
     where relnamespace = current_schema()::regnamespace and relkind in ('r', 'p', 'f') and not exists (
       select from pg_depend where classid = 'pg_class'::regclass and objid = pg_class.oid and deptype = 'e'
     )
     order by relname`)
-  const others = tables.filter(({ name }) => !BOOKS.includes(name))
-  if (others.length === 0) return
-  if (tables.length > others.length) {
-    const { rows } = await client.query('select 1 from kysely_migration where name = $1', [first])
-    if (rows.length > 0) return
-  }
+  const tables = rows.map(({ name }) => name).filter((name) => !BOOKS.includes(name))
+  return { tables, isMigrated: tables.length < rows.length }
+}
+
+/**
+ * @param first the name of our first migration
+ * @returns a table of another program; undefined if the schema is ours or has no table
+ */
+export const findOtherTable = async (
+  client: Pick<pg.Client, 'query'>,
+  first: string,
+): Promise<string | undefined> => {
+  // First the tables, then the migrations: another node may commit both in between.
+  const { tables, isMigrated } = await readTables(client)
+  if (tables.length === 0 || !isMigrated) return tables[0]
+  const { rows } = await client.query('select 1 from kysely_migration where name = $1', [first])
+  return rows.length > 0 ? undefined : tables[0]
+}
+
+/**
+ * Checks that the schema is ours, or has no table.
+ * @param first the name of our first migration
+ * @throws StorageError `unusable`
+ */
+export const checkContent = async (client: Pick<pg.Client, 'query'>, first: string) => {
+  const table = await findOtherTable(client, first)
+  if (table === undefined) return
   throw unusable(
-    `The database belongs to something else: it has the table "${others[0]?.name}". Messenger needs a database of its own: createdb NAME.`,
+    `The database belongs to something else: it has the table "${table}". Messenger needs a database of its own: createdb NAME.`,
   )
 }
 

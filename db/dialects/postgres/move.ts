@@ -3,10 +3,10 @@ import type pg from 'pg'
 import type { MovedTable, MoveOptions, Source, SourceTable } from '../../database.ts'
 import { StorageError } from '../../errors.ts'
 import { withoutPassword } from '../../url.ts'
-import { checkServer, explain } from './checks.ts'
+import { checkServer, explain, findOtherTable, readTables } from './checks.ts'
 import { connect } from './connection.ts'
 import { isConnectionError } from './errors.ts'
-import { migrate } from './migrations/index.ts'
+import { FIRST, migrate } from './migrations/index.ts'
 import { takeLock } from './session.ts'
 
 /** Rows, and characters of their JSON past which no row follows, that are in memory at once. */
@@ -58,10 +58,8 @@ const openEmpty = async (url: string): Promise<pg.Client> => {
   try {
     client = await connect(url, 'migration')
     await checkServer(client)
-    const tables = await tablesOf(client)
-    if (tables.length > 0 && !tables.includes('kysely_migration')) {
-      throw notEmpty(url, `has the table ${tables[0]} of another program`)
-    }
+    const other = await findOtherTable(client, FIRST)
+    if (other !== undefined) throw notEmpty(url, `has the table ${other} of another program`)
     await migrate(url)
     return client
   } catch (error) {
@@ -70,18 +68,10 @@ const openEmpty = async (url: string): Promise<pg.Client> => {
   }
 }
 
-const tablesOf = async (client: pg.Client): Promise<string[]> => {
-  const { rows } = await client.query<{ name: string }>(`
-    select table_name::text as name from information_schema.tables
-    where table_schema = current_schema() and table_type = 'BASE TABLE'
-    order by table_name`)
-  return rows.map(({ name }) => name)
-}
-
 /** Runs under the lock: a node that starts meanwhile writes its first row later. */
 const refuseRows = async (client: pg.Client, url: string) => {
-  const tables = await tablesOf(client)
-  for (const table of tables.filter((name) => !name.startsWith('kysely'))) {
+  const { tables } = await readTables(client)
+  for (const table of tables) {
     const { rows } = await client.query(`select 1 from "${table}" limit 1`)
     if (rows.length > 0) throw notEmpty(url, `has rows in the table ${table}`)
   }
