@@ -1,19 +1,11 @@
+import type { Tables } from './tables.ts'
+
 /** A stored message with the names of its users. Times are milliseconds since 1970. */
-export type StoredMessage = {
-  id: number
-  conversation_id: number
-  sender_id: number
+export type StoredMessage = Omit<Tables['messages'], 'changed' | 'original_hash'> & {
   sender: string
   /** Null in a group. */
   receiver_id: number | null
   receiver: string | null
-  content: string
-  timestamp: number
-  client_id: string | null
-  reply_to: number | null
-  metadata: string | null
-  edited_at: number | null
-  deleted_at: number | null
 }
 
 /**

@@ -1,6 +1,7 @@
 import { listedIds } from '../lists.ts'
 import { query } from '../query.ts'
 import { scopes } from '../scopes.ts'
+import type { Tables } from '../tables.ts'
 import { untilOf, wasInAt } from './periods.ts'
 
 export const messageColumns = [
@@ -19,16 +20,9 @@ export const messageColumns = [
 /** With the number of the last change, which decides whether a former member may read the message. */
 const storedColumns = [...messageColumns, 'messages.changed'] as const
 
-export const insertMessage = query<{
-  id: number
-  conversation_id: number
-  sender_id: number
-  content: string
-  timestamp: number
-  client_id: string | null
-  reply_to: number | null
-  metadata: string | null
-}>(({ id, sender_id, client_id, conversation_id }) => [
+export const insertMessage = query<
+  Omit<Tables['messages'], 'edited_at' | 'deleted_at' | 'changed' | 'original_hash'>
+>(({ id, sender_id, client_id, conversation_id }) => [
   scopes.message(id),
   scopes.messageKey(sender_id, client_id),
   scopes.newestMessage(conversation_id),
@@ -152,28 +146,23 @@ export const messagesByIds = query<{ ids: string }>()((db, arg) =>
 /** At most `limit` messages of a conversation with ids from `from` to `to`, both included. */
 export type Range = { conversation_id: number; from: number; to: number; limit: number }
 
-/** The newest first: a range of the index, whose cost does not depend on the length of the history. */
-export const messagesDown = query<Range>()((db, arg) =>
-  db
-    .selectFrom('messages')
-    .select(storedColumns)
-    .where('conversation_id', '=', arg('conversation_id'))
-    .where('id', '>=', arg('from'))
-    .where('id', '<=', arg('to'))
-    .orderBy('id', 'desc')
-    .limit(arg('limit')),
-)
+/** A range of the index, whose cost does not depend on the length of the history. */
+const messagesIn = (order: 'asc' | 'desc') =>
+  query<Range>()((db, arg) =>
+    db
+      .selectFrom('messages')
+      .select(storedColumns)
+      .where('conversation_id', '=', arg('conversation_id'))
+      .where('id', '>=', arg('from'))
+      .where('id', '<=', arg('to'))
+      .orderBy('id', order)
+      .limit(arg('limit')),
+  )
+
+/** The newest first. */
+export const messagesDown = messagesIn('desc')
 
 /** The oldest first. */
-export const messagesUp = query<Range>()((db, arg) =>
-  db
-    .selectFrom('messages')
-    .select(storedColumns)
-    .where('conversation_id', '=', arg('conversation_id'))
-    .where('id', '>=', arg('from'))
-    .where('id', '<=', arg('to'))
-    .orderBy('id', 'asc')
-    .limit(arg('limit')),
-)
+export const messagesUp = messagesIn('asc')
 
 export type StoredRow = NonNullable<(typeof messagesDown)['row']>
