@@ -2,10 +2,10 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { constants, copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { freePort } from '../test/support/process.ts'
 import type { Job } from './load/job.ts'
 import type { Scenario } from './load/scenarios.ts'
 import type { Load } from './load/window.ts'
@@ -146,12 +146,3 @@ const isListening = (child: ChildProcess, exited: Promise<unknown[]>) =>
       throw new Error('the server ended before it listened')
     }),
   ])
-
-const freePort = async (): Promise<number> => {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}

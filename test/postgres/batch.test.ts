@@ -5,9 +5,10 @@ import { connect } from '../../db/dialects/postgres/connection.ts'
 import { migrate } from '../../db/dialects/postgres/migrations/index.ts'
 import type { Session } from '../../db/dialects/postgres/session.ts'
 import { readColumnTypes } from '../../db/dialects/postgres/sets.ts'
-import { type Operation, operations } from '../../db/operations/index.ts'
+import type { Operation } from '../../db/operations/index.ts'
 import { createCaches } from '../../db/transaction.ts'
 import { query as queryOnce, withoutPostgres as skip } from '../support/postgres.ts'
+import { readInProbe } from '../support/reads.ts'
 import { createPostgres } from '../support/test-database.ts'
 
 type Statement = string | { text: string; name?: string }
@@ -138,14 +139,7 @@ t.test('a batch whose rows are known takes two round trips', { skip }, async (t)
 
 t.test('an operation that reads after its first write is rejected alone', { skip }, async (t) => {
   const { runAll, contents, url } = await start(t)
-  const { probe } = operations
-  t.teardown(() => Object.assign(operations, { probe }))
-  Object.assign(operations, {
-    probe(tx: Parameters<typeof probe>[0]) {
-      probe(tx)
-      tx.userByName('nobody')
-    },
-  })
+  readInProbe(t)
   const { outcomes } = await runAll(send('one'), { name: 'probe', input: {} }, send('two'))
   t.match(outcomes, [
     { ok: true },

@@ -5,8 +5,13 @@ import { openDatabase } from '../../db/open.ts'
 import { checkServer, checkSessions } from '../../db/dialects/postgres/checks.ts'
 import { withoutPassword } from '../../db/url.ts'
 import { operator } from '../support/operator.ts'
-import { findBinaries } from '../support/postgres-binaries.ts'
-import { EXTENSION_TABLE, GUARDED, NO_POSTGRES, query, startPostgres } from '../support/postgres.ts'
+import {
+  EXTENSION_TABLE,
+  GUARDED,
+  query,
+  startPostgres,
+  withoutPostgres as skip,
+} from '../support/postgres.ts'
 import { freePort, startProcess } from '../support/process.ts'
 import { call, temporaryFolder } from '../support/server.ts'
 
@@ -65,8 +70,6 @@ t.test('backup and restore name the tools of PostgreSQL', async (t) => {
   t.match(restore, { code: 1, out: '', err: /pg_restore.*point-in-time.*CURSOR_UNKNOWN.*revoke-tokens/ })
   t.notMatch(backup.err + restore.err, 'secret')
 })
-
-const skip = !(await findBinaries()) && !process.env.CI && NO_POSTGRES
 
 t.test('a database that can not be used is refused with a sentence', { skip }, async (t) => {
   const server = await startPostgres()

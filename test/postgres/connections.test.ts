@@ -1,9 +1,6 @@
 import t from 'tap'
-import { findBinaries } from '../support/postgres-binaries.ts'
-import { NO_POSTGRES, query, startPostgres } from '../support/postgres.ts'
+import { query, startPostgres, withoutPostgres as skip } from '../support/postgres.ts'
 import { startServer } from '../support/server.ts'
-
-const skip = !(await findBinaries()) && !process.env.CI && NO_POSTGRES
 
 t.test('a node opens DATABASE_CONNECTIONS connections, and reads wait for one', { skip }, async (t) => {
   const postgres = await startPostgres()

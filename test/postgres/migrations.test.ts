@@ -4,26 +4,17 @@ import t, { type Test } from 'tap'
 import { contracts, migrate, migrations } from '../../db/dialects/postgres/migrations/index.ts'
 import { openDatabase } from '../../db/open.ts'
 import type { Conversation } from '../../schemas/conversation.ts'
-import { findBinaries } from '../support/postgres-binaries.ts'
-import { NO_POSTGRES, query, startPostgres } from '../support/postgres.ts'
+import { query, withoutPostgres as skip } from '../support/postgres.ts'
 import { type Server, startServer } from '../support/server.ts'
 import { eventsAfter, headOf } from '../support/stream.ts'
+import { createPostgres } from '../support/test-database.ts'
 
-const skip = !(await findBinaries()) && !process.env.CI && NO_POSTGRES
-
-let postgres: Awaited<ReturnType<typeof startPostgres>>
-t.before(async () => {
-  if (skip !== false) return
-  postgres = await startPostgres()
-  t.teardown(() => postgres.end())
-})
 let databases = 0
 
 /** @returns the URL of a new, empty database */
-const emptyDatabase = async () => {
+const emptyDatabase = () => {
   databases += 1
-  await query(postgres.url('postgres'), `create database migrated_${databases} template template0`)
-  return postgres.url(`migrated_${databases}`)
+  return createPostgres(`migrated_${databases}`)
 }
 
 /** Each part of a schema under a name, with the properties that may not change. */
@@ -166,12 +157,10 @@ t.test('the rule for migrations finds what an older node does not survive', { sk
   const obstaclesOf = async (statement: string) => {
     databases += 1
     const copy = `migrated_${databases}`
-    await query(
-      postgres.url('postgres'),
-      `create database ${copy} template ${new URL(url).pathname.slice(1)} strategy wal_log`,
-    )
-    await query(postgres.url(copy), statement)
-    return obstacles(before, await readSchema(postgres.url(copy)))
+    await query(url, `create database ${copy} template ${new URL(url).pathname.slice(1)} strategy wal_log`)
+    const copyUrl = new URL(copy, url).href
+    await query(copyUrl, statement)
+    return obstacles(before, await readSchema(copyUrl))
   }
   for (const statement of allowed) t.strictSame(await obstaclesOf(statement), [], statement)
   for (const [statement, expected] of Object.entries(forbidden)) {

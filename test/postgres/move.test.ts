@@ -10,28 +10,18 @@ import { migrate } from '../../db/dialects/postgres/migrations/index.ts'
 import { readRows, writeSql } from '../support/database.ts'
 import { listen } from '../support/listen.ts'
 import { operator } from '../support/operator.ts'
-import { findBinaries } from '../support/postgres-binaries.ts'
-import { EXTENSION_TABLE, GUARDED, NO_POSTGRES, query, startPostgres } from '../support/postgres.ts'
+import { EXTENSION_TABLE, GUARDED, query, withoutPostgres as skip } from '../support/postgres.ts'
 import { startProcess } from '../support/process.ts'
 import { call, logIn, type Person, person, startServer, temporaryFolder } from '../support/server.ts'
 import { eventsAfter, headOf } from '../support/stream.ts'
+import { createPostgres } from '../support/test-database.ts'
 
-const skip = !(await findBinaries()) && !process.env.CI && NO_POSTGRES
-
-let postgres: Awaited<ReturnType<typeof startPostgres>>
-t.before(async () => {
-  if (skip !== false) return
-  postgres = await startPostgres()
-  t.teardown(() => postgres.end())
-})
 let databases = 0
 
 /** @returns the URL of a new, empty database */
-const emptyDatabase = async () => {
+const emptyDatabase = () => {
   databases += 1
-  const name = `moved_${databases}`
-  await query(postgres.url('postgres'), `create database ${name} template template0`)
-  return postgres.url(name)
+  return createPostgres(`moved_${databases}`)
 }
 
 /** @returns the tables of a target that have rows */
@@ -334,7 +324,7 @@ t.test('a move is refused with a sentence', { skip }, async (t) => {
   }
 
   await refused('sqlite:other.db', 'The target "sqlite:other.db" is not a PostgreSQL database.')
-  t.match(await operator(folder, { DATABASE_URL: postgres.url('secret') }).admin(['move', empty]), {
+  t.match(await operator(folder, { DATABASE_URL: empty }).admin(['move', empty]), {
     code: 1,
     err: /^DATABASE_URL names a PostgreSQL database\. It must name the SQLite database to move/,
   })
@@ -342,10 +332,10 @@ t.test('a move is refused with a sentence', { skip }, async (t) => {
     code: 1,
     err: /There is no database/,
   })
-  await refused(postgres.url('nowhere'), /can't be opened\. This database does not exist/)
-  const wrong = postgres.url(new URL(empty).pathname.slice(1), { ...GUARDED, password: 'wrong' })
+  await refused(new URL('nowhere', empty).href, /can't be opened\. This database does not exist/)
+  const wrong = Object.assign(new URL(empty), { username: GUARDED.user, password: 'wrong' })
   await refused(
-    wrong,
+    wrong.href,
     /postgres:\/\/guarded@\S+ can't be opened\. The server refuses the name or the password/,
   )
 

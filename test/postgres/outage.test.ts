@@ -1,10 +1,7 @@
 import t, { type Test } from 'tap'
 import type { Message } from '../../schemas/message.ts'
-import { findBinaries } from '../support/postgres-binaries.ts'
-import { NO_POSTGRES, startPostgres } from '../support/postgres.ts'
+import { startPostgres, withoutPostgres as skip } from '../support/postgres.ts'
 import { type Person, startServer } from '../support/server.ts'
-
-const skip = !(await findBinaries()) && !process.env.CI && NO_POSTGRES
 
 /** Starts a PostgreSQL, and a server on it. */
 const start = async (t: Test) => {

@@ -3,7 +3,8 @@ import Sqlite from 'better-sqlite3'
 import t from 'tap'
 import { createBatchRunner } from '../../db/dialects/sqlite/batch.ts'
 import { openDatabase } from '../../db/open.ts'
-import { type Operation, operations } from '../../db/operations/index.ts'
+import type { Operation } from '../../db/operations/index.ts'
+import { readInProbe } from '../support/reads.ts'
 import { temporaryFolder } from '../support/server.ts'
 
 t.test('an operation that reads after its first write is rejected alone', async (t) => {
@@ -11,14 +12,7 @@ t.test('an operation that reads after its first write is rejected alone', async 
   await (await openDatabase(`sqlite:${path}`, { maxQueue: 1 })).close()
   const db = new Sqlite(path)
   t.teardown(() => db.close())
-  const { probe } = operations
-  t.teardown(() => Object.assign(operations, { probe }))
-  Object.assign(operations, {
-    probe(tx: Parameters<typeof probe>[0]) {
-      probe(tx)
-      tx.userByName('nobody')
-    },
-  })
+  readInProbe(t)
   const run = createBatchRunner(db)
   const create = (username: string): Operation => ({
     name: 'createUser',

@@ -3,6 +3,7 @@ import Sqlite from 'better-sqlite3'
 import type { Test } from 'tap'
 import { openDatabase } from '../../db/open.ts'
 import { MAX_BATCH_CHARACTERS } from '../../db/dialects/sqlite/codec.ts'
+import { operations } from '../../db/operations/index.ts'
 import type { Query, Reader, Reads } from '../../db/query.ts'
 import type { Writer } from '../../db/writer.ts'
 import type { Server } from './server.ts'
@@ -34,6 +35,18 @@ export const beforeReads = (reader: Reader, before: (query: Query<never, unknown
       return get(query, args)
     },
   }))
+
+/** Makes the operation `probe` read after its write until the test ends, which no operation may do. */
+export const readInProbe = (t: Test) => {
+  const { probe } = operations
+  t.teardown(() => Object.assign(operations, { probe }))
+  Object.assign(operations, {
+    probe(tx: Parameters<typeof probe>[0]) {
+      probe(tx)
+      tx.userByName('nobody')
+    },
+  })
+}
 
 /** Commits operations, which use this many numbers, while the reads of a snapshot wait. */
 type CommitBetween = (numbers: number, operations: ((writer: Writer) => Promise<unknown>)[]) => Promise<void>
