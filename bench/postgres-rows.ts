@@ -14,7 +14,7 @@ const onSqlite = (scenario: Scenario) =>
 /** One user who sends one message at a time. */
 const ALONE = { scenario: 'sendHttp', users: 2, connections: 1 } as const
 
-/** Every second connection is to the second of two nodes with one database. */
+/** Two nodes share one database, and every second connection goes to the second node. */
 const twoNodes = rate(async ({ root, scale }) => {
   const node = onPostgres(product(root), await newPostgresDatabase())
   return withServer(node, (first) =>

@@ -7,7 +7,7 @@ let databases = 0
 /** Whether this machine has the binaries of PostgreSQL. */
 export const hasPostgres = withoutPostgres === false
 
-/** Creates a database in a PostgreSQL of this process, with fsync. It ends with the process. @returns its URL */
+/** Creates a database in a PostgreSQL of this process, with fsync, which ends with the process. @returns its URL */
 export const newPostgresDatabase = async (): Promise<string> => {
   const { url } = await (server ??= startPostgres())
   databases += 1

@@ -180,7 +180,7 @@ const ownRows: readonly Row[] = [
   },
 ]
 
-/** Those of PostgreSQL only if this machine has it. */
+/** The rows of PostgreSQL are left out on a machine without its binaries. */
 export const rows: readonly Row[] = [...ownRows, ...(hasPostgres ? postgresRows : [])]
 
 /** @throws Error when a name matches no row */

@@ -1,7 +1,7 @@
 /**
  * The kinds of storage errors, the same for every database:
  * `full`, `busy`, `readonly`: this attempt wrote nothing; a later attempt may succeed.
- * `unreachable`: the database does not answer. A later attempt may succeed. This one may be stored or not.
+ * `unreachable`: the database does not answer, so it is unknown whether this attempt was stored; a later attempt may succeed.
  * `operation`: this operation failed by a bug of the server; other operations work.
  * `broken`: the data in memory can no longer be trusted; the process must end.
  * `unusable`: the server cannot use this database; the message says why. On PostgreSQL also during a run: a reconnection found a

@@ -1,8 +1,8 @@
 import { AppError, fieldError } from '../src/errors.ts'
 
 /*
- * The refusals of both the operations and the use cases of src/chat/: a read and a write of the same thing are refused with
- * the same error. `path` is the JSON pointer at which the request names the conversation, if it does.
+ * The errors that both the operations and the use cases of src/chat/ throw, so that a read and a write are refused alike.
+ * `path` is the JSON pointer of the conversation's id in the body of the request; undefined if the body does not contain it.
  */
 
 export const accountRemoved = () => new AppError('UNAUTHORIZED', 'This account was removed.')

@@ -91,7 +91,7 @@ const keepAsking = async (
   )
 }
 
-/** Each connection is a user who sends to the next user. */
+/** @returns a function that builds a `POST /send` of the user with an index, to the user with the next index */
 const createSends = (tokens: readonly string[]) => {
   const bodyOf = (index: number, client_id: string) =>
     JSON.stringify({ receiver_username: nameOf((index + 1) % tokens.length), content: CONTENT, client_id })

@@ -12,10 +12,13 @@ import { NotLoaded, Rows, type Run } from './rows.ts'
 import { all, type Session, takeLock } from './session.ts'
 import { read, write } from './sets.ts'
 
-/** As in SQLite: about 15 ms of work. */
+/** The largest weight of a transaction, as in SQLite: about 15 ms of work. */
 const MAX_WEIGHT = 4096
 
-/** A failed operation: the transaction was rolled back. `index` is its place in the batch, or a guess if the batch has others. */
+/**
+ * An operation failed, and the transaction was rolled back. `index` is the position of the operation in the batch. If PostgreSQL
+ * refused a statement for several operations, `index` is a guess: the middle of the batch.
+ */
 class OperationFailed extends Error {
   readonly index: number
   constructor(index: number, cause: unknown) {
@@ -28,7 +31,7 @@ class OperationFailed extends Error {
 export class InDoubt extends Error {
   readonly seq: number
   readonly result: BatchResult
-  /** Call it for the session that continues, if the batch turns out to be stored. */
+  /** Applies the result to the session that continues. Call it if the batch was stored. */
   readonly settle: (session: Session) => void
   constructor(seq: number, result: BatchResult, settle: InDoubt['settle'], cause: unknown) {
     super('The connection was lost during a commit.', { cause })
@@ -41,9 +44,9 @@ export class InDoubt extends Error {
 /**
  * Runs one transaction with the first operations of a batch, at least one.
  *
- * In one round trip it takes the lock, reads what other nodes committed, and reads the rows that the operations need as far as
- * that is known. The operations then run on these rows in memory. A second round trip stores their writes and commits. Only an operation that
- * needs more rows, or the rows that an earlier one wrote, costs another one.
+ * The first round trip takes the lock, reads the commits of other nodes, and reads the rows that the operations are known to need.
+ * The operations then run on these rows in memory. The second round trip stores their writes and commits. An operation that needs
+ * other rows, or rows that an earlier operation wrote, costs an additional round trip.
  * @param seq counts the transactions of this node
  * @throws InDoubt; StorageError or an error of the `pg` library if the whole batch failed and nothing was stored
  */
@@ -56,7 +59,7 @@ export const runBatch = async (
     return await runTransaction(session, batch, seq)
   } catch (error) {
     if (!(error instanceof OperationFailed)) throw error
-    // Those before it run again without it; then it is the first of its batch.
+    // The operations before it run again without it. It is then the first operation of the next batch.
     if (error.index > 0) return runBatch(session, batch.slice(0, error.index), seq)
     const cause = toStorageError(error.cause)
     const failure = new StorageError('operation', cause.message, cause.cause)
@@ -78,20 +81,20 @@ const runTransaction = async (
     sendTogether(client)
     const [, , found, loaded] = await all([
       client.query('begin'),
-      // By itself: the snapshot of a larger statement would be older than the wait for the lock.
+      // A separate statement: the snapshot of a larger one would be older than the lock.
       waitForLock(session),
       readNews(client, session.head),
       read(client, expected),
     ])
     const now = takeNews(session, found)
-    // They were read after the lock was taken, so they are current.
+    // These rows were read under the lock, so they are current.
     for (const [index, run] of expected.entries()) rows.load(run, loaded[index] as unknown[])
     const tx = new Transaction(rows, caches, session.head, now)
     const outcomes = await runOperations(session, rows, tx, batch)
     const result = { first: session.head.last + 1, last: tx.last, changes: tx.changes, outcomes }
     if (rows.hasWritten || tx.last >= result.first) await commit(session, rows.takeWrites(), tx, seq, result)
     else {
-      // Everything was refused or a repeat: there is nothing to store.
+      // Every operation was refused or was a repeat, so there is nothing to store.
       await client.query('rollback')
       tx.committed()
     }
@@ -137,7 +140,7 @@ const runOperations = async (
       outcomes.push(outcome)
       continue
     }
-    // The operations after it may need other rows too.
+    // Explores the operations after it too, so that their rows are loaded in the same round trip.
     const next = batch.slice(index + 1, index + 1 + explorations)
     explorations -= next.length
     explore(new Transaction(exploring(rows), caches, tx.counters, tx.now), next)
@@ -149,7 +152,7 @@ const runOperations = async (
   return outcomes
 }
 
-/** @returns undefined if the operation needs rows that are not loaded; it changed nothing then */
+/** @returns undefined if the operation needs rows that are not loaded. It has then changed nothing. */
 const runOperation = (tx: Transaction, index: number, operation: Operation): Outcome | undefined => {
   const numbered = tx.last
   tx.begin(index)
@@ -215,7 +218,7 @@ const commit = async (
       last > head.last ? insertFeed(session, result, tx.now) : undefined,
       client.query('commit'),
     ])
-    // An aborted transaction answers a commit by a rollback.
+    // PostgreSQL answers the commit of an aborted transaction with `ROLLBACK`.
     if (command !== 'COMMIT') throw new StorageError('busy', 'The transaction was rolled back.')
   } catch (error) {
     throw isConnectionError(error) ? new InDoubt(seq, result, settle, error) : error
@@ -223,7 +226,10 @@ const commit = async (
   settle(session)
 }
 
-/** @returns whether the transaction `seq` of this node was committed. Waits until its connection has ended. */
+/**
+ * @returns whether the transaction `seq` of this node was committed. Takes the lock, so it waits until the connection of
+ * that transaction has ended.
+ */
 export const wasCommitted = async (client: pg.Client, node: string, seq: number): Promise<boolean> => {
   await client.query('begin')
   try {

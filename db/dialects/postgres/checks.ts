@@ -5,7 +5,7 @@ import { withoutPassword } from '../../url.ts'
 const unusable = (text: string, cause?: unknown) => new StorageError('unusable', text, cause)
 
 /**
- * Checks that the promises can be kept on the database.
+ * Checks that the server and the settings of the database can keep the promises.
  * @throws StorageError `unusable` with a sentence for the operator
  */
 export const checkServer = async (client: Pick<pg.Client, 'query'>) => {
@@ -43,8 +43,9 @@ export const checkServer = async (client: Pick<pg.Client, 'query'>) => {
 type Setting = 'encoding' | 'fsync' | 'commit'
 
 /**
- * Checks that two open connections have a session each. A pool of transactions, such as pgBouncer with `pool_mode = transaction`,
- * loses the settings, the prepared statements and the notifications of a session. On a busy pool this may go unnoticed.
+ * Checks that each open connection has a session of its own. A pool that shares sessions, such as pgBouncer with
+ * `pool_mode = transaction`, loses the settings, the prepared statements and the notifications of a session. The check may fail to
+ * notice a busy pool.
  * @throws StorageError `unusable`
  */
 export const checkSessions = async (clients: readonly Pick<pg.Client, 'query'>[]) => {
@@ -61,7 +62,7 @@ export const checkSessions = async (clients: readonly Pick<pg.Client, 'query'>[]
 }
 
 /** The tables of Kysely's migrator. */
-const BOOKS = ['kysely_migration', 'kysely_migration_lock']
+const MIGRATOR_TABLES = ['kysely_migration', 'kysely_migration_lock']
 
 /** @returns the tables of the schema, except those of an extension and of the migrator, and whether the migrator has run there */
 export const readTables = async (client: Pick<pg.Client, 'query'>) => {
@@ -71,7 +72,7 @@ export const readTables = async (client: Pick<pg.Client, 'query'>) => {
       select from pg_depend where classid = 'pg_class'::regclass and objid = pg_class.oid and deptype = 'e'
     )
     order by relname`)
-  const tables = rows.map(({ name }) => name).filter((name) => !BOOKS.includes(name))
+  const tables = rows.map(({ name }) => name).filter((name) => !MIGRATOR_TABLES.includes(name))
   return { tables, isMigrated: tables.length < rows.length }
 }
 
@@ -99,11 +100,11 @@ export const checkContent = async (client: Pick<pg.Client, 'query'>, first: stri
   const table = await findOtherTable(client, first)
   if (table === undefined) return
   throw unusable(
-    `The database belongs to something else: it has the table "${table}". Messenger needs a database of its own: createdb NAME.`,
+    `The database belongs to another program: it has the table "${table}". Messenger needs a database of its own: createdb NAME.`,
   )
 }
 
-/** What SQLSTATE says of a database that can't be opened (https://www.postgresql.org/docs/current/errcodes-appendix.html). */
+/** Sentences for the SQLSTATE codes of a database that can't be opened (https://www.postgresql.org/docs/current/errcodes-appendix.html). */
 const sentences: Record<string, string> = {
   '3D000': 'This database does not exist. Create it: createdb NAME.',
   '28P01': 'The server refuses the name or the password. Check both in DATABASE_URL.',

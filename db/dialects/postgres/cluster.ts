@@ -5,7 +5,7 @@ import { toStorageError } from './errors.ts'
 import { createPresence } from './presence.ts'
 import { createSignals } from './signals.ts'
 
-/** What a node shares with the others of its database. `end` takes it out of the cluster. */
+/** Connects a node with the other nodes of its database: signals, presence, shared limits. `end` removes the node from the cluster. */
 export const createCluster = (
   url: string,
   pool: pg.Pool,
@@ -38,9 +38,9 @@ export const createCluster = (
 }
 
 /**
- * Counts a call. `full_at` is when the key has all its calls again: each call moves it by its share of the minute, and a call that
- * would move it past a minute from now is refused. The outer select reads the row as it was before, so `wait` may be too low after a
- * wait for another call.
+ * Counts a call. `full_at` is the time at which the key has its full allowance again. Each call moves it forward by its share of the
+ * minute. A call that would move it more than one minute past now is refused. The outer select reads the row as it was before the
+ * statement, so `wait` may be too low if the statement waited for another call.
  */
 const TAKE = `
   with now as (select ${NOW} as ms),

@@ -4,12 +4,15 @@ import pg from 'pg'
 /** Milliseconds that a new connection may take. */
 const CONNECT_TIMEOUT_MS = 5000
 
-/** Milliseconds after which PostgreSQL ends a transaction whose client is silent. A stalled node delays the writes of the others by at most this time. */
+/**
+ * Milliseconds after which PostgreSQL ends a transaction whose client is silent. A stalled node delays the writes of the other nodes
+ * by at most this time.
+ */
 const IDLE_TRANSACTION_MS = 2000
 
 /**
- * Milliseconds that an answer may take. Then the connection is closed: the machine of the database may be gone without a word.
- * A write also waits for the lock, and for the synchronous standbys.
+ * Milliseconds after which a query without an answer fails and its connection is closed: the machine of the database may have
+ * disappeared without closing it. A write also waits for the lock and for the synchronous standbys.
  */
 const ANSWER_MS = { read: 5000, write: 10_000, migration: 0 }
 
@@ -29,12 +32,12 @@ const SETTINGS = {
 
 const { BOOL, INT8 } = pg.types.builtins as Record<string, number>
 
-/** Not `options` of the start of a connection: pgBouncer refuses these, and those of a URL would replace them. */
+/** A statement, not `options` at the start of a connection: pgBouncer refuses these, and the `options` of a URL would replace them. */
 const SET = Object.entries(SETTINGS)
   .map(([name, value]) => `set ${name} = ${value}`)
   .join('; ')
 
-/** Rows come as in SQLite: every integer is a number, every boolean is 0 or 1. */
+/** Makes rows equal to those of SQLite: every integer is a number, every boolean is 0 or 1. */
 const types: pg.CustomTypesConfig = {
   getTypeParser: ((oid: number, format?: 'text' | 'binary') => {
     if (oid === BOOL) return (text: string) => (text === 't' ? 1 : 0)

@@ -14,9 +14,10 @@ const kinds: [prefix: string, kind: StorageErrorKind][] = [
 ]
 
 /**
- * Turns an error of the `pg` library into a StorageError. A lost connection, a database that starts or stops, and an answer that
- * does not come are `unreachable`. Every other error that a later attempt may avoid, such as a lock or a limit, is `busy`. Nothing is
- * `broken`: PostgreSQL itself restarts when it can no longer trust its memory or its disk.
+ * Turns an error of the `pg` library into a StorageError. `full`, `readonly` and `operation` follow from the SQLSTATE code. The error
+ * is `unreachable` if the connection is lost, the database starts or stops, or no answer arrives in time. Every other error, such as
+ * a conflict of locks or a reached limit, is `busy`. No error is `broken`, because PostgreSQL restarts by itself when it can no longer
+ * trust its memory or its disk.
  */
 export const toStorageError = (error: unknown): StorageError => {
   if (error instanceof StorageError) return error
@@ -27,10 +28,11 @@ export const toStorageError = (error: unknown): StorageError => {
   return new StorageError(kind, message || code, error)
 }
 
-/** Whether an error says that the connection is gone: its transaction was rolled back, or its commit is in doubt. */
+/** Whether an error means that the connection is lost. Its transaction was rolled back, or its commit is in doubt. */
 export const isConnectionError = (error: unknown): boolean => {
   if (error instanceof StorageError) return false
   const { code } = error as { code?: string }
-  // Class 57P: ended by an operator, by a crash, by a stop. 25P03: idle in transaction. Errors without SQLSTATE are of the socket.
+  // Class 08: the connection failed. 57P: ended by an operator, a crash or a shutdown. 25P03: idle in a transaction for too long.
+  // An error without a SQLSTATE code comes from the socket or from a time limit of `pg`.
   return code === undefined || !/^[0-9A-Z]{5}$/.test(code) || /^(08|57P|25P03)/.test(code)
 }

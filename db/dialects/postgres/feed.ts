@@ -10,7 +10,7 @@ import type { Session } from './session.ts'
 /** The channel on which a commit wakes the other nodes. */
 export const CHANNEL = 'messenger_commits'
 
-/** Rows of `feed` that are read at once. A node that is further behind reads the other tables. */
+/** The largest number of rows of `feed` that are read at once. A node that is further behind publishes a gap. */
 const MAX_ROWS = 64
 
 type Found = {
@@ -40,7 +40,8 @@ export const readNews = async (client: pg.ClientBase, { last }: Counters): Promi
 }
 
 /**
- * Moves the session to the newest head, its caches with it, and adds what it learns to `session.news`.
+ * Moves the head of the session to the newest number. Removes the rows that other nodes changed from its caches, and adds their
+ * commits to `session.news`.
  * @returns the time of the database
  * @throws StorageError `broken` if the head would move backwards
  */
@@ -50,7 +51,7 @@ export const takeNews = (session: Session, { state, feed }: Found): number => {
   /* c8 ignore next -- commits are lost only with a new incarnation, which is noticed first */
   if (last < known) throw lostCommits()
   for (const { first, last: end, body } of feed) {
-    // Without the lock, a commit may come between the two reads: it is left for the next time.
+    // Without the lock, a commit may come between the two reads. The next call takes it.
     if (first !== known + 1 || end > last) break
     const batch: Batch = { first, last: end, changes: JSON.parse(body) }
     forgetChanged(session.caches, batch)
@@ -59,14 +60,17 @@ export const takeNews = (session: Session, { state, feed }: Found): number => {
   }
   if (known < last) {
     forgetAll(session.caches)
-    // Subscribers read from the database what they missed.
+    // A gap: subscribers read what they missed from the other tables.
     session.news.push({ first: last + 1, last, changes: [] })
   }
   session.head = { last, user_id, conversation_id }
   return now
 }
 
-/** The numbers that this node has seen will be given again. It must end, and start anew without them. */
+/**
+ * @returns the error of a node that has seen commits which the database has lost. The database will assign their numbers to other
+ *   changes, so the process must end. A new process starts from the state of the database.
+ */
 export const lostCommits = () =>
   new StorageError(
     'broken',

@@ -6,7 +6,7 @@ import { explain } from './checks.ts'
 import { isConnectionError, toStorageError } from './errors.ts'
 import { createReader } from './statements.ts'
 
-/** Opens a database of this server for reading only: without the lock, a new epoch or a migration. Works on a standby. */
+/** Opens a database of this server read-only: takes no lock, begins no epoch, runs no migration. So it also works on a standby. */
 export const inspectPostgres = async (url: string): Promise<Inspection> => {
   const { reader, pool } = createReader(url, 1, 'migration')
   try {
@@ -35,15 +35,15 @@ const REFERENCES = {
   blocks: { blocker_id: 'users', blocked_id: 'users' },
 }
 
-/** @returns the tables that can't be read as a whole, and the ids that name no row */
+/** @returns a sentence for each table that can't be read completely, and for each column with ids of rows that do not exist */
 const findDamage = async (pool: pg.Pool): Promise<string[]> => {
   const damage: string[] = []
   const client = await pool.connect()
-  /** Runs a query of its own transaction, because an error ends the transaction. @returns its number */
+  /** Runs a query in a transaction of its own, because an error ends its transaction. @returns the column `count` of its row */
   const count = async (what: string, query: string): Promise<number> => {
     try {
       await client.query('begin transaction read only')
-      // Whole tables are read. The settings of the connection are for rows that an index finds.
+      // The check reads whole tables. The settings of the connection are for queries that use an index.
       await client.query('set local enable_seqscan = on')
       await client.query('set local enable_hashjoin = on')
       const { rows } = await client.query<{ count: number }>(query)
@@ -60,7 +60,7 @@ const findDamage = async (pool: pg.Pool): Promise<string[]> => {
   try {
     const tables = [...Object.keys(REFERENCES), 'users', 'revoked_tokens', 'commits', 'epochs', 'settings']
     for (const table of tables) {
-      // A row as text is read with all that is stored outside the row.
+      // Converting a row to text also reads its values that are stored outside the row (TOAST).
       await count(`table ${table}`, `select sum(length(t::text))::bigint as count from ${table} as t`)
     }
     for (const [table, columns] of Object.entries(REFERENCES)) {

@@ -9,14 +9,14 @@ import { isConnectionError } from './errors.ts'
 import { FIRST, migrate } from './migrations/index.ts'
 import { takeLock } from './session.ts'
 
-/** Rows, and characters of their JSON past which no row follows, that are in memory at once. */
+/** A chunk of rows in memory ends at this number of rows, or of characters of their JSON. */
 const CHUNK_ROWS = 1000
 const CHUNK_CHARACTERS = 1_048_576
 
 /** Rows between two reports. */
 const REPORT_ROWS = 100_000
 
-/** Values of the columns that SQLite does not have. No node has this incarnation: the first one begins an epoch. */
+/** Values of the columns that SQLite does not have. No database has the incarnation `sqlite`, so the first node begins an epoch. */
 const ADDED: Record<string, Record<string, string>> = { epochs: { incarnation: "'sqlite'" } }
 
 /**
@@ -33,7 +33,7 @@ export const movePostgres = async (
   let isCommitting = false
   try {
     await client.query('begin')
-    // A slow disk of the source is no stalled node.
+    // The time limit is for nodes that stall. Reading the source from a slow disk may take longer.
     await client.query('set local idle_in_transaction_session_timeout = 0')
     await takeLock(client)
     await refuseRows(client, url)
@@ -52,7 +52,7 @@ export const movePostgres = async (
   }
 }
 
-/** Connects to a database that has no tables but those of this server. Creates these. */
+/** Connects to a database without tables of another program, and creates the tables of this server. */
 const openEmpty = async (url: string): Promise<pg.Client> => {
   let client: pg.Client | undefined
   try {
@@ -68,7 +68,7 @@ const openEmpty = async (url: string): Promise<pg.Client> => {
   }
 }
 
-/** Runs under the lock: a node that starts meanwhile writes its first row later. */
+/** Call it under the lock: a node that starts meanwhile then waits before it writes its first row. */
 const refuseRows = async (client: pg.Client, url: string) => {
   const { tables } = await readTables(client)
   for (const table of tables) {
@@ -89,7 +89,7 @@ const failed = (error: unknown, url: string, isCommitting: boolean): StorageErro
   return new StorageError(
     'unusable',
     isCommitting && isConnectionError(error)
-      ? `The connection to ${withoutPassword(url)} was lost at the end: ${message}. Repeat the move: if the database is not empty, the first one is complete.`
+      ? `The connection to ${withoutPassword(url)} was lost during the commit: ${message}. Repeat the move: if the database is then not empty, this move was complete.`
       : `The move failed, and ${withoutPassword(url)} is still empty: ${message}`,
     error,
   )
@@ -115,7 +115,7 @@ const moveTable = async (
   }
   let found = 0
   await client.query(`declare moved no scroll cursor for ${selectionOf(table)}`)
-  // The chunks of the source again, because they fit into memory. The last one looks for a row too many.
+  // Reads chunks of the sizes of the source's, because these fit into memory. The last fetch detects an additional row.
   for (const size of [...sizes, 1]) {
     const chunk = await client.query(`fetch ${size} from moved`)
     for (const row of chunk.rows) taken.update(lineOf(row))
@@ -132,7 +132,7 @@ const moveTable = async (
   return { name, rows, digest }
 }
 
-/** Copies what has another form in PostgreSQL: the counters, the next number of an epoch, the texts. */
+/** Copies the data that PostgreSQL stores in another form: the counters, the next number of an epoch, the texts. */
 const moveRest = async (client: pg.Client, { counters, texts }: Source, names: readonly string[]) => {
   const { last, user_id, conversation_id } = counters
   await client.query(
@@ -140,7 +140,7 @@ const moveRest = async (client: pg.Client, { counters, texts }: Source, names: r
     [last, user_id, conversation_id, Date.now()],
   )
   const { rows } = await client.query('select coalesce(max(number), 0) + 1 as next from epochs')
-  // Unlike setval, it is undone with the transaction.
+  // Unlike setval, this is rolled back with the transaction.
   await client.query(`alter table epochs alter column number restart with ${rows[0].next}`)
   for (const name of names) {
     const text = await texts.read(name)
@@ -165,7 +165,7 @@ function* chunksOf(rows: Iterable<object>): Generator<string[]> {
   if (lines.length > 0) yield lines
 }
 
-/** The text of a row that is sent, and of which the digest is made. Both databases give the columns in the same order. */
+/** The JSON of a row, which is sent and hashed. Both databases return the columns in the same order. */
 const lineOf = (row: object): string => JSON.stringify(row)
 
 const insertionOf = ({ name, columns }: SourceTable): string => {

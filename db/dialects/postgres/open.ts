@@ -38,7 +38,7 @@ export const openPostgres = async (
       epochs,
       texts: createTexts(pool),
       cluster,
-      // Commands of the operator write to the database, as a node does.
+      // There is no control socket: the operator's commands write to the database, as a node does.
       controlPath: undefined,
       figures: () => ({
         ...writer.figures(),

@@ -5,17 +5,18 @@ import { all } from './session.ts'
 
 type PresenceRow = { node: string; user_id: number; username: string; online: 0 | 1; seq: number }
 
-/** A node gives this many signs of life before the others count it as ended. */
+/** Beats of a node in the time after which the other nodes treat a silent node as ended. */
 const BEATS = 15
 
-/** Beats after which the rows of users who went offline are deleted: every node has read them by then. */
+/** Beats between two sweeps. A sweep deletes the rows of offline users that are older than the sweep before: every node has read them. */
 const SWEEP_BEATS = 60
 
 /**
- * Shares which users are online, in rows that each node writes for itself. `seq` counts the changes of one node: the others read
- * what is newer than what they know. All in one transaction of one round trip, at each beat.
+ * Publishes the online users of this node to the other nodes, and reads theirs. Each node writes rows of its own into the table
+ * `presence`. `seq` numbers the changes of one node, and the other nodes read the changes after the last one that they know. A beat
+ * does all this in one transaction and one round trip.
  * @param node the name of this node
- * @param timeoutMs milliseconds without a sign of life after which the users of a node are offline
+ * @param timeoutMs milliseconds without a beat after which the users of a node are offline
  */
 export const createPresence = (
   pool: pg.Pool,
@@ -25,7 +26,7 @@ export const createPresence = (
 ) => {
   const mine = new Map<number, string>()
   let changed = new Map<number, Online>()
-  /** The last change of each other node that this node has read. */
+  /** The `seq` of the last change that was read from each other node. */
   const known = new Map<string, number>()
   let seq = 0
   let beats = 0
@@ -63,7 +64,7 @@ export const createPresence = (
         }),
         client.query({
           name: 'end nodes',
-          // Nodes that find the same one do not wait for each other.
+          // Skips locked rows, so that two nodes that delete the same row do not wait for each other.
           text: `with ended as (
                    delete from nodes where name in (
                      select name from nodes where seen_at < ${NOW} - $1 for update skip locked
@@ -102,7 +103,7 @@ export const createPresence = (
     } catch (error) {
       /* c8 ignore next -- whether the pool or a query notices the loss first is a race */
       client?.release(error as Error)
-      // The next beat writes them, unless they have changed since.
+      // The next beat writes these rows, unless they have changed meanwhile.
       for (const row of rows) if (!changed.has(row.user_id)) changed.set(row.user_id, row)
     }
   }
@@ -123,7 +124,10 @@ export const createPresence = (
     nodeEnded(name)
   }
 
-  /** The others counted this node as ended, or the server crashed and lost the rows: nothing that is known holds. */
+  /**
+   * Forgets the other nodes, and writes all users of this node again. The row of this node was deleted: by another node, which did
+   * not see a beat in time, or by a crash of PostgreSQL, which empties both tables.
+   */
   const startAgain = () => {
     for (const name of known.keys()) end(name)
     for (const [user_id, username] of mine) changed.set(user_id, { user_id, username, online: true })
@@ -137,7 +141,7 @@ export const createPresence = (
   }
   let running = beatOnce()
   const timer = setInterval(() => {
-    // A beat lasts long while the database does not answer.
+    // A beat takes long while the database does not answer.
     /* c8 ignore next -- whether a beat is late is a race */
     if (!isBeating && !isEnded) running = beatOnce()
   }, timeoutMs / BEATS)
@@ -149,7 +153,7 @@ export const createPresence = (
       else mine.delete(change.user_id)
       changed.set(change.user_id, change)
     },
-    /** Tells the other nodes that this one has ended. */
+    /** Deletes the rows of this node. At their next beat the other nodes report its users as offline. */
     async end() {
       isEnded = true
       clearInterval(timer)

@@ -1,7 +1,7 @@
 import type { Query, Statements } from '../../query.ts'
 import { bindRead, compile } from './statements.ts'
 
-/** A read or write of an operation. `key` names its values. */
+/** A read or write of an operation. `key` is the text of its values, to look them up by. */
 export type Run = { query: Query<never, unknown>; args: never; values: unknown[]; key: string }
 
 /** Thrown by a read whose rows are not in memory. The operation runs again when they are. */
@@ -20,7 +20,7 @@ type Loaded = { rows: unknown[]; time: number }
 /**
  * The rows that a batch of operations needs, and the writes that it made. Operations run synchronously on these rows. A read
  * of other rows is recorded in `missing`, to be loaded together with those of the other operations. Writes wait in `writes` until a read
- * needs them or the batch ends. A read that shares a name with a write made after it was loaded is loaded again.
+ * needs them or the batch ends. A read is loaded again if a write with a common name in their scopes was made after it was loaded.
  */
 export class Rows implements Statements {
   missing: Run[] = []
@@ -28,9 +28,9 @@ export class Rows implements Statements {
   /** Whether an operation has written anything. */
   hasWritten = false
   readonly #loaded = new Map<Query<never, unknown>, Map<string, Loaded>>()
-  /** How often `writes` were taken. */
+  /** The number of times that `writes` were taken. */
   #time = 0
-  /** When a name was last written; when anything was; when a write touched more than it names. */
+  /** The `#time` of the last write with each name, of the last write, and of the last write without a scope. */
   readonly #written = new Map<string, number>()
   #anyWritten = -1
   #allWritten = -1
@@ -62,7 +62,7 @@ export class Rows implements Statements {
     return true
   }
 
-  /** Adds the rows of a read, which saw every write that was taken. */
+  /** Stores the rows of a read, which ran after all writes that were taken. */
   load(run: Run, rows: unknown[]) {
     this.#of(run).set(run.key, { rows, time: this.#time })
   }

@@ -3,18 +3,18 @@ import type { Caches, Counters } from '../../transaction.ts'
 import type { Batch } from '../../writer.ts'
 import type { ColumnTypes } from './sets.ts'
 
-/** A connection that writes, and what is known under its lock. */
+/** The writing connection of a node, and what the node knows of the database. */
 export type Session = {
   client: pg.Client
   types: ColumnTypes
   /** Identifies this process among the nodes of the database. */
   node: string
   caches: Caches
-  /** The last number and ids of which this node knows. */
+  /** The last number and ids that this node knows. */
   head: Counters
   /** Seconds that this node has waited for the lock. */
   waited: { seconds: number }
-  /** What other nodes committed up to `head` and this node has not published yet, in order. An empty batch follows a gap. */
+  /** Commits of other nodes up to `head` that this node has not published yet, in order. An empty batch marks a gap before it. */
   news: Batch[]
 }
 

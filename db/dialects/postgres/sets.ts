@@ -3,13 +3,13 @@ import type { Query } from '../../query.ts'
 import type { Run } from './rows.ts'
 import { compile } from './statements.ts'
 
-/** Names the rows of one read among those of its set. */
+/** The column of a set that tells to which read a row belongs. */
 const INDEX = 'given_index'
 
 /** The types of the columns of each table. */
 export type ColumnTypes = ReadonlyMap<string, ReadonlyMap<string, string>>
 
-/** Reads the types of all columns, which a set of rows needs. */
+/** Reads the types of all columns. The parameters of a set of inserts need them. */
 export const readColumnTypes = async (client: pg.Client): Promise<ColumnTypes> => {
   const { rows } = await client.query<{ table_name: string; column_name: string; data_type: string }>(
     'select table_name, column_name, data_type from information_schema.columns where table_schema = current_schema()',
@@ -39,7 +39,7 @@ const single = ({ query, values }: Run) => {
 }
 
 /**
- * Sends reads in one round trip, those of the same query as one statement: a read costs 3 to 5 µs in a set, and 25 µs by itself.
+ * Sends reads in one round trip. Reads of the same query are one statement: a read costs 3 to 5 µs in a set, and 25 µs alone.
  * @returns the rows of each read, in the order of the reads
  */
 export const read = async (client: pg.ClientBase, runs: readonly Run[]): Promise<unknown[][]> => {
@@ -64,10 +64,10 @@ export const read = async (client: pg.ClientBase, runs: readonly Run[]): Promise
 const columns = (group: readonly Run[]): unknown[][] =>
   (group[0] as Run).values.map((_, index) => group.map(({ values }) => values[index]))
 
-/** @returns one statement for reads of one query; undefined if the query can't be asked for a set */
+/** @returns one statement for reads of one query; undefined if the query can't run as a set */
 const setOfReads = (group: readonly Run[]) => {
   const { name, text } = compile((group[0] as Run).query)
-  // A limit can't differ from row to row.
+  // All reads of a set have the same limit.
   if (/\blimit \$/.test(text) && !isConstantLimit(text, group)) return undefined
   const values = columns(group)
   const types = values.map(typeOf)
@@ -83,7 +83,7 @@ const setOfReads = (group: readonly Run[]) => {
   }
 }
 
-/** Whether every limit is a number of the query itself: then it is the same in every run. */
+/** Whether every limit is 1 in every run. Only limits that the query itself contains are 1. */
 const isConstantLimit = (text: string, group: readonly Run[]) =>
   [...text.matchAll(/limit \$(\d+)/g)].every(([, index]) => {
     const values = group.map(({ values: given }) => given[Number(index) - 1])
@@ -96,7 +96,7 @@ const typeOf = (values: readonly unknown[]): string => {
   return value instanceof Uint8Array ? 'bytea' : 'text'
 }
 
-/** Sends writes in order, in one round trip. Inserts into one table that no other write of the table separates are one statement. */
+/** Sends writes in order, in one round trip. Inserts of one query are one statement, up to the next other write of their table. */
 export const write = (client: pg.ClientBase, runs: readonly Run[], types: ColumnTypes): Promise<unknown> =>
   Promise.all(
     groupWrites(runs).map((group) =>
@@ -104,7 +104,7 @@ export const write = (client: pg.ClientBase, runs: readonly Run[], types: Column
     ),
   )
 
-/** Writes of different tables may change places, because there are no foreign keys and no triggers. */
+/** Changes the order of writes to different tables. This is safe, because there are no foreign keys and no triggers. */
 const groupWrites = (runs: readonly Run[]): Run[][] => {
   const groups: Run[][] = []
   const last = new Map<string, Run[]>()
@@ -134,7 +134,7 @@ const setOfInserts = (group: readonly Run[], types: ColumnTypes) => {
   /* c8 ignore next -- every insert has both lists */
   const [, names = '', parameters = ''] = /\(([^)]*)\) values \(([^)]*)\)/.exec(text) ?? []
   const columnTypes = names.split(', ').map((column) => types.get(table)?.get(column.replaceAll('"', '')))
-  // Each value of the list is a parameter, in order.
+  // Every inserted value is a parameter, in the order of the columns.
   const arrays = columnTypes.map((type, index) => `$${index + 1}::${type}[]`).join(', ')
   return {
     name: `${name} set`,

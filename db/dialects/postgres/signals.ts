@@ -10,14 +10,14 @@ const GATHER_MS = 50
 /** PostgreSQL refuses a payload of 8,000 bytes. */
 const MOST_BYTES = 7999
 
-/** Texts that wait for one round of notifications. More are lost. */
+/** The largest number of texts that wait for the next notifications. Further texts are lost. */
 const MOST_TEXTS = 10_000
 
 /** Milliseconds until a lost connection is opened again. */
 const RETRY_MS = 1000
 
 /**
- * Sends texts without line breaks to the other nodes, over a connection of its own, whose commits wait for no disk.
+ * Sends texts without line breaks to the other nodes, over a separate connection whose commits do not wait for the disk.
  * @param node the name of this node
  * @param receive is called with each text of another node
  */
@@ -55,7 +55,7 @@ export const createSignals = (url: string, node: string, receive: (text: string)
     while (waiting.length > 0) {
       const payloads = packTexts(node, waiting)
       waiting = []
-      // Without a connection they are lost.
+      // Without a connection the texts are lost.
       await client
         ?.query('select pg_notify($1, payload) from unnest($2::text[]) as payload', [CHANNEL, payloads])
         .catch(() => {})
@@ -83,7 +83,7 @@ export const createSignals = (url: string, node: string, receive: (text: string)
   }
 }
 
-/** @returns payloads, each the name of the node and as many texts as fit. A text that fits into none is lost. */
+/** @returns payloads, each with the name of the node and as many texts as fit. A text that is too long for a payload is lost. */
 const packTexts = (node: string, texts: readonly string[]): string[] => {
   const payloads: string[] = []
   let size = MOST_BYTES

@@ -16,7 +16,7 @@ const builder = new Kysely<Tables>({
   },
 })
 
-/** A query as PostgreSQL takes it. `name` is that of its prepared statement on each connection. */
+/** A query for the `pg` library. `name` is the name of its prepared statement on each connection. */
 export type Compiled = { name: string; text: string; bind: (args: never) => unknown[] }
 
 const compiled = new Map<Query<never, unknown>, Compiled>()
@@ -33,7 +33,8 @@ export const compile = <A, R>(query: Query<A, R>): Compiled => {
 }
 
 /**
- * @returns the values of a read. PostgreSQL refuses a text with U+0000, and stores none. Null equals nothing, as such a text does.
+ * @returns the values of a read. A text with U+0000 becomes null: PostgreSQL stores no such text and refuses it as a value, and null
+ *   equals nothing either.
  */
 export const bindRead = <A, R>(query: Query<A, R>, args: A): unknown[] =>
   compile(query)
@@ -46,7 +47,7 @@ const statement = <A, R>(query: Query<A, R>, args: A) => {
   return { name, text, values: bindRead(query, args) }
 }
 
-/** Reads that travel over one connection together. The last one waits for the others, each about 50 µs. */
+/** The largest number of reads that are sent together over one connection. The last one waits about 50 µs for each of the others. */
 const READS_AT_ONCE = 64
 
 /**
@@ -56,7 +57,7 @@ const READS_AT_ONCE = 64
  */
 export const createReader = (url: string, size: number, purpose: 'read' | 'migration' = 'read') => {
   const pool = createPool(url, purpose, size)
-  // A connection that is lost between two reads of a snapshot fails the next one. Without a listener the event would end the process.
+  // If a connection is lost between two reads of a snapshot, the next read fails. Without a listener the event would end the process.
   pool.on('connect', (client) => client.on('error', () => {}))
 
   /** Runs `body` with a connection of its own. A connection whose query fails is closed: it may hold a transaction. */
@@ -77,7 +78,7 @@ export const createReader = (url: string, size: number, purpose: 'read' | 'migra
 
   const waiting: Waiting[] = []
 
-  /** Sends the reads that wait over one connection. Each fails by itself. */
+  /** Sends the waiting reads over one connection. A read that fails does not affect the others. */
   const sendWaiting = async () => {
     let client: pg.PoolClient
     try {
@@ -86,7 +87,7 @@ export const createReader = (url: string, size: number, purpose: 'read' | 'migra
       for (const { reject } of waiting.splice(0)) reject(toStorageError(error))
       return
     }
-    // Those that were called while no connection was free travel with them.
+    // The reads that were added while no connection was free are sent too.
     const batch = waiting.splice(0, READS_AT_ONCE)
     if (waiting.length > 0) void sendWaiting()
     let failed: Error | undefined
@@ -124,7 +125,7 @@ export const createReader = (url: string, size: number, purpose: 'read' | 'migra
           if (isOver) throw new Error(SNAPSHOT_OVER)
           return run(config)
         }
-        // It travels with the first read.
+        // Sent together with the first read.
         const begun = run({ text: 'begin isolation level repeatable read, read only' })
         begun.catch(() => {})
         try {

@@ -4,16 +4,17 @@ import { NOW } from './clock.ts'
 /** Milliseconds between two sweeps of one node. */
 const SWEEP_MS = 5000
 
-/** Rows of a table that one sweep looks at: 2,000 commits a second for each node. */
+/** The largest number of rows that a sweep deletes from a table: enough for 2,000 commits a second for each node. */
 const MOST_ROWS = 10_000
 
-/** Milliseconds for which a node that falls behind finds the commits, and for which a commit in doubt finds its own. */
+/** Milliseconds for which `feed` is kept for nodes that fall behind, and `commits` for the lookup of a commit in doubt. */
 const FEED_MS = 300_000
 const COMMITS_MS = 3_600_000
 
 /**
- * Deletes the oldest rows of what grows with each commit or login, by an index that has the oldest first. Several nodes may sweep at
- * once: a row that one deletes is missing for the others. The newest row of `commits` holds the counters and stays.
+ * Statements that delete the oldest rows of the tables that grow with each commit or login. Each finds them by an index. Several
+ * nodes may sweep at once: a statement skips the rows that another one deletes. The newest row of `commits` holds the counters and is
+ * kept.
  */
 const STATEMENTS: [text: string, keepMs: number][] = [
   [
@@ -36,16 +37,16 @@ const STATEMENTS: [text: string, keepMs: number][] = [
   ],
 ]
 
-/** Deletes what no node needs any more. @param keepMs replaces the time for which rows are kept */
+/** Deletes the rows that no node needs any more. @param keepMs replaces the time for which rows are kept */
 export const sweep = async (pool: pg.Pool, keepMs?: number) => {
   for (const [text, usual] of STATEMENTS) await pool.query(text, [keepMs ?? usual])
 }
 
-/** Sweeps from time to time, as every node does. A sweep that fails is repeated by the next. @returns a function that ends it */
+/** Sweeps every `everyMs` milliseconds, as every node does. The next sweep repeats a failed one. @returns a function that ends it */
 export const startSweep = (pool: pg.Pool, everyMs = SWEEP_MS) => {
   let running: Promise<void> | undefined
   const timer = setInterval(() => {
-    // A sweep lasts long while the database does not answer.
+    // A sweep takes long while the database does not answer.
     /* c8 ignore next -- whether a sweep is late is a race */
     running ??= sweep(pool)
       .catch(() => {})

@@ -18,22 +18,22 @@ import { readColumnTypes } from './sets.ts'
 const MAX_BATCH = 1024
 const MAX_BATCH_CHARACTERS = 8_388_608
 
-/** Milliseconds between two looks for commits of other nodes, where no notification comes. */
+/** Milliseconds between two reads of the commits of other nodes if no notification arrives. */
 const POLL_MS = 250
 
-/** Milliseconds between two attempts to reach the database, and of all attempts to learn of a commit in doubt. */
+/** Milliseconds between two lookups of a commit in doubt, and milliseconds after which no further lookup begins. */
 const RETRY_MS = 100
 const DOUBT_MS = 10_000
 
-/** How often a batch runs whose connection is lost before it is stored. */
+/** The number of times that a batch runs if its connection is lost each time before it is stored. */
 const ATTEMPTS = 3
 
 type Waiting = { operation: Operation; characters: number }
 
 /**
- * Creates the writer of one node: one connection, which also hears of the commits of the other nodes.
+ * Creates the writer of one node. It has one connection, which also receives the notifications of other nodes' commits.
  * @param node the name of the node
- * @param epochs receives the epochs of the database, also those that begin later
+ * @param epochs receives the epochs of the database, including those that begin later
  */
 export const createPostgresWriter = async (
   url: string,
@@ -88,8 +88,8 @@ export const createPostgresWriter = async (
   }
 
   /**
-   * Runs `body` on the connection, which is opened first if there is none. Publishes what it learns of other nodes, whether or
-   * not it fails. Closes a connection that failed.
+   * Runs `body` on the connection, which it opens first if there is none. Then publishes the commits of other nodes that were read,
+   * also if `body` failed. Closes a lost connection.
    */
   const use = async <T>(body: (session: Session) => Promise<T>): Promise<T> => {
     session ??= await open()
@@ -142,7 +142,7 @@ export const createPostgresWriter = async (
     } catch (error) {
       const result = error instanceof InDoubt ? await resolveDoubt(error) : undefined
       if (result) return timed(result)
-      // Rolled back with its connection. A connection that could not be opened is not tried again at once.
+      // The batch was rolled back with its connection. It does not run again if the connection could not be opened.
       const isLost = error instanceof InDoubt || (wasOpen && isConnectionError(error))
       if (isLost && attempt < ATTEMPTS) return run(batch, attempt + 1)
       throw error
@@ -174,7 +174,7 @@ export const createPostgresWriter = async (
       const error = toStorageError(cause)
       /* c8 ignore next 3 -- which statement notices a lost connection is a race */
       const last = head?.last ?? 0
-      // Without a connection the others would wait for one attempt after another.
+      // Without a connection all waiting operations fail: each batch of them would wait for another attempt to connect.
       const failed = session ? batch : queue
       const outcomes = failed.map(() => ({ ok: false as const, error }))
       result = { first: last + 1, last, changes: [], outcomes, seconds: 0 }
@@ -189,7 +189,7 @@ export const createPostgresWriter = async (
     if (isRunning) return
     isRunning = true
     while (hasWork()) {
-      // A failed look for commits of others is repeated at the next poll.
+      // The next poll repeats a failed read of the commits of other nodes.
       await step().catch((error) => {
         if (error instanceof StorageError && error.kind === 'broken') pending.fail(error)
       })
@@ -220,7 +220,7 @@ export const createPostgresWriter = async (
         queue.push({ operation: { name, input } as Operation, characters: text.length })
         if (isScheduled) return
         isScheduled = true
-        // After every readable socket was read, so that their operations share a batch.
+        // Runs after all readable sockets were read, so that their operations share a batch.
         setImmediate(() => {
           isScheduled = false
           void loop()
@@ -245,7 +245,7 @@ export const createPostgresWriter = async (
   }
 }
 
-/** @returns the JSON of an operation: its length is its cost. @throws StorageError `operation` */
+/** @returns the JSON of an operation, whose length counts towards the limits. @throws StorageError `operation` */
 const serialize = (name: string, input: unknown): string => {
   try {
     return JSON.stringify(input)

@@ -84,7 +84,7 @@ const createSharedTables = async (db: Kysely<never>) => {
     .addColumn('title_at_end', 'text')
     .addColumn('count_at_end', 'bigint')
     .addPrimaryKeyConstraint('members_pk', ['user_id', 'conversation_id', 'from_number'])
-    // Room for the next version of a row, so that a receipt touches no index but its own.
+    // Leaves room on a page for the next versions of its rows. An update that changes no indexed column then writes to no index.
     .modifyEnd(sql`with (fillfactor = 80)`)
     .execute()
   await schema
@@ -171,7 +171,7 @@ const createSharedTables = async (db: Kysely<never>) => {
     .execute()
 }
 
-/** What several nodes share: the numbers that were given, what was committed, and the texts that belong to the database. */
+/** Creates what the nodes share: counters, commits, online users, limits of calls, and the texts of the database. */
 const createCommits = async (db: Kysely<never>) => {
   const { schema } = db
   // Rows are only inserted: a row that each commit updates would bloat. The newest row holds the counters.
@@ -194,11 +194,11 @@ const createCommits = async (db: Kysely<never>) => {
     create view counter as
     select 1 as id, coalesce((select last from commits order by last desc limit 1), 0) as last
   `.execute(db)
-  // Not logged: what a crash empties is read from the other tables again.
+  // Unlogged, so a crash empties it. Nodes then read the changes from the other tables.
   await sql`create unlogged table feed (last bigint primary key, first bigint not null, at bigint not null, body text not null)`.execute(
     db,
   )
-  // Who is online at which node, and how often somebody logged in: what a crash empties is written again, or forgiven.
+  // Unlogged too. After a crash the nodes write their online users again, and the limits of logins start afresh.
   await sql`create unlogged table nodes (name text primary key, seen_at bigint not null)`.execute(db)
   await sql`
     create unlogged table presence (

@@ -9,9 +9,9 @@ import * as platform from './0002-platform.ts'
  * Every change of the schema, in order. A released migration and its name never change.
  *
  * Nodes of two versions run side by side during an upgrade, so a migration only adds: tables, indexes, and columns that may be null
- * or have a default. What is no longer used goes in a later version, by a contraction: `0007-contract-0005-titles` runs beside nodes
- * that know migration 0005, because they use nothing of what it removes, and not beside older ones. Where the last version that
- * used it added no migration after it, an empty migration marks the version that does not.
+ * or have a default. A later version removes what is no longer used, by a contraction. `0007-contract-0005-titles` runs beside nodes
+ * that know migration 0005, because they do not use what it removes. Older nodes refuse to start. If the version that stopped using
+ * it has no other migration, it gets an empty one, for the contraction to name.
  */
 export const migrations: Readonly<Record<string, Migration>> = {
   '0001-conversations': conversations,
@@ -21,7 +21,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
 /** @returns the number of the migration that a node must know to run on a schema with this migration; undefined if none */
 export const contracts = (name: string): string | undefined => /^\d{4}-contract-(\d{4})-/.exec(name)?.[1]
 
-/** The migration that every database of ours has. */
+/** The migration that every database of this server has. */
 export const FIRST = '0001-conversations'
 
 /**
