@@ -56,7 +56,7 @@ const start = async (t: Test) => {
     run,
     contents: async () =>
       (await queryOnce(url, 'select content from messages order by id')).map((row) => row.content),
-    /** Sends as often as there are contents, each after the outcomes before it. */
+    /** Runs transactions until each operation has an outcome. */
     async runAll(...batch: Operation[]) {
       const outcomes: { ok: boolean }[] = []
       const sizes: number[] = []
@@ -75,22 +75,26 @@ const send = (content: string, more: object = {}): Operation => ({
   input: { sender_id: 1, receiver_username: 'alice', content, ...more },
 })
 const nobody = send('x', { receiver_username: 'nobody' })
-/** PostgreSQL refuses its row, for a reason that no operation looks for. */
+/** An operation whose row PostgreSQL refuses, for a reason that the operation does not check. */
 const bad = send(null as never)
 
-t.test('an operation that PostgreSQL refuses is rejected alone, wherever it stands', { skip }, async (t) => {
-  for (const place of [0, 1, 3, 6]) {
-    const { runAll, contents } = await start(t)
-    const batch = ['a', 'b', 'c', 'd', 'e', 'f'].map((content) => send(content))
-    const { outcomes } = await runAll(...batch.toSpliced(place, 0, bad))
-    t.strictSame(
-      outcomes.map(({ ok }) => ok),
-      Array.from({ length: 7 }, (_, index) => index !== place),
-    )
-    t.match(outcomes[place], { error: { name: 'StorageError', kind: 'operation' } })
-    t.strictSame(await contents(), ['a', 'b', 'c', 'd', 'e', 'f'])
-  }
-})
+t.test(
+  'an operation that PostgreSQL refuses is rejected alone, at any position in a batch',
+  { skip },
+  async (t) => {
+    for (const place of [0, 1, 3, 6]) {
+      const { runAll, contents } = await start(t)
+      const batch = ['a', 'b', 'c', 'd', 'e', 'f'].map((content) => send(content))
+      const { outcomes } = await runAll(...batch.toSpliced(place, 0, bad))
+      t.strictSame(
+        outcomes.map(({ ok }) => ok),
+        Array.from({ length: 7 }, (_, index) => index !== place),
+      )
+      t.match(outcomes[place], { error: { name: 'StorageError', kind: 'operation' } })
+      t.strictSame(await contents(), ['a', 'b', 'c', 'd', 'e', 'f'])
+    }
+  },
+)
 
 t.test('a transaction takes operations up to a weight, and at least one', { skip }, async (t) => {
   const { run, runAll } = await start(t)
@@ -105,7 +109,7 @@ t.test('a transaction takes operations up to a weight, and at least one', { skip
   t.strictSame((await runAll(send('y'.repeat(8_000_000)), send('z'))).sizes, [1, 1])
 })
 
-t.test('a batch of refusals takes no number and tells other nodes nothing', { skip }, async (t) => {
+t.test('a batch of refused operations uses no number and notifies no other node', { skip }, async (t) => {
   const { run, sent, url, session } = await start(t)
   const { first, last, changes, outcomes } = await run(nobody, nobody)
   t.strictSame([first, last, changes], [2, 1, []])

@@ -74,7 +74,7 @@ t.test('signals between nodes', { skip }, async (t) => {
     )
   })
 
-  t.test('a text that is too long, or too many at once, are lost alone', async (t) => {
+  t.test('a signal that is too long, or one too many, is lost without the others', async (t) => {
     const long: Signal = { ...typing(3, [1]), username: 'x'.repeat(8000) } as Signal
     a.bus.signal(long)
     for (let n = 0; n < 11_000; n += 1) a.bus.signal(typing(4, [n]))
@@ -89,7 +89,7 @@ t.test('signals between nodes', { skip }, async (t) => {
     t.ok(count(4) < 11_000)
   })
 
-  t.test('they continue after their connections were cut', async (t) => {
+  t.test('signals arrive again after all connections were cut', async (t) => {
     await query(
       url,
       'select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()',
@@ -109,7 +109,7 @@ t.test('presence', { skip }, async (t) => {
   t.teardown(b.end)
   const set = (user_id: number, online: boolean) =>
     a.bus.signal({ type: 'presence', server: 'a', user_id, username: `user ${user_id}`, online })
-  /** Who is online at other nodes, as far as the signals after index `from` say. */
+  /** @returns the ids of the users whom the signals after index `from` report as online at other nodes */
   const online = ({ signals }: Node, from = 0) => {
     const users = new Set<number>()
     for (const signal of signals.slice(from)) {
@@ -120,7 +120,7 @@ t.test('presence', { skip }, async (t) => {
     return [...users].toSorted((x, y) => x - y)
   }
 
-  t.test('is learned from the rows by a node that begins later', async (t) => {
+  t.test('a node that starts later reads from the rows who is online', async (t) => {
     for (const id of [1, 2, 3]) set(id, true)
     set(2, false)
     await until(() => online(b).length === 2)
@@ -128,7 +128,7 @@ t.test('presence', { skip }, async (t) => {
     await until(() => online(late).length === 2)
     t.strictSame(online(late), [1, 3])
     late.bus.signal({ type: 'presence', server: 'late', user_id: 9, username: 'user 9', online: true })
-    // The text names the server of the signal, the row its node.
+    // The signal names its server. The row, which arrives later, names the node.
     await until(() =>
       b.signals.some((one) => one.type === 'presence' && one.user_id === 9 && one.server !== 'late'),
     )
@@ -138,14 +138,14 @@ t.test('presence', { skip }, async (t) => {
     t.pass('a node that stops is known to have ended')
   })
 
-  t.test('is written again after the rows were lost', async (t) => {
+  t.test('a node writes its online users again after the rows were lost', async (t) => {
     const seen = b.signals.length
     await query(url, 'truncate nodes, presence')
     await until(() => online(b, seen).length === 2)
     t.strictSame(online(b, seen), [1, 3])
   })
 
-  t.test('rows of users who went offline are deleted in time', async (t) => {
+  t.test('the rows of users who went offline are deleted later', async (t) => {
     set(3, false)
     for (;;) {
       const rows = await query(url, 'select user_id, online from presence')

@@ -17,7 +17,7 @@ import { call, temporaryFolder } from '../support/server.ts'
 
 const open = (url: string) => openDatabase(url, { maxQueue: 10 })
 
-t.test('the password of a database is in no text about it', async (t) => {
+t.test('a URL of a database is shown without its password', async (t) => {
   for (const [url, text] of [
     ['sqlite:some:file@x.db', 'sqlite:some:file@x.db'],
     ['postgres://me:secret@db.example:5432/chat', 'postgres://me@db.example:5432/chat'],
@@ -32,7 +32,7 @@ t.test('the password of a database is in no text about it', async (t) => {
   }
 })
 
-t.test('a DATABASE_URL of no known form names the known ones', async (t) => {
+t.test('an invalid DATABASE_URL is refused with the valid forms', async (t) => {
   for (const url of ['mysql://me:secret@db/chat', 'me:secret@db/chat', 'messenger.db', 'sqlite:', '']) {
     const error = await open(url).catch((error: Error) => error)
     t.match(error, {
@@ -71,7 +71,7 @@ t.test('backup and restore name the tools of PostgreSQL', async (t) => {
   t.notMatch(backup.err + restore.err, 'secret')
 })
 
-t.test('a database that can not be used is refused with a sentence', { skip }, async (t) => {
+t.test('a database that cannot be used is refused with an explanation', { skip }, async (t) => {
   const server = await startPostgres()
   t.teardown(() => server.end())
   const run = (sql: string, database = 'postgres') => query(server.url(database), sql)
@@ -140,12 +140,12 @@ t.test('a database that can not be used is refused with a sentence', { skip }, a
     await close()
     t.pass('opened')
   })
-  t.test('tables of something else', async (t) => {
+  t.test('tables of another program', async (t) => {
     const url = await create('other')
     await run('create table users (id int)', 'other')
-    await fails(t, url, /belongs to something else: it has the table "users"/)
+    await fails(t, url, /belongs to another program: it has the table "users"/)
     await run('create table kysely_migration (name text); insert into kysely_migration values (1)', 'other')
-    await fails(t, url, /belongs to something else: it has the table "users"/)
+    await fails(t, url, /belongs to another program: it has the table "users"/)
     t.strictSame(await run("select relname from pg_class where relname = 'messages'", 'other'), [])
   })
   t.test('a table of an extension is not content', async (t) => {

@@ -2,7 +2,7 @@ import t from 'tap'
 import { query, startPostgres, withoutPostgres as skip } from '../support/postgres.ts'
 import { startServer } from '../support/server.ts'
 
-t.test('a node opens DATABASE_CONNECTIONS connections, and reads wait for one', { skip }, async (t) => {
+t.test('a node opens DATABASE_CONNECTIONS connections, and further reads wait', { skip }, async (t) => {
   const postgres = await startPostgres()
   t.teardown(() => postgres.end())
   const url = postgres.url('postgres')

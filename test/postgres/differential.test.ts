@@ -10,12 +10,12 @@ import { openBoth } from './two-databases.ts'
 const RUNS = Number(process.env.DIFFERENTIAL_RUNS ?? 40)
 const SEED =
   process.env.DIFFERENTIAL_SEED === undefined ? {} : { seed: Number(process.env.DIFFERENTIAL_SEED) }
-/** A failure is not made smaller by default: each attempt takes half a second for new databases. */
+/** A failure is not shrunk by default, because each attempt takes half a second to create databases. */
 const SHRINKS = process.env.DIFFERENTIAL_SHRINKS === '1'
 
 const USERS = 5
 
-/** Who and what an operation names: places among the users, conversations and messages of its run. */
+/** Turns positions in the lists of users, conversations and messages of a run into ids and names. */
 type Names = {
   user: (place: number) => number
   username: (place: number) => string
@@ -27,9 +27,9 @@ type Names = {
 
 type Draft = (names: Names) => Operation
 
-/** Mostly one of the newest. */
+/** A position, mostly one of the newest five. */
 const place = fc.oneof({ weight: 5, arbitrary: fc.nat({ max: 4 }) }, fc.nat({ max: 40 }))
-/** One in ten is of nobody. */
+/** A user. One in ten does not exist. */
 const user = fc.oneof({ weight: 9, arbitrary: fc.nat({ max: USERS - 1 }) }, fc.constant(USERS))
 const content = fc.constantFrom('one', 'two', 'ä€𝄞', '', 'x'.repeat(40))
 const key = fc.constantFrom('k1', 'k2', 'K1')
@@ -267,7 +267,7 @@ t.test('SQLite and PostgreSQL give the same outcomes, changes and rows', { skip 
       try {
         await run(batches)
       } catch (error) {
-        // The two databases are no longer equal: the next run has new ones.
+        // The two databases are no longer equal, so the next run creates new ones.
         both = undefined
         throw error
       }
@@ -280,14 +280,14 @@ t.test('SQLite and PostgreSQL give the same outcomes, changes and rows', { skip 
     t.strictSame([...used].toSorted(), Object.keys(operations).toSorted(), 'every operation was run')
 })
 
-/** As it is on the wire between the threads: members that are undefined are absent. */
+/** The value as JSON carries it: members that are undefined are absent. */
 const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value ?? null))
 
 const same = (what: string, expected: unknown, got: unknown) => {
   if (isDeepStrictEqual(expected, got)) return
   if (Array.isArray(expected) && Array.isArray(got)) {
     const [all, others]: [unknown[], unknown[]] = [expected, got]
-    // The first that differs says more than all.
+    // Reports only the first element that differs.
     const index = all.findIndex((value, each) => !isDeepStrictEqual(value, others[each]))
     what += `, of ${all.length} and ${others.length}, at ${index}`
     ;[expected, got] = [all[index], others[index]]

@@ -33,7 +33,7 @@ t.test('an error of PostgreSQL gets the kind of its code', (t) => {
   t.end()
 })
 
-t.test('an error at the start says what to do, and no password', (t) => {
+t.test('an error at the start says what to do and contains no password', (t) => {
   const url = 'postgres://user:secret@host/name'
   t.equal(withoutPassword(url), 'postgres://user@host/name')
   const why = {

@@ -15,7 +15,7 @@ const ENV = { RATE_LIMIT_SEND: '0', LOG_LEVEL: 'info' }
 const contentsOf = ({ frames }: TestSocket) =>
   frames.flatMap((frame) => (frame.type === 'message' ? [frame.content] : []))
 
-/** Sends under a key until the send is answered. @returns the answer, and the answers before it */
+/** Repeats a send under one key until it succeeds. @returns the message, and the refusals before it */
 const sendUntilAnswered = async (user: Person, to: string, content: string) => {
   const body = { receiver_username: to, content, client_id: content }
   const refusals: { status: number; retryAfter: string | null }[] = []
@@ -27,7 +27,7 @@ const sendUntilAnswered = async (user: Person, to: string, content: string) => {
   }
 }
 
-/** Starts a node as a process, behind a proxy that gives it a signal when it takes the lock of the next batch. */
+/** Starts a node as a process, behind a proxy that sends a signal to the node when it takes the lock of a batch. */
 const startStoppable = async (t: Test, folder: string) => {
   let signal: { name: NodeJS.Signals; done: () => void } | undefined
   const proxy = await startPostgresProxy(t, databaseUrl(folder), (chunk) => {
@@ -41,7 +41,7 @@ const startStoppable = async (t: Test, folder: string) => {
   const node = await startProcess(t, folder, { ...ENV, DATABASE_URL: proxy.url })
   return {
     node,
-    /** @returns a promise that resolves when the node got the signal */
+    /** Sends the signal at the next lock. @returns a promise that resolves then */
     atNextLock: (name: NodeJS.Signals) =>
       new Promise<void>((done) => {
         signal = { name, done }
@@ -49,7 +49,7 @@ const startStoppable = async (t: Test, folder: string) => {
   }
 }
 
-t.test('a node that stops with the lock holds up the others for a moment', { skip }, async (t) => {
+t.test('the other nodes continue when a node stops or dies while it holds the lock', { skip }, async (t) => {
   const folder = await temporaryFolder(t)
   const { node, atNextLock } = await startStoppable(t, folder)
   const other = await startServer(t, ENV, folder)
@@ -63,7 +63,7 @@ t.test('a node that stops with the lock holds up the others for a moment', { ski
   await isStopped
   await bob.send('alice', 'meanwhile')
   node.child.kill('SIGCONT')
-  // It has no key. The connection was lost before its commit, so the node runs it again.
+  // This send has no key. Its connection was lost before the commit, so the node runs it again.
   await held
   await socket.wait('message', ({ content }) => content === 'from the stopped node')
   t.strictSame(contentsOf(socket), ['before', 'meanwhile', 'from the stopped node'])
@@ -78,7 +78,7 @@ t.test('a node that stops with the lock holds up the others for a moment', { ski
   t.strictSame(contentsOf(socket).slice(3), ['still here', 'last'])
 })
 
-t.test('an answer that is lost between the database and a node is given', { skip }, async (t) => {
+t.test('a send is answered although its node loses the answer of the database', { skip }, async (t) => {
   const folder = await temporaryFolder(t)
   const proxy = await startPostgresProxy(t, databaseUrl(folder))
   const a = await startServer(t, { ...ENV, LOG_LEVEL: 'silent', DATABASE_URL: proxy.url }, folder)
@@ -99,7 +99,7 @@ t.test('an answer that is lost between the database and a node is given', { skip
   t.strictSame(contentsOf(his), [...sent, 'the end'])
 })
 
-t.test('devices miss nothing where the feed has nothing', { skip }, async (t) => {
+t.test('devices miss nothing while the table feed stays empty', { skip }, async (t) => {
   const folder = await temporaryFolder(t)
   const env = { ...ENV, LOG_LEVEL: 'silent' }
   const [a, b] = [await startServer(t, env, folder), await startServer(t, env, folder)]
@@ -123,7 +123,7 @@ t.test('devices miss nothing where the feed has nothing', { skip }, async (t) =>
   t.match(await socket.closed, { code: 4401 })
 })
 
-t.test('every connection to the database may be cut', { skip }, async (t) => {
+t.test('devices miss nothing when all connections to the database are cut', { skip }, async (t) => {
   const folder = await temporaryFolder(t)
   const env = { ...ENV, LOG_LEVEL: 'silent' }
   const [a, b] = [await startServer(t, env, folder), await startServer(t, env, folder)]
@@ -143,53 +143,57 @@ t.test('every connection to the database may be cut', { skip }, async (t) => {
   t.strictSame(contentsOf(socket), contents)
 })
 
-t.test('a database that restarts under load', { skip }, async (t) => {
-  const server = await startPostgres()
-  t.teardown(() => server.end())
-  const env = { ...ENV, LOG_LEVEL: 'silent', DATABASE_URL: server.url('postgres') }
-  const [a, b] = [await startServer(t, env, 'none'), await startServer(t, env, 'none')]
-  const [alice, bob] = [await a.login('alice'), await b.login('bob')]
-  const sockets = [await bob.connect(), await person(t, a.url, bob.session).connect()]
-  const users = [alice, person(t, b.url, alice.session)]
-  const answered: SentMessage[] = []
-  const refused: { status: number; retryAfter: string | null }[] = []
-  const over = new AbortController()
-  const load = users.map(async (user, node) => {
-    for (let n = 0; !over.signal.aborted; n += 1) {
-      const { message, refusals } = await sendUntilAnswered(user, 'bob', `${node}:${n}`)
-      answered.push(message)
-      refused.push(...refusals)
+t.test(
+  'each answered message is stored and delivered once when the database restarts under load',
+  { skip },
+  async (t) => {
+    const server = await startPostgres()
+    t.teardown(() => server.end())
+    const env = { ...ENV, LOG_LEVEL: 'silent', DATABASE_URL: server.url('postgres') }
+    const [a, b] = [await startServer(t, env, 'none'), await startServer(t, env, 'none')]
+    const [alice, bob] = [await a.login('alice'), await b.login('bob')]
+    const sockets = [await bob.connect(), await person(t, a.url, bob.session).connect()]
+    const users = [alice, person(t, b.url, alice.session)]
+    const answered: SentMessage[] = []
+    const refused: { status: number; retryAfter: string | null }[] = []
+    const over = new AbortController()
+    const load = users.map(async (user, node) => {
+      for (let n = 0; !over.signal.aborted; n += 1) {
+        const { message, refusals } = await sendUntilAnswered(user, 'bob', `${node}:${n}`)
+        answered.push(message)
+        refused.push(...refusals)
+      }
+    })
+    const untilAnswered = async (more: number) => {
+      const count = answered.length
+      while (answered.length < count + more) await pause(10)
     }
-  })
-  const untilAnswered = async (more: number) => {
-    const count = answered.length
-    while (answered.length < count + more) await pause(10)
-  }
-  await untilAnswered(20)
-  for (const how of ['immediate', 'fast'] as const) {
-    await server.stop(how)
-    const reply = await alice.call('POST', '/send', { receiver_username: 'bob', content: 'x'.repeat(5000) })
-    t.equal(reply.status, 400, 'a request that needs no database is answered')
-    t.equal((await a.call('GET', '/health/ready')).status, 503)
-    t.equal((await a.call('POST', '/login', { body: { username: 'alice' } })).status, 503)
-    await server.start()
     await untilAnswered(20)
-  }
-  over.abort()
-  await Promise.all(load)
-  t.ok(refused.length > 0)
-  for (const { status, retryAfter } of refused) t.match([status, Number(retryAfter) > 0], [503, true])
-  const stored = await query(server.url('postgres'), 'select id, content from messages order by id')
-  t.strictSame(
-    stored.map(({ id }) => id),
-    answered.map(({ id }) => id).toSorted((x, y) => x - y),
-    'each answered message is stored once',
-  )
-  for (const socket of sockets) {
-    await socket.wait('message', ({ id }) => id === stored.at(-1)?.id)
+    for (const how of ['immediate', 'fast'] as const) {
+      await server.stop(how)
+      const reply = await alice.call('POST', '/send', { receiver_username: 'bob', content: 'x'.repeat(5000) })
+      t.equal(reply.status, 400, 'a request that needs no database is answered')
+      t.equal((await a.call('GET', '/health/ready')).status, 503)
+      t.equal((await a.call('POST', '/login', { body: { username: 'alice' } })).status, 503)
+      await server.start()
+      await untilAnswered(20)
+    }
+    over.abort()
+    await Promise.all(load)
+    t.ok(refused.length > 0)
+    for (const { status, retryAfter } of refused) t.match([status, Number(retryAfter) > 0], [503, true])
+    const stored = await query(server.url('postgres'), 'select id, content from messages order by id')
     t.strictSame(
-      contentsOf(socket),
-      stored.map(({ content }) => content),
+      stored.map(({ id }) => id),
+      answered.map(({ id }) => id).toSorted((x, y) => x - y),
+      'each answered message is stored once',
     )
-  }
-})
+    for (const socket of sockets) {
+      await socket.wait('message', ({ id }) => id === stored.at(-1)?.id)
+      t.strictSame(
+        contentsOf(socket),
+        stored.map(({ content }) => content),
+      )
+    }
+  },
+)

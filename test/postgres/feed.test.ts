@@ -40,7 +40,7 @@ const published = async ({ writer, batches }: Node, last: number) => {
   )
 }
 
-/** Without what only the node of an operation knows. */
+/** The batches without the member that only the node of an operation has. */
 const shared = (batches: Batch[]) =>
   batches.flatMap(({ changes }) =>
     changes.map(({ number, audience, event }) => ({ number, audience, event })),
@@ -128,7 +128,7 @@ t.test('an operation sees what another node changed', { skip }, async (t) => {
 })
 
 t.test(
-  'every node publishes every commit once, in order, also beside its own failures',
+  'every node publishes every commit once, in order, even if its own operations fail',
   { skip },
   async (t) => {
     const { nodes } = await openNodes(t, async (url) => [url, url, url])
@@ -138,7 +138,7 @@ t.test(
     const sends: Promise<unknown>[] = []
     for (let round = 0; round < 20; round += 1) {
       for (const { writer } of nodes) sends.push(writer.append('send', note(`note ${round}`)))
-      // PostgreSQL stores no zero character: the transaction that learns of the others fails.
+      // PostgreSQL refuses U+0000, so the transaction that reads the commits of the other nodes fails.
       const refused = t.rejects(first.writer.append('send', note('\0')), {
         kind: 'operation',
       } as object as Error)
@@ -171,7 +171,7 @@ t.test('a commit whose answer is lost is stored once and answered as committed',
     const doubtful = send(a, `cut ${at}`)
     await isCut
     const { message } = await doubtful
-    // It belongs to the conversation that the lost answer is about.
+    // It belongs to the conversation of the send whose answer was lost.
     const next = await send(a, `next ${at}`)
     t.equal(next.message.conversation_id, message.conversation_id)
     t.equal(next.message.id, message.id + 1)
@@ -188,7 +188,7 @@ t.test('a commit whose answer is lost is stored once and answered as committed',
   )
 })
 
-t.test('a node that missed commits publishes a gap and forgets what it knew', { skip }, async (t) => {
+t.test('a node that missed commits publishes a gap and clears its caches', { skip }, async (t) => {
   const { url, nodes } = await openNodes(t, two)
   const [a, b] = nodes as [Node, Node]
   const alice = await createUser(a, 'alice')
@@ -198,7 +198,7 @@ t.test('a node that missed commits publishes a gap and forgets what it knew', { 
   await send(a)
   const { message } = await send(b)
   await published(a, message.id)
-  // The block reaches b only as a number: its row of the feed is gone before b can read it.
+  // The block has a number but no row in `feed`, so b finds only a gap.
   await query(
     url,
     'create function forget() returns trigger language plpgsql as $$ begin return null; end $$',
@@ -210,32 +210,36 @@ t.test('a node that missed commits publishes a gap and forgets what it knew', { 
   t.strictSame(b.batches.at(-1), { first: message.id + 2, last: message.id + 1, changes: [] })
 })
 
-t.test('what no node needs any more is deleted, and the counters stay', { skip }, async (t) => {
-  const { url, nodes } = await openNodes(t, two)
-  const [a, b] = nodes as [Node, Node]
-  const alice = await createUser(a, 'alice')
-  const send = (node: Opened) =>
-    node.writer.append('send', { sender_id: alice, receiver_username: 'alice', content: 'hello' })
-  for (const node of [a, b, a, b]) await send(node)
-  await a.cluster?.take('somebody', 60_000)
-  const pool = new pg.Pool({ connectionString: url })
-  t.teardown(() => pool.end())
-  const counts = () =>
-    query(
-      url,
-      'select (select count(*) from feed) as feed, (select count(*) from commits) as commits, (select count(*) from call_limits) as calls',
-    )
-  await sweep(pool)
-  t.match(await counts(), [{ feed: 5, commits: 5 }], 'nothing of the last minutes')
-  // The clock of the database has milliseconds.
-  await new Promise((resolve) => setTimeout(resolve, 20))
-  await sweep(pool, 0)
-  t.strictSame(await counts(), [{ feed: 0, commits: 1, calls: 0 }])
-  t.equal((await send(b)).message.id, 7)
-  t.equal((await createUser(a, 'bob')) > alice, true)
+t.test(
+  'a sweep deletes the rows that no node needs any more, and keeps the counters',
+  { skip },
+  async (t) => {
+    const { url, nodes } = await openNodes(t, two)
+    const [a, b] = nodes as [Node, Node]
+    const alice = await createUser(a, 'alice')
+    const send = (node: Opened) =>
+      node.writer.append('send', { sender_id: alice, receiver_username: 'alice', content: 'hello' })
+    for (const node of [a, b, a, b]) await send(node)
+    await a.cluster?.take('somebody', 60_000)
+    const pool = new pg.Pool({ connectionString: url })
+    t.teardown(() => pool.end())
+    const counts = () =>
+      query(
+        url,
+        'select (select count(*) from feed) as feed, (select count(*) from commits) as commits, (select count(*) from call_limits) as calls',
+      )
+    await sweep(pool)
+    t.match(await counts(), [{ feed: 5, commits: 5 }], 'rows of the last minutes are kept')
+    // The rows must be older than the present millisecond.
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    await sweep(pool, 0)
+    t.strictSame(await counts(), [{ feed: 0, commits: 1, calls: 0 }])
+    t.equal((await send(b)).message.id, 7)
+    t.equal((await createUser(a, 'bob')) > alice, true)
 
-  await a.cluster?.take('somebody', 60_000)
-  const endSweep = startSweep(pool, 10)
-  while ((await counts())[0]?.calls !== 0) await new Promise((resolve) => setTimeout(resolve, 10))
-  await endSweep()
-})
+    await a.cluster?.take('somebody', 60_000)
+    const endSweep = startSweep(pool, 10)
+    while ((await counts())[0]?.calls !== 0) await new Promise((resolve) => setTimeout(resolve, 10))
+    await endSweep()
+  },
+)

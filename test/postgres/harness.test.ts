@@ -36,7 +36,7 @@ t.test(
   },
 )
 
-t.test('a frozen server answers nothing until it goes on', { skip }, async (t) => {
+t.test('a frozen server answers nothing until it is thawed', { skip }, async (t) => {
   const server = await startPostgres()
   t.teardown(() => server.end())
   await server.freeze()
@@ -57,7 +57,7 @@ t.test('a role with a password is refused without it', { skip }, async (t) => {
   })
 })
 
-t.test('a server ends with the process that started it, also if that is killed', { skip }, async (t) => {
+t.test('a server ends with the process that started it, even if that is killed', { skip }, async (t) => {
   for (const signal of ['SIGINT', 'SIGKILL'] as const) {
     const script = `
       const { startPostgres, query } = await import(${JSON.stringify(new URL('../support/postgres.ts', import.meta.url))})

@@ -17,7 +17,7 @@ const emptyDatabase = () => {
   return createPostgres(`migrated_${databases}`)
 }
 
-/** Each part of a schema under a name, with the properties that may not change. */
+/** The parts of a schema by name, with the properties that must not change. */
 type Schema = { tables: Set<string>; columns: Map<string, Column>; others: Map<string, string> }
 type Column = { table: string; type: string; isNullable: boolean; hasDefault: boolean }
 
@@ -59,7 +59,7 @@ const readSchema = async (url: string): Promise<Schema> => {
   }
 }
 
-/** @returns what of a change of the schema a node of the previous version may not survive */
+/** @returns the changes of a schema that may break a node of the previous version */
 const obstacles = (before: Schema, after: Schema): string[] => {
   const found: string[] = []
   for (const table of before.tables) if (!after.tables.has(table)) found.push(`${table} is gone`)
@@ -89,29 +89,33 @@ const obstacles = (before: Schema, after: Schema): string[] => {
   return found
 }
 
-t.test('every migration only adds, or says beside which version it runs', { skip }, async (t) => {
-  const url = await emptyDatabase()
-  const known: Record<string, Migration> = {}
-  for (const [name, migration] of Object.entries(migrations)) {
-    const before = await readSchema(url)
-    const needed = contracts(name)
-    known[name] = migration
-    await migrate(url, known)
-    if (needed === undefined) t.strictSame(obstacles(before, await readSchema(url)), [], name)
-    else
-      t.ok(
-        Object.keys(known).some((own) => own.startsWith(`${needed}-`) && own < name),
-        name,
-      )
-  }
-  t.strictSame(
-    Object.keys(migrations),
-    Object.keys(migrations).sort(),
-    'they run in the order of their names',
-  )
-})
+t.test(
+  'every migration only adds, or names the migration that a node beside it must know',
+  { skip },
+  async (t) => {
+    const url = await emptyDatabase()
+    const known: Record<string, Migration> = {}
+    for (const [name, migration] of Object.entries(migrations)) {
+      const before = await readSchema(url)
+      const needed = contracts(name)
+      known[name] = migration
+      await migrate(url, known)
+      if (needed === undefined) t.strictSame(obstacles(before, await readSchema(url)), [], name)
+      else
+        t.ok(
+          Object.keys(known).some((own) => own.startsWith(`${needed}-`) && own < name),
+          name,
+        )
+    }
+    t.strictSame(
+      Object.keys(migrations),
+      Object.keys(migrations).sort(),
+      'they run in the order of their names',
+    )
+  },
+)
 
-t.test('the rule for migrations finds what an older node does not survive', { skip }, async (t) => {
+t.test('the rule for migrations finds the changes that may break an older node', { skip }, async (t) => {
   const url = await emptyDatabase()
   await migrate(url)
   const allowed = [

@@ -51,7 +51,7 @@ const moveOf = (folder: string) => {
   return (target: string, ...options: string[]) => admin(['move', target, ...options])
 }
 
-/** What a user reads, as far as it does not change by itself. */
+/** Everything that a user can read, except cursors. */
 const viewOf = async (user: Person) => {
   const conversations = await user.conversations()
   const pages = conversations.map(async ({ id }) => ({
@@ -66,7 +66,7 @@ const viewOf = async (user: Person) => {
   }
 }
 
-/** A cursor also names the start of the server that gives it. */
+/** Removes the cursor, which names the epoch of the server that issued it. */
 const withoutCursor = ({ cursor: _, ...event }: SyncPage['events'][number]) => event
 
 t.test('devices continue on PostgreSQL after a move', { skip }, async (t) => {
@@ -252,7 +252,7 @@ const cuttingProxy = async (t: Test, target: string, markers: string[], isSent: 
       if (left.length > 0) upstream.write(chunk)
       else {
         client.destroy()
-        // The database acts on the last statement, and its answer reaches nobody.
+        // The database runs the last statement, and its answer is lost.
         if (isSent) upstream.end(chunk)
         else upstream.destroy()
       }
@@ -277,13 +277,13 @@ t.test('a move whose connection is cut leaves nothing, and can be repeated', { s
   t.match(await query(target, 'select max(number) as n, count(*) as c from epochs'), [{ n: 1, c: 1 }])
 })
 
-t.test('a move whose last answer is lost says how to find out', { skip }, async (t) => {
+t.test('a move whose commit is not answered explains how to learn the result', { skip }, async (t) => {
   const { move } = await stoppedServer(t)
   const target = await emptyDatabase()
   const proxy = await cuttingProxy(t, target, ['insert into commits', 'commit\0'], true)
   t.match(await move(proxy), {
     code: 1,
-    err: /was lost at the end: .* Repeat the move: if the database is not/,
+    err: /was lost during the commit: .* Repeat the move: if the database is then not empty/,
   })
   const repeated = await move(target)
   t.match(repeated, { code: 1, err: /is not empty: it has rows in the table commits\./ })
@@ -314,7 +314,7 @@ t.test('a move into a database that has only tables of an extension succeeds', {
   t.match(await move(target), { code: 1, err: /is not empty: it has rows in the table commits\./ })
 })
 
-t.test('a move is refused with a sentence', { skip }, async (t) => {
+t.test('a move that is not possible is refused with an explanation', { skip }, async (t) => {
   const { folder, path, move } = await stoppedServer(t)
   const empty = await emptyDatabase()
   const refused = async (target: string, sentence: RegExp | string) => {

@@ -46,7 +46,7 @@ t.test(
     for (const how of ['fast', 'immediate', 'kill'] as const) {
       await postgres.stop(how)
       let reply = await ready()
-      // A good result is valid for a second.
+      // A good result of the probe is reused for one second.
       while (reply.status === 200) reply = await ready()
       t.match(reply, unavailable(/The database does not answer/), how)
       t.match(await metrics(), 'messenger_database_role{role="unreachable"} 1')

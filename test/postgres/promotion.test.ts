@@ -78,7 +78,7 @@ t.test(
     await primary.stop('kill')
     await standby.start().catch(() => {})
     await standby.promote(primary.port())
-    // It has seen numbers that the promoted server gives again.
+    // It has seen numbers that the promoted server will assign again.
     await first.exited
     const { url } = await node()
     const again = await login(t, url, 'alice')

@@ -69,7 +69,7 @@ t.test('a read fails when no connection can be made', { skip }, async (t) => {
   await t.rejects(reader.snapshot(head), refused)
 })
 
-t.test('a snapshot whose body fails gives its connection back', { skip }, async (t) => {
+t.test('a snapshot whose body fails returns its connection to the pool', { skip }, async (t) => {
   const { url } = await open(t)
   const { reader, pool } = createReader(url, 1)
   t.teardown(() => pool.end())

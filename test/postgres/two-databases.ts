@@ -12,7 +12,7 @@ import { readRows } from '../support/database.ts'
 import { query, type Row } from '../support/postgres.ts'
 import { createPostgres } from '../support/test-database.ts'
 
-/** What `append` answers: the value, or the refusal. What a database says about an input that it refuses differs. */
+/** The result of `append`: a value or an error. Of a storage error only the kind, because the databases word it differently. */
 type Outcome = { value: unknown } | { code: string; message: string; details: unknown } | { storage: string }
 
 type Side = {
@@ -34,7 +34,7 @@ export const openBoth = async (t: Test, folder: string) => {
   const name = `differential-${databases}`
   const file = join(folder, name)
   const url = await createPostgres(name)
-  // The function of the schema comes before that of the server.
+  // With this search path the function of the schema replaces that of PostgreSQL.
   await query(
     url,
     `alter database "${name}" set search_path = public, pg_catalog;
@@ -63,7 +63,7 @@ export const openBoth = async (t: Test, folder: string) => {
     sqlite,
     postgres,
     setClock,
-    /** All rows of both. */
+    /** @returns all rows of both databases */
     async rows() {
       const columns = await sqlite.rows(
         `select m.name as "table", c.name from sqlite_schema m join pragma_table_info(m.name) c
@@ -88,7 +88,7 @@ const OPTIONS = { maxQueue: 100_000 }
 
 const { Worker } = threads
 
-/** Opens a SQLite database whose thread has the time of a file. */
+/** Opens a SQLite database whose thread reads the time from a file. */
 const withClock = async (clock: string, url: string) => {
   const preload = `--import=${new URL('../faults/clock.ts', import.meta.url)}`
   threads.Worker = class extends Worker {
