@@ -1,11 +1,6 @@
+import type { Head } from './epochs.ts'
 import type { Reader } from './query.ts'
 import type { Writer } from './writer.ts'
-
-/**
- * One history of a database: a start of the server on SQLite, an incarnation on PostgreSQL. Numbers from `first` on were given in
- * it.
- */
-export type Epoch = { name: string; first: number }
 
 /** An open database. One process at a time has a SQLite file open; several may have a PostgreSQL database open. */
 export type Database = {
@@ -14,10 +9,12 @@ export type Database = {
   /** Resolves if stored or read data can no longer be trusted: the process must end. */
   readonly broken: Promise<Error>
   /**
-   * All epochs, the oldest first. New numbers belong to the last one. The array is live: an implementation appends an epoch to
-   * this same array when another begins, so readers look at it each time and keep no copy.
+   * @returns the name of the epoch of the changes that the writer publishes. A change that was read from the database may belong to
+   *   a later epoch, which another process began: see `head`.
    */
-  readonly epochs: readonly Epoch[]
+  epoch(): string
+  /** Reads the newest change and the epochs. Another process may have begun the newest epoch a moment ago. */
+  head(): Promise<Head>
   texts: Texts
   /** What the processes share beside commits. Undefined if only one process has the database open. */
   cluster: Cluster | undefined

@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import { query } from '../query.ts'
 
 /** The last number: every change up to it is committed. */
@@ -27,6 +28,23 @@ export const setHead = query<{ last: number }>()((db, arg) =>
   db
     .updateTable('counter')
     .set({ last: arg('last') })
+    .where('id', '=', 1),
+)
+
+/** The last number and the name of the newest epoch, both at one moment. */
+export const position = query()((db) =>
+  db
+    .selectFrom('counter')
+    .select('last')
+    .select(({ selectFrom }) =>
+      selectFrom('epochs')
+        .select('name')
+        .orderBy('number', 'desc')
+        .limit(sql.lit(1))
+        .$asScalar()
+        .$notNull()
+        .as('epoch'),
+    )
     .where('id', '=', 1),
 )
 

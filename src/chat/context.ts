@@ -37,7 +37,7 @@ export type Chat = ReturnType<typeof createChat>
 /** @param report receives errors of work in the background, which no request waits for */
 export const createChat = (
   config: Config,
-  { reader, writer, epochs, cluster }: Database,
+  { reader, writer, epoch, head, cluster }: Database,
   bus: Bus,
   report: Report,
 ) => ({
@@ -47,7 +47,7 @@ export const createChat = (
   reader,
   writer,
   bus,
-  cursors: createCursors(epochs),
+  cursors: createCursors({ epoch, head }),
   names: createNames(),
   idOf: createIds(),
   recent: createRecent(),

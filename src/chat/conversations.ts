@@ -8,7 +8,6 @@ import { neverMember } from '../../db/refusals.ts'
 import { OPEN } from '../../db/tables.ts'
 import type { Conversation, ConversationList, Member } from '../../schemas/conversation.ts'
 import type { Chat, Identity } from './context.ts'
-import { readHead } from './cursors.ts'
 import { latestPeriod } from './membership.ts'
 import { toMessage } from './messages.ts'
 import { countFitting, maxRows } from './page-bytes.ts'
@@ -40,7 +39,8 @@ export const listConversations = async (
 ): Promise<ConversationList> => {
   const limit = Math.min(requested, MAX_PAGE)
   // Read before the rows, so that a change committed in between is an event after the cursor.
-  const cursor = chat.cursors.format(await readHead(chat.reader))
+  const head = await chat.cursors.head()
+  const cursor = chat.cursors.format(head.last, head)
   const positions = await newestPositions(chat, me, before, limit + 1)
   const page = await readPage(chat, me, positions.slice(0, limit))
   const last = page.length < positions.length ? positions[page.length - 1] : undefined

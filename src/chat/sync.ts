@@ -1,7 +1,7 @@
+import type { Head } from '../../db/epochs.ts'
 import type { SyncPage, SyncQuery } from '../../schemas/sync.ts'
 import { AppError } from '../errors.ts'
 import type { Chat, EventPage, Identity } from './context.ts'
-import { readHead } from './cursors.ts'
 import { toEventFrame } from './event-frames.ts'
 import { createReplay } from './replay.ts'
 import { unauthorized } from './tokens.ts'
@@ -35,23 +35,24 @@ export const sync = async (
   { cursor, limit, wait }: SyncQuery,
   waitFor: (me: Identity) => Waiter,
 ): Promise<SyncPage> => {
-  let head = await readHead(chat.reader)
-  let position = cursor === undefined ? head : chat.cursors.parse(cursor, head)
-  if (position === undefined) throw cursorUnknown(chat, head)
   const maxWait = cursor === undefined ? 0 : Math.min(wait * 1000, me.expires - Date.now())
   let deadline = performance.now() + maxWait
+  let position = cursor
   for (;;) {
     const waiter = waitFor(me)
     try {
       await waiter.verified
-      head = await readHead(chat.reader)
-      const page = await readShared(chat, me.user_id, position, limit, head)
-      position = page.position
+      const head = await chat.cursors.head()
+      // Parsed again after each wait: the database may have been restored or promoted meanwhile.
+      const after = position === undefined ? head.last : chat.cursors.parse(position, head)
+      if (after === undefined) throw cursorUnknown(chat.cursors.format(head.last, head))
+      const page = await readShared(chat, me.user_id, after, limit, head)
+      position = chat.cursors.format(page.position, head)
       const left = deadline - performance.now()
       if (page.events.length > 0 || left <= 0) {
         // Calls that share a page build their responses in separate turns of the event loop.
         await chat.turns.ready(me.user_id)
-        return { events: page.events, cursor: chat.cursors.format(position), more: position < head }
+        return { events: page.events, cursor: position, more: page.position < head.last }
       }
       const reason = await waiter.wait(left)
       if (reason === 'token_ended') throw unauthorized('The token was revoked. Log in again.')
@@ -62,12 +63,12 @@ export const sync = async (
   }
 }
 
-/** Reads the events after `position`, up to `head`. Concurrent identical calls of one user share the read. */
-const readShared = (chat: Chat, user_id: number, position: number, limit: number, head: number) => {
-  const key = `${user_id}:${position}:${limit}:${head}`
+/** Reads the events after a number, up to `head`. Concurrent identical calls of one user share the read. */
+const readShared = (chat: Chat, user_id: number, after: number, limit: number, head: Head) => {
+  const key = `${user_id}:${after}:${limit}:${head.epoch}:${head.last}`
   const shared = chat.syncReads.get(key)
   if (shared) return shared
-  const read = readEvents(chat, user_id, position, limit, head).finally(() => chat.syncReads.delete(key))
+  const read = readEvents(chat, user_id, after, limit, head).finally(() => chat.syncReads.delete(key))
   chat.syncReads.set(key, read)
   return read
 }
@@ -77,20 +78,22 @@ const readEvents = async (
   user_id: number,
   after: number,
   limit: number,
-  head: number,
+  head: Head,
 ): Promise<EventPage> => {
   const replay = createReplay(chat, user_id, after)
-  const events = await replay.next(limit, head)
+  const events = await replay.next(limit, head.last)
   return {
-    events: events.map(({ number, event }) => toEventFrame(event, user_id, chat.cursors.format(number))),
+    events: events.map(({ number, event }) =>
+      toEventFrame(event, user_id, chat.cursors.format(number, head)),
+    ),
     position: replay.position,
   }
 }
 
-/** @param head the number of the newest change, from which the client can resume after loading the conversations */
-export const cursorUnknown = (chat: Chat, head: number) =>
+/** @param cursor that of the newest change, from which the client can resume after loading the conversations */
+export const cursorUnknown = (cursor: string) =>
   new AppError(
     'CURSOR_UNKNOWN',
     'This database does not know the cursor. Load the conversations again, then resume from the cursor of this error.',
-    { extra: { cursor: chat.cursors.format(head) } },
+    { extra: { cursor } },
   )

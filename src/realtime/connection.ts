@@ -69,10 +69,10 @@ export class Connection implements Subscriber, TransportListener, Waiting {
     const verified = this.#recheckToken()
     if (this.isPlain) return
     const { chat, config, hub } = this.#server
-    if (start === 'unknown') this.#requests.refuse(cursorUnknown(chat, hub.head))
+    if (start === 'unknown') this.#requests.refuse(cursorUnknown(chat.cursors.format(hub.head)))
     const isResumed = start !== undefined && start !== 'unknown'
     this.send(createHello(config, this.me, isResumed ? start.cursor : chat.cursors.format(hub.head)))
-    if (isResumed) this.#startReplay(start.after, verified)
+    if (isResumed) this.#startReplay(start.after, verified, start.cursor)
   }
 
   /** Replaces the token by another one of the same user. */
@@ -110,8 +110,9 @@ export class Connection implements Subscriber, TransportListener, Waiting {
 
   replayAfter(head: number) {
     const verified = this.#recheckToken()
-    // A running replay reads up to the head of the hub anyway.
-    if (this.#state === 'live') this.#startReplay(Math.max(head, this.#position), verified)
+    // A running replay reads up to the head of the hub anyway. A socket may be ahead of the hub by its cursor.
+    if (this.#state === 'live' && this.#position < this.#server.hub.head)
+      this.#startReplay(Math.max(head, this.#position), verified)
   }
 
   beat() {
@@ -266,15 +267,16 @@ export class Connection implements Subscriber, TransportListener, Waiting {
     if (this.#finishCode && !this.#requests.hasUnanswered) this.close(this.#finishCode)
   }
 
-  #startReplay(after: number, verified: Promise<void> | undefined) {
-    this.#replay(after, verified).catch((error) => this.fail(error))
+  #startReplay(after: number, verified: Promise<void> | undefined, cursor?: string) {
+    this.#replay(after, verified, cursor).catch((error) => this.fail(error))
   }
 
   /**
    * Sends the changes after `after` from the database, then switches to live delivery.
    * @param verified resolves when the token was verified again, if that is necessary
+   * @param cursor that of the client, with the number `after`
    */
-  async #replay(after: number, verified: Promise<void> | undefined): Promise<void> {
+  async #replay(after: number, verified: Promise<void> | undefined, cursor?: string): Promise<void> {
     this.#state = 'replaying'
     this.#position = after
     await verified
@@ -286,7 +288,10 @@ export class Connection implements Subscriber, TransportListener, Waiting {
       if (replay.position >= hub.head) {
         this.#position = replay.position
         this.#state = 'live'
-        if (!this.isPlain) this.send({ type: 'caught_up', cursor: chat.cursors.format(replay.position) })
+        // The cursor of another node may be ahead of the hub, and of an epoch that the writer of this one does not know.
+        const given = replay.position > hub.head ? cursor : undefined
+        const reached = given ?? chat.cursors.format(replay.position)
+        if (!this.isPlain) this.send({ type: 'caught_up', cursor: reached })
         return
       }
       // After a restart, thousands of sockets reconnect in the same turn.

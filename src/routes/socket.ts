@@ -3,7 +3,6 @@ import type { FastifyRequest } from 'fastify'
 import { PROTOCOL, socketFrames, SocketQuery } from '../../schemas/socket.ts'
 import { Upgraded } from '../../schemas/common.ts'
 import { readProblems } from '../../schemas/problem.ts'
-import { readHead } from '../chat/cursors.ts'
 import { listOf } from '../config.ts'
 import { AppError, invalid } from '../errors.ts'
 import type { Start } from '../realtime/connection.ts'
@@ -32,7 +31,7 @@ export const socketRoutes: FastifyPluginAsyncTypebox = async (app) => {
       checkProtocol(request, cursor)
       app.sockets.checkCapacity()
       if (cursor !== undefined) {
-        const after = app.chat.cursors.parse(cursor, await readHead(app.chat.reader))
+        const after = app.chat.cursors.parse(cursor, await app.chat.cursors.head())
         request.streamStart = after === undefined ? 'unknown' : { cursor, after }
       }
       detachReply(request, reply)

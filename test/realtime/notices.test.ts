@@ -1,5 +1,4 @@
 import t from 'tap'
-import * as counter from '../../db/queries/counter.ts'
 import * as users from '../../db/queries/users.ts'
 import type { Session } from '../../schemas/account.ts'
 import type { SyncPage } from '../../schemas/sync.ts'
@@ -12,21 +11,42 @@ import { eventsAfter, headOf, holdReplays, loseNextBatch, nextWait } from '../su
 const contentsOf = ({ frames }: TestSocket) =>
   frames.flatMap((frame) => (frame.type === 'message' ? [frame.content] : []))
 
+const createGate = () => {
+  const gate = Promise.withResolvers<void>()
+  const reached = Promise.withResolvers<void>()
+  /** Delays a result until `release` is called. */
+  const hold = async <T>(result: Promise<T>): Promise<T> => {
+    const value = await result
+    reached.resolve()
+    await gate.promise
+    return value
+  }
+  return { hold, reached: reached.promise, release: gate.resolve }
+}
+
 /** Delays the result of the next read of a query until `release` is called. The read itself is done at once. */
 const holdRead = ({ app }: Server, held: object) => {
   const { reader } = app.chat
   const { get } = reader
-  const gate = Promise.withResolvers<void>()
-  const reached = Promise.withResolvers<void>()
+  const gate = createGate()
   reader.get = async (query, args) => {
     if ((query as object) !== held) return get(query, args)
     reader.get = get
-    const row = await get(query, args)
-    reached.resolve()
-    await gate.promise
-    return row
+    return gate.hold(get(query, args))
   }
-  return { reached: reached.promise, release: gate.resolve }
+  return gate
+}
+
+/** As `holdRead`, for the next read of the head. */
+const holdHead = ({ app }: Server) => {
+  const { cursors } = app.chat
+  const { head } = cursors
+  const gate = createGate()
+  cursors.head = () => {
+    cursors.head = head
+    return gate.hold(head())
+  }
+  return gate
 }
 
 t.test('clients do not see the numbers of notices', async (t) => {
@@ -184,7 +204,7 @@ t.test('a token that ends during a handshake or before a long poll waits is refu
   const whileHeld = async <T>(what: (person: Person) => Promise<T>) => {
     const person = await login('alice')
     await person.call('GET', '/users/me')
-    const held = holdRead(server, counter.head)
+    const held = holdHead(server)
     const result = what(person)
     await held.reached
     t.equal((await person.call('POST', '/logout')).status, 204)

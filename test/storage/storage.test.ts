@@ -175,8 +175,17 @@ t.test('each start opens a new epoch at the next number', async (t) => {
   await first.writer.append('send', { sender_id: 1, receiver_username: 'alice', content: 'x' })
   await first.close()
   const second = await open('epochs')
-  t.match(second.epochs, [{ first: 1 }, { first: 4 }])
-  t.equal(new Set(second.epochs.map(({ name }) => name)).size, 2)
+  const { last, epoch, ends } = await second.head()
+  t.equal(last, 3)
+  t.equal(epoch, second.epoch())
+  t.not(epoch, first.epoch())
+  t.strictSame(
+    ends,
+    new Map([
+      [first.epoch(), 4],
+      [epoch, Number.POSITIVE_INFINITY],
+    ]),
+  )
   await second.close()
 })
 

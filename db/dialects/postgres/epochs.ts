@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import type { Epoch } from '../../database.ts'
+import { type Epoch, type Head, toHead } from '../../epochs.ts'
+import * as counter from '../../queries/counter.ts'
+import type { Reader } from '../../query.ts'
 import { type Session, takeLock } from './session.ts'
 
 /**
@@ -36,5 +38,24 @@ export const beginEpoch = async ({ client }: Session): Promise<Epoch[]> => {
   } catch (error) {
     await client.query('rollback').catch(() => {})
     throw error
+  }
+}
+
+type Position = NonNullable<(typeof counter.position)['row']>
+
+/**
+ * @returns a function that reads the newest change and the epochs. It reads all epochs only if it does not know the newest one:
+ *   the names in cursors, which clients may forge, cause no reads.
+ */
+export const createHead = (reader: Reader): (() => Promise<Head>) => {
+  let known: Head | undefined
+  return async () => {
+    const { last, epoch } = (await reader.get(counter.position, {})) as Position
+    if (known?.epoch === epoch) return { ...known, last }
+    known = await reader.snapshot(async (read) => {
+      const position = (await read.get(counter.position, {})) as Position
+      return toHead(position.last, await read.all(counter.epochs, {}))
+    })
+    return known
   }
 }

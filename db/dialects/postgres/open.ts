@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import type pg from 'pg'
-import type { Database, Epoch, WriterOptions } from '../../database.ts'
+import type { Database, WriterOptions } from '../../database.ts'
+import type { Epoch } from '../../epochs.ts'
 import { checkContent, checkServer, checkSessions, explain } from './checks.ts'
 import { createCluster } from './cluster.ts'
 import { connect } from './connection.ts'
+import { createHead } from './epochs.ts'
 import { FIRST, migrate } from './migrations/index.ts'
 import { createReader } from './statements.ts'
 import { startSweep } from './sweep.ts'
@@ -35,7 +37,8 @@ export const openPostgres = async (
       reader,
       writer,
       broken,
-      epochs,
+      epoch: () => (epochs.at(-1) as Epoch).name,
+      head: createHead(reader),
       texts: createTexts(pool),
       cluster,
       // There is no control socket: the operator's commands write to the database, as a node does.

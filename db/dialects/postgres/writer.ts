@@ -1,5 +1,6 @@
 import type pg from 'pg'
-import type { Epoch, Figures, WriterOptions } from '../../database.ts'
+import type { Figures, WriterOptions } from '../../database.ts'
+import type { Epoch } from '../../epochs.ts'
 import { StorageError } from '../../errors.ts'
 import type { Operation } from '../../operations/index.ts'
 import { createPending, type TimedResult } from '../../pending.ts'

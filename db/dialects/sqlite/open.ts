@@ -5,6 +5,7 @@ import { defineFunctions } from './migrations/0001-conversations.ts'
 import { migrate } from './migrations/index.ts'
 import { checkFirstServer } from './migrations/take-over.ts'
 import { StorageError } from '../../errors.ts'
+import { toHead } from '../../epochs.ts'
 import type { Database, Figures, WriterOptions } from '../../database.ts'
 import * as counter from '../../queries/counter.ts'
 import { closeToOthers, filePath, makeDurable, openAsItIs, openForReading } from './connection.ts'
@@ -37,11 +38,17 @@ export const openSqlite = async (url: string, options: WriterOptions): Promise<D
     const { endTurn, ...reader } = createReader(connection, onBroken)
     // A listener that reads after a commit must see that commit.
     writer.on('batch', endTurn)
+    // Only a start begins an epoch.
+    const start = toHead(0, await reader.all(counter.epochs, {}))
     return {
       reader,
       writer,
       broken,
-      epochs: await reader.all(counter.epochs, {}),
+      epoch: () => start.epoch,
+      async head() {
+        const { last } = (await reader.get(counter.head, {})) as { last: number }
+        return { ...start, last }
+      },
       texts: createTexts(path),
       cluster: undefined,
       controlPath: `${path}.control`,

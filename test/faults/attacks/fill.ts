@@ -24,7 +24,7 @@ export type Fill = {
  */
 export const fillDatabase = async (path: string, body: (fill: Fill) => unknown): Promise<unknown> => {
   const created = await openDatabase(`sqlite:${path}`, { maxQueue: 1 })
-  const epoch = created.epochs.at(-1)?.name as string
+  const epoch = created.epoch()
   await created.close()
   const db = new Sqlite(path)
   // Without fsync, because a power failure only costs this run.
