@@ -61,8 +61,8 @@ export type Notice =
   | { type: 'token_ended'; user_id: number; jti: string }
   /** All tokens of a user were revoked, except those of the new family and the token `kept_token`. */
   | { type: 'tokens_ended'; user_id: number; token_family: string; kept_token: string | null }
-  /** All tokens of all users were revoked, except those of the new family. */
-  | { type: 'all_tokens_ended'; token_family: string; kept_token: null }
+  /** All tokens of all users were revoked, except those of the new token era. */
+  | { type: 'all_tokens_ended'; token_era: string }
   /** The texts of the database have a new secret for tokens. */
   | { type: 'secret_rotated' }
   /** An account was created or removed, or its profile was changed. */

@@ -102,6 +102,11 @@ export type Tables = {
     high_delivered: number
     high_read: number
   }
+  /**
+   * One row for each time that the tokens of all accounts were ended: the number of the change, and a name that the ids of later
+   * tokens carry. Tokens of all eras but the newest have ended. The first era has no row and an empty name.
+   */
+  token_eras: { number: number; name: string }
   revoked_tokens: { jti: string; expires_at: number }
   /** One row: the last given number. */
   counter: { id: 1; last: number }

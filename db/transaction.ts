@@ -29,6 +29,7 @@ export type Conversation = {
 export const createCaches = () => ({
   users: createCache<number, StoredUser>(50_000),
   userIds: createCache<string, number>(50_000),
+  tokenEra: createCache<'newest', string>(1),
   // Bounded by members, each about 250 bytes: 50,000 groups of 256 members would take 3 GB.
   conversations: createCache<number, Conversation>(200_000, { sizeOf: ({ members }) => 1 + members.length }),
   directIds: createCache<string, number>(50_000),
@@ -63,6 +64,7 @@ export class Transaction {
   readonly #userIds = new Map<string, number>()
   readonly #conversations = new Map<number, Conversation>()
   readonly #directIds = new Map<string, number>()
+  #tokenEra: string | undefined
   #hasWritten = false
 
   constructor(statements: Statements, caches: Caches, counters: Counters, now: number) {
@@ -150,10 +152,18 @@ export class Transaction {
     return user
   }
 
-  /** Call this after a write to the rows of many users. */
-  forgetUsers() {
+  /** The name of the newest token era. */
+  get tokenEra(): string {
+    return (this.#tokenEra ??=
+      this.#caches.tokenEra.get('newest') ??
+      (this.get(users.tokenEra, {}) as { token_era: string }).token_era)
+  }
+
+  /** Call this after a new token era was stored. It is part of the state of every user. */
+  setTokenEra(era: string) {
     this.#caches.users.clear()
     this.#users.clear()
+    this.#tokenEra = era
   }
 
   conversation(id: number): Conversation | undefined {
@@ -186,6 +196,7 @@ export class Transaction {
   /** Adds the rows of this transaction to the caches. Call this after the commit. */
   committed() {
     for (const [id, user] of this.#users) this.#caches.users.set(id, user)
+    if (this.#tokenEra !== undefined) this.#caches.tokenEra.set('newest', this.#tokenEra)
     for (const [key, id] of this.#userIds) this.#caches.userIds.set(key, id)
     for (const [id, conversation] of this.#conversations) this.#caches.conversations.set(id, conversation)
     for (const [key, id] of this.#directIds) this.#caches.directIds.set(key, id)

@@ -1,7 +1,7 @@
 import { AppError, fieldError } from '../../src/errors.ts'
 import { checkUsername, foldName } from '../names.ts'
 import type { Owner } from '../owners.ts'
-import { isOfFamily } from '../token-family.ts'
+import { isTokenOf } from '../token-family.ts'
 import * as members from '../queries/members.ts'
 import * as users from '../queries/users.ts'
 import type { Conversation, StoredUser, Transaction } from '../transaction.ts'
@@ -28,7 +28,7 @@ export type SetPassword = {
 }
 export type RevokeToken = { user_id: number; jti: string; expires_at: number }
 export type RevokeAll = { user_id: number; family: string }
-export type RevokeEverybody = { family: string }
+export type RevokeEverybody = { era: string }
 export type ResetPassword = { user_id: number; password_hash: string; family: string }
 export type RemoveUser = { user_id: number; family: string }
 export type LeaveGroups = {
@@ -61,6 +61,8 @@ export const createUser = (tx: Transaction, input: CreateUser): { user: StoredUs
   const { owner = null, profile = NO_PROFILE } = input
   checkUsername(input.username, '/username', owner)
   const username = input.username.normalize('NFC')
+  // Read before a number is given.
+  const { tokenEra } = tx
   const number = tx.next()
   const user = tx.setUser({
     id: tx.nextUser(),
@@ -75,6 +77,7 @@ export const createUser = (tx: Transaction, input: CreateUser): { user: StoredUs
     tokens_from: 0,
     suspended_until: null,
     suspended_reason: null,
+    token_era: tokenEra,
   })
   tx.run(users.insertUser, { ...user, now: tx.now, number })
   publishUser(tx, number, user)
@@ -90,7 +93,7 @@ export const setPassword = (tx: Transaction, input: SetPassword): void => {
   const user = actor(tx, input.user_id)
   const { kept_token } = input
   if (
-    !isOfFamily(kept_token, user) ||
+    !isTokenOf(kept_token, user) ||
     tx.get(users.tokenHolder, { id: user.id, jti: kept_token })?.is_revoked === 1
   ) {
     throw new AppError('UNAUTHORIZED', 'The token was revoked. Log in again.')
@@ -123,11 +126,12 @@ export const revokeAll = (tx: Transaction, { user_id, family }: RevokeAll): void
   setCredentials(tx, user, { password_hash: user.password_hash, family, kept_token: null })
 }
 
-/** Ends every token of every account. The accounts can share a token family, because a token also names its user. */
-export const revokeEverybody = (tx: Transaction, { family }: RevokeEverybody): void => {
-  tx.run(users.setEveryFamily, { family })
-  tx.forgetUsers()
-  tx.publish(tx.next(), [], { type: 'all_tokens_ended', token_family: family, kept_token: null })
+/** Ends every token of every account. Writes one row, because the lock must not be held longer with more accounts. */
+export const revokeEverybody = (tx: Transaction, { era }: RevokeEverybody): void => {
+  const number = tx.next()
+  tx.run(users.insertTokenEra, { number, name: era })
+  tx.setTokenEra(era)
+  tx.publish(number, [], { type: 'all_tokens_ended', token_era: era })
 }
 
 /** Publishes that the secret of the tokens was replaced. */

@@ -1,7 +1,22 @@
-import { sql } from 'kysely'
+import { type ExpressionBuilder, sql } from 'kysely'
 import type { Owner } from '../owners.ts'
 import { query } from '../query.ts'
 import { scopes } from '../scopes.ts'
+import type { Tables } from '../tables.ts'
+
+/** The name of the newest token era; empty for the first one. SQLite calls it a scan without the condition on the number. */
+const newestEra = ({ fn, selectFrom }: ExpressionBuilder<Tables, keyof Tables>) =>
+  fn
+    .coalesce(
+      selectFrom('token_eras')
+        .select('name')
+        .where('number', '>', sql.lit(0))
+        .orderBy('number', 'desc')
+        .limit(sql.lit(1))
+        .$asScalar(),
+      sql.lit(''),
+    )
+    .as('token_era')
 
 const columns = [
   'id',
@@ -21,7 +36,7 @@ const columns = [
 ] as const
 
 export const userById = query<{ id: number }>(scopes.known)((db, arg) =>
-  db.selectFrom('users').select(columns).where('id', '=', arg('id')),
+  db.selectFrom('users').select(columns).select(newestEra).where('id', '=', arg('id')),
 )
 
 /** The user of a token, and whether the token was revoked. */
@@ -29,6 +44,7 @@ export const tokenHolder = query<{ id: number; jti: string }>()((db, arg) =>
   db
     .selectFrom('users')
     .select(columns)
+    .select(newestEra)
     .select(({ exists, selectFrom }) =>
       exists(selectFrom('revoked_tokens').select('jti').where('jti', '=', arg('jti'))).as('is_revoked'),
     )
@@ -36,7 +52,7 @@ export const tokenHolder = query<{ id: number; jti: string }>()((db, arg) =>
 )
 
 export const userByKey = query<{ key: string }>(scopes.known)((db, arg) =>
-  db.selectFrom('users').select(columns).where('username_key', '=', arg('key')),
+  db.selectFrom('users').select(columns).select(newestEra).where('username_key', '=', arg('key')),
 )
 
 /** Users, except removed ones, whose folded name lies in [from, to): a range of the index. */
@@ -98,6 +114,15 @@ export const setCredentials = query<{
     .where('id', '=', arg('id')),
 )
 
+export const tokenEra = query(scopes.known)((db) =>
+  db.selectFrom('counter').select(newestEra).where('id', '=', 1),
+)
+
+export const insertTokenEra = query<{ number: number; name: string }>()((db, arg) =>
+  db.insertInto('token_eras').values({ number: arg('number'), name: arg('name') }),
+)
+
+/** For a database that no server has open: it writes every account. */
 export const setEveryFamily = query<{ family: string }>()((db, arg) =>
   db.updateTable('users').set({ token_family: arg('family'), kept_token: null }),
 )

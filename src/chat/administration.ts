@@ -10,7 +10,7 @@ import type { Chat } from './context.ts'
 import { prefixRange } from './directory.ts'
 import { timestamp } from './messages.ts'
 import { checkNewPassword, hashPassword } from './passwords.ts'
-import { newTokenFamily } from './tokens.ts'
+import { newTokenEra, newTokenFamily } from './tokens.ts'
 
 /** An account as the operator sees it. Times are RFC 3339. */
 export type Account = {
@@ -85,7 +85,7 @@ export const revokeTokens = async (chat: Chat, user_id: number): Promise<void> =
 
 /** Revokes all tokens of all accounts. */
 export const revokeEveryToken = async (chat: Chat): Promise<void> => {
-  await chat.writer.append('revokeEverybody', { family: newTokenFamily() })
+  await chat.writer.append('revokeEverybody', { era: newTokenEra() })
 }
 
 /**

@@ -2,7 +2,7 @@ import { createCache } from '../cache.ts'
 import { randomBytes } from 'node:crypto'
 import { isNotice, type Notice } from '../../db/changes.ts'
 import * as users from '../../db/queries/users.ts'
-import { isOfFamily } from '../../db/token-family.ts'
+import { isTokenOf, toTokenId } from '../../db/token-family.ts'
 import { type Session, TokenClaims } from '../../schemas/account.ts'
 import { AppError } from '../errors.ts'
 import { lazyValidator, strictAjv } from '../../schemas/validation.ts'
@@ -19,12 +19,18 @@ export type Signer = {
   refresh: (() => Promise<boolean>) | undefined
 }
 
-type Account = { id: number; username: string; token_family: string }
+type Account = { id: number; username: string; token_family: string; token_era: string }
 
 /**
  * @returns a random token family. Every token names the family of its account, so a new family revokes all older tokens.
  */
 export const newTokenFamily = () => randomBytes(9).toString('base64url')
+
+/**
+ * @returns a random token era. Every token names the newest era, so a new era revokes all older tokens of all accounts. It is not a
+ *   number, because a restored database gives its numbers again.
+ */
+export const newTokenEra = () => randomBytes(9).toString('base64url')
 
 /**
  * Issues and verifies tokens. Verification takes a third of the time of an empty request, so results are cached by the text
@@ -55,7 +61,7 @@ export const createTokens = (signer: Signer, { reader, bus, turns }: Chat, ttl: 
     const user = await reader.get(users.tokenHolder, { id: user_id, jti })
     if (
       !user ||
-      !isOfFamily(jti, user) ||
+      !isTokenOf(jti, user) ||
       user.removed_at !== null ||
       user.username !== username ||
       user.is_revoked
@@ -83,10 +89,10 @@ export const createTokens = (signer: Signer, { reader, bus, turns }: Chat, ttl: 
 
   return {
     /** @returns a new token of the account and its expiry time. */
-    issue({ id, username, token_family }: Account): Session {
+    issue({ id, username, ...holder }: Account): Session {
       const iat = Math.floor(Date.now() / 1000)
       const exp = iat + ttl
-      const jti = `${token_family}.${randomBytes(9).toString('base64url')}`
+      const jti = toTokenId(holder, randomBytes(9).toString('base64url'))
       return {
         token: signer.sign({ sub: String(id), user_id: id, username, jti, iat, exp }),
         expires_at: new Date(exp * 1000).toISOString(),

@@ -1,5 +1,5 @@
 import { type Event, isNotice, type Notice } from '../../db/changes.ts'
-import { isOfFamily } from '../../db/token-family.ts'
+import { isOfEra, isOfFamily } from '../../db/token-family.ts'
 import type { Batch } from '../../db/writer.ts'
 import type { Origin, Signal } from '../bus/bus.ts'
 import type { Chat, Identity } from '../chat/context.ts'
@@ -157,8 +157,10 @@ export class Hub {
       this.#presence.watches.refresh(notice.user_ids, this, notice.user_ids)
       return
     }
-    const isEnded = ({ jti }: Identity) =>
-      notice.type === 'token_ended' ? jti === notice.jti : !isOfFamily(jti, notice)
+    const isEnded = ({ jti }: Identity) => {
+      if (notice.type === 'token_ended') return jti === notice.jti
+      return notice.type === 'tokens_ended' ? !isOfFamily(jti, notice) : !isOfEra(jti, notice.token_era)
+    }
     const concerned =
       notice.type === 'all_tokens_ended'
         ? new Set([...this.#connections.keys(), ...this.#polls.keys()])

@@ -272,10 +272,7 @@ export const writerContract = (outer: Test, open: OpenWriter) => {
       [() => writer.append('resetPassword', { user_id: alice, password_hash: 'h', family: 'h' }), ended('h')],
       [() => writer.append('revokeAll', { user_id: alice, family: 'i' }), ended('i')],
       [() => writer.append('removeUser', { user_id: alice, family: 'j' }), ended('j')],
-      [
-        () => writer.append('revokeEverybody', { family: 'k' }),
-        [{ type: 'all_tokens_ended', token_family: 'k', kept_token: null }],
-      ],
+      [() => writer.append('revokeEverybody', { era: 'k' }), [{ type: 'all_tokens_ended', token_era: 'k' }]],
     ]
     for (const [change, events] of steps) t.strictSame(await published(change), events)
     const numbers = batches.slice(length - 1).flatMap(({ changes }) => changes.map(({ number }) => number))

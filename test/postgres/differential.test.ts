@@ -152,7 +152,7 @@ const drafts: Record<OperationName, fc.Arbitrary<Draft>> = {
     name: 'revokeAll',
     input: { user_id: names.user(by), family: next },
   })),
-  revokeEverybody: draft([family], (_, [next]) => ({ name: 'revokeEverybody', input: { family: next } })),
+  revokeEverybody: draft([family], (_, [next]) => ({ name: 'revokeEverybody', input: { era: next } })),
   resetPassword: draft([user, family], (names, [by, next]) => ({
     name: 'resetPassword',
     input: { user_id: names.user(by), password_hash: 'reset', family: next },

@@ -109,7 +109,7 @@ t.test('an operation sees what another node changed', { skip }, async (t) => {
     code('INVALID_CREDENTIALS'),
   )
   await b.writer.append('resetPassword', { user_id: bob, password_hash: 'h', family: 'g' })
-  await a.writer.append('revokeEverybody', { family: 'k' })
+  await a.writer.append('revokeEverybody', { era: 'k' })
   for (const node of [b, a]) {
     await t.rejects(
       node.writer.append('setPassword', {

@@ -7,6 +7,7 @@ import type { Session } from '../../schemas/account.ts'
 import type { SyncPage } from '../../schemas/sync.ts'
 import type { Message } from '../../schemas/message.ts'
 import { migrate } from '../../db/dialects/postgres/migrations/index.ts'
+import { revokeEveryToken } from '../../src/chat/administration.ts'
 import { readRows, writeSql } from '../support/database.ts'
 import { listen } from '../support/listen.ts'
 import { operator } from '../support/operator.ts'
@@ -74,6 +75,7 @@ t.test('devices continue on PostgreSQL after a move', { skip }, async (t) => {
   // Two starts: the database has several epochs.
   await (await startServer(t, {}, folder)).app.close()
   const old = await startServer(t, {}, folder)
+  await revokeEveryToken(old.app.chat)
   const alice = await old.login('alice')
   const bob = await old.login('bob', 'correct horse')
   const carol = await old.login('carol')
@@ -116,14 +118,23 @@ t.test('devices continue on PostgreSQL after a move', { skip }, async (t) => {
   const moved = await moveOf(folder)(target)
   t.match(moved, {
     code: 0,
-    out: /^All 11 tables are moved\. The rows and digests on both sides are equal\./,
+    out: /^All 12 tables are moved\. The rows and digests on both sides are equal\./,
   })
   t.match(moved.err, /^messages: 9 rows, SHA-256 [0-9a-f]{64}$/m)
-  const tables = ['blocks', 'conversations', 'epochs', 'members', 'messages', 'revoked_tokens', 'users']
+  const tables = [
+    'blocks',
+    'conversations',
+    'epochs',
+    'members',
+    'messages',
+    'revoked_tokens',
+    'token_eras',
+    'users',
+  ]
   t.strictSame(await filledTables(target), [...tables, 'commits', 'settings'].sort())
   t.ok(readFileSync(path).equals(bytes), 'the source is unchanged')
   for (const name of tables) {
-    const order = name === 'revoked_tokens' ? '1' : '1, 2, 3'
+    const order = name === 'revoked_tokens' || name === 'token_eras' ? '1' : '1, 2, 3'
     const rows = await query(target, `select * from ${name} order by ${order}`)
     t.strictSame(
       rows.map(({ incarnation: _, ...row }) => row),

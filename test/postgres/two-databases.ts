@@ -24,7 +24,16 @@ type Side = {
 }
 
 /** The tables whose rows must be equal, and their columns. Epochs have random names. */
-const TABLES = ['users', 'conversations', 'members', 'messages', 'blocks', 'revoked_tokens', 'counter']
+const TABLES = [
+  'users',
+  'conversations',
+  'members',
+  'messages',
+  'blocks',
+  'revoked_tokens',
+  'token_eras',
+  'counter',
+]
 
 let databases = 0
 

@@ -239,7 +239,7 @@ t.test('a notice that arrives late does not end a token that was issued after it
   const alice = await login('alice')
   const revocations = [
     () => revokeTokens(app.chat, alice.id),
-    () => writer.append('revokeEverybody', { family: 'of-everybody' }),
+    () => writer.append('revokeEverybody', { era: 'of-everybody' }),
   ]
   for (const revoke of revocations) {
     const old = await (await login('alice')).connect()

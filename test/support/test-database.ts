@@ -54,13 +54,14 @@ export const rows = async (folder: string, sql: string): Promise<Row[]> =>
   kind === 'sqlite' ? readRows(join(folder, 'messenger.db'), sql) : query(databaseUrl(folder), sql)
 
 /** The tables that both databases have. */
-const TABLES = [
+export const TABLES = [
   'users',
   'conversations',
   'members',
   'messages',
   'blocks',
   'revoked_tokens',
+  'token_eras',
   'counter',
   'epochs',
 ] satisfies (keyof Tables)[]

@@ -95,6 +95,7 @@ const forgetNoticed = (caches: Caches, notice: Notice) => {
       return
     case 'all_tokens_ended':
       caches.users.clear()
+      caches.tokenEra.clear()
       return
     case 'block':
       if (notice.conversation_id !== null) caches.conversations.delete(notice.conversation_id)

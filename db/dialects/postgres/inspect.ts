@@ -58,7 +58,15 @@ const findDamage = async (pool: pg.Pool): Promise<string[]> => {
     }
   }
   try {
-    const tables = [...Object.keys(REFERENCES), 'users', 'revoked_tokens', 'commits', 'epochs', 'settings']
+    const tables = [
+      ...Object.keys(REFERENCES),
+      'users',
+      'revoked_tokens',
+      'token_eras',
+      'commits',
+      'epochs',
+      'settings',
+    ]
     for (const table of tables) {
       // Converting a row to text also reads its values that are stored outside the row (TOAST).
       await count(`table ${table}`, `select sum(length(t::text))::bigint as count from ${table} as t`)

@@ -10,6 +10,7 @@ import * as groupKeys from './0005-group-keys.ts'
 import * as boundedReads from './0006-bounded-reads.ts'
 import * as announcedAt from './0007-announced-at.ts'
 import * as platform from './0008-platform.ts'
+import * as tokenEras from './0009-token-eras.ts'
 
 /** Every change of the schema, in order. A released migration and its name never change. */
 const migrations: Record<string, Migration> = {
@@ -21,6 +22,7 @@ const migrations: Record<string, Migration> = {
   '0006-bounded-reads': boundedReads,
   '0007-announced-at': announcedAt,
   '0008-platform': platform,
+  '0009-token-eras': tokenEras,
 }
 
 /**
