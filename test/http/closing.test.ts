@@ -1,7 +1,8 @@
 import { once } from 'node:events'
 import t from 'tap'
-import { dial, replies } from '../support/raw.ts'
+import { dial, rawRequest, replies } from '../support/raw.ts'
 import { startServer } from '../support/server.ts'
+import { headOf, nextWait } from '../support/stream.ts'
 
 t.test('a request that completes during the stop is refused and its connection is closed', async (t) => {
   const { app, url } = await startServer(t)
@@ -29,5 +30,39 @@ t.test('a request that arrived before the stop and was not read yet gets a respo
   const closed = app.close()
   const all = await connection.closed
   t.match(replies(all.subarray(read)), [{ status: 503, body: { code: 'SHUTTING_DOWN' } }])
+  await closed
+})
+
+t.test('a request that began before the stop is answered and its connection is closed', async (t) => {
+  const server = await startServer(t)
+  const alice = await server.login('alice')
+  const path = `/sync?wait=30&cursor=${await headOf(alice)}`
+  const isWaiting = nextWait(server)
+  const connection = await dial(t, server.url)
+  connection.write(rawRequest('GET', path, alice.token))
+  await isWaiting
+  const closed = server.app.close()
+  const [reply] = replies(await connection.closed)
+  t.match(reply, { status: 200, body: { events: [] } })
+  t.equal(reply?.headers.get('connection'), 'close')
+  await closed
+})
+
+t.test('a client that still sends a body above the limit during the stop gets its 413', async (t) => {
+  const { app, url } = await startServer(t)
+  const connection = await dial(t, url)
+  const arrived = once(app.server, 'request')
+  connection.write(
+    'POST /login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n',
+  )
+  await arrived
+  const closed = app.close()
+  const chunk = `10000\r\n${' '.repeat(0x10000)}\r\n`
+  for (let n = 0; n < 64; n += 1) connection.write(chunk)
+  connection.write('0\r\n\r\n')
+  const [reply] = replies(await connection.until((bytes) => bytes.includes('PAYLOAD_TOO_LARGE')))
+  t.equal(reply?.status, 413)
+  t.equal(reply?.headers.get('connection'), null, 'a close could reset the connection before it is read')
+  connection.socket.end()
   await closed
 })
