@@ -4,6 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import Sqlite from 'better-sqlite3'
 import t, { type Test } from 'tap'
 import type { SentMessage } from '../../schemas/message.ts'
+import type { Problem } from '../../schemas/problem.ts'
 import { killUnderLoad } from '../faults/kill.ts'
 import { watchLive } from '../faults/live.ts'
 import { stalledReaders } from '../faults/stalled.ts'
@@ -14,6 +15,7 @@ import { startProcess } from '../support/process.ts'
 import { dial } from '../support/raw.ts'
 import { call, login, type Person, startServer, temporaryFolder } from '../support/server.ts'
 import { connect } from '../support/socket.ts'
+import { only, onPostgres, rows } from '../support/test-database.ts'
 import { startProxy } from '../support/unreliable-proxy.ts'
 
 // Kills and restarts real processes, which takes minutes on a busy machine.
@@ -21,6 +23,8 @@ t.setTimeout(600_000)
 
 /** Large enough to need a database page of its own. */
 const content = 'x'.repeat(4000)
+
+const aboutFile = only('sqlite', 'it changes the file.')
 
 /** @returns the number of a cursor, which follows its epoch. */
 const numberOf = (cursor: string) => Number(cursor.split('.')[1])
@@ -58,137 +62,146 @@ const staysAlive = async (t: Test, url: string, during: () => Promise<void>, end
   t.comment(`slowest of ${live.count} probes: ${live.slowest_ms} ms, of a bare server: ${bare.slowest_ms} ms`)
 }
 
-t.test('a temporary disk failure is reported, and each acknowledged message is kept', async (t) => {
-  const folder = await temporaryFolder(t)
-  const server = await startFaulty(t, folder)
-  const { url } = server
-  const alice = await login(t, url, 'alice')
-  const socket = await alice.connect()
-  const ready = () => call(url, 'GET', '/health/ready')
-  let stored = 0
+t.test(
+  'a temporary disk failure is reported, and each acknowledged message is kept',
+  { skip: only('sqlite', 'PostgreSQL writes to the disk itself.') },
+  async (t) => {
+    const folder = await temporaryFolder(t)
+    const server = await startFaulty(t, folder)
+    const { url } = server
+    const alice = await login(t, url, 'alice')
+    const socket = await alice.connect()
+    const ready = () => call(url, 'GET', '/health/ready')
+    let stored = 0
 
-  const recovers = async (t: Test) => {
-    server.end()
-    t.match(await ready(), { status: 200 }, 'the server recovers by itself')
-    await alice.send('alice', content)
-    stored += 1
-    t.equal(
-      (await alice.history('alice', '?limit=1000')).length,
-      stored,
-      'exactly the acknowledged messages are stored',
-    )
-  }
+    const recovers = async (t: Test) => {
+      server.end()
+      t.match(await ready(), { status: 200 }, 'the server recovers by itself')
+      await alice.send('alice', content)
+      stored += 1
+      t.equal(
+        (await alice.history('alice', '?limit=1000')).length,
+        stored,
+        'exactly the acknowledged messages are stored',
+      )
+    }
 
-  for (const [fault, why] of [
-    ['full', /disk is full/],
-    ['readonly', /read-only at the moment/],
-  ] as const) {
-    await t.test(fault, (t) =>
+    for (const [fault, why] of [
+      ['full', /disk is full/],
+      ['readonly', /read-only at the moment/],
+    ] as const) {
+      await t.test(fault, (t) =>
+        staysAlive(t, url, async () => {
+          server.begin(fault)
+          const { reply, sent } = await sendUntilRefused(alice)
+          stored += sent
+          isUnavailable(t, reply, why)
+          isUnavailable(t, await ready(), why)
+          t.match(await socket.request({ type: 'send', receiver_username: 'alice', content }), {
+            type: 'error',
+            retryable: true,
+            problem: { code: 'STORAGE_UNAVAILABLE' },
+          })
+          t.equal((await alice.history('alice', '?limit=1000')).length, stored, 'reads still work')
+          await recovers(t)
+        }),
+      )
+    }
+
+    await t.test('locked', (t) =>
       staysAlive(t, url, async () => {
-        server.begin(fault)
-        const { reply, sent } = await sendUntilRefused(alice)
-        stored += sent
-        isUnavailable(t, reply, why)
-        isUnavailable(t, await ready(), why)
-        t.match(await socket.request({ type: 'send', receiver_username: 'alice', content }), {
-          type: 'error',
-          retryable: true,
-          problem: { code: 'STORAGE_UNAVAILABLE' },
-        })
-        t.equal((await alice.history('alice', '?limit=1000')).length, stored, 'reads still work')
+        const other = new Sqlite(join(folder, 'messenger.db'))
+        other.exec('begin immediate')
+        const { reply } = await sendUntilRefused(alice)
+        isUnavailable(t, reply, /another program has locked it/)
+        isUnavailable(t, await ready(), /another program has locked it/)
+        other.exec('rollback')
+        other.close()
         await recovers(t)
       }),
     )
-  }
 
-  await t.test('locked', (t) =>
-    staysAlive(t, url, async () => {
-      const other = new Sqlite(join(folder, 'messenger.db'))
-      other.exec('begin immediate')
-      const { reply } = await sendUntilRefused(alice)
-      isUnavailable(t, reply, /another program has locked it/)
-      isUnavailable(t, await ready(), /another program has locked it/)
-      other.exec('rollback')
-      other.close()
-      await recovers(t)
-    }),
-  )
+    await t.test('slow: reads and health probes do not wait for the disk', (t) =>
+      staysAlive(t, url, async () => {
+        server.begin('slow')
+        const order: string[] = []
+        const sending = alice.send('alice', content).then(() => order.push('stored'))
+        await alice.history('alice', '?limit=1')
+        order.push('read')
+        await sending
+        stored += 1
+        t.strictSame(order, ['read', 'stored'])
+        await recovers(t)
+      }),
+    )
 
-  await t.test('slow: reads and health probes do not wait for the disk', (t) =>
-    staysAlive(t, url, async () => {
-      server.begin('slow')
-      const order: string[] = []
-      const sending = alice.send('alice', content).then(() => order.push('stored'))
-      await alice.history('alice', '?limit=1')
-      order.push('read')
-      await sending
-      stored += 1
-      t.strictSame(order, ['read', 'stored'])
-      await recovers(t)
-    }),
-  )
-
-  await t.test('ids and cursors keep rising when the clock goes back an hour', async (t) => {
-    const from = socket.frames.length
-    const before = await alice.send('alice', content)
-    server.begin('clock')
-    const after = await alice.send('alice', content)
-    stored += 2
-    t.ok(after.timestamp < before.timestamp, 'the clock went back')
-    t.ok(after.id > before.id)
-    t.match(await alice.call('PATCH', `/messages/${before.id}`, { content: 'edited' }), { status: 200 })
-    await socket.wait('message_updated', ({ id }) => id === before.id, from)
-    const seen = socket.frames.slice(from).flatMap((frame) => {
-      if (frame.type !== 'message' && frame.type !== 'message_updated') return []
-      return [{ type: frame.type, id: frame.id, number: numberOf(frame.cursor as string) }]
-    })
-    const edit = seen.at(-1)?.number ?? 0
-    t.match(seen, [
-      { type: 'message', id: before.id, number: before.id },
-      { type: 'message', id: after.id, number: after.id },
-      { type: 'message_updated', id: before.id },
-    ])
-    t.equal(seen.length, 3)
-    t.ok(edit > after.id, 'the edit follows both messages')
-    const head = (await alice.call<{ cursor: string }>('GET', '/sync')).body.cursor
-    t.equal(numberOf(head), edit)
-    await recovers(t)
-  })
-
-  await t.test('a second process on the same file reports the conflict and ends', async (t) => {
-    await t.rejects(startProcess(t, folder), /in use by another server/)
-    t.match(await ready(), { status: 200 })
-  })
-
-  await t.test(
-    'a failed fsync ends the process, and the next process has each acknowledged message',
-    async (t) => {
-      const during = async () => {
-        server.begin('fsync')
-        const reply = await alice.call('POST', '/send', { receiver_username: 'alice', content })
-        isUnavailable(t, reply, /server restarts/)
-        t.equal((await socket.closed).code, 1001)
-        t.match(await server.exited, { code: 1 })
-        server.end()
-      }
-      await staysAlive(t, url, during, true)
-      const again = await startProcess(t, folder)
-      const { body } = await call<SentMessage[]>(again.url, 'GET', '/history/alice?limit=1000', {
-        token: alice.token,
+    await t.test('ids and cursors keep rising when the clock goes back an hour', async (t) => {
+      const from = socket.frames.length
+      const before = await alice.send('alice', content)
+      server.begin('clock')
+      const after = await alice.send('alice', content)
+      stored += 2
+      t.ok(after.timestamp < before.timestamp, 'the clock went back')
+      t.ok(after.id > before.id)
+      t.match(await alice.call('PATCH', `/messages/${before.id}`, { content: 'edited' }), { status: 200 })
+      await socket.wait('message_updated', ({ id }) => id === before.id, from)
+      const seen = socket.frames.slice(from).flatMap((frame) => {
+        if (frame.type !== 'message' && frame.type !== 'message_updated') return []
+        return [{ type: frame.type, id: frame.id, number: numberOf(frame.cursor as string) }]
       })
-      t.equal(body.length, stored, 'the acknowledged messages and not the refused one')
-    },
-  )
-})
+      const edit = seen.at(-1)?.number ?? 0
+      t.match(seen, [
+        { type: 'message', id: before.id, number: before.id },
+        { type: 'message', id: after.id, number: after.id },
+        { type: 'message_updated', id: before.id },
+      ])
+      t.equal(seen.length, 3)
+      t.ok(edit > after.id, 'the edit follows both messages')
+      const head = (await alice.call<{ cursor: string }>('GET', '/sync')).body.cursor
+      t.equal(numberOf(head), edit)
+      await recovers(t)
+    })
 
-t.test('a file that is not a database is refused with a reason and left unchanged', async (t) => {
-  const folder = await temporaryFolder(t)
-  writeFileSync(join(folder, 'messenger.db'), 'this is no database, '.repeat(1000))
-  await t.rejects(startProcess(t, folder), /messenger\.db can't be opened: file is not a database/)
-})
+    await t.test('a second process on the same file reports the conflict and ends', async (t) => {
+      await t.rejects(startProcess(t, folder), /in use by another server/)
+      t.match(await ready(), { status: 200 })
+    })
+
+    await t.test(
+      'a failed fsync ends the process, and the next process has each acknowledged message',
+      async (t) => {
+        const during = async () => {
+          server.begin('fsync')
+          const reply = await alice.call('POST', '/send', { receiver_username: 'alice', content })
+          isUnavailable(t, reply, /server restarts/)
+          t.equal((await socket.closed).code, 1001)
+          t.match(await server.exited, { code: 1 })
+          server.end()
+        }
+        await staysAlive(t, url, during, true)
+        const again = await startProcess(t, folder)
+        const { body } = await call<SentMessage[]>(again.url, 'GET', '/history/alice?limit=1000', {
+          token: alice.token,
+        })
+        t.equal(body.length, stored, 'the acknowledged messages and not the refused one')
+      },
+    )
+  },
+)
+
+t.test(
+  'a file that is not a database is refused with a reason and left unchanged',
+  { skip: aboutFile },
+  async (t) => {
+    const folder = await temporaryFolder(t)
+    writeFileSync(join(folder, 'messenger.db'), 'this is no database, '.repeat(1000))
+    await t.rejects(startProcess(t, folder), /messenger\.db can't be opened: file is not a database/)
+  },
+)
 
 t.test(
   'a file that is damaged while it is served ends the process, and no reply contains damaged data',
+  { skip: aboutFile },
   async (t) => {
     const folder = await temporaryFolder(t)
     const { url, exited } = await startProcess(t, folder, { RATE_LIMIT_SEND: '0' })
@@ -196,14 +209,14 @@ t.test(
     for (let sent = 0; sent < 20; sent += 1) await alice.send('alice', content)
     const path = join(folder, 'messenger.db')
     new Sqlite(path).exec('pragma wal_checkpoint(truncate)').close()
-    // All pages but the first, which identifies the file as a database.
-    const [file, damage] = [openSync(path, 'r+'), Buffer.alloc(statSync(path).size - 4096, 0xa5)]
-    writeSync(file, damage, 0, damage.length, 4096)
-    closeSync(file)
     const during = async () => {
-      // The server reads every second by itself, and may have found the damage before.
-      const reply = await alice.call('GET', '/history/alice').catch(() => undefined)
-      if (reply) isUnavailable(t, reply, /server restarts/)
+      // All pages but the first, which identifies the file as a database.
+      const [file, damage] = [openSync(path, 'r+'), Buffer.alloc(statSync(path).size - 4096, 0xa5)]
+      writeSync(file, damage, 0, damage.length, 4096)
+      closeSync(file)
+      const reply = await alice.call<Problem>('GET', '/history/alice').catch(() => undefined)
+      // The sweep of receipts reads the file every second. If it finds the damage first, the server stops without this reply.
+      if (reply && reply.body.code !== 'SHUTTING_DOWN') isUnavailable(t, reply, /server restarts/)
       t.match(await exited, { code: 1 })
     }
     await staysAlive(t, url, during, true)
@@ -214,20 +227,24 @@ t.test(
   },
 )
 
-t.test('a server killed five times under load loses and duplicates no acknowledged message', async (t) => {
-  const figures = await killUnderLoad(t, {
-    folder: await temporaryFolder(t),
-    sends: 5000,
-    kills: 5,
-    senders: 4,
-    window: 16,
-    deadline: 240,
-  })
-  t.comment(figures)
-  t.match(figures, { kills: 5, sends: 5000 })
-  t.strictSame(figures.violations, [])
-  for (const ms of figures.starts_ms) t.comment(`ready after ${ms} ms`)
-})
+t.test(
+  'a server killed five times under load loses and duplicates no acknowledged message',
+  { skip: only('sqlite', 'it checks the file. test/postgres/faults.test.ts kills nodes.') },
+  async (t) => {
+    const figures = await killUnderLoad(t, {
+      folder: await temporaryFolder(t),
+      sends: 5000,
+      kills: 5,
+      senders: 4,
+      window: 16,
+      deadline: 240,
+    })
+    t.comment(figures)
+    t.match(figures, { kills: 5, sends: 5000 })
+    t.strictSame(figures.violations, [])
+    for (const ms of figures.starts_ms) t.comment(`ready after ${ms} ms`)
+  },
+)
 
 t.test(
   'a server stopped under load acknowledges the sends in flight, despite mute sockets and half a request',
@@ -249,9 +266,9 @@ t.test(
     t.equal((await socket.closed).code, 1001)
     t.match(await server.exited, { code: 0 })
     const acked = socket.frames.flatMap((frame) => (frame.type === 'ack' ? [frame.message?.client_id] : []))
-    const db = new Sqlite(join(folder, 'messenger.db'), { readonly: true })
-    const stored = db.prepare('select client_id from messages order by id').pluck().all()
-    db.close()
+    const stored = (await rows(folder, 'select client_id from messages order by id')).map(
+      ({ client_id }) => client_id,
+    )
     t.strictSame(acked, stored, `${acked.length} of ${count} sends are acknowledged, in order`)
   },
 )
@@ -276,8 +293,9 @@ t.test('a reader that never reads is disconnected, uses no memory, and resumes w
     readers: 3,
     heartbeat_ms: 15_000,
     mebibytes: 90,
-    // SQLite's caches and V8's heap use two thirds of it. Messages queued for the readers would exceed it.
-    most: 210,
+    // On SQLite its caches and V8's heap use two thirds of it. On PostgreSQL the heap of one thread uses 200 to 225, whatever is
+    // sent. Messages queued for the readers would exceed it.
+    most: onPostgres ? 260 : 210,
   })
   t.comment(figures)
   t.strictSame(violations, [])

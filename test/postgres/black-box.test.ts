@@ -9,26 +9,25 @@ const ONCE: [reason: string, ...patterns: string[]][] = [
     'It starts its own PostgreSQL, whatever the other tests run on.',
     'test/postgres/!(bus|faults|feed|nodes).test.ts',
   ],
+  ['It is about files, threads or statements of SQLite.', 'test/storage/!(cache).test.ts'],
+  ['It fills and checks files of SQLite.', 'test/operation/attacks.test.ts'],
+  ['It starts servers on both databases.', 'test/operation/bench.test.ts'],
   [
-    'It is about files, threads or statements of SQLite.',
-    'test/storage/*.test.ts',
-    'test/operation/{faults,process}.test.ts',
-  ],
-  [
-    'It needs no database.',
-    'test/documents/*.test.ts',
-    'test/operation/{attacks,bench,environment,start}.test.ts',
-    'test/http/{boot,response}.test.ts',
+    'It reads and writes nothing in a database.',
+    'test/documents/{documents,public-judges,reference}.test.ts',
+    'test/operation/{environment,start}.test.ts',
+    'test/http/boot.test.ts',
     'test/realtime/protocol.test.ts',
     'test/messages/{activity,timestamps}.test.ts',
     'test/accounts/passwords.test.ts',
-    'test/client/{client-parts,client-generated}.test.ts',
+    'test/storage/cache.test.ts',
+    'test/client/client-parts.test.ts',
   ],
   ['It is about the page, which talks to a server over HTTP only.', 'test/page/*.test.ts'],
 ]
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
-const filesOf = async (patterns: string[]) => (await Array.fromAsync(glob(patterns, { cwd: root }))).sort()
+const filesOf = async (pattern: string) => (await Array.fromAsync(glob(pattern, { cwd: root }))).sort()
 
 if (withoutPostgres === false) {
   // The files have the time limit of .taprc each. This one lasts as long as all of them.
@@ -39,9 +38,13 @@ if (withoutPostgres === false) {
   const env = { ...process.env, TEST_DATABASE: 'postgres', TEST_POSTGRES: server.url('postgres') }
   const once = new Map<string, string>()
   for (const [reason, ...patterns] of ONCE) {
-    for (const file of await filesOf(patterns)) once.set(file, reason)
+    for (const pattern of patterns) {
+      const files = await filesOf(pattern)
+      if (files.length === 0) t.fail(`No test file matches ${pattern}. Remove the pattern.`)
+      for (const file of files) once.set(file, reason)
+    }
   }
-  for (const file of await filesOf(['test/**/*.test.ts'])) {
+  for (const file of await filesOf('test/**/*.test.ts')) {
     const name = `${file} on PostgreSQL`
     const reason = once.get(file)
     if (reason !== undefined) t.test(name, { skip: reason }, () => {})
