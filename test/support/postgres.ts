@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import pg from 'pg'
-import { findBinaries, serverUser, unpack } from './postgres-binaries.ts'
+import { type Binaries, findBinaries, serverUser, unpack } from './postgres-binaries.ts'
 
 export type Row = Record<string, unknown>
 
@@ -34,7 +34,7 @@ export const EXTENSION_TABLE = `
 export const STANDBY = 'standby'
 
 /** Why there is no PostgreSQL on this machine. */
-export const NO_POSTGRES =
+const NO_POSTGRES =
   'There are no binaries of PostgreSQL. Install them with apt-get install postgresql, or run npm ci with optional dependencies.'
 
 /** The option `skip` of a test that needs PostgreSQL. In CI such a test fails instead. */
@@ -44,10 +44,11 @@ export const withoutPostgres: string | false = !(await findBinaries()) && !proce
  * Starts a PostgreSQL of its own with fsync, in a temporary folder, on a free port of the loopback address. It ends with `end()`,
  * and also when this process ends in any way.
  * @param primary the server of which this one is a standby
+ * @param given the binaries, by default those that this machine has
  * @throws an error with the log if it does not start, or if this machine has no binaries
  */
-export const startPostgres = async (settings: Settings = {}, primary?: Primary) => {
-  const binaries = await findBinaries()
+export const startPostgres = async (settings: Settings = {}, primary?: Primary, given?: Binaries) => {
+  const binaries = given ?? (await findBinaries())
   if (!binaries) throw new Error(NO_POSTGRES)
   const folder = await mkdtemp(join(tmpdir(), 'messenger-postgres-'))
   const guard = startGuard(folder)
