@@ -22,6 +22,8 @@ export type Tables = {
     /** Who created the account and vouches for its user; null: it logs in here. See `db/owners.ts`. */
     owner: Generated<string | null>
     display_name: Generated<string | null>
+    /** The folded display name: used for search and its order. */
+    display_key: Generated<string | null>
     avatar_url: Generated<string | null>
     /** JSON text. */
     metadata: Generated<string | null>

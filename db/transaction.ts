@@ -27,13 +27,18 @@ export type Conversation = {
 
 /** Rows that operations look up often. A transaction adds its rows after its commit. */
 export const createCaches = () => ({
-  users: createCache<number, StoredUser>(50_000),
+  // Bounded by kilobytes: 50,000 users with the longest profiles would take 200 MB.
+  users: createCache<number, StoredUser>(50_000, { sizeOf: kilobytesOf }),
   userIds: createCache<string, number>(50_000),
   tokenEra: createCache<'newest', string>(1),
   // Bounded by members, each about 250 bytes: 50,000 groups of 256 members would take 3 GB.
   conversations: createCache<number, Conversation>(200_000, { sizeOf: ({ members }) => 1 + members.length }),
   directIds: createCache<string, number>(50_000),
 })
+
+const kilobytesOf = ({ avatar_url, metadata }: StoredUser) =>
+  1 + Math.floor(((avatar_url?.length ?? 0) + (metadata?.length ?? 0)) / 1024)
+
 export type Caches = ReturnType<typeof createCaches>
 
 /** Characters of content, and members of an audience, that cost as much as a row: 3 to 4 µs until they are published. */

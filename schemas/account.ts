@@ -2,6 +2,7 @@ import { Type } from '@sinclair/typebox'
 import {
   described,
   Id,
+  Metadata,
   ref,
   reply,
   request,
@@ -16,6 +17,61 @@ export const User = reply(
   { $id: 'User', description: 'A user.' },
 )
 export type User = Static<typeof User>
+
+/** What the members of a profile hold; a request may have null in place of a value. */
+const displayName = {
+  minLength: 1,
+  maxLength: 128,
+  format: 'text',
+  description: 'Name to show in place of the username: 1 to 128 code points. Need not be unique.',
+}
+const avatarUrl = {
+  maxLength: 2048,
+  format: 'https',
+  description: 'URL of a picture: absolute, with the scheme `https`, at most 2,048 characters.',
+}
+
+export const Profile = reply(
+  {
+    display_name: Type.Optional(Type.String(displayName)),
+    avatar_url: Type.Optional(Type.String(avatarUrl)),
+    metadata: Type.Optional(ref(Metadata)),
+  },
+  {
+    $id: 'Profile',
+    description: 'What a user shows of themselves. A member that was never set, or was removed, is absent.',
+  },
+)
+export type Profile = Static<typeof Profile>
+
+/** @returns the schema of a member that null removes */
+const removable = <T>(
+  type: string,
+  { description, ...rule }: { description: string; [keyword: string]: unknown },
+) =>
+  Type.Optional(
+    Type.Unsafe<T | null>({
+      type: [type, 'null'],
+      ...rule,
+      description: `${description} \`null\` removes it.`,
+    }),
+  )
+
+/** The members of every request that sets a profile. `src/chat/profiles.ts` checks the rest of their rules. */
+export const profileMembers = {
+  display_name: removable<string>('string', displayName),
+  avatar_url: removable<string>('string', avatarUrl),
+  metadata: removable<Record<string, unknown>>('object', {
+    additionalProperties: true,
+    description: Metadata.description as string,
+  }),
+}
+
+export const ProfileRequest = request(profileMembers, {
+  $id: 'ProfileRequest',
+  description: 'Changes of your profile. An absent member stays as it is.',
+})
+export type ProfileRequest = Static<typeof ProfileRequest>
 
 /** A new password has at least MIN_PASSWORD_LENGTH code points. Older passwords may be shorter. */
 export const Password = Type.String({

@@ -6,12 +6,17 @@ const createAjv = (more: Options) => {
   const ajv = new Ajv({ strict: false, ...more })
   // JSON escapes can contain lone surrogates, which UTF-8 cannot encode. U+0000 terminates strings in many languages.
   ajv.addFormat('text', (text: string) => text.isWellFormed() && !text.includes('\0'))
+  ajv.addFormat('https', isHttpsUrl)
   ajv.addFormat('date-time', true)
   // A hint for generators. `minimum` and `maximum` check the range.
   ajv.addFormat('int64', true)
   ajv.addSchema(namedSchemas)
   return ajv
 }
+
+/** The URL standard ignores spaces around a URL, and tabs and line breaks in it. */
+const isHttpsUrl = (text: string) =>
+  /^https:\/\/[^\s\p{Cc}]+$/u.test(text) && text.isWellFormed() && URL.canParse(text)
 
 /** Validates bodies and frames. Changes nothing and rejects unknown members. */
 export const strictAjv = createAjv({})
@@ -56,12 +61,15 @@ const count = (limit: number) => limit.toLocaleString('en')
 
 /** Error messages by keyword of Ajv. */
 const rules: Record<string, (params: ErrorObject['params']) => string> = {
-  format: () => 'must be well-formed Unicode without U+0000',
+  format: ({ format }) =>
+    format === 'https'
+      ? 'must be an absolute URL with the scheme https'
+      : 'must be well-formed Unicode without U+0000',
   minLength: () => 'must not be empty',
   maxLength: ({ limit }) => `must not be longer than ${count(limit)} characters`,
   minimum: ({ limit }) => `must be at least ${count(limit)}`,
   maximum: ({ limit }) => `must be at most ${count(limit)}`,
   maxItems: ({ limit }) => `must not have more than ${count(limit)} items`,
   minProperties: () => 'must not be empty',
-  type: ({ type }) => `must be ${/^[aio]/.test(type) ? 'an' : 'a'} ${type}`,
+  type: ({ type }) => `must be ${/^[aio]/.test(type) ? 'an' : 'a'} ${[type].flat().join(' or ')}`,
 }

@@ -7,6 +7,7 @@ import * as users from '../queries/users.ts'
 import type { Conversation, StoredUser, Transaction } from '../transaction.ts'
 import { actor } from './access.ts'
 import { findLeaving, type Leaving, leave } from './groups.ts'
+import { displayKey, NO_PROFILE, type Profile, publishUser } from './profiles.ts'
 
 export type CreateUser = {
   username: string
@@ -16,8 +17,6 @@ export type CreateUser = {
   owner?: Owner
   profile?: Profile | undefined
 }
-/** What an account shows of its user. `metadata` is JSON text. */
-export type Profile = Pick<StoredUser, 'display_name' | 'avatar_url' | 'metadata'>
 export type SetPassword = {
   user_id: number
   /** The hash that the current password was checked against. */
@@ -79,7 +78,7 @@ export const createUser = (tx: Transaction, input: CreateUser): { user: StoredUs
     suspended_reason: null,
     token_era: tokenEra,
   })
-  tx.run(users.insertUser, { ...user, now: tx.now, number })
+  tx.run(users.insertUser, { ...user, display_key: displayKey(user), now: tx.now, number })
   publishUser(tx, number, user)
   return { user, created: true }
 }
@@ -145,7 +144,7 @@ export const resetPassword = (tx: Transaction, { user_id, password_hash, family 
 }
 
 /**
- * Removes an account: ends its tokens and makes login impossible. Its name stays taken. Its messages stay visible to those
+ * Removes an account: ends its tokens, clears its profile and makes login impossible. Its name stays taken. Its messages stay visible to those
  * who could see them. `leaveGroups` then ends its memberships.
  */
 export const removeUser = (tx: Transaction, { user_id, family }: RemoveUser): void => {
@@ -153,7 +152,8 @@ export const removeUser = (tx: Transaction, { user_id, family }: RemoveUser): vo
   const number = tx.next()
   tx.run(users.removeUser, { id: user.id, now: tx.now, number })
   publishUser(tx, number, user)
-  setCredentials(tx, { ...user, removed_at: tx.now }, { password_hash: null, family, kept_token: null })
+  const removed = { ...user, ...NO_PROFILE, removed_at: tx.now }
+  setCredentials(tx, removed, { password_hash: null, family, kept_token: null })
 }
 
 /**
@@ -180,12 +180,6 @@ export const leaveGroups = (tx: Transaction, input: LeaveGroups): members.Period
   tx.run(users.setLeft, { id: user_id })
   return undefined
 }
-
-/** Publishes that an account was created, changed its profile, or was removed. */
-const publishUser = (tx: Transaction, number: number, { id }: StoredUser) =>
-  tx.publish(number, [], { type: 'user', user_id: id })
-
-const NO_PROFILE: Profile = { display_name: null, avatar_url: null, metadata: null }
 
 const setCredentials = (
   tx: Transaction,

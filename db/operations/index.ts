@@ -15,6 +15,7 @@ import { addMember, createGroup, removeMember, renameGroup } from './groups.ts'
 import { announceOverdue, mark } from './receipts.ts'
 import { edit, remove } from './edits.ts'
 import { probe } from './probe.ts'
+import { setProfile } from './profiles.ts'
 import { send } from './send.ts'
 
 /**
@@ -34,6 +35,7 @@ export const operations = {
   block,
   unblock,
   createUser,
+  setProfile,
   setPassword,
   revokeToken,
   revokeAll,

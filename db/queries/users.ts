@@ -75,6 +75,7 @@ export const insertUser = query<{
   token_family: string
   owner: Owner
   display_name: string | null
+  display_key: string | null
   avatar_url: string | null
   metadata: string | null
   now: number
@@ -91,11 +92,32 @@ export const insertUser = query<{
     removed_at: null,
     owner: arg('owner'),
     display_name: arg('display_name'),
+    display_key: arg('display_key'),
     avatar_url: arg('avatar_url'),
     metadata: arg('metadata'),
     created_number: arg('number'),
     changed: arg('number'),
   }),
+)
+
+export const setProfile = query<{
+  id: number
+  display_name: string | null
+  display_key: string | null
+  avatar_url: string | null
+  metadata: string | null
+  number: number
+}>(scopes.known)((db, arg) =>
+  db
+    .updateTable('users')
+    .set({
+      display_name: arg('display_name'),
+      display_key: arg('display_key'),
+      avatar_url: arg('avatar_url'),
+      metadata: arg('metadata'),
+      changed: arg('number'),
+    })
+    .where('id', '=', arg('id')),
 )
 
 export const setCredentials = query<{
@@ -127,10 +149,19 @@ export const setEveryFamily = query<{ family: string }>()((db, arg) =>
   db.updateTable('users').set({ token_family: arg('family'), kept_token: null }),
 )
 
+/** Marks an account as removed and clears its profile. */
 export const removeUser = query<{ id: number; now: number; number: number }>()((db, arg) =>
   db
     .updateTable('users')
-    .set({ removed_at: arg('now'), leaving: 1, changed: arg('number') })
+    .set({
+      removed_at: arg('now'),
+      leaving: 1,
+      display_name: null,
+      display_key: null,
+      avatar_url: null,
+      metadata: null,
+      changed: arg('number'),
+    })
     .where('id', '=', arg('id')),
 )
 

@@ -34,6 +34,7 @@ const user = fc.oneof({ weight: 9, arbitrary: fc.nat({ max: USERS - 1 }) }, fc.c
 const content = fc.constantFrom('one', 'two', 'ä€𝄞', '', 'x'.repeat(40))
 const key = fc.constantFrom('k1', 'k2', 'K1')
 const maybe = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined, freq: 2 })
+const text = fc.constantFrom(null, '{"a":1}')
 const max_group = fc.constantFrom(2, 32)
 const family = fc.constantFrom('f', 'g')
 const hash = fc.constantFrom(null, 'h1', 'h2')
@@ -132,6 +133,18 @@ const drafts: Record<OperationName, fc.Arbitrary<Draft>> = {
     (names, [name, password_hash, token_family]) => ({
       name: 'createUser',
       input: { username: names.own(name), password_hash, family: token_family },
+    }),
+  ),
+  setProfile: draft(
+    [
+      user,
+      maybe(fc.constantFrom(null, 'Ä', 'b')),
+      maybe(fc.constantFrom(null, 'https://a.example/')),
+      maybe(text),
+    ],
+    (names, [by, display_name, avatar_url, metadata]) => ({
+      name: 'setProfile',
+      input: { user_id: names.user(by), change: { display_name, avatar_url, metadata } },
     }),
   ),
   setPassword: draft([user, hash, hash, family, family], (names, [by, checked, next, kept, then]) => ({

@@ -53,6 +53,7 @@ const named = (id: number) =>
     token_family: 'f',
     owner: null,
     display_name: null,
+    display_key: null,
     avatar_url: null,
     metadata: null,
     now: 0,

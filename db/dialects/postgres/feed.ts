@@ -90,6 +90,7 @@ const forgetChanged = (caches: Caches, { changes }: Batch) => {
 
 const forgetNoticed = (caches: Caches, notice: Notice) => {
   switch (notice.type) {
+    case 'user':
     case 'tokens_ended':
       caches.users.delete(notice.user_id)
       return

@@ -11,10 +11,12 @@ export const up = async (db: Kysely<never>) => {
   await createWebhooks(db)
 }
 
+/** Search reads display names as a range of an index, like usernames. */
 const addProfiles = async ({ schema }: Kysely<never>) => {
   const users = schema.alterTable('users')
   await users.addColumn('owner', 'text').execute()
   await users.addColumn('display_name', 'text').execute()
+  await users.addColumn('display_key', sql`text collate "C"`).execute()
   await users.addColumn('avatar_url', 'text').execute()
   await users.addColumn('metadata', 'text').execute()
   await users.addColumn('tokens_from', 'bigint', (c) => c.notNull().defaultTo(0)).execute()
@@ -22,6 +24,12 @@ const addProfiles = async ({ schema }: Kysely<never>) => {
   await users.addColumn('suspended_reason', 'text').execute()
   await users.addColumn('created_number', 'bigint', (c) => c.notNull().defaultTo(0)).execute()
   await users.addColumn('changed', 'bigint', (c) => c.notNull().defaultTo(0)).execute()
+  await schema
+    .createIndex('users_display')
+    .on('users')
+    .column('display_key')
+    .where(sql.ref('display_key'), 'is not', null)
+    .execute()
 }
 
 const addGroupKeys = async ({ schema }: Kysely<never>) => {
