@@ -13,6 +13,14 @@ export const packIds = (ids: readonly number[]): Packed => `{${ids.map((id) => `
 export const listedIds = (packed: Packed) =>
   sql<{ id: number }>`(select cast(key as bigint) as id from json_each(${packed}))`.as('listed')
 
+/** Packs folded names into the argument of `listedKeys`. */
+export const packKeys = (keys: Iterable<string>): Packed =>
+  `{${[...new Set(keys)].map((key) => `${JSON.stringify(key)}:0`).join(',')}}`
+
+/** A list of folded names as a table. */
+export const listedKeys = (packed: Packed) =>
+  sql<{ key: string }>`(select key from json_each(${packed}))`.as('listed')
+
 /** A membership period, cut to the numbers that a read covers. `until` is the end of the user's latest period. */
 export type ListedPeriod = { conversation_id: number; from_number: number; to_number: number; until: number }
 

@@ -8,6 +8,12 @@ import * as users from './queries/users.ts'
 
 export type StoredUser = NonNullable<(typeof users.userById)['row']>
 
+/** What an account shows of its user. `metadata` is JSON text. */
+export type Profile = Pick<StoredUser, 'display_name' | 'avatar_url' | 'metadata'>
+
+/** `null` removes a member; an absent member stays as it is. */
+export type ProfileChange = Partial<Profile>
+
 export type Member = { user_id: number; username: string; role: 'owner' | 'member'; from_number: number }
 
 /** A conversation and its current members. */

@@ -12,12 +12,6 @@ import {
   UsernameInput,
 } from './common.ts'
 
-export const User = reply(
-  { id: described(Id, 'Id of the user.'), username: Username },
-  { $id: 'User', description: 'A user.' },
-)
-export type User = Static<typeof User>
-
 /** What the members of a profile hold; a request may have null in place of a value. */
 const displayName = {
   minLength: 1,
@@ -43,6 +37,18 @@ export const Profile = reply(
   },
 )
 export type Profile = Static<typeof Profile>
+
+const account = {
+  id: described(Id, 'Id of the user.'),
+  username: Username,
+  profile: Type.Optional(ref(Profile)),
+}
+
+export const User = reply(account, {
+  $id: 'User',
+  description: 'A user. `profile` is absent if the user has set nothing, or was removed.',
+})
+export type User = Static<typeof User>
 
 /** @returns the schema of a member that null removes */
 const removable = <T>(
@@ -110,8 +116,7 @@ export type Session = Static<typeof Session>
 
 export const Me = reply(
   {
-    id: described(Id, 'Id of the user.'),
-    username: Username,
+    ...account,
     has_password: Type.Boolean({ description: 'Whether the account has a password.' }),
   },
   { $id: 'Me', description: 'Your account.' },
@@ -119,18 +124,34 @@ export const Me = reply(
 export type Me = Static<typeof Me>
 
 export const UserList = reply(
-  { users: Type.Array(ref(User), { description: 'Users, ordered by name.' }) },
-  { $id: 'UserList', description: 'Users, ordered by name.' },
+  { users: Type.Array(ref(User), { description: 'Users, ordered by the name that was found.' }) },
+  { $id: 'UserList', description: 'Users, ordered by the name that was found.' },
 )
 
 export const UsersQuery = request({
   prefix: Type.String({
     maxLength: 64,
     default: '',
-    description: 'First characters of the username. Case is ignored.',
+    format: 'text',
+    description: 'First characters of the username or of the display name. Case is ignored.',
   }),
-  limit: Type.Integer({ minimum: 1, maximum: 100, default: 20, description: 'Maximum number of users.' }),
+  limit: Type.Integer({
+    minimum: 1,
+    maximum: 100,
+    default: 20,
+    description: 'Maximum number of users that a `prefix` finds.',
+  }),
+  usernames: Type.Optional(
+    Type.String({
+      minLength: 1,
+      maxLength: 8192,
+      format: 'text',
+      description:
+        'Up to 100 usernames, separated by commas. Case is ignored. Names that no user has are left out. Do not combine with `prefix`.',
+    }),
+  ),
 })
+export type UsersQuery = Static<typeof UsersQuery>
 
 export const PasswordRequest = request(
   {

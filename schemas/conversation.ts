@@ -21,6 +21,7 @@ import {
   UsernameInPath,
   UsernameInput,
 } from './common.ts'
+import { Profile } from './account.ts'
 import { Message } from './message.ts'
 
 export const ConversationKind = openEnum(['direct', 'group'], {
@@ -42,6 +43,7 @@ export const Conversation = reply(
     id: ConversationId,
     kind: ref(ConversationKind),
     peer: Type.Optional(described(Username, 'Username of the other user. Absent in a group.')),
+    peer_profile: Type.Optional(ref(Profile)),
     title: Type.Optional(
       Type.String({ description: 'Title of the group. Absent in a direct conversation.' }),
     ),
@@ -64,7 +66,7 @@ export const Conversation = reply(
   {
     $id: 'Conversation',
     description:
-      'A conversation as you see it. A direct conversation has `peer` and the marks of the peer. A group has `title` and, while you are a member, your `role`. `last_message` is absent if there is no message that you may read.',
+      'A conversation as you see it. A direct conversation has `peer`, the marks of the peer and, if the peer has one, `peer_profile`. A group has `title` and, while you are a member, your `role`. `last_message` is absent if there is no message that you may read.',
   },
 )
 export type Conversation = Static<typeof Conversation>
@@ -97,11 +99,15 @@ export const Member = reply(
   {
     user_id: described(Id, 'Id of the user.'),
     username: Username,
+    profile: Type.Optional(ref(Profile)),
     role: ref(MemberRole),
     delivered_up_to: DeliveredMark,
     read_up_to: ReadMark,
   },
-  { $id: 'Member', description: 'A member of a conversation.' },
+  {
+    $id: 'Member',
+    description: 'A member of a conversation. `profile` is absent if the user has set nothing.',
+  },
 )
 export type Member = Static<typeof Member>
 

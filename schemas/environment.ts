@@ -139,7 +139,7 @@ export const Environment = Type.Object(
     ),
     SOCKET_SOFT_LIMIT: count(
       262_144,
-      'Bytes queued for a socket above which typing and presence frames are dropped.',
+      'Bytes queued for a socket above which typing, presence and user frames are dropped.',
       1024,
     ),
     SOCKET_HARD_LIMIT: count(

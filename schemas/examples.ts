@@ -47,6 +47,8 @@ const group = {
   read_up_to: 0,
 }
 const renamed = { ...group, title: 'Saturday lunch' }
+const profile = { display_name: 'Bob Weaver', avatar_url: 'https://example.com/bob.png' }
+const bob = { id: 2, username: 'bob', profile }
 const receipt = { conversation_id: 1, username: 'bob', delivered_up_to: 5, read_up_to: 5 }
 const block = { username: 'bob', blocked_at: '2026-11-20T09:03:00.000Z' }
 const unknownUser = {
@@ -62,8 +64,13 @@ export const examples = {
   LoginRequest: [{ username: 'alice' }],
   Session: [{ token, expires_at: '2026-11-21T09:00:00.000Z', user: { id: 1, username: 'alice' } }],
   PasswordRequest: [{ password: 'a long sentence is a good password' }],
-  Me: [{ id: 1, username: 'alice', has_password: false }],
-  User: [{ id: 2, username: 'bob' }],
+  Profile: [profile],
+  ProfileRequest: [profile],
+  Me: [
+    { id: 1, username: 'alice', has_password: false },
+    { ...bob, has_password: false },
+  ],
+  User: [bob, { id: 2, username: 'bob' }],
   UserList: [{ users: [{ id: 2, username: 'bob' }] }],
   SendRequest: [{ receiver_username: 'bob', content: invitation.content, client_id }],
   SentMessage: [{ status: 'sent', ...sent }],
@@ -154,6 +161,7 @@ export const examples = {
   ],
   TypingUpdateFrame: [{ type: 'typing', conversation_id: 1, username: 'bob' }],
   PresenceFrame: [{ type: 'presence', username: 'bob', online: true }],
+  UserFrame: [{ type: 'user', user: bob }],
   CaughtUpFrame: [{ type: 'caught_up', cursor: cursor(5) }],
   AckFrame: [
     { type: 'ack', id: 'a1', cursor: cursor(2), message: sent },

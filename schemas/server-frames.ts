@@ -58,6 +58,13 @@ export const PresenceFrame = serverFrame(
   },
 )
 
+export const UserFrame = serverFrame(
+  'user',
+  'UserFrame',
+  'A user with whom you share a conversation has changed their profile, or you have yours. The frame has no cursor.',
+  { user: ref(User) },
+)
+
 export const CaughtUpFrame = serverFrame(
   'caught_up',
   'CaughtUpFrame',
@@ -108,6 +115,7 @@ export const serverFrames = {
   ...eventFrames,
   typing: TypingUpdateFrame,
   presence: PresenceFrame,
+  user: UserFrame,
   caught_up: CaughtUpFrame,
   ack: AckFrame,
   error: ErrorFrame,

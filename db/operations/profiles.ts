@@ -1,13 +1,9 @@
 import { foldName } from '../names.ts'
 import * as users from '../queries/users.ts'
-import type { StoredUser, Transaction } from '../transaction.ts'
+import type { Profile, ProfileChange, StoredUser, Transaction } from '../transaction.ts'
 import { actor } from './access.ts'
 
-/** What an account shows of its user. `metadata` is JSON text. */
-export type Profile = Pick<StoredUser, 'display_name' | 'avatar_url' | 'metadata'>
-
-/** `null` removes a member; an absent member stays as it is. */
-export type ProfileChange = Partial<Profile>
+export type { Profile, ProfileChange }
 
 export type SetProfile = { user_id: number; change: ProfileChange }
 

@@ -3,6 +3,7 @@ import { listedIds } from '../lists.ts'
 import { query } from '../query.ts'
 import { OPEN, type Tables } from '../tables.ts'
 import { type PeriodPosition, periodsAfter } from './members.ts'
+import { shownColumns } from './users.ts'
 
 type Period = { conversation_id: number; from_number: number; to_number: number }
 
@@ -100,7 +101,7 @@ export const conversationsByIds = query<{ user_id: number; ids: string } & Unrea
 )
 
 /**
- * The peer in each of these direct conversations, with the peer's marks. During a block, the marks are those of the moment
+ * The peer in each of these direct conversations, with the peer's profile and marks. During a block, the marks are those of the moment
  * at which it began. The block of either direction stores the marks of both users.
  */
 export const peersByIds = query<{ user_id: number; ids: string }>()((db, arg) =>
@@ -108,6 +109,7 @@ export const peersByIds = query<{ user_id: number; ids: string }>()((db, arg) =>
     .selectFrom(listedIds(arg('ids')))
     .crossJoin('conversations')
     .crossJoin('members as peer')
+    .crossJoin('users')
     .leftJoin('blocks as by_low', (join) =>
       join
         .onRef('by_low.blocker_id', '=', 'conversations.low_id')
@@ -118,7 +120,7 @@ export const peersByIds = query<{ user_id: number; ids: string }>()((db, arg) =>
         .onRef('by_high.blocker_id', '=', 'conversations.high_id')
         .onRef('by_high.blocked_id', '=', 'conversations.low_id'),
     )
-    .select(['conversations.id', 'peer.user_id'])
+    .select(['conversations.id', 'peer.user_id', ...shownColumns])
     .select(({ fn, ref, eb }) => {
       const shown = (low: 'low_delivered' | 'low_read', high: 'high_delivered' | 'high_read', mark: Mark) =>
         eb
@@ -135,6 +137,7 @@ export const peersByIds = query<{ user_id: number; ids: string }>()((db, arg) =>
     .whereRef('conversations.id', '=', 'listed.id')
     .where('conversations.kind', '=', 'direct')
     .whereRef('peer.conversation_id', '=', 'conversations.id')
+    .whereRef('users.id', '=', 'peer.user_id')
     .where(({ eb, ref }) =>
       eb(
         'peer.user_id',

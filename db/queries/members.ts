@@ -3,6 +3,7 @@ import { query } from '../query.ts'
 import { scopes } from '../scopes.ts'
 import { OPEN, type Tables } from '../tables.ts'
 import { blockBetweenUsers } from './blocks.ts'
+import { shownColumns } from './users.ts'
 
 /** A position in the list of a user's membership periods: directly after this period. */
 export type PeriodPosition = { conversation_id: number; from_number: number }
@@ -60,14 +61,20 @@ export const membersOf = query<{ conversation_id: number }>(scopes.known)((db, a
   db
     .selectFrom('members')
     .innerJoin('users', 'users.id', 'members.user_id')
-    .select([
-      'members.user_id',
-      'users.username',
-      'members.role',
-      'members.from_number',
-      'members.delivered_up_to',
-      'members.read_up_to',
-    ])
+    .select(['members.user_id', 'users.username', 'members.role', 'members.from_number'])
+    .where('members.conversation_id', '=', arg('conversation_id'))
+    .where('members.to_number', '=', sql.lit(OPEN))
+    .orderBy('members.from_number')
+    .orderBy('members.user_id'),
+)
+
+/** Current members of a conversation with their profiles, the oldest first. */
+export const shownMembers = query<{ conversation_id: number }>()((db, arg) =>
+  db
+    .selectFrom('members')
+    .innerJoin('users', 'users.id', 'members.user_id')
+    .select(['members.user_id', ...shownColumns])
+    .select(['members.role', 'members.delivered_up_to', 'members.read_up_to'])
     .where('members.conversation_id', '=', arg('conversation_id'))
     .where('members.to_number', '=', sql.lit(OPEN))
     .orderBy('members.from_number')

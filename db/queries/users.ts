@@ -1,4 +1,5 @@
-import { type ExpressionBuilder, sql } from 'kysely'
+import { type ExpressionBuilder, type Kysely, sql } from 'kysely'
+import { listedKeys } from '../lists.ts'
 import type { Owner } from '../owners.ts'
 import { query } from '../query.ts'
 import { scopes } from '../scopes.ts'
@@ -55,16 +56,64 @@ export const userByKey = query<{ key: string }>(scopes.known)((db, arg) =>
   db.selectFrom('users').select(columns).select(newestEra).where('username_key', '=', arg('key')),
 )
 
-/** Users, except removed ones, whose folded name lies in [from, to): a range of the index. */
-export const usersByPrefix = query<{ from: string; to: string; limit: number }>()((db, arg) =>
+/** What replies show of a user. */
+export const shownColumns = [
+  'users.username',
+  'users.display_name',
+  'users.avatar_url',
+  'users.metadata',
+] as const
+
+/** These users, except removed ones, by folded name. */
+export const usersByKeys = query<{ keys: string }>()((db, arg) =>
+  db
+    .selectFrom(listedKeys(arg('keys')))
+    .crossJoin('users')
+    .select(['users.id', ...shownColumns])
+    .whereRef('users.username_key', '=', 'listed.key')
+    .where('users.removed_at', 'is', null)
+    .orderBy('users.username_key'),
+)
+
+type KeyRange = { from: string; to: string; limit: number }
+
+/** Selects users, except removed ones, whose folded username or display name lies in [from, to): a range of an index. */
+const keysIn = (
+  db: Kysely<Tables>,
+  column: 'username_key' | 'display_key',
+  arg: <K extends keyof KeyRange>(name: K) => KeyRange[K],
+) =>
   db
     .selectFrom('users')
-    .select(['id', 'username'])
-    .where('username_key', '>=', arg('from'))
-    .where('username_key', '<', arg('to'))
+    .select(['id', `${column} as key`])
+    .where(column, '>=', arg('from'))
+    .where(column, '<', arg('to'))
     .where('removed_at', 'is', null)
-    .orderBy('username_key')
-    .limit(arg('limit')),
+    .orderBy(column)
+    .limit(arg('limit'))
+
+/** The first users by folded username or display name, each of them once, by the name that is first. */
+export const usersByPrefix = query<KeyRange>()((db, arg) =>
+  db
+    .selectFrom(
+      db
+        .selectFrom(
+          db
+            .selectFrom(keysIn(db, 'username_key', arg).as('by_name'))
+            .select(['id', 'key'])
+            .unionAll(db.selectFrom(keysIn(db, 'display_key', arg).as('by_display')).select(['id', 'key']))
+            .as('matching'),
+        )
+        .select(({ fn }) => ['id', fn.min('key').as('key')])
+        .groupBy('id')
+        .orderBy('key')
+        .limit(arg('limit'))
+        .as('found'),
+    )
+    .crossJoin('users')
+    .select(['users.id', ...shownColumns])
+    .whereRef('users.id', '=', 'found.id')
+    .orderBy('found.key'),
 )
 
 export const insertUser = query<{

@@ -11,6 +11,7 @@ import type { Chat, Identity } from './context.ts'
 import { latestPeriod } from './membership.ts'
 import { toMessage } from './messages.ts'
 import { countFitting, maxRows } from './page-bytes.ts'
+import { toProfile, withProfile } from './profiles.ts'
 import { nameAll, readVisible } from './visible-messages.ts'
 
 /** Maximum number of conversations on a page. */
@@ -109,7 +110,7 @@ export const getConversation = async (chat: Chat, me: Identity, id: number): Pro
 }
 
 type Row = NonNullable<(typeof queries.conversationsByIds)['row']>
-type Peer = Pick<Conversation, 'peer' | 'peer_delivered_up_to' | 'peer_read_up_to'>
+type Peer = Pick<Conversation, 'peer' | 'peer_profile' | 'peer_delivered_up_to' | 'peer_read_up_to'>
 type Shown = { row: Row; peer: Peer | undefined; last: StoredMessage | undefined }
 
 /** Reads conversations of mine in one turn of the event loop. Membership and content are of one snapshot. */
@@ -124,7 +125,7 @@ const readShown = async (chat: Chat, me: Identity, ids: readonly number[]): Prom
     })
     return {
       rows: found,
-      peers: await readPeers(read, chat, me, packed),
+      peers: await readPeers(read, me, packed),
       newest: await readNewest(read, chat, found),
     }
   })
@@ -137,17 +138,14 @@ const readShown = async (chat: Chat, me: Identity, ids: readonly number[]): Prom
   return ids.flatMap((id) => shown.get(id) ?? [])
 }
 
-/** @returns the other user of each direct conversation, with the user's marks, by conversation id. */
-const readPeers = async (read: Reads, chat: Chat, me: Identity, ids: string): Promise<Map<number, Peer>> => {
+/** @returns the other user of each direct conversation, with the user's profile and marks, by conversation id. */
+const readPeers = async (read: Reads, me: Identity, ids: string): Promise<Map<number, Peer>> => {
   const rows = await read.all(queries.peersByIds, { user_id: me.user_id, ids })
-  const name = await chat.names(
-    read,
-    rows.map(({ user_id }) => user_id),
-  )
   return new Map(
-    rows.map(({ id, user_id, ...marks }) => {
-      const peer = name(user_id)
-      return [id, user_id === me.user_id ? { peer } : { peer, ...marks }]
+    rows.map(({ id, user_id, username, peer_delivered_up_to, peer_read_up_to, ...stored }) => {
+      const profile = toProfile(stored)
+      const peer = { peer: username, ...(profile && { peer_profile: profile }) }
+      return [id, user_id === me.user_id ? peer : { ...peer, peer_delivered_up_to, peer_read_up_to }]
     }),
   )
 }
@@ -196,7 +194,7 @@ const toConversation = ({ row, peer, last }: Shown, me: Identity): Conversation 
 }
 
 /**
- * @returns the members of a conversation with roles and marks, oldest member first; an empty list if I left it
+ * @returns the members of a conversation with profiles, roles and marks, oldest member first; an empty list if I left it
  * @throws AppError `CONVERSATION_NOT_FOUND` if I was never a member
  */
 export const listMembers = (chat: Chat, me: Identity, id: number): Promise<{ members: Member[] }> =>
@@ -204,13 +202,13 @@ export const listMembers = (chat: Chat, me: Identity, id: number): Promise<{ mem
     const period = await latestPeriod(read, me, id)
     if (!period) throw neverMember()
     if (period.to_number !== OPEN) return { members: [] }
-    const rows = await read.all(members.membersOf, { conversation_id: id })
-    const peer = (await readPeers(read, chat, me, packIds([id]))).get(id)
+    const rows = await read.all(members.shownMembers, { conversation_id: id })
+    const peer = (await readPeers(read, me, packIds([id]))).get(id)
     return {
-      members: rows.map(({ from_number: _, ...member }) => {
+      members: rows.map((member) => {
         const { peer_delivered_up_to = member.delivered_up_to, peer_read_up_to = member.read_up_to } =
           (member.user_id !== me.user_id && peer) || {}
-        return { ...member, delivered_up_to: peer_delivered_up_to, read_up_to: peer_read_up_to }
+        return { ...withProfile(member), delivered_up_to: peer_delivered_up_to, read_up_to: peer_read_up_to }
       }),
     }
   })

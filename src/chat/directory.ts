@@ -1,28 +1,57 @@
 import { pairOf } from '../../db/changes.ts'
-import { foldName } from '../../db/names.ts'
+import { packKeys } from '../../db/lists.ts'
+import { foldName, unknownUser } from '../../db/names.ts'
 import * as blocks from '../../db/queries/blocks.ts'
 import * as conversations from '../../db/queries/conversations.ts'
 import * as members from '../../db/queries/members.ts'
 import * as users from '../../db/queries/users.ts'
 import type { Reads } from '../../db/query.ts'
-import type { Me, User } from '../../schemas/account.ts'
+import type { Me, User, UsersQuery } from '../../schemas/account.ts'
+import { invalid } from '../errors.ts'
 import type { Chat, Identity } from './context.ts'
+import { toMe, toUser } from './profiles.ts'
 
 /** @returns my account. */
-export const getMe = async (chat: Chat, me: Identity): Promise<Me> => {
-  const user = await chat.reader.get(users.userById, { id: me.user_id })
-  return { id: me.user_id, username: me.username, has_password: (user?.password_hash ?? null) !== null }
+export const getMe = async (chat: Chat, me: Identity): Promise<Me> =>
+  toMe((await chat.reader.get(users.userById, { id: me.user_id })) as Account)
+
+type Account = NonNullable<(typeof users.userById)['row']>
+
+/**
+ * @returns a user with the profile
+ * @throws AppError `USER_NOT_FOUND` if no user has the name or the account was removed
+ */
+export const getUser = async (chat: Chat, username: string): Promise<User> => {
+  const user = await chat.reader.get(users.userByKey, { key: foldName(username) })
+  if (user?.removed_at !== null) throw unknownUser(username, '/username')
+  return toUser(user)
 }
 
-/** @returns at most `limit` users whose name begins with `prefix`, ordered by name. */
-export const searchUsers = async (
-  chat: Chat,
-  { prefix, limit }: { prefix: string; limit: number },
-): Promise<{ users: User[] }> => ({
-  users: await chat.reader.all(users.usersByPrefix, { ...prefixRange(prefix), limit }),
-})
+/** The most names of one call. */
+const MAX_NAMES = 100
 
-/** @returns the range of folded names that begin with `prefix`. U+10FFFF is above every character of a name. */
+/**
+ * @param query `usernames`: names separated by commas; else `prefix` and `limit`
+ * @returns the users with these names, ordered by name; or at most `limit` users whose username or display name begins with
+ *   `prefix`, ordered by the name that does
+ * @throws AppError `VALIDATION_FAILED`
+ */
+export const findUsers = async (
+  chat: Chat,
+  { prefix, limit, usernames }: UsersQuery,
+): Promise<{ users: User[] }> => {
+  if (usernames === undefined) {
+    const rows = await chat.reader.all(users.usersByPrefix, { ...prefixRange(prefix), limit })
+    return { users: rows.map(toUser) }
+  }
+  if (prefix !== '') throw invalid('/usernames', 'must not be combined with prefix')
+  const names = usernames.split(',')
+  if (names.length > MAX_NAMES) throw invalid('/usernames', `must not have more than ${MAX_NAMES} names`)
+  const rows = await chat.reader.all(users.usersByKeys, { keys: packKeys(names.map(foldName)) })
+  return { users: rows.map(toUser) }
+}
+
+/** @returns the range of folded names that begin with `prefix`. U+10FFFF is above every character that text uses. */
 export const prefixRange = (prefix: string) => {
   const from = foldName(prefix)
   return { from, to: `${from}\u{10ffff}` }

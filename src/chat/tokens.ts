@@ -3,10 +3,12 @@ import { randomBytes } from 'node:crypto'
 import { isNotice, type Notice } from '../../db/changes.ts'
 import * as users from '../../db/queries/users.ts'
 import { isTokenOf, toTokenId } from '../../db/token-family.ts'
+import type { Profile } from '../../db/transaction.ts'
 import { type Session, TokenClaims } from '../../schemas/account.ts'
 import { AppError } from '../errors.ts'
 import { lazyValidator, strictAjv } from '../../schemas/validation.ts'
 import type { Chat, Identity } from './context.ts'
+import { toUser } from './profiles.ts'
 
 /**
  * Signs and verifies JSON Web Tokens (RFC 7519). `verify` throws if the token is invalid in any way. Its `until` is the time
@@ -19,7 +21,7 @@ export type Signer = {
   refresh: (() => Promise<boolean>) | undefined
 }
 
-type Account = { id: number; username: string; token_family: string; token_era: string }
+type Account = { id: number; username: string; token_family: string; token_era: string } & Profile
 
 /**
  * @returns a random token family. Every token names the family of its account, so a new family revokes all older tokens.
@@ -89,14 +91,15 @@ export const createTokens = (signer: Signer, { reader, bus, turns }: Chat, ttl: 
 
   return {
     /** @returns a new token of the account and its expiry time. */
-    issue({ id, username, ...holder }: Account): Session {
+    issue(account: Account): Session {
       const iat = Math.floor(Date.now() / 1000)
       const exp = iat + ttl
-      const jti = toTokenId(holder, randomBytes(9).toString('base64url'))
+      const { id, username } = account
+      const jti = toTokenId(account, randomBytes(9).toString('base64url'))
       return {
         token: signer.sign({ sub: String(id), user_id: id, username, jti, iat, exp }),
         expires_at: new Date(exp * 1000).toISOString(),
-        user: { id, username },
+        user: toUser(account),
       }
     },
 

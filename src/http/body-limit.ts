@@ -16,7 +16,7 @@ const USERNAME = 64
 
 type Schema = {
   $ref?: string
-  type?: string
+  type?: string | string[]
   enum?: unknown[]
   anyOf?: Schema[]
   maxLength?: number
@@ -46,6 +46,7 @@ export const createBodyLimit = ({ MAX_MESSAGE_LENGTH, MAX_GROUP_MEMBERS }: Confi
     if (schema.anyOf) return Math.max(...schema.anyOf.map((option) => sizeOf(option, path)))
     if (schema.enum) return Math.max(...schema.enum.map((value) => text(JSON.stringify(value).length)))
     const { type, maxLength, maxItems, items, properties, additionalProperties } = schema
+    if (Array.isArray(type)) return Math.max(...type.map((one) => sizeOf({ ...schema, type: one }, path)))
     if (type === 'integer' || type === 'number') return NUMBER
     if (type === 'boolean' || type === 'null') return 5
     if (type === 'string' && maxLength !== undefined) return text(maxLength)

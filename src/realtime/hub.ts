@@ -9,6 +9,7 @@ import type { Tokens } from '../chat/tokens.ts'
 import { errors } from '../errors.ts'
 import { Encoded } from './encoding.ts'
 import type { Presence } from './presence.ts'
+import type { ProfileAnnouncer } from './profile-announcer.ts'
 import type { Subscriber } from './subscriber.ts'
 import { textFrame } from './transport.ts'
 
@@ -24,13 +25,21 @@ export class Hub {
   readonly #cursors: Cursors
   readonly #tokens: Tokens
   readonly #presence: Presence
+  readonly #profileAnnouncer: ProfileAnnouncer
   #size = 0
   #waiting = 0
 
-  constructor({ bus, cursors }: Chat, tokens: Tokens, presence: Presence, head: number) {
+  constructor(
+    { bus, cursors }: Chat,
+    tokens: Tokens,
+    presence: Presence,
+    profileAnnouncer: ProfileAnnouncer,
+    head: number,
+  ) {
     this.#cursors = cursors
     this.#tokens = tokens
     this.#presence = presence
+    this.#profileAnnouncer = profileAnnouncer
     this.head = head
     bus.subscribe({ batch: (batch) => this.#deliver(batch), signal: (signal) => this.#signal(signal) })
   }
@@ -152,7 +161,11 @@ export class Hub {
 
   #act(notice: Notice) {
     // Sockets whose tokens must end with a secret end by a notice of their own.
-    if (notice.type === 'secret_rotated' || notice.type === 'user') return
+    if (notice.type === 'secret_rotated') return
+    if (notice.type === 'user') {
+      this.#profileAnnouncer.changed(notice.user_id, this)
+      return
+    }
     if (notice.type === 'block') {
       this.#presence.watches.refresh(notice.user_ids, this, notice.user_ids)
       return

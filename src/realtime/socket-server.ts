@@ -9,6 +9,7 @@ import type { ConnectionServer } from './connection-server.ts'
 import { maxFrameBytes } from './hello.ts'
 import { Hub } from './hub.ts'
 import { Presence } from './presence.ts'
+import { ProfileAnnouncer } from './profile-announcer.ts'
 import type { Transport } from './transport.ts'
 
 /** Spreads heartbeats over 32 ticks so that 10,000 sockets are not pinged in one tick. */
@@ -35,6 +36,7 @@ export class SocketServer implements ConnectionServer {
   readonly hardLimit: number
   /** Totals since the start of the server. */
   readonly counts = { opened: 0, frames: 0, dropped: 0, closed: new Map<CloseCode, number>() }
+  readonly #profileAnnouncer: ProfileAnnouncer
   readonly #heartbeat: NodeJS.Timeout
   #tick = 0
   #isStopped = false
@@ -49,7 +51,10 @@ export class SocketServer implements ConnectionServer {
     this.presence = new Presence(chat, chat.server, (error) =>
       log.error({ err: error }, 'A presence lookup failed.'),
     )
-    this.hub = new Hub(chat, tokens, this.presence, head)
+    this.#profileAnnouncer = new ProfileAnnouncer(chat, (error) =>
+      log.error({ err: error }, 'A change of a profile could not be announced.'),
+    )
+    this.hub = new Hub(chat, tokens, this.presence, this.#profileAnnouncer, head)
     // What a replay may leave buffered and one frame of the longest content must fit.
     this.hardLimit = Math.max(this.config.SOCKET_HARD_LIMIT, REPLAY_BUFFER + maxFrameBytes(this.config))
     this.#heartbeat = setInterval(() => this.#beat(), this.config.HEARTBEAT_MS / HEARTBEAT_TICKS)
@@ -104,6 +109,7 @@ export class SocketServer implements ConnectionServer {
     this.hub.wakeAll('stop')
     for (const connection of [...this.hub.all()]) connection.finish(errors.SHUTTING_DOWN.close)
     this.presence.stop()
+    this.#profileAnnouncer.stop()
   }
 
   #beat() {

@@ -1,9 +1,19 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { LogoutQuery, Me, PasswordRequest, Session, UserList, UsersQuery } from '../../schemas/account.ts'
-import { NoContent, NoQuery, ref } from '../../schemas/common.ts'
+import {
+  LogoutQuery,
+  Me,
+  PasswordRequest,
+  ProfileRequest,
+  Session,
+  User,
+  UserList,
+  UsersQuery,
+} from '../../schemas/account.ts'
+import { NoContent, NoQuery, ref, UsernameParams } from '../../schemas/common.ts'
 import { bodyCodes, readProblems, writeProblems } from '../../schemas/problem.ts'
 import { logout, renewToken, setPassword } from '../chat/accounts.ts'
-import { getMe, searchUsers } from '../chat/directory.ts'
+import { findUsers, getMe, getUser } from '../chat/directory.ts'
+import { setMyProfile } from '../chat/profiles.ts'
 import { removeAccount } from '../chat/removal.ts'
 
 const tags = ['Accounts']
@@ -61,6 +71,22 @@ export const accountRoutes: FastifyPluginAsyncTypebox = async (app) => {
     (request) => getMe(app.chat, request.me),
   )
 
+  app.patch(
+    '/users/me',
+    {
+      schema: {
+        operationId: 'setProfile',
+        summary: 'Change my profile',
+        description:
+          'An absent member stays as it is, and `null` removes it. Everybody who finds your name sees your profile. Users in a conversation with you receive a `user` frame.',
+        tags,
+        body: ref(ProfileRequest),
+        response: { 200: ref(Me), ...writeProblems('VALIDATION_FAILED', 'RATE_LIMITED') },
+      },
+    },
+    (request) => setMyProfile(app.chat, request.me, request.body),
+  )
+
   app.delete(
     '/users/me',
     {
@@ -106,13 +132,30 @@ export const accountRoutes: FastifyPluginAsyncTypebox = async (app) => {
     {
       schema: {
         operationId: 'findUsers',
-        summary: 'Find users by the beginning of their name',
-        description: 'Returns at most `limit` users, ordered by name. An empty `prefix` matches every user.',
+        summary: 'Find users by the beginning of a name, or by their usernames',
+        description:
+          'With `prefix`: at most `limit` users whose username or display name begins with it, ordered by the name that does. An empty `prefix` matches every user. With `usernames`: the users who have these names. Both leave out removed accounts.',
         tags,
         querystring: UsersQuery,
         response: { 200: ref(UserList), ...readProblems('VALIDATION_FAILED') },
       },
     },
-    (request) => searchUsers(app.chat, request.query),
+    (request) => findUsers(app.chat, request.query),
+  )
+
+  app.get(
+    '/users/:username',
+    {
+      schema: {
+        operationId: 'getUser',
+        summary: 'Get a user',
+        description:
+          'Returns the user with the profile. A user whose name is `me` is only found by `GET /users?usernames=me`.',
+        tags,
+        params: UsernameParams,
+        response: { 200: ref(User), ...readProblems('VALIDATION_FAILED', 'USER_NOT_FOUND') },
+      },
+    },
+    (request) => getUser(app.chat, request.params.username),
   )
 }

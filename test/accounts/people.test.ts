@@ -1,8 +1,6 @@
 import t from 'tap'
 import type { Me, User } from '../../schemas/account.ts'
-import { usersByPrefix } from '../../db/queries/users.ts'
 import { startServer } from '../support/server.ts'
-import { createPlanner } from '../support/plan.ts'
 
 t.test('user search', async (t) => {
   const { login } = await startServer(t)
@@ -25,9 +23,4 @@ t.test('user search', async (t) => {
     username: 'Anna',
     has_password: false,
   })
-})
-
-t.test('a prefix search reads a range of the index', async (t) => {
-  const plan = (await createPlanner(t))(usersByPrefix, { from: 'a', to: 'b', limit: 1 })
-  t.match(plan, [/^SEARCH users USING INDEX \S+ \(username_key>\? AND username_key<\?\)$/])
 })

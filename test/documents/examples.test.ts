@@ -109,6 +109,8 @@ t.test('a real server answers the HTTP examples with the documented replies', as
   await as(carol)('unblockUser')
   const refused = await carol.call('GET', '/history/dave')
   isExample(t, 'Problem', refused.body, 'getHistory of nobody')
+  await as(bob)('setProfile')
+  await as(alice)('getUser')
   await as(carol)('removeMe')
   await as(alice)('setPassword')
   await as(alice)('renewToken')
@@ -161,6 +163,8 @@ t.test('a real server answers the frame examples with the documented frames', as
   isExample(t, 'ErrorFrame', await a.wait('error'), 'Alice writes to nobody')
   const again = await bob.connect({ cursor: hello.cursor })
   isExample(t, 'CaughtUpFrame', await again.wait('caught_up'), 'Bob comes back')
+  await bob.call('PATCH', '/users/me', examples.ProfileRequest[0])
+  isExample(t, 'UserFrame', await a.wait('user'), 'Bob changes his profile')
 })
 
 t.test('every example is used', async (t) => {

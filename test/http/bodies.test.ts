@@ -104,6 +104,7 @@ t.test('a route whose body has no bound stops the start with a reason', async (t
   const all = object({
     either: Type.Union([Type.Boolean(), Type.Null()]) as never,
     one: { type: 'string', enum: ['a', 'bc'] } as never,
+    none: { type: ['string', 'null'], maxLength: 2 } as never,
     list: Type.Array(Type.Number(), { maxItems: 2 }) as never,
   })
   t.ok(limit(all) > 100)

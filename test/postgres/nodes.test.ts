@@ -1,4 +1,5 @@
 import t, { type Test } from 'tap'
+import type { Me, User } from '../../schemas/account.ts'
 import type { SentMessage } from '../../schemas/message.ts'
 import { rotateSecret } from '../../src/chat/administration.ts'
 import { removeAccount } from '../../src/chat/removal.ts'
@@ -114,6 +115,25 @@ t.test('users of two nodes talk', { skip }, async (t) => {
     const back = await bob.connect()
     await hers.wait('presence', ({ online }) => online, seen)
     await back.close()
+  })
+
+  t.test('a profile changes on either node, and both announce it', async (t) => {
+    const there = at(t, b, alice)
+    const [mine, theirs] = [await alice.connect(), await bob.connect()]
+    const display_name = 'Alice'
+    const avatar_url = 'https://a.example/'
+    const metadata = { color: 'green' }
+    await there.call('PATCH', '/users/me', { display_name: 'A', metadata })
+    await alice.call('PATCH', '/users/me', { display_name })
+    const { body } = await there.call<Me>('PATCH', '/users/me', { avatar_url })
+    const profile = { display_name, avatar_url, metadata }
+    t.strictSame(body.profile, profile, 'each node has the changes of the other')
+    const isNew = (frame: { user: Me | User }) => frame.user.profile?.avatar_url === avatar_url
+    for (const socket of [mine, theirs])
+      t.strictSame((await socket.wait('user', isNew)).user.profile, profile)
+    const found = await bob.call<{ users: User[] }>('GET', '/users?prefix=alice')
+    t.strictSame(found.body.users, [{ id: alice.id, username: 'alice', profile }])
+    await Promise.all([mine.close(), theirs.close()])
   })
 
   t.test('a removed account is refused on the other node', async (t) => {

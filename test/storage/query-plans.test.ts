@@ -15,7 +15,8 @@ import * as users from '../../db/queries/users.ts'
 import { temporaryFolder } from '../support/server.ts'
 
 /** Tables that a query may scan: it concerns all rows, or there are few of them. */
-const wholeTables = /\bSCAN (unread|looked|found|mine|listed|late|future|json_each)\b/
+const wholeTables =
+  /\bSCAN (unread|looked|found|mine|listed|late|future|json_each|by_name|by_display|matching)\b/
 const concernsAll = new Set(['users.setEveryFamily', 'users.revokedTokens'])
 
 t.test('every query uses an index, however many other rows exist', async (t) => {
@@ -41,9 +42,14 @@ t.test('every query uses an index, however many other rows exist', async (t) => 
   // Ended membership periods and removed accounts are not scanned.
   t.match(planOf(db, members.membersOf)[0], /USING INDEX members_open \(conversation_id=\?\)/)
   t.match(planOf(db, members.unblockedMembers)[0], /USING COVERING INDEX members_open \(conversation_id=\?\)/)
-  t.match(planOf(db, users.usersByPrefix), [
-    /USING INDEX users_present \(username_key>\? AND username_key<\?\)/,
-  ])
+  t.strictSame(
+    planOf(db, users.usersByPrefix).filter((step) => /users .*INDEX/.test(step)),
+    [
+      'SEARCH users USING INDEX users_present (username_key>? AND username_key<?)',
+      'SEARCH users USING INDEX users_display (display_key>? AND display_key<?)',
+    ],
+  )
+  t.match(planOf(db, members.shownMembers)[0], /USING INDEX members_open \(conversation_id=\?\)/)
   t.match(planOf(db, blocks.blocksBy)[1], /USING COVERING INDEX blocks_latest/)
 })
 

@@ -82,7 +82,11 @@ export interface paths {
         delete: operations["removeMe"];
         options?: never;
         head?: never;
-        patch?: never;
+        /**
+         * Change my profile
+         * @description An absent member stays as it is, and `null` removes it. Everybody who finds your name sees your profile. Users in a conversation with you receive a `user` frame.
+         */
+        patch: operations["setProfile"];
         trace?: never;
     };
     "/users/me/password": {
@@ -113,10 +117,30 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Find users by the beginning of their name
-         * @description Returns at most `limit` users, ordered by name. An empty `prefix` matches every user.
+         * Find users by the beginning of a name, or by their usernames
+         * @description With `prefix`: at most `limit` users whose username or display name begins with it, ordered by the name that does. An empty `prefix` matches every user. With `usernames`: the users who have these names. Both leave out removed accounts.
          */
         get: operations["findUsers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/users/{username}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get a user
+         * @description Returns the user with the profile. A user whose name is `me` is only found by `GET /users?usernames=me`.
+         */
+        get: operations["getUser"];
         put?: never;
         post?: never;
         delete?: never;
@@ -563,6 +587,15 @@ export interface components {
          *       "username": "alice",
          *       "has_password": false
          *     }
+         * @example {
+         *       "id": 2,
+         *       "username": "bob",
+         *       "profile": {
+         *         "display_name": "Bob Weaver",
+         *         "avatar_url": "https://example.com/bob.png"
+         *       },
+         *       "has_password": false
+         *     }
          */
         Me: {
             /**
@@ -572,6 +605,7 @@ export interface components {
             id: number;
             /** @description Username, in the case in which it was registered. */
             username: string;
+            profile?: components["schemas"]["Profile"];
             /** @description Whether the account has a password. */
             has_password: boolean;
         };
@@ -592,6 +626,49 @@ export interface components {
              * @description Current password. Required if the account has a password.
              */
             current_password?: string;
+        };
+        /**
+         * @description What a user shows of themselves. A member that was never set, or was removed, is absent.
+         * @example {
+         *       "display_name": "Bob Weaver",
+         *       "avatar_url": "https://example.com/bob.png"
+         *     }
+         */
+        Profile: {
+            /**
+             * Format: text
+             * @description Name to show in place of the username: 1 to 128 code points. Need not be unique.
+             */
+            display_name?: string;
+            /**
+             * Format: https
+             * @description URL of a picture: absolute, with the scheme `https`, at most 2,048 characters.
+             */
+            avatar_url?: string;
+            metadata?: components["schemas"]["Metadata"];
+        };
+        /**
+         * @description Changes of your profile. An absent member stays as it is.
+         * @example {
+         *       "display_name": "Bob Weaver",
+         *       "avatar_url": "https://example.com/bob.png"
+         *     }
+         */
+        ProfileRequest: {
+            /**
+             * Format: text
+             * @description Name to show in place of the username: 1 to 128 code points. Need not be unique. `null` removes it.
+             */
+            display_name?: string | null;
+            /**
+             * Format: https
+             * @description URL of a picture: absolute, with the scheme `https`, at most 2,048 characters. `null` removes it.
+             */
+            avatar_url?: string | null;
+            /** @description An object of your app: at most 1 KiB of JSON. The server stores it and does not interpret it. `null` removes it. */
+            metadata?: {
+                [key: string]: unknown;
+            } | null;
         };
         /**
          * @description A token and its user.
@@ -615,7 +692,15 @@ export interface components {
             user: components["schemas"]["User"];
         };
         /**
-         * @description A user.
+         * @description A user. `profile` is absent if the user has set nothing, or was removed.
+         * @example {
+         *       "id": 2,
+         *       "username": "bob",
+         *       "profile": {
+         *         "display_name": "Bob Weaver",
+         *         "avatar_url": "https://example.com/bob.png"
+         *       }
+         *     }
          * @example {
          *       "id": 2,
          *       "username": "bob"
@@ -629,9 +714,10 @@ export interface components {
             id: number;
             /** @description Username, in the case in which it was registered. */
             username: string;
+            profile?: components["schemas"]["Profile"];
         };
         /**
-         * @description Users, ordered by name.
+         * @description Users, ordered by the name that was found.
          * @example {
          *       "users": [
          *         {
@@ -642,7 +728,7 @@ export interface components {
          *     }
          */
         UserList: {
-            /** @description Users, ordered by name. */
+            /** @description Users, ordered by the name that was found. */
             users: components["schemas"]["User"][];
         };
         /** @description An object of your app: at most 1 KiB of JSON. The server stores it and does not interpret it. */
@@ -683,7 +769,7 @@ export interface components {
             before?: string;
         };
         /**
-         * @description A conversation as you see it. A direct conversation has `peer` and the marks of the peer. A group has `title` and, while you are a member, your `role`. `last_message` is absent if there is no message that you may read.
+         * @description A conversation as you see it. A direct conversation has `peer`, the marks of the peer and, if the peer has one, `peer_profile`. A group has `title` and, while you are a member, your `role`. `last_message` is absent if there is no message that you may read.
          * @example {
          *       "id": 1,
          *       "kind": "direct",
@@ -745,6 +831,7 @@ export interface components {
             kind: components["schemas"]["ConversationKind"];
             /** @description Username of the other user. Absent in a group. */
             peer?: string;
+            peer_profile?: components["schemas"]["Profile"];
             /** @description Title of the group. Absent in a direct conversation. */
             title?: string;
             role?: components["schemas"]["MemberRole"];
@@ -838,7 +925,7 @@ export interface components {
             members: string[];
         };
         /**
-         * @description A member of a conversation.
+         * @description A member of a conversation. `profile` is absent if the user has set nothing.
          * @example {
          *       "user_id": 1,
          *       "username": "alice",
@@ -855,6 +942,7 @@ export interface components {
             user_id: number;
             /** @description Username, in the case in which it was registered. */
             username: string;
+            profile?: components["schemas"]["Profile"];
             role: components["schemas"]["MemberRole"];
             /**
              * Format: int64
@@ -1733,7 +1821,7 @@ export interface components {
             last_seen?: string;
         };
         /** @description A frame that the server sends. */
-        ServerFrame: components["schemas"]["HelloFrame"] | components["schemas"]["MessageFrame"] | components["schemas"]["MessageUpdatedFrame"] | components["schemas"]["ReceiptUpdateFrame"] | components["schemas"]["ConversationFrame"] | components["schemas"]["TypingUpdateFrame"] | components["schemas"]["PresenceFrame"] | components["schemas"]["CaughtUpFrame"] | components["schemas"]["AckFrame"] | components["schemas"]["ErrorFrame"] | components["schemas"]["PongFrame"];
+        ServerFrame: components["schemas"]["HelloFrame"] | components["schemas"]["MessageFrame"] | components["schemas"]["MessageUpdatedFrame"] | components["schemas"]["ReceiptUpdateFrame"] | components["schemas"]["ConversationFrame"] | components["schemas"]["TypingUpdateFrame"] | components["schemas"]["PresenceFrame"] | components["schemas"]["UserFrame"] | components["schemas"]["CaughtUpFrame"] | components["schemas"]["AckFrame"] | components["schemas"]["ErrorFrame"] | components["schemas"]["PongFrame"];
         /**
          * @description A member is typing. The frame has no cursor.
          * @example {
@@ -1755,6 +1843,28 @@ export interface components {
             conversation_id: number;
             /** @description The member who is typing. */
             username: string;
+        };
+        /**
+         * @description A user with whom you share a conversation has changed their profile, or you have yours. The frame has no cursor.
+         * @example {
+         *       "type": "user",
+         *       "user": {
+         *         "id": 2,
+         *         "username": "bob",
+         *         "profile": {
+         *           "display_name": "Bob Weaver",
+         *           "avatar_url": "https://example.com/bob.png"
+         *         }
+         *       }
+         *     }
+         */
+        UserFrame: {
+            /**
+             * @description The type of the frame: `user`. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            type: "user";
+            user: components["schemas"]["User"];
         };
         /**
          * @description A page of events, in order. The next page begins at `cursor`.
@@ -2395,6 +2505,52 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    setProfile: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProfileRequest"];
+            };
+        };
+        responses: {
+            /** @description Your account. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Me"];
+                };
+            };
+            /** @description `BAD_REQUEST`: The request is malformed. `INVALID_JSON`: Invalid JSON. `VALIDATION_FAILED`: The request is not valid. */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHORIZED`: A valid token is required. */
+            401: components["responses"]["Unauthorized"];
+            /** @description `METHOD_NOT_ALLOWED`: Method not allowed. */
+            405: components["responses"]["MethodNotAllowed"];
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: components["responses"]["RequestTimeout"];
+            /** @description `PAYLOAD_TOO_LARGE`: The request is too large. */
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `URI_TOO_LONG`: The URL is too long. */
+            414: components["responses"]["UriTooLong"];
+            /** @description `UNSUPPORTED_MEDIA_TYPE`: The body must be application/json. */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `RATE_LIMITED`: Too many requests. */
+            429: components["responses"]["TooManyRequests"];
+            /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
+            431: components["responses"]["HeadersTooLarge"];
+            /** @description `INTERNAL`: Internal error. */
+            500: components["responses"]["InternalError"];
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
+            503: components["responses"]["Unavailable"];
+        };
+    };
     setPassword: {
         parameters: {
             query?: never;
@@ -2442,10 +2598,12 @@ export interface operations {
     findUsers: {
         parameters: {
             query?: {
-                /** @description First characters of the username. Case is ignored. */
+                /** @description First characters of the username or of the display name. Case is ignored. */
                 prefix?: string;
-                /** @description Maximum number of users. */
+                /** @description Maximum number of users that a `prefix` finds. */
                 limit?: number;
+                /** @description Up to 100 usernames, separated by commas. Case is ignored. Names that no user has are left out. Do not combine with `prefix`. */
+                usernames?: string;
             };
             header?: never;
             path?: never;
@@ -2453,7 +2611,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Users, ordered by name. */
+            /** @description Users, ordered by the name that was found. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2466,6 +2624,50 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHORIZED`: A valid token is required. */
             401: components["responses"]["Unauthorized"];
+            /** @description `METHOD_NOT_ALLOWED`: Method not allowed. */
+            405: components["responses"]["MethodNotAllowed"];
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: components["responses"]["RequestTimeout"];
+            /** @description `URI_TOO_LONG`: The URL is too long. */
+            414: components["responses"]["UriTooLong"];
+            /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
+            431: components["responses"]["HeadersTooLarge"];
+            /** @description `INTERNAL`: Internal error. */
+            500: components["responses"]["InternalError"];
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getUser: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Username: 1 to 64 letters, digits, `.`, `_` or `-`, but not `.` or `..`. Case is ignored.
+                 * @example bob
+                 */
+                username: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A user. `profile` is absent if the user has set nothing, or was removed. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            /** @description `BAD_REQUEST`: The request is malformed. `VALIDATION_FAILED`: The request is not valid. */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHORIZED`: A valid token is required. */
+            401: components["responses"]["Unauthorized"];
+            /** @description `USER_NOT_FOUND`: User not found. */
+            404: components["responses"]["NotFound"];
             /** @description `METHOD_NOT_ALLOWED`: Method not allowed. */
             405: components["responses"]["MethodNotAllowed"];
             /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
@@ -2760,7 +2962,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description A conversation as you see it. A direct conversation has `peer` and the marks of the peer. A group has `title` and, while you are a member, your `role`. `last_message` is absent if there is no message that you may read. */
+            /** @description A conversation as you see it. A direct conversation has `peer`, the marks of the peer and, if the peer has one, `peer_profile`. A group has `title` and, while you are a member, your `role`. `last_message` is absent if there is no message that you may read. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2962,7 +3164,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description A conversation as you see it. A direct conversation has `peer` and the marks of the peer. A group has `title` and, while you are a member, your `role`. `last_message` is absent if there is no message that you may read. */
+            /** @description A conversation as you see it. A direct conversation has `peer`, the marks of the peer and, if the peer has one, `peer_profile`. A group has `title` and, while you are a member, your `role`. `last_message` is absent if there is no message that you may read. */
             200: {
                 headers: {
                     /** @description Present only if the key was used before. The response is the original group in its current state. */
@@ -3022,7 +3224,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description A conversation as you see it. A direct conversation has `peer` and the marks of the peer. A group has `title` and, while you are a member, your `role`. `last_message` is absent if there is no message that you may read. */
+            /** @description A conversation as you see it. A direct conversation has `peer`, the marks of the peer and, if the peer has one, `peer_profile`. A group has `title` and, while you are a member, your `role`. `last_message` is absent if there is no message that you may read. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3079,7 +3281,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description A conversation as you see it. A direct conversation has `peer` and the marks of the peer. A group has `title` and, while you are a member, your `role`. `last_message` is absent if there is no message that you may read. */
+            /** @description A conversation as you see it. A direct conversation has `peer`, the marks of the peer and, if the peer has one, `peer_profile`. A group has `title` and, while you are a member, your `role`. `last_message` is absent if there is no message that you may read. */
             200: {
                 headers: {
                     [name: string]: unknown;
