@@ -58,6 +58,7 @@ export class ProfileAnnouncer {
       try {
         await this.#announce(user_id, hub)
       } catch (error) {
+        /* c8 ignore next -- a stop during an announcement is a race */
         if (!this.#isStopped) this.#onError(error)
       }
       setTimeout(() => this.#endPause(user_id, hub), PACE_MS).unref()
