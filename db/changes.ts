@@ -65,6 +65,8 @@ export type Notice =
   | { type: 'all_tokens_ended'; token_era: string }
   /** The texts of the database have a new secret for tokens. */
   | { type: 'secret_rotated' }
+  /** The server key `name` was revoked. */
+  | { type: 'key_ended'; name: string }
   /** An account was created or removed, or its profile was changed. */
   | { type: 'user'; user_id: number }
   /** The first user now blocks the second, or no longer does. `conversation_id` is that of their direct conversation, if any. */
@@ -75,6 +77,7 @@ const noticeTypes: Record<Notice['type'], true> = {
   tokens_ended: true,
   all_tokens_ended: true,
   secret_rotated: true,
+  key_ended: true,
   user: true,
   block: true,
 }

@@ -19,5 +19,6 @@ export const scopes = {
     const { low_id, high_id } = pairOf(a, b)
     return `block ${low_id} ${high_id}`
   },
+  serverKey: (name: string) => `server key ${name}`,
   groupKey: (creator_id: number | null, client_id: string | null) => `group key ${creator_id} ${client_id}`,
 }

@@ -2,14 +2,16 @@ import jwt from '@fastify/jwt'
 import type { FastifyRequest, preHandlerHookHandler } from 'fastify'
 import plugin from 'fastify-plugin'
 import type { Identity } from '../src/chat/context.ts'
+import { createServerKeys, isServerKey } from '../src/chat/server-keys.ts'
 import { createTokens, type Tokens, unauthorized } from '../src/chat/tokens.ts'
 import { networkOf } from '../src/chat/rate-limit.ts'
+import { AppError } from '../src/errors.ts'
 import { followSecrets, openSecrets, type Secrets, type VerifyingSecret } from '../src/chat/secrets.ts'
 import type { Source } from '../src/load/turns.ts'
 
 /**
- * Decorates `secrets`, `tokens`, `authenticate`, the hook that verifies the token of a request, and `sourceOf`, which says
- * before that whom the request is for.
+ * Decorates `secrets`, `tokens`, `authenticate`, the hook that verifies the token or the server key of a request, and
+ * `sourceOf`, which says before that whom the request is for.
  */
 export const auth = plugin(
   async (app) => {
@@ -33,26 +35,70 @@ export const auth = plugin(
     }
     app.decorate('secrets', secrets)
     const tokens = createTokens(signer, app.chat, TOKEN_TTL)
-    app.decorate('tokens', tokens)
+    const keys = createServerKeys(app.chat)
+    app.decorate('tokens', {
+      ...tokens,
+      recheck: (me: Identity) => (me.key === undefined ? tokens : keys).recheck(me),
+    })
     app.decorateRequest('me', null as never)
-    app.decorate('authenticate', (request, _reply, done) => {
-      const found = tokens.verify(bearer(request))
-      const accept = (me: Identity) => {
-        request.me = me
-        done()
+    app.decorateRequest('caller', null)
+
+    const identify = (request: FastifyRequest): Caller | Promise<Caller> => {
+      const token = bearer(request)
+      const name = request.headers['on-behalf-of'] as string | undefined
+      if (isServerKey(token)) {
+        if (request.ws) throw forbidden(NO_SOCKET)
+        return keys.identify(token, name)
       }
-      // Most tokens are cached. Those are accepted in the same turn of the event loop.
+      if (name !== undefined) throw forbidden(NO_KEY)
+      return tokens.verify(token)
+    }
+    app.decorate('authenticate', (request, _reply, done) => {
+      const found = identify(request)
+      const accept = (caller: Caller) => {
+        request.caller = caller
+        request.me = caller as Identity
+        done(refusalOf(caller, request.routeOptions.config.callers))
+      }
+      // Most tokens and keys are cached. Those are accepted in the same turn of the event loop.
       if (found instanceof Promise) found.then(accept, done)
       else accept(found)
     })
     app.decorate('sourceOf', (request) => {
       const token = tokenOf(request)
+      if (token !== undefined && isServerKey(token)) {
+        const key = keys.known(token)
+        // Users on whose behalf a key acts take turns like users who act themselves.
+        if (key !== undefined) return `${key} ${String(request.headers['on-behalf-of'])}`
+      }
       const known = token === undefined ? undefined : tokens.known(token)
       return known?.user_id ?? networkOf(request.ip)
     })
   },
   { name: 'auth', dependencies: ['database', 'chat'] },
 )
+
+/** The user of a request; null for the app, which sent a server key without On-Behalf-Of. */
+type Caller = Identity | null
+
+/** Who may call a route. */
+type Callers = 'users' | 'app' | 'all'
+
+/** @returns the error for a caller who may not call a route */
+const refusalOf = (caller: Caller, callers: Callers = 'users'): AppError | undefined => {
+  if (caller === null) return callers === 'users' ? forbidden(NO_USER) : undefined
+  if (callers !== 'app') return undefined
+  return forbidden(caller.key === undefined ? NOT_APP : NOT_ON_BEHALF)
+}
+
+const forbidden = (detail: string) => new AppError('FORBIDDEN', detail)
+
+const NO_SOCKET =
+  'A server key can’t open a socket. Get a token of the user from POST /users/{username}/tokens, and connect with that.'
+const NO_KEY = 'Only a server key may act on behalf of a user. Send the request without On-Behalf-Of.'
+const NO_USER = 'Only a user may do this. Send the name of the user in On-Behalf-Of.'
+const NOT_APP = 'Only the app may do this. Send a server key: Authorization: Bearer msk_….'
+const NOT_ON_BEHALF = 'The app does this itself. Send the request without On-Behalf-Of.'
 
 /** A decoded token. Its header may name only the algorithm and the type. */
 type CompleteToken = { header: object; payload: unknown }
@@ -92,10 +138,17 @@ declare module 'fastify' {
     tokens: Tokens
     secrets: Secrets
     authenticate: preHandlerHookHandler
-    /** The user of a token that was verified before, else the network of the client. */
+    /** The user of a token or key that was verified before, else the network of the client. */
     sourceOf: (request: FastifyRequest) => Source
   }
   interface FastifyRequest {
+    /** Null only in a route whose `callers` include the app. */
     me: Identity
+    /** The same as `me`, for a route whose `callers` include the app. */
+    caller: Caller
+  }
+  interface FastifyContextConfig {
+    /** By default `users`, who may send tokens or be named by On-Behalf-Of. */
+    callers?: Callers
   }
 }

@@ -3,7 +3,15 @@ import type { FastifySchema } from 'fastify'
 import plugin from 'fastify-plugin'
 import { codesAnywhere, problemRefs, problemResponses } from '../schemas/problem-responses.ts'
 import { type ErrorCode, errors } from '../src/errors.ts'
-import { addExamples, apiInfo, apiServers, apiTags, bearerScheme } from '../schemas/document.ts'
+import { OnBehalfOf } from '../schemas/server-keys.ts'
+import {
+  addExamples,
+  apiInfo,
+  apiServers,
+  apiTags,
+  bearerScheme,
+  serverKeyScheme,
+} from '../schemas/document.ts'
 
 /** Collects all later routes into an OpenAPI document, which is generated on its first request. */
 export const openapi = plugin(
@@ -14,13 +22,13 @@ export const openapi = plugin(
         info: apiInfo,
         servers: apiServers,
         tags: apiTags,
-        components: { securitySchemes: { bearerToken: bearerScheme } },
+        components: { securitySchemes: { bearerToken: bearerScheme, serverKey: serverKeyScheme } },
       },
       transform: ({ schema, url, route }) => ({
         schema: {
           // Only the authenticated scope sets it.
           security: [],
-          ...withOptionalDefaults(schema),
+          ...withOnBehalfOf(withOptionalDefaults(schema)),
           hide: schema?.hide ?? route.config?.isInternal,
         },
         url,
@@ -52,14 +60,22 @@ const shareProblems = ({ paths, components }: OpenApi) => {
     const codes = Object.values(operation.responses).flatMap(
       ({ content }) => content?.['application/problem+json']?.['x-codes'] ?? [],
     )
-    if (operation.security.length > 0) codes.push('UNAUTHORIZED')
-    operation['x-codes'] = codes.toSorted(byTable)
-    Object.assign(operation.responses, problemRefs([...codesAnywhere, ...codes]))
+    if (operation.security.length > 0) codes.push('UNAUTHORIZED', 'FORBIDDEN')
+    if (operation.security.length > 1) codes.push('VALIDATION_FAILED', 'USER_NOT_FOUND')
+    operation['x-codes'] = [...new Set(codes)].toSorted(byTable)
+    Object.assign(operation.responses, problemRefs([...codesAnywhere, ...operation['x-codes']]))
   }
 }
 
 const order = Object.keys(errors)
 const byTable = (one: ErrorCode, other: ErrorCode) => order.indexOf(one) - order.indexOf(other)
+
+/** Adds the header to the operations that a server key can call on behalf of a user. */
+const withOnBehalfOf = (schema: FastifySchema): FastifySchema => {
+  if ((schema?.security?.length ?? 0) < 2) return schema
+  const { properties } = (schema.headers ?? {}) as { properties?: object }
+  return { ...schema, headers: { type: 'object', properties: { ...properties, 'on-behalf-of': OnBehalfOf } } }
+}
 
 type Query = { properties: Record<string, object>; required: string[] }
 

@@ -38,6 +38,7 @@ export const apiTags = [
   { name: 'Conversations', description: 'Your conversations, their members and read marks.' },
   { name: 'Groups', description: 'Create groups and change their members.' },
   { name: 'Blocks', description: 'Block and unblock users.' },
+  { name: 'App', description: 'For the backend of your app, with a server key.' },
   { name: 'Stream', description: 'Receive events over a WebSocket or by long polling.' },
   { name: 'Operation', description: 'Health, metrics and API documents.' },
 ]
@@ -47,6 +48,13 @@ export const bearerScheme = {
   scheme: 'bearer',
   bearerFormat: 'JWT',
   description: 'The `token` of `POST /login`. It expires after `TOKEN_TTL` (default 24 hours).',
+}
+
+export const serverKeyScheme = {
+  type: 'http' as const,
+  scheme: 'bearer',
+  description:
+    'A server key, `msk_…`, of `npm run admin -- key create NAME`. For the backend of your app only: a key may do everything. With `On-Behalf-Of` it does what a user does, without it what the app does.',
 }
 
 /** For WebSockets of browsers, which cannot set the `Authorization` header. */

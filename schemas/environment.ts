@@ -1,4 +1,5 @@
 import { Type } from '@sinclair/typebox'
+import { MAX_TOKEN_TTL } from './server-keys.ts'
 import { type Static, stringEnum } from './common.ts'
 
 const count = (value: number, description: string, minimum = 1, maximum = 1_000_000_000) =>
@@ -78,7 +79,7 @@ export const Environment = Type.Object(
       description:
         'Proxies whose X-Forwarded-* headers are trusted: addresses or networks, separated by commas. Empty: none.',
     }),
-    TOKEN_TTL: count(86_400, 'Lifetime of a token in seconds.', 1, 31_536_000),
+    TOKEN_TTL: count(86_400, 'Lifetime of a token in seconds.', 1, MAX_TOKEN_TTL),
     RATE_LIMIT_LOGIN: count(
       300,
       'Logins per minute and address, on all nodes together. Also token renewals and password changes per minute and user. 0: no limit.',

@@ -1,5 +1,6 @@
 import { Kind, type TSchema } from '@sinclair/typebox'
 import * as account from './account.ts'
+import * as serverKeys from './server-keys.ts'
 import * as clientFrames from './client-frames.ts'
 import * as common from './common.ts'
 import * as conversation from './conversation.ts'
@@ -16,7 +17,19 @@ const isNamed = (value: unknown): value is TSchema & { $id: string } =>
 
 /** Every schema that has an `$id`. Validators and documents resolve `$ref` in this list. */
 export const namedSchemas = [
-  ...[account, common, conversation, document, events, health, message, problem, serverFrames, sync],
+  ...[
+    account,
+    serverKeys,
+    common,
+    conversation,
+    document,
+    events,
+    health,
+    message,
+    problem,
+    serverFrames,
+    sync,
+  ],
   ...[clientFrames, clientFrames.clientFrames],
 ]
   .flatMap((module) => Object.values<unknown>(module))

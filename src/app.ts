@@ -1,6 +1,7 @@
 import helmet from '@fastify/helmet'
 import fastify, { type FastifyInstance, type FastifyServerOptions, LogController } from 'fastify'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import { appScope } from '../plugins/app-scope.ts'
 import { auth } from '../plugins/auth.ts'
 import { authenticatedScope } from '../plugins/authenticated-scope.ts'
 import { bodies } from '../plugins/bodies.ts'
@@ -27,6 +28,7 @@ import { isHandshake } from './http/handshake.ts'
 import { replyWithProblem } from './http/problem-replies.ts'
 import { pageHeaders } from './http/static-files.ts'
 import { accountRoutes } from './routes/accounts.ts'
+import { appUserRoutes } from './routes/app-users.ts'
 import { blockRoutes } from './routes/blocks.ts'
 import { conversationRoutes } from './routes/conversations.ts'
 import { documentRoutes } from './routes/documents.ts'
@@ -105,6 +107,10 @@ export const buildApp = async (config: Config, options: Pick<FastifyServerOption
     await scope.register(blockRoutes)
     await scope.register(syncRoutes)
     await scope.register(socketRoutes)
+  })
+  await app.register(async (scope) => {
+    await scope.register(appScope)
+    await scope.register(appUserRoutes)
   })
   await app.register(healthRoutes)
   await app.register(metricsRoutes)

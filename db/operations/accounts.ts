@@ -1,13 +1,20 @@
-import { AppError, fieldError } from '../../src/errors.ts'
+import { AppError, fieldError, invalid } from '../../src/errors.ts'
 import { checkUsername, foldName } from '../names.ts'
-import type { Owner } from '../owners.ts'
+import { APP, type Owner } from '../owners.ts'
 import { isTokenOf } from '../token-family.ts'
 import * as members from '../queries/members.ts'
 import * as users from '../queries/users.ts'
 import type { Conversation, StoredUser, Transaction } from '../transaction.ts'
 import { actor } from './access.ts'
 import { findLeaving, type Leaving, leave } from './groups.ts'
-import { displayKey, NO_PROFILE, type Profile, publishUser } from './profiles.ts'
+import {
+  changeProfile,
+  displayKey,
+  NO_PROFILE,
+  type Profile,
+  type ProfileChange,
+  publishUser,
+} from './profiles.ts'
 
 export type CreateUser = {
   username: string
@@ -17,6 +24,7 @@ export type CreateUser = {
   owner?: Owner
   profile?: Profile | undefined
 }
+export type PutUser = { username: string; family: string; change: ProfileChange }
 export type SetPassword = {
   user_id: number
   /** The hash that the current password was checked against. */
@@ -84,6 +92,19 @@ export const createUser = (tx: Transaction, input: CreateUser): { user: StoredUs
 }
 
 /**
+ * Creates an account of the app, or changes the profile of the account that has the name.
+ * @throws AppError `VALIDATION_FAILED` if a new account may not have the name, or a removed account has it
+ */
+export const putUser = (tx: Transaction, { username, family, change }: PutUser): StoredUser => {
+  const existing = tx.userByName(username)
+  if (existing && existing.removed_at !== null)
+    throw invalid('/username', 'is the name of a removed account, which keeps it; choose another')
+  if (existing) return changeProfile(tx, existing, change)
+  const profile = { ...NO_PROFILE, ...change }
+  return createUser(tx, { username, password_hash: null, family, owner: APP, profile }).user
+}
+
+/**
  * Sets a password and ends every token of the account except `kept_token`.
  * @throws AppError `INVALID_CREDENTIALS` if the password was changed after the check of the current one; `UNAUTHORIZED` if
  *   `kept_token` was revoked while the password was hashed
@@ -119,10 +140,11 @@ export const revokeToken = (tx: Transaction, { user_id, jti, expires_at }: Revok
   tx.publish(tx.next(), [], { type: 'token_ended', user_id, jti })
 }
 
-/** Ends every token of the account. */
+/** Ends every token of the account: those of this server by their family, those of an issuer by their time. */
 export const revokeAll = (tx: Transaction, { user_id, family }: RevokeAll): void => {
   const user = actor(tx, user_id)
-  setCredentials(tx, user, { password_hash: user.password_hash, family, kept_token: null })
+  const ended = { ...user, tokens_from: seconds(tx.now) }
+  setCredentials(tx, ended, { password_hash: user.password_hash, family, kept_token: null })
 }
 
 /** Ends every token of every account. Writes one row, because the lock must not be held longer with more accounts. */
@@ -180,6 +202,9 @@ export const leaveGroups = (tx: Transaction, input: LeaveGroups): members.Period
   tx.run(users.setLeft, { id: user_id })
   return undefined
 }
+
+/** @returns the time in seconds, as in the claims of tokens */
+const seconds = (ms: number) => Math.floor(ms / 1000)
 
 const setCredentials = (
   tx: Transaction,

@@ -2,12 +2,13 @@ import type { StoredMessage } from '../changes.ts'
 import { AppError } from '../../src/errors.ts'
 import * as members from '../queries/members.ts'
 import * as messages from '../queries/messages.ts'
-import type { Conversation, Member, Transaction } from '../transaction.ts'
+import type { Conversation, Member, StoredUser, Transaction } from '../transaction.ts'
 import { actor, membership, refuseBlocked } from './access.ts'
 import { hashContent, withNames } from './send.ts'
 
 export type Edit = { user_id: number; message_id: number; content: string }
-export type Delete = { user_id: number; message_id: number }
+/** `user_id` is null if the app deletes the message. */
+export type Delete = { user_id: number | null; message_id: number }
 
 /**
  * Replaces the content of the user's own message. The same content changes nothing.
@@ -34,11 +35,12 @@ export const edit = (tx: Transaction, { user_id, message_id, content }: Edit): S
 }
 
 /**
- * Deletes the content of the user's own message. The message keeps its id. A second deletion changes nothing.
+ * Deletes the content of the user's own message, or of any message for the app. The message keeps its id. A second deletion changes nothing.
  * @throws AppError `MESSAGE_NOT_FOUND`, `FORBIDDEN`
  */
 export const remove = (tx: Transaction, { user_id, message_id }: Delete): StoredMessage => {
-  const { conversation, sender, original_hash, message } = ownMessage(tx, user_id, message_id)
+  const { conversation, sender, original_hash, message } =
+    user_id === null ? anyMessage(tx, message_id) : ownMessage(tx, user_id, message_id)
   if (message.deleted_at !== null) return withNames(message, conversation, sender)
   const viewers = viewersOf(tx, conversation, message_id)
   const number = tx.next()
@@ -60,13 +62,25 @@ export const remove = (tx: Transaction, { user_id, message_id }: Delete): Stored
 const ownMessage = (tx: Transaction, user_id: number, id: number) => {
   const { username } = actor(tx, user_id)
   const row = tx.get(messages.visibleMessage, { id, user_id })
-  if (!row) throw new AppError('MESSAGE_NOT_FOUND', 'There is no message with this id that you may see.')
+  if (!row) throw messageNotFound('There is no message with this id that you may see.')
   const { original_hash, ...message } = row
   if (message.sender_id !== user_id)
     throw new AppError('FORBIDDEN', 'Only the sender of a message may change it.')
   const { conversation } = membership(tx, user_id, message.conversation_id)
   return { conversation, sender: username, original_hash, message }
 }
+
+/** @returns a message of any conversation, for the app */
+const anyMessage = (tx: Transaction, id: number) => {
+  const row = tx.get(messages.messageById, { id })
+  if (!row) throw messageNotFound('There is no message with this id.')
+  const { original_hash, ...message } = row
+  const conversation = tx.conversation(message.conversation_id) as Conversation
+  const { username: sender } = tx.user(message.sender_id) as StoredUser
+  return { conversation, sender, original_hash, message }
+}
+
+const messageNotFound = (detail: string) => new AppError('MESSAGE_NOT_FOUND', detail)
 
 /** @returns the current members who may see the message: its id lies in one of their membership periods */
 const viewersOf = (tx: Transaction, conversation: Conversation, id: number): readonly number[] => {

@@ -15,10 +15,11 @@ export type CreateGroup = {
   /** Idempotency key, unique for the creator. */
   client_id?: string | undefined
 }
-export type RenameGroup = { user_id: number; conversation_id: number; title: string }
-export type AddMember = { user_id: number; conversation_id: number; username: string; max_members: number }
-export type RemoveMember = {
-  user_id: number
+/** Who changes a group: a member; null for the app, which may change every group. */
+type Changer = { user_id: number | null }
+export type RenameGroup = Changer & { conversation_id: number; title: string }
+export type AddMember = Changer & { conversation_id: number; username: string; max_members: number }
+export type RemoveMember = Changer & {
   conversation_id: number
   username: string
   /** The largest group, in members, in which marks are published to all members. */
@@ -108,7 +109,7 @@ export const addMember = (tx: Transaction, input: AddMember): void => {
   const conversation = ownGroup(tx, input.user_id, input.conversation_id)
   const user = namedUser(tx, input.username, '/username')
   if (memberOf(conversation, user.id)) return
-  if (isBlocking(tx, user.id, input.user_id)) throw blocked()
+  if (input.user_id !== null && isBlocking(tx, user.id, input.user_id)) throw blocked()
   if (conversation.members.length >= input.max_members) {
     throw new AppError('GROUP_FULL', `A group has at most ${input.max_members} members.`)
   }
@@ -139,7 +140,7 @@ export const removeMember = (
   tx: Transaction,
   { user_id, conversation_id, username, max_group }: RemoveMember,
 ): void => {
-  const isMe = actor(tx, user_id).username_key === foldName(username)
+  const isMe = user_id !== null && actor(tx, user_id).username_key === foldName(username)
   const conversation = isMe
     ? group(tx, user_id, conversation_id).conversation
     : ownGroup(tx, user_id, conversation_id)
@@ -221,13 +222,19 @@ const publish = (
 const group = (tx: Transaction, user_id: number, conversation_id: number) => {
   actor(tx, user_id)
   const found = membership(tx, user_id, conversation_id)
-  if (found.conversation.kind !== 'group')
-    throw new AppError('CONVERSATION_NOT_FOUND', 'This conversation is not a group.')
+  if (found.conversation.kind !== 'group') throw notGroup('This conversation is not a group.')
   return found
 }
 
-/** @throws AppError as `membership` does; `CONVERSATION_NOT_FOUND` if it is no group, `FORBIDDEN` unless the user owns it */
-const ownGroup = (tx: Transaction, user_id: number, conversation_id: number): Conversation => {
+const notGroup = (detail: string) => new AppError('CONVERSATION_NOT_FOUND', detail)
+
+/** @throws AppError as `membership` does; `CONVERSATION_NOT_FOUND` if it is no group, `FORBIDDEN` unless the user owns it or is the app */
+const ownGroup = (tx: Transaction, user_id: number | null, conversation_id: number): Conversation => {
+  if (user_id === null) {
+    const conversation = tx.conversation(conversation_id)
+    if (conversation?.kind !== 'group') throw notGroup('There is no group with this id.')
+    return conversation
+  }
   const { conversation, me } = group(tx, user_id, conversation_id)
   if (me.role !== 'owner') throw new AppError('FORBIDDEN', 'Only the owner of the group may do this.')
   return conversation

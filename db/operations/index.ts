@@ -3,6 +3,7 @@ import {
   createUser,
   leaveGroups,
   publishSecret,
+  putUser,
   removeUser,
   resetPassword,
   revokeAll,
@@ -17,6 +18,7 @@ import { edit, remove } from './edits.ts'
 import { probe } from './probe.ts'
 import { setProfile } from './profiles.ts'
 import { send } from './send.ts'
+import { createServerKey, revokeServerKey } from './server-keys.ts'
 
 /**
  * All operations of the writer. An operation runs in a transaction that it shares with others. It makes every check before
@@ -35,6 +37,7 @@ export const operations = {
   block,
   unblock,
   createUser,
+  putUser,
   setProfile,
   setPassword,
   revokeToken,
@@ -44,6 +47,8 @@ export const operations = {
   resetPassword,
   removeUser,
   leaveGroups,
+  createServerKey,
+  revokeServerKey,
   probe,
 } satisfies Record<string, (tx: Transaction, input: never) => unknown>
 

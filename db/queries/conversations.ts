@@ -23,6 +23,15 @@ export const conversationByPair = query<{ low_id: number; high_id: number }>(sco
   withBlocked(db).where('low_id', '=', arg('low_id')).where('high_id', '=', arg('high_id')),
 )
 
+/** What everybody sees of a group. */
+export const groupById = query<{ id: number }>()((db, arg) =>
+  db
+    .selectFrom('conversations')
+    .select(['id', 'kind', 'title', 'member_count', 'low_id', 'high_id'])
+    .where('id', '=', arg('id'))
+    .where('kind', '=', 'group'),
+)
+
 export const insertConversation = query<{
   id: number
   kind: 'direct' | 'group'

@@ -76,6 +76,13 @@ export const visibleMessage = query<{ id: number; user_id: number }>(({ id, user
     ),
 )
 
+export const messageById = query<{ id: number }>(({ id }) => [scopes.message(id)])((db, arg) =>
+  db
+    .selectFrom('messages')
+    .select([...messageColumns, 'messages.original_hash'])
+    .where('id', '=', arg('id')),
+)
+
 const written = ({
   id,
   sender_id,

@@ -174,6 +174,7 @@ export const setCredentials = query<{
   password_hash: string | null
   token_family: string
   kept_token: string | null
+  tokens_from: number
 }>(scopes.known)((db, arg) =>
   db
     .updateTable('users')
@@ -181,6 +182,7 @@ export const setCredentials = query<{
       password_hash: arg('password_hash'),
       token_family: arg('token_family'),
       kept_token: arg('kept_token'),
+      tokens_from: arg('tokens_from'),
     })
     .where('id', '=', arg('id')),
 )
@@ -194,8 +196,10 @@ export const insertTokenEra = query<{ number: number; name: string }>()((db, arg
 )
 
 /** For a database that no server has open: it writes every account. */
-export const setEveryFamily = query<{ family: string }>()((db, arg) =>
-  db.updateTable('users').set({ token_family: arg('family'), kept_token: null }),
+export const setEveryFamily = query<{ family: string; tokens_from: number }>()((db, arg) =>
+  db
+    .updateTable('users')
+    .set({ token_family: arg('family'), kept_token: null, tokens_from: arg('tokens_from') }),
 )
 
 /** Marks an account as removed and clears its profile. */

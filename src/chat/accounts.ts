@@ -32,12 +32,19 @@ export const login = async (
     // A concurrent login may have created the account first. Log in to that account then.
     return made.created ? tokens.issue(made.user) : login(chat, tokens, { username, password }, address)
   }
+  if (user.owner !== null) return refuseOwned(password)
   if (needsPassword || user.password_hash !== null || user.removed_at !== null) {
     if (password === undefined) throw passwordRequired()
     const isCorrect = await verifyPassword(password, user.password_hash)
     if (!isCorrect || user.removed_at !== null) throw wrongCredentials()
   }
   return tokens.issue(user)
+}
+
+/** Only the owner of an account gives tokens to its user. The error is that of a wrong password, after the same time. */
+const refuseOwned = async (password = ''): Promise<never> => {
+  await verifyPassword(password, null)
+  throw wrongCredentials()
 }
 
 /** Where passwords are required, an unknown username gives the same error after the same time as a wrong password. */
@@ -74,7 +81,7 @@ const passwordRequired = () => new AppError('PASSWORD_REQUIRED', 'This account n
 
 /**
  * Sets or changes my password and revokes all my tokens except the current one.
- * @throws AppError `RATE_LIMITED`, `OVERLOADED`; `VALIDATION_FAILED` if the new password is not allowed;
+ * @throws AppError `FORBIDDEN`, `RATE_LIMITED`, `OVERLOADED`; `VALIDATION_FAILED` if the new password is not allowed;
  *   `INVALID_CREDENTIALS` if the account has a password and `current_password` does not match it
  */
 export const setPassword = async (
@@ -82,9 +89,10 @@ export const setPassword = async (
   me: Identity,
   { password, current_password }: { password: string; current_password?: string | undefined },
 ): Promise<void> => {
+  refuseKey(me, 'The user sets the password with a token, and keeps that token.')
   await chat.loginLimit(`user ${me.user_id}`)
   checkNewPassword(password, chat.config.MIN_PASSWORD_LENGTH)
-  const user = await activeAccount(chat, me)
+  const user = await ownAccount(chat, me)
   if (user.password_hash !== null && !(await verifyPassword(current_password ?? '', user.password_hash))) {
     throw new AppError('INVALID_CREDENTIALS', 'current_password is wrong or missing.', {
       errors: [fieldError('/current_password', 'must be the current password of the account')],
@@ -101,27 +109,45 @@ export const setPassword = async (
 
 /**
  * @returns a new token. The current token stays valid until it expires.
- * @throws AppError `RATE_LIMITED`: a token may be revoked later, and a revocation is stored for weeks
+ * @throws AppError `FORBIDDEN` if somebody else gives tokens to the user; `RATE_LIMITED`: a token may be revoked later, and
+ *   a revocation is stored for weeks
  */
 export const renewToken = async (chat: Chat, tokens: Tokens, me: Identity): Promise<Session> => {
+  refuseKey(me, 'Get a token of the user from POST /users/{username}/tokens.')
   await chat.loginLimit(`user ${me.user_id}`)
-  return tokens.issue(await activeAccount(chat, me))
+  return tokens.issue(await ownAccount(chat, me))
 }
 
-/** Revokes my token, or all my tokens if `everywhere` is true, and closes their sockets. */
+/**
+ * Revokes my token, or all my tokens if `everywhere` is true, and closes their sockets.
+ * @throws AppError `FORBIDDEN` for one token of a request that has none
+ */
 export const logout = async (
   chat: Chat,
   me: Identity,
   { everywhere }: { everywhere: boolean },
 ): Promise<void> => {
+  if (!everywhere) refuseKey(me, 'End all tokens of the user with ?everywhere=true.')
   const { user_id, jti, expires } = me
   if (everywhere) await chat.writer.append('revokeAll', { user_id, family: newTokenFamily() })
   else await chat.writer.append('revokeToken', { user_id, jti, expires_at: expires })
 }
 
-const activeAccount = async (chat: Chat, me: Identity) => {
+/** @throws AppError `FORBIDDEN` if a server key sent the request, which therefore has no token */
+const refuseKey = ({ key }: Identity, wayOut: string) => {
+  if (key !== undefined) throw new AppError('FORBIDDEN', `A request by a server key has no token. ${wayOut}`)
+}
+
+/** @returns my account, if it logs in at this server. @throws AppError `FORBIDDEN` if it does not */
+const ownAccount = async (chat: Chat, me: Identity) => {
   const user = await chat.reader.get(users.userById, { id: me.user_id })
   /* c8 ignore next -- race: the account was removed after its token was verified */
   if (user?.removed_at !== null) throw accountRemoved()
+  if (user.owner !== null) {
+    throw new AppError(
+      'FORBIDDEN',
+      'This account does not log in here, so it has no password, and its tokens are not renewed. Get a new token from the app.',
+    )
+  }
   return user
 }

@@ -1,6 +1,7 @@
 import { foldName, unknownUser } from '../../db/names.ts'
 import type { Reader } from '../../db/query.ts'
 import { figures } from '../../db/queries/figures.ts'
+import { serverKeys } from '../../db/queries/server-keys.ts'
 import * as users from '../../db/queries/users.ts'
 import type { User } from '../../schemas/account.ts'
 import { AppError, invalid } from '../errors.ts'
@@ -104,4 +105,25 @@ export const rotateSecret = async (chat: Chat, secrets: Secrets, isUrgent: boole
   if (isUrgent) await revokeEveryToken(chat)
   await secrets.rotate(isUrgent ? 0 : chat.config.TOKEN_TTL * 1000)
   await chat.writer.append('publishSecret', {})
+}
+
+/**
+ * Stores a server key.
+ * @param key `hash`: the SHA-256 of the key, in base64url
+ * @throws AppError `VALIDATION_FAILED` if the name is not allowed or taken
+ */
+export const createServerKey = async (chat: Chat, key: { name: string; hash: string }): Promise<void> => {
+  if (!/^[A-Za-z0-9._-]{1,64}$/.test(key.name))
+    throw invalid('/name', 'must be 1 to 64 ASCII letters, digits, ".", "_" or "-"')
+  await chat.writer.append('createServerKey', key)
+}
+
+/** Ends a server key on all servers. @throws AppError `VALIDATION_FAILED` if no key has the name */
+export const revokeServerKey = (chat: Chat, name: string): Promise<void> =>
+  chat.writer.append('revokeServerKey', { name })
+
+/** @returns all server keys by name. Times are RFC 3339. */
+export const listServerKeys = async (reader: Reader): Promise<{ name: string; created_at: string }[]> => {
+  const rows = await reader.all(serverKeys, {})
+  return rows.map(({ name, created_at }) => ({ name, created_at: timestamp(created_at) }))
 }

@@ -10,14 +10,14 @@ import { timestamp } from './messages.ts'
  * @throws AppError `RATE_LIMITED`, and as the operation `block`
  */
 export const blockUser = async (chat: Chat, me: Identity, name: string): Promise<Block> => {
-  chat.changeLimit(me.user_id)
+  chat.changeLimit(me)
   const { username, blocked_at } = await chat.writer.append('block', { user_id: me.user_id, username: name })
   return { username, blocked_at: timestamp(blocked_at) }
 }
 
 /** Removes my block of a user. Changes nothing if I do not block the user. @throws AppError `RATE_LIMITED`, and as the operation `unblock` */
 export const unblockUser = async (chat: Chat, me: Identity, name: string): Promise<void> => {
-  chat.changeLimit(me.user_id)
+  chat.changeLimit(me)
   await chat.writer.append('unblock', { user_id: me.user_id, username: name })
 }
 

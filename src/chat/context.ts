@@ -17,15 +17,18 @@ import { createReceiptSweep } from './receipt-sweep.ts'
 import { createRecent } from './recent.ts'
 import { createRemovalSteps } from './removal-steps.ts'
 
-/** The authenticated user, as the verified token says. */
+/** The user of a request, as the verified token says, or a verified server key and `On-Behalf-Of`. */
 export type Identity = {
   user_id: number
   username: string
+  /** Id of the token, or the hash of the server key. */
   jti: string
   /** When the token expires, in milliseconds since 1970. */
   expires: number
   /** The number of a change after which the token was valid. */
   verified_at: number
+  /** The name of the server key that acts on behalf of the user. Absent if the user acts. */
+  key?: string
 }
 
 /** A page of events that is complete up to the number `position`. */
@@ -55,9 +58,9 @@ export const createChat = (
   /** Reads of `/sync` in progress. Identical calls of one user share a read. */
   syncReads: new Map<string, Promise<EventPage>>(),
   loginLimit: createSharedLimit(config.RATE_LIMIT_LOGIN, cluster),
-  sendLimit: createRateLimit(config.RATE_LIMIT_SEND),
+  sendLimit: createUserLimit(config.RATE_LIMIT_SEND),
   /** The cost of a change is the number of members that it affects. */
-  changeLimit: createRateLimit(config.RATE_LIMIT_CHANGES),
+  changeLimit: createUserLimit(config.RATE_LIMIT_CHANGES),
   load: createLoad(config),
   turns: new Turns(),
   probe: createProbe(reader, writer),
@@ -66,6 +69,14 @@ export const createChat = (
   /** One entry per user and conversation for 3 s after a typing signal. */
   typingPacing: createCache<string, true>(100_000, { ttl: 3000 }),
 })
+
+/** @returns a function that counts a call of a user. What a server key does on behalf of the user is not counted. */
+const createUserLimit = (perMinute: number) => {
+  const limit = createRateLimit(perMinute)
+  return ({ user_id, key }: Identity, cost?: number): void => {
+    if (key === undefined) limit(user_id, cost)
+  }
+}
 
 /** Looks up usernames by user id. A username never changes, so cached names stay valid. */
 const createNames = () => {

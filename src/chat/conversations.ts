@@ -1,5 +1,6 @@
 import type { StoredMessage } from '../../db/changes.ts'
 import { packIds } from '../../db/lists.ts'
+import { groupById } from '../../db/queries/conversations.ts'
 import * as queries from '../../db/queries/conversation-list.ts'
 import * as members from '../../db/queries/members.ts'
 import * as messages from '../../db/queries/messages.ts'
@@ -108,6 +109,28 @@ export const getConversation = async (chat: Chat, me: Identity, id: number): Pro
   if (!shown) throw neverMember()
   return toConversation(shown, me)
 }
+
+/**
+ * @param id the id of a group
+ * @returns the group as the app sees it, which is no member: without a role and marks, and with the newest message
+ */
+export const getGroup = (chat: Chat, id: number): Promise<Conversation> =>
+  chat.reader.snapshot(async (read) => {
+    const group = (await read.get(groupById, { id })) as NonNullable<(typeof groupById)['row']>
+    const newest = await read.get(messages.newestMessage, { conversation_id: id })
+    const found = await read.all(messages.messagesByIds, { ids: packIds(newest?.id ? [newest.id] : []) })
+    const [last] = await nameAll(read, chat, group, found)
+    return {
+      id,
+      kind: 'group',
+      title: group.title as string,
+      member_count: group.member_count,
+      ...(last && { last_message: toMessage(last, null) }),
+      unread_count: 0,
+      delivered_up_to: 0,
+      read_up_to: 0,
+    }
+  })
 
 type Row = NonNullable<(typeof queries.conversationsByIds)['row']>
 type Peer = Pick<Conversation, 'peer' | 'peer_profile' | 'peer_delivered_up_to' | 'peer_read_up_to'>

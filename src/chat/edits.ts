@@ -17,24 +17,25 @@ export const editMessage = async (
   origin?: Origin,
 ): Promise<Message> => {
   checkContent(content, chat.config.MAX_MESSAGE_LENGTH)
-  chat.sendLimit(me.user_id)
+  chat.sendLimit(me)
   const message = await chat.writer.append('edit', { user_id: me.user_id, message_id, content }, { origin })
   return toMessage(message, me.user_id)
 }
 
 /**
- * Deletes the content of my message. The message keeps its id.
+ * Deletes the content of my message, or for the app (`me` is null) that of any message. The message keeps its id.
  * @param origin the frame that requested the deletion, if it came over a socket
  * @returns the deleted message
  * @throws AppError `RATE_LIMITED`, and as the operation `remove`
  */
 export const deleteMessage = async (
   chat: Chat,
-  me: Identity,
+  me: Identity | null,
   { message_id }: { message_id: number },
   origin?: Origin,
 ): Promise<Message> => {
-  chat.changeLimit(me.user_id)
-  const message = await chat.writer.append('remove', { user_id: me.user_id, message_id }, { origin })
-  return toMessage(message, me.user_id)
+  if (me) chat.changeLimit(me)
+  const user_id = me && me.user_id
+  const message = await chat.writer.append('remove', { user_id, message_id }, { origin })
+  return toMessage(message, user_id)
 }

@@ -1,9 +1,10 @@
 import { foldName, isUsername, unknownUser } from '../../db/names.ts'
+import * as conversations from '../../db/queries/conversations.ts'
 import * as memberRows from '../../db/queries/members.ts'
 import type { Conversation } from '../../schemas/conversation.ts'
 import type { Chat, Identity } from './context.ts'
 import { AppError, fieldError } from '../errors.ts'
-import { getConversation } from './conversations.ts'
+import { getConversation, getGroup } from './conversations.ts'
 
 /**
  * Creates a group with me as its owner.
@@ -19,7 +20,7 @@ export const createGroup = async (
 ): Promise<{ group: Conversation; duplicate: boolean }> => {
   const weight = new Set([me.username, ...members].map(foldName)).size
   refuseTooMany(weight, chat.config.MAX_GROUP_MEMBERS)
-  chat.changeLimit(me.user_id, weight)
+  chat.changeLimit(me, weight)
   await refuseImpossibleNames(chat, members)
   const input = { user_id: me.user_id, title, members, client_id }
   const { id, duplicate } = await chat.writer.append('createGroup', input, { weight })
@@ -41,32 +42,38 @@ const refuseImpossibleNames = async (chat: Chat, names: readonly string[]) => {
   }
 }
 
+/** Who changes a group: its owner or a leaving member; null for the app, which may change every group. */
+type Changer = Identity | null
+
+const showGroup = (chat: Chat, me: Changer, id: number): Promise<Conversation> =>
+  me ? getConversation(chat, me, id) : getGroup(chat, id)
+
 /** Changes the title of my group. @throws AppError `RATE_LIMITED`, and as the operation `renameGroup` */
 export const renameGroup = async (
   chat: Chat,
-  me: Identity,
+  me: Changer,
   { conversation_id, title }: { conversation_id: number; title: string },
 ): Promise<Conversation> => {
   const weight = await chargeForGroup(chat, me, conversation_id)
-  await chat.writer.append('renameGroup', { user_id: me.user_id, conversation_id, title }, { weight })
-  return getConversation(chat, me, conversation_id)
+  await chat.writer.append('renameGroup', { user_id: me && me.user_id, conversation_id, title }, { weight })
+  return showGroup(chat, me, conversation_id)
 }
 
 /** Adds a user to my group. @throws AppError `RATE_LIMITED`, and as the operation `addMember` */
 export const addMember = async (
   chat: Chat,
-  me: Identity,
+  me: Changer,
   { conversation_id, username }: { conversation_id: number; username: string },
 ): Promise<Conversation> => {
   const input = {
-    user_id: me.user_id,
+    user_id: me && me.user_id,
     conversation_id,
     username,
     max_members: chat.config.MAX_GROUP_MEMBERS,
   }
   const weight = await chargeForGroup(chat, me, conversation_id)
   await chat.writer.append('addMember', input, { weight })
-  return getConversation(chat, me, conversation_id)
+  return showGroup(chat, me, conversation_id)
 }
 
 /**
@@ -75,11 +82,11 @@ export const addMember = async (
  */
 export const removeMember = async (
   chat: Chat,
-  me: Identity,
+  me: Changer,
   { conversation_id, username }: { conversation_id: number; username: string },
 ): Promise<void> => {
   const input = {
-    user_id: me.user_id,
+    user_id: me && me.user_id,
     conversation_id,
     username,
     max_group: chat.config.MAX_RECEIPT_GROUP,
@@ -93,9 +100,11 @@ export const removeMember = async (
  * must not reveal the size of other groups.
  * @returns the cost
  */
-const chargeForGroup = async (chat: Chat, me: Identity, conversation_id: number): Promise<number> => {
-  const row = await chat.reader.get(memberRows.memberCount, { user_id: me.user_id, conversation_id })
+const chargeForGroup = async (chat: Chat, me: Changer, conversation_id: number): Promise<number> => {
+  const row = me
+    ? await chat.reader.get(memberRows.memberCount, { user_id: me.user_id, conversation_id })
+    : await chat.reader.get(conversations.groupById, { id: conversation_id })
   const weight = row?.member_count ?? 1
-  chat.changeLimit(me.user_id, weight)
+  if (me) chat.changeLimit(me, weight)
   return weight
 }

@@ -20,8 +20,11 @@ export const timestamp = (ms: number): string => {
 let lastMinute = Number.NaN
 let minuteText = ''
 
-/** @returns the message as it goes over the wire to `viewer_id`. Only the sender receives `client_id`. */
-export const toMessage = (stored: StoredMessage, viewer_id: number): Message => {
+/**
+ * @param viewer_id null for the app
+ * @returns the message as it goes over the wire to `viewer_id`. Only the sender receives `client_id`.
+ */
+export const toMessage = (stored: StoredMessage, viewer_id: number | null): Message => {
   const message: Message = {
     id: stored.id,
     conversation_id: stored.conversation_id,

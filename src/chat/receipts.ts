@@ -21,7 +21,7 @@ export const markReceipt = async (
     throw invalid('/read_up_to', 'or delivered_up_to must be given')
   }
   // No await before the append: the frames of a socket commit in the order in which they arrived.
-  chat.changeLimit(me.user_id)
+  chat.changeLimit(me)
   return chat.writer.append(
     'mark',
     {

@@ -33,7 +33,7 @@ export const send = async (
     reply_to,
     metadata: metadata && metadataText(metadata),
   }
-  chat.sendLimit(me.user_id)
+  chat.sendLimit(me)
   // No await before the append: the frames of a socket commit in the order in which they arrived.
   const { message, duplicate } = await chat.writer.append('send', input, { origin })
   return { message: toMessage(message, me.user_id), duplicate }

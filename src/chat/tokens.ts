@@ -37,7 +37,7 @@ export const newTokenEra = () => randomBytes(9).toString('base64url')
 /**
  * Issues and verifies tokens. Verification takes a third of the time of an empty request, so results are cached by the text
  * of the token until any token is revoked.
- * @param ttl lifetime of a token in seconds
+ * @param ttl lifetime of a token in seconds, unless another one is asked for
  */
 export const createTokens = (signer: Signer, { reader, bus, turns }: Chat, ttl: number) => {
   const verified = createCache<string, Identity>(50_000)
@@ -90,10 +90,13 @@ export const createTokens = (signer: Signer, { reader, bus, turns }: Chat, ttl: 
   }
 
   return {
-    /** @returns a new token of the account and its expiry time. */
-    issue(account: Account): Session {
+    /**
+     * @param seconds lifetime of the token
+     * @returns a new token of the account and its expiry time
+     */
+    issue(account: Account, seconds = ttl): Session {
       const iat = Math.floor(Date.now() / 1000)
-      const exp = iat + ttl
+      const exp = iat + seconds
       const { id, username } = account
       const jti = toTokenId(account, randomBytes(9).toString('base64url'))
       return {
@@ -135,6 +138,7 @@ const mayEndTokens: Record<Notice['type'], boolean> = {
   tokens_ended: true,
   all_tokens_ended: true,
   secret_rotated: true,
+  key_ended: false,
   user: false,
   block: false,
 }

@@ -6,8 +6,9 @@ import { buffer } from 'node:stream/consumers'
 import { Command, InvalidArgumentError } from 'commander'
 import type { Inspection } from '../../db/database.ts'
 import { inspectDatabase, moveDatabase } from '../../db/open.ts'
-import { countAll, listAccounts } from '../chat/administration.ts'
+import { countAll, listAccounts, listServerKeys } from '../chat/administration.ts'
 import { SECRETS } from '../chat/secrets.ts'
+import { newServerKey } from '../chat/server-keys.ts'
 import { change } from './change.ts'
 import type { Arguments, Commands } from './commands.ts'
 import { AppError } from '../errors.ts'
@@ -149,6 +150,29 @@ export const admin = (args: readonly string[], terminal: Terminal): Promise<numb
       execute('rotate-secret', { urgent }, output, 'New tokens are signed with a new secret.', { urgent }),
     )
 
+  const keys = program.command('key').description('manage the keys of your app’s backend')
+  keys
+    .command('create <name>')
+    .description('create a server key and print it once; only its hash is stored')
+    .action((name: string, output: Output) => {
+      const { key, hash } = newServerKey()
+      return execute('create-key', { name, hash }, output, `The server key ${name} is ${key}`, { name, key })
+    })
+  keys
+    .command('list')
+    .description('list the server keys')
+    .action(async (output: Output) => {
+      const found = await inspect(({ reader }) => listServerKeys(reader))
+      if (output.json) print(json({ keys: found }))
+      else print(table([['created', 'name'], ...found.map(({ name, created_at }) => [created_at, name])]))
+    })
+  keys
+    .command('revoke <name>')
+    .description('end a server key on all servers')
+    .action((name: string, output: Output) =>
+      execute('revoke-key', { name }, output, `The server key ${name} has ended.`, { name }),
+    )
+
   program
     .command('move <url>')
     .description(
@@ -167,7 +191,9 @@ export const admin = (args: readonly string[], terminal: Terminal): Promise<numb
       }
     })
 
-  for (const command of program.commands) command.option('--json', 'print the result as one line of JSON')
+  for (const command of [...program.commands, ...keys.commands]) {
+    if (command !== keys) command.option('--json', 'print the result as one line of JSON')
+  }
   return run(program, args, terminal)
 }
 

@@ -1,8 +1,10 @@
 import {
   accountNamed,
   createAccount,
+  createServerKey,
   resetPassword,
   revokeEveryToken,
+  revokeServerKey,
   revokeTokens,
   rotateSecret,
 } from '../chat/administration.ts'
@@ -30,6 +32,8 @@ const commands = {
   'revoke-every-token': ({ chat }: CommandContext) => revokeEveryToken(chat),
   'rotate-secret': async ({ chat, secrets }: CommandContext, { urgent }: { urgent: boolean }) =>
     rotateSecret(chat, secrets, urgent),
+  'create-key': ({ chat }: CommandContext, key: { name: string; hash: string }) => createServerKey(chat, key),
+  'revoke-key': ({ chat }: CommandContext, { name }: { name: string }) => revokeServerKey(chat, name),
 }
 export type Commands = typeof commands
 export type Arguments<K extends keyof Commands> =

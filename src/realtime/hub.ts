@@ -170,7 +170,14 @@ export class Hub {
       this.#presence.watches.refresh(notice.user_ids, this, notice.user_ids)
       return
     }
-    const isEnded = ({ jti }: Identity) => {
+    if (notice.type === 'key_ended') {
+      for (const polls of this.#polls.values()) {
+        for (const { me, wake } of polls) if (me.key === notice.name) wake('token_ended')
+      }
+      return
+    }
+    const isEnded = ({ jti, key }: Identity) => {
+      if (key !== undefined) return false
       if (notice.type === 'token_ended') return jti === notice.jti
       return notice.type === 'tokens_ended' ? !isOfFamily(jti, notice) : !isOfEra(jti, notice.token_era)
     }

@@ -51,10 +51,12 @@ export const groupRoutes: FastifyPluginAsyncTypebox = async (app) => {
   app.patch(
     '/groups/:id',
     {
+      config: { callers: 'all' },
       schema: {
         operationId: 'renameGroup',
         summary: 'Rename a group',
-        description: 'Only the owner can rename a group. The same title changes nothing.',
+        description:
+          'Only the owner and the app can rename a group. The same title changes nothing. The app, which is no member, gets no `role`, and 0 for what it has read.',
         tags,
         params: GroupParams,
         body: ref(RenameRequest),
@@ -64,16 +66,18 @@ export const groupRoutes: FastifyPluginAsyncTypebox = async (app) => {
         },
       },
     },
-    ({ me, params, body }) => renameGroup(app.chat, me, { conversation_id: params.id, title: body.title }),
+    ({ caller, params, body }) =>
+      renameGroup(app.chat, caller, { conversation_id: params.id, title: body.title }),
   )
 
   app.put(
     '/groups/:id/members/:username',
     {
+      config: { callers: 'all' },
       schema: {
         operationId: 'addMember',
         summary: 'Add a member to a group',
-        description: 'Only the owner can add members. Adding a member again changes nothing.',
+        description: 'Only the owner and the app can add members. Adding a member again changes nothing.',
         tags,
         params: GroupMemberParams,
         response: {
@@ -90,17 +94,19 @@ export const groupRoutes: FastifyPluginAsyncTypebox = async (app) => {
         },
       },
     },
-    ({ me, params }) => addMember(app.chat, me, { conversation_id: params.id, username: params.username }),
+    ({ caller, params }) =>
+      addMember(app.chat, caller, { conversation_id: params.id, username: params.username }),
   )
 
   app.delete(
     '/groups/:id/members/:username',
     {
+      config: { callers: 'all' },
       schema: {
         operationId: 'removeMember',
         summary: 'Remove a member from a group, or leave it',
         description:
-          'Use your own name to leave. Only the owner can remove others. If the owner leaves, the member with the longest membership becomes the owner.',
+          'Use your own name to leave. Only the owner and the app can remove others. If the owner leaves, the member with the longest membership becomes the owner.',
         tags,
         params: GroupMemberParams,
         response: {
@@ -115,8 +121,8 @@ export const groupRoutes: FastifyPluginAsyncTypebox = async (app) => {
         },
       },
     },
-    async ({ me, params }, reply) => {
-      await removeMember(app.chat, me, { conversation_id: params.id, username: params.username })
+    async ({ caller, params }, reply) => {
+      await removeMember(app.chat, caller, { conversation_id: params.id, username: params.username })
       return reply.code(204).send(null)
     },
   )

@@ -118,11 +118,12 @@ export const messageRoutes: FastifyPluginAsyncTypebox = async (app) => {
   app.delete(
     '/messages/:id',
     {
+      config: { callers: 'all' },
       schema: {
         operationId: 'deleteMessage',
         summary: 'Delete my message',
         description:
-          'Clears the content and sets `deleted_at`. The message keeps its id and its position. Everyone who can see it receives a `message_updated` event. Deleting again changes nothing.',
+          'The app can delete every message. Clears the content and sets `deleted_at`. The message keeps its id and its position. Everyone who can see it receives a `message_updated` event. Deleting again changes nothing.',
         tags,
         params: MessageParams,
         response: {
@@ -131,6 +132,6 @@ export const messageRoutes: FastifyPluginAsyncTypebox = async (app) => {
         },
       },
     },
-    ({ me, params }) => deleteMessage(app.chat, me, { message_id: params.id }),
+    ({ caller, params }) => deleteMessage(app.chat, caller, { message_id: params.id }),
   )
 }

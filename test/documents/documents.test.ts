@@ -31,6 +31,7 @@ const operations = Object.entries(openApi.paths).flatMap(([path, methods]) =>
       summary: string
       description: string
       security: object[]
+      parameters?: { name: string }[]
       requestBody?: { content: Record<string, { schema: object }> }
     }),
     call: `${method.toUpperCase()} ${path}`,
@@ -48,6 +49,10 @@ t.test('the OpenAPI document has exactly the operations of the contract, each wi
     'PUT /users/me/password': 'setPassword',
     'GET /users': 'findUsers',
     'GET /users/{username}': 'getUser',
+    'PUT /users/{username}': 'putUser',
+    'DELETE /users/{username}': 'removeUser',
+    'POST /users/{username}/tokens': 'createToken',
+    'POST /users/{username}/logout': 'logOutUser',
     'POST /send': 'sendMessage',
     'GET /history/{username}': 'getHistory',
     'PATCH /messages/{id}': 'editMessage',
@@ -76,13 +81,23 @@ t.test('the OpenAPI document has exactly the operations of the contract, each wi
 
 t.test('every operation has one tag, a description and its security', async (t) => {
   const open = ['login', 'getLive', 'getReady', 'getMetrics', 'getOpenApi', 'getAsyncApi']
-  for (const { operationId, tags, summary, description, security } of operations) {
+  for (const { operationId, tags, summary, description, security, parameters = [] } of operations) {
     t.equal(tags.length, 1, `${operationId} has one tag`)
     t.ok(summary && description, `${operationId} is described`)
-    t.strictSame(
-      security,
-      open.includes(operationId) ? [] : [{ bearerToken: [] }],
-      `${operationId}: security`,
+    const [token, key] = [{ bearerToken: [] }, { serverKey: [] }]
+    const [none, user, app] = [open, ['connect'], ['putUser', 'removeUser', 'createToken', 'logOutUser']]
+    const callers = none.includes(operationId)
+      ? []
+      : user.includes(operationId)
+        ? [token]
+        : app.includes(operationId)
+          ? [key]
+          : [token, key]
+    t.strictSame(security, callers, `${operationId}: security`)
+    t.equal(
+      parameters.some(({ name }) => name === 'on-behalf-of'),
+      callers.length > 1,
+      `${operationId}: On-Behalf-Of`,
     )
   }
 })

@@ -140,6 +140,32 @@ t.test('a running server changes accounts for the operator', async (t) => {
     t.match(await (await login('dora')).call('GET', '/users/me'), { status: 200 })
   })
 
+  t.test('server keys are created, listed and revoked, and shown only once', async (t) => {
+    const { out } = await admin(['key', 'create', 'backend'])
+    const key = /^The server key backend is (msk_[\w-]{43})\n$/.exec(out)?.[1] as string
+    const asApp = () => call(url, 'PUT', '/users/shop', { token: key, body: {} })
+    t.match(await asApp(), { status: 200 })
+    t.match(await admin(['key', 'create', 'backend']), { code: 1, out: '', err: /is the name of a key/ })
+    for (const name of ['', 'a b', 'x'.repeat(65)])
+      t.match(await admin(['key', 'create', name]), { code: 1, out: '', err: /1 to 64 ASCII/ })
+    t.match(await admin(['key', 'create', 'another', '--json']), {
+      code: 0,
+      out: /^\{"done":"create-key","name":"another","key":"msk_[\w-]{43}"\}\n$/,
+    })
+    t.match(await admin(['key', 'list']), { out: /^created +name\n20\S+Z +another\n20\S+Z +backend\n$/ })
+    t.match(JSON.parse((await admin(['key', 'list', '--json'])).out), {
+      keys: [{ name: 'another', created_at: /Z$/ }, { name: 'backend' }],
+    })
+    t.match(await admin(['key', 'revoke', 'backend', '--json']), {
+      code: 0,
+      out: '{"done":"revoke-key","name":"backend"}\n',
+    })
+    t.match(await asApp(), { status: 401 })
+    t.match(await admin(['key', 'revoke', 'backend']), { code: 1, err: /must be the name of a key/ })
+    t.match(await admin(['key', 'create', 'backend']), { code: 0 }, 'the name is free again')
+    t.match(await asApp(), { status: 401 }, 'the old key stays revoked')
+  })
+
   t.test('a removed user loses access, and the name stays taken', async (t) => {
     const erik = await login('erik')
     const socket = await erik.connect()

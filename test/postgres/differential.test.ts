@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import * as fc from 'fast-check'
 import t from 'tap'
@@ -135,6 +136,26 @@ const drafts: Record<OperationName, fc.Arbitrary<Draft>> = {
       input: { username: names.own(name), password_hash, family: token_family },
     }),
   ),
+  putUser: draft(
+    [
+      fc.constantFrom('new', 'NEW', 'a@b', 'not a name'),
+      maybe(fc.constantFrom(null, 'Ä')),
+      maybe(text),
+      family,
+    ],
+    (names, [name, display_name, metadata, token_family]) => ({
+      name: 'putUser',
+      input: { username: names.own(name), family: token_family, change: { display_name, metadata } },
+    }),
+  ),
+  createServerKey: draft([fc.constantFrom('k1', 'k2')], (_names, [name]) => ({
+    name: 'createServerKey',
+    input: { name, hash: createHash('sha256').update(name).digest('base64url') },
+  })),
+  revokeServerKey: draft([fc.constantFrom('k1', 'k2')], (_names, [name]) => ({
+    name: 'revokeServerKey',
+    input: { name },
+  })),
   setProfile: draft(
     [
       user,

@@ -3,7 +3,10 @@ import type { Me, User } from '../../schemas/account.ts'
 import type { SentMessage } from '../../schemas/message.ts'
 import { rotateSecret } from '../../src/chat/administration.ts'
 import { removeAccount } from '../../src/chat/removal.ts'
+import type { SyncPage } from '../../schemas/sync.ts'
+import { operator } from '../support/operator.ts'
 import { startPostgresProxy } from '../support/postgres-proxy.ts'
+import { createApp } from '../support/server-key.ts'
 import { startProcess } from '../support/process.ts'
 import {
   call,
@@ -229,6 +232,22 @@ t.test('a new secret is used by every node', { skip }, async (t) => {
     t.equal((await call(b.url, 'GET', '/conversations', { token: 'none' })).status, 401)
   }
   t.ok(reads <= 2, `${reads}`)
+})
+
+t.test('a server key and its end are known to every node', { skip }, async (t) => {
+  const [a, b] = await startNodes(t, 2)
+  const alice = await a.login('alice')
+  const { key } = await createApp(a)
+  const onBehalf = { 'on-behalf-of': 'alice' }
+  const asApp = ({ url }: { url: string }, path: string, headers = onBehalf) =>
+    call<SyncPage>(url, 'GET', path, { token: key, headers })
+  for (const node of [a, b]) t.equal((await asApp(node, '/users/me')).status, 200)
+  const { body } = await asApp(b, '/sync')
+  const waiting = asApp(b, `/sync?wait=30&cursor=${body.cursor}`)
+  await operator(a.folder).change('revoke-key', { name: 'app' })
+  t.match(await waiting, { status: 401 })
+  for (const node of [a, b]) t.equal((await asApp(node, '/users/me')).status, 401)
+  t.equal((await at(t, b, alice).call('GET', '/users/me')).status, 200)
 })
 
 t.test('the limit of logins counts the calls on all nodes', { skip }, async (t) => {

@@ -77,10 +77,11 @@ t.test('a write without names makes every read out of date, and a read without n
   const holder = () => rows.get(users.tokenHolder, { id: 1, jti: 'x' })
   for (const read of [blockOf, userOf, holder]) isMissing(read)
   load('first')
-  rows.run(users.setEveryFamily, { family: 'f' })
+  rows.run(users.setEveryFamily, { family: 'f', tokens_from: 0 })
   for (const read of [blockOf, userOf, holder]) isMissing(read)
   load('second')
-  rows.run(users.setCredentials, { id: 1, password_hash: null, token_family: 'f', kept_token: null })
+  const credentials = { password_hash: null, token_family: 'f', kept_token: null, tokens_from: 0 }
+  rows.run(users.setCredentials, { id: 1, ...credentials })
   t.strictSame(
     [blockOf(), userOf()],
     Array.from({ length: 2 }, () => ({ moment: 'second' })),

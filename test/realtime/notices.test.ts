@@ -4,38 +4,13 @@ import type { Session } from '../../schemas/account.ts'
 import type { SyncPage } from '../../schemas/sync.ts'
 import { revokeTokens } from '../../src/chat/administration.ts'
 import { removeAccount } from '../../src/chat/removal.ts'
+import { createGate, holdRead } from '../support/reads.ts'
 import { type Person, type Server, startServer } from '../support/server.ts'
 import type { TestSocket } from '../support/socket.ts'
 import { eventsAfter, headOf, holdReplays, loseNextBatch, nextWait } from '../support/stream.ts'
 
 const contentsOf = ({ frames }: TestSocket) =>
   frames.flatMap((frame) => (frame.type === 'message' ? [frame.content] : []))
-
-const createGate = () => {
-  const gate = Promise.withResolvers<void>()
-  const reached = Promise.withResolvers<void>()
-  /** Delays a result until `release` is called. */
-  const hold = async <T>(result: Promise<T>): Promise<T> => {
-    const value = await result
-    reached.resolve()
-    await gate.promise
-    return value
-  }
-  return { hold, reached: reached.promise, release: gate.resolve }
-}
-
-/** Delays the result of the next read of a query until `release` is called. The read itself is done at once. */
-const holdRead = ({ app }: Server, held: object) => {
-  const { reader } = app.chat
-  const { get } = reader
-  const gate = createGate()
-  reader.get = async (query, args) => {
-    if ((query as object) !== held) return get(query, args)
-    reader.get = get
-    return gate.hold(get(query, args))
-  }
-  return gate
-}
 
 /** As `holdRead`, for the next read of the head. */
 const holdHead = ({ app }: Server) => {

@@ -11,19 +11,30 @@ import * as events from '../../db/queries/events.ts'
 import * as members from '../../db/queries/members.ts'
 import * as messages from '../../db/queries/messages.ts'
 import * as periods from '../../db/queries/periods.ts'
+import * as serverKeys from '../../db/queries/server-keys.ts'
 import * as users from '../../db/queries/users.ts'
 import { temporaryFolder } from '../support/server.ts'
 
 /** Tables that a query may scan: it concerns all rows, or there are few of them. */
 const wholeTables =
   /\bSCAN (unread|looked|found|mine|listed|late|future|json_each|by_name|by_display|matching)\b/
-const concernsAll = new Set(['users.setEveryFamily', 'users.revokedTokens'])
+const concernsAll = new Set(['users.setEveryFamily', 'users.revokedTokens', 'serverKeys.serverKeys'])
 
 t.test('every query uses an index, however many other rows exist', async (t) => {
   const db = new Sqlite(join(await temporaryFolder(t), 'messenger.db'))
   t.teardown(() => db.close())
   await migrate(db)
-  const modules = { blocks, conversationList, conversations, events, members, messages, periods, users }
+  const modules = {
+    blocks,
+    conversationList,
+    conversations,
+    events,
+    members,
+    messages,
+    periods,
+    serverKeys,
+    users,
+  }
   for (const [file, queries] of Object.entries(modules)) {
     for (const [name, query] of Object.entries(queries)) {
       if (!('compile' in query) || concernsAll.has(`${file}.${name}`)) continue

@@ -89,3 +89,29 @@ export const commitInTurn = async (
   db.close()
   if (!isCommitted) throw new Error('The operations were not committed.')
 }
+
+export const createGate = () => {
+  const gate = Promise.withResolvers<void>()
+  const reached = Promise.withResolvers<void>()
+  /** Delays a result until `release` is called. */
+  const hold = async <T>(result: Promise<T>): Promise<T> => {
+    const value = await result
+    reached.resolve()
+    await gate.promise
+    return value
+  }
+  return { hold, reached: reached.promise, release: gate.resolve }
+}
+
+/** Delays the result of the next read of a query until `release` is called. The read itself is done at once. */
+export const holdRead = ({ app }: Pick<Server, 'app'>, held: object) => {
+  const { reader } = app.chat
+  const { get } = reader
+  const gate = createGate()
+  reader.get = async (query, args) => {
+    if ((query as object) !== held) return get(query, args)
+    reader.get = get
+    return gate.hold(get(query, args))
+  }
+  return gate
+}

@@ -199,7 +199,7 @@ export interface paths {
         post?: never;
         /**
          * Delete my message
-         * @description Clears the content and sets `deleted_at`. The message keeps its id and its position. Everyone who can see it receives a `message_updated` event. Deleting again changes nothing.
+         * @description The app can delete every message. Clears the content and sets `deleted_at`. The message keeps its id and its position. Everyone who can see it receives a `message_updated` event. Deleting again changes nothing.
          */
         delete: operations["deleteMessage"];
         options?: never;
@@ -346,7 +346,7 @@ export interface paths {
         head?: never;
         /**
          * Rename a group
-         * @description Only the owner can rename a group. The same title changes nothing.
+         * @description Only the owner and the app can rename a group. The same title changes nothing. The app, which is no member, gets no `role`, and 0 for what it has read.
          */
         patch: operations["renameGroup"];
         trace?: never;
@@ -361,13 +361,13 @@ export interface paths {
         get?: never;
         /**
          * Add a member to a group
-         * @description Only the owner can add members. Adding a member again changes nothing.
+         * @description Only the owner and the app can add members. Adding a member again changes nothing.
          */
         put: operations["addMember"];
         post?: never;
         /**
          * Remove a member from a group, or leave it
-         * @description Use your own name to leave. Only the owner can remove others. If the owner leaves, the member with the longest membership becomes the owner.
+         * @description Use your own name to leave. Only the owner and the app can remove others. If the owner leaves, the member with the longest membership becomes the owner.
          */
         delete: operations["removeMember"];
         options?: never;
@@ -453,6 +453,70 @@ export interface paths {
         get: operations["connect"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/users/{username}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Create a user, or change the profile
+         * @description A new account belongs to the app: nobody can log in under its name. Names that the app creates may also contain `@`, `+`, `:`, `|` and `~`. Of an account that exists, whoever created it, only the profile is changed. Repeating the request changes nothing.
+         */
+        put: operations["putUser"];
+        post?: never;
+        /**
+         * Remove a user
+         * @description All tokens end, all sockets are closed, and the account leaves its groups. Its messages stay, and its name cannot be used again. This cannot be undone.
+         */
+        delete: operations["removeUser"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/users/{username}/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Create a token of a user
+         * @description Give it to the devices of the user. After a change of the server’s secret, a token is valid for at most `TOKEN_TTL`.
+         */
+        post: operations["createToken"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/users/{username}/logout": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End all tokens of a user
+         * @description Every token that was issued before now ends immediately, and the sockets that use it are closed.
+         */
+        post: operations["logOutUser"];
         delete?: never;
         options?: never;
         head?: never;
@@ -625,6 +689,37 @@ export interface components {
              */
             current_password?: string;
         };
+        /** @description What a user shows of themselves. A member that was never set, or was removed, is absent. */
+        Profile: {
+            /**
+             * Format: text
+             * @description Name to show in place of the username: 1 to 128 code points. Need not be unique.
+             */
+            display_name?: string;
+            /**
+             * Format: https
+             * @description URL of a picture: absolute, with the scheme `https`, at most 2,048 characters.
+             */
+            avatar_url?: string;
+            metadata?: components["schemas"]["Metadata"];
+        };
+        /** @description Changes of your profile. An absent member stays as it is. */
+        ProfileRequest: {
+            /**
+             * Format: text
+             * @description Name to show in place of the username: 1 to 128 code points. Need not be unique. `null` removes it.
+             */
+            display_name?: string | null;
+            /**
+             * Format: https
+             * @description URL of a picture: absolute, with the scheme `https`, at most 2,048 characters. `null` removes it.
+             */
+            avatar_url?: string | null;
+            /** @description An object of your app: at most 1 KiB of JSON. The server stores it and does not interpret it. `null` removes it. */
+            metadata?: {
+                [key: string]: unknown;
+            } | null;
+        };
         /**
          * @description What a user shows of themselves. A member that was never set, or was removed, is absent.
          * @example {
@@ -728,6 +823,28 @@ export interface components {
         UserList: {
             /** @description Users, ordered by the name that was found. */
             users: components["schemas"]["User"][];
+        };
+        /** @description Lifetime of a new token. */
+        TokenRequest: {
+            /** @description Lifetime of the token in seconds. Default: `TOKEN_TTL`. */
+            expires_in?: number;
+        };
+        /** @description Profile of a user. `null` removes a member. An absent member stays as it is. */
+        UserRequest: {
+            /**
+             * Format: text
+             * @description Name to show in place of the username: 1 to 128 code points. Need not be unique. `null` removes it.
+             */
+            display_name?: string | null;
+            /**
+             * Format: https
+             * @description URL of a picture: absolute, with the scheme `https`, at most 2,048 characters. `null` removes it.
+             */
+            avatar_url?: string | null;
+            /** @description An object of your app: at most 1 KiB of JSON. The server stores it and does not interpret it. `null` removes it. */
+            metadata?: {
+                [key: string]: unknown;
+            } | null;
         };
         /** @description An object of your app: at most 1 KiB of JSON. The server stores it and does not interpret it. */
         Metadata: {
@@ -2349,7 +2466,13 @@ export interface operations {
     renewToken: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply.
+                 * @example bob
+                 */
+                "on-behalf-of"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -2368,6 +2491,10 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHORIZED`: A valid token is required. */
             401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN`: Not allowed. */
+            403: components["responses"]["Forbidden"];
+            /** @description `USER_NOT_FOUND`: User not found. */
+            404: components["responses"]["NotFound"];
             /** @description `METHOD_NOT_ALLOWED`: Method not allowed. */
             405: components["responses"]["MethodNotAllowed"];
             /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
@@ -2394,7 +2521,13 @@ export interface operations {
                 /** @description Revoke all tokens of your account, not only the token of this request. */
                 everywhere?: boolean;
             };
-            header?: never;
+            header?: {
+                /**
+                 * @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply.
+                 * @example bob
+                 */
+                "on-behalf-of"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -2411,6 +2544,10 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHORIZED`: A valid token is required. */
             401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN`: Not allowed. */
+            403: components["responses"]["Forbidden"];
+            /** @description `USER_NOT_FOUND`: User not found. */
+            404: components["responses"]["NotFound"];
             /** @description `METHOD_NOT_ALLOWED`: Method not allowed. */
             405: components["responses"]["MethodNotAllowed"];
             /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
@@ -2432,7 +2569,13 @@ export interface operations {
     getMe: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply.
+                 * @example bob
+                 */
+                "on-behalf-of"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -2447,10 +2590,14 @@ export interface operations {
                     "application/json": components["schemas"]["Me"];
                 };
             };
-            /** @description `BAD_REQUEST`: The request is malformed. */
+            /** @description `BAD_REQUEST`: The request is malformed. `VALIDATION_FAILED`: The request is not valid. */
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHORIZED`: A valid token is required. */
             401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN`: Not allowed. */
+            403: components["responses"]["Forbidden"];
+            /** @description `USER_NOT_FOUND`: User not found. */
+            404: components["responses"]["NotFound"];
             /** @description `METHOD_NOT_ALLOWED`: Method not allowed. */
             405: components["responses"]["MethodNotAllowed"];
             /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
@@ -2468,7 +2615,13 @@ export interface operations {
     removeMe: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply.
+                 * @example bob
+                 */
+                "on-behalf-of"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -2481,10 +2634,14 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `BAD_REQUEST`: The request is malformed. `INVALID_JSON`: Invalid JSON. */
+            /** @description `BAD_REQUEST`: The request is malformed. `INVALID_JSON`: Invalid JSON. `VALIDATION_FAILED`: The request is not valid. */
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHORIZED`: A valid token is required. */
             401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN`: Not allowed. */
+            403: components["responses"]["Forbidden"];
+            /** @description `USER_NOT_FOUND`: User not found. */
+            404: components["responses"]["NotFound"];
             /** @description `METHOD_NOT_ALLOWED`: Method not allowed. */
             405: components["responses"]["MethodNotAllowed"];
             /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
@@ -2552,7 +2709,13 @@ export interface operations {
     setPassword: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply.
+                 * @example bob
+                 */
+                "on-behalf-of"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -2573,6 +2736,10 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHORIZED`: A valid token is required. `INVALID_CREDENTIALS`: The username or the password is wrong. */
             401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN`: Not allowed. */
+            403: components["responses"]["Forbidden"];
+            /** @description `USER_NOT_FOUND`: User not found. */
+            404: components["responses"]["NotFound"];
             /** @description `METHOD_NOT_ALLOWED`: Method not allowed. */
             405: components["responses"]["MethodNotAllowed"];
             /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
@@ -2603,7 +2770,13 @@ export interface operations {
                 /** @description Up to 100 usernames, separated by commas. Case is ignored. Names that no user has are left out. Do not combine with `prefix`. */
                 usernames?: string;
             };
-            header?: never;
+            header?: {
+                /**
+                 * @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply.
+                 * @example bob
+                 */
+                "on-behalf-of"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -2622,6 +2795,10 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHORIZED`: A valid token is required. */
             401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN`: Not allowed. */
+            403: components["responses"]["Forbidden"];
+            /** @description `USER_NOT_FOUND`: User not found. */
+            404: components["responses"]["NotFound"];
             /** @description `METHOD_NOT_ALLOWED`: Method not allowed. */
             405: components["responses"]["MethodNotAllowed"];
             /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
@@ -2686,6 +2863,11 @@ export interface operations {
             header?: {
                 /** @description Idempotency key of the message, unique per sender for ever: a repeated key returns the original message. Use a UUIDv7. If you also send the `Idempotency-Key` header, both must be equal. */
                 "idempotency-key"?: string;
+                /**
+                 * @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply.
+                 * @example bob
+                 */
+                "on-behalf-of"?: string;
             };
             path?: never;
             cookie?: never;
@@ -2747,7 +2929,13 @@ export interface operations {
                 /** @description Message id: returns the oldest messages after it. Do not combine with `before`. */
                 after?: number;
             };
-            header?: never;
+            header?: {
+                /**
+                 * @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply.
+                 * @example bob
+                 */
+                "on-behalf-of"?: string;
+            };
             path: {
                 /**
                  * @description Username: 1 to 64 letters, digits, `.`, `_` or `-`, but not `.` or `..`. Case is ignored.
@@ -2778,6 +2966,8 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHORIZED`: A valid token is required. */
             401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN`: Not allowed. */
+            403: components["responses"]["Forbidden"];
             /** @description `USER_NOT_FOUND`: User not found. */
             404: components["responses"]["NotFound"];
             /** @description `METHOD_NOT_ALLOWED`: Method not allowed. */
@@ -2797,7 +2987,13 @@ export interface operations {
     deleteMessage: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply.
+                 * @example bob
+                 */
+                "on-behalf-of"?: string;
+            };
             path: {
                 /**
                  * @description Id of the message.
@@ -2824,7 +3020,7 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             /** @description `FORBIDDEN`: Not allowed. */
             403: components["responses"]["Forbidden"];
-            /** @description `MESSAGE_NOT_FOUND`: Message not found. */
+            /** @description `USER_NOT_FOUND`: User not found. `MESSAGE_NOT_FOUND`: Message not found. */
             404: components["responses"]["NotFound"];
             /** @description `METHOD_NOT_ALLOWED`: Method not allowed. */
             405: components["responses"]["MethodNotAllowed"];
@@ -2849,7 +3045,13 @@ export interface operations {
     editMessage: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply.
+                 * @example bob
+                 */
+                "on-behalf-of"?: string;
+            };
             path: {
                 /**
                  * @description Id of the message.
@@ -2880,7 +3082,7 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             /** @description `FORBIDDEN`: Not allowed. `BLOCKED`: A block prevents this. */
             403: components["responses"]["Forbidden"];
-            /** @description `MESSAGE_NOT_FOUND`: Message not found. */
+            /** @description `USER_NOT_FOUND`: User not found. `MESSAGE_NOT_FOUND`: Message not found. */
             404: components["responses"]["NotFound"];
             /** @description `METHOD_NOT_ALLOWED`: Method not allowed. */
             405: components["responses"]["MethodNotAllowed"];
@@ -2912,7 +3114,13 @@ export interface operations {
                 /** @description `before` of the previous page. */
                 before?: number;
             };
-            header?: never;
+            header?: {
+                /**
+                 * @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply.
+                 * @example bob
+                 */
+                "on-behalf-of"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -2931,6 +3139,10 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHORIZED`: A valid token is required. */
             401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN`: Not allowed. */
+            403: components["responses"]["Forbidden"];
+            /** @description `USER_NOT_FOUND`: User not found. */
+            404: components["responses"]["NotFound"];
             /** @description `METHOD_NOT_ALLOWED`: Method not allowed. */
             405: components["responses"]["MethodNotAllowed"];
             /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
@@ -2948,7 +3160,13 @@ export interface operations {
     getConversation: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply.
+                 * @example bob
+                 */
+                "on-behalf-of"?: string;
+            };
             path: {
                 /**
                  * @description Id of the conversation.
@@ -2973,7 +3191,9 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHORIZED`: A valid token is required. */
             401: components["responses"]["Unauthorized"];
-            /** @description `CONVERSATION_NOT_FOUND`: Conversation not found. */
+            /** @description `FORBIDDEN`: Not allowed. */
+            403: components["responses"]["Forbidden"];
+            /** @description `USER_NOT_FOUND`: User not found. `CONVERSATION_NOT_FOUND`: Conversation not found. */
             404: components["responses"]["NotFound"];
             /** @description `METHOD_NOT_ALLOWED`: Method not allowed. */
             405: components["responses"]["MethodNotAllowed"];
@@ -2999,7 +3219,13 @@ export interface operations {
                 /** @description Message id: returns the oldest messages after it. Do not combine with `before`. */
                 after?: number;
             };
-            header?: never;
+            header?: {
+                /**
+                 * @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply.
+                 * @example bob
+                 */
+                "on-behalf-of"?: string;
+            };
             path: {
                 /**
                  * @description Id of the conversation.
@@ -3030,7 +3256,9 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHORIZED`: A valid token is required. */
             401: components["responses"]["Unauthorized"];
-            /** @description `CONVERSATION_NOT_FOUND`: Conversation not found. */
+            /** @description `FORBIDDEN`: Not allowed. */
+            403: components["responses"]["Forbidden"];
+            /** @description `USER_NOT_FOUND`: User not found. `CONVERSATION_NOT_FOUND`: Conversation not found. */
             404: components["responses"]["NotFound"];
             /** @description `METHOD_NOT_ALLOWED`: Method not allowed. */
             405: components["responses"]["MethodNotAllowed"];
@@ -3049,7 +3277,13 @@ export interface operations {
     listMembers: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply.
+                 * @example bob
+                 */
+                "on-behalf-of"?: string;
+            };
             path: {
                 /**
                  * @description Id of the conversation.
@@ -3074,7 +3308,9 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHORIZED`: A valid token is required. */
             401: components["responses"]["Unauthorized"];
-            /** @description `CONVERSATION_NOT_FOUND`: Conversation not found. */
+            /** @description `FORBIDDEN`: Not allowed. */
+            403: components["responses"]["Forbidden"];
+            /** @description `USER_NOT_FOUND`: User not found. `CONVERSATION_NOT_FOUND`: Conversation not found. */
             404: components["responses"]["NotFound"];
             /** @description `METHOD_NOT_ALLOWED`: Method not allowed. */
             405: components["responses"]["MethodNotAllowed"];
@@ -3093,7 +3329,13 @@ export interface operations {
     putReceipt: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply.
+                 * @example bob
+                 */
+                "on-behalf-of"?: string;
+            };
             path: {
                 /**
                  * @description Id of the conversation.
@@ -3124,7 +3366,7 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             /** @description `FORBIDDEN`: Not allowed. */
             403: components["responses"]["Forbidden"];
-            /** @description `CONVERSATION_NOT_FOUND`: Conversation not found. */
+            /** @description `USER_NOT_FOUND`: User not found. `CONVERSATION_NOT_FOUND`: Conversation not found. */
             404: components["responses"]["NotFound"];
             /** @description `METHOD_NOT_ALLOWED`: Method not allowed. */
             405: components["responses"]["MethodNotAllowed"];
@@ -3152,6 +3394,11 @@ export interface operations {
             header?: {
                 /** @description Idempotency key of the group: a repeated key returns the original group. Use a UUIDv7. */
                 "idempotency-key"?: string;
+                /**
+                 * @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply.
+                 * @example bob
+                 */
+                "on-behalf-of"?: string;
             };
             path?: never;
             cookie?: never;
@@ -3177,7 +3424,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHORIZED`: A valid token is required. */
             401: components["responses"]["Unauthorized"];
-            /** @description `BLOCKED`: A block prevents this. */
+            /** @description `FORBIDDEN`: Not allowed. `BLOCKED`: A block prevents this. */
             403: components["responses"]["Forbidden"];
             /** @description `USER_NOT_FOUND`: User not found. */
             404: components["responses"]["NotFound"];
@@ -3206,7 +3453,13 @@ export interface operations {
     renameGroup: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply.
+                 * @example bob
+                 */
+                "on-behalf-of"?: string;
+            };
             path: {
                 /**
                  * @description Id of the group.
@@ -3237,7 +3490,7 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             /** @description `FORBIDDEN`: Not allowed. */
             403: components["responses"]["Forbidden"];
-            /** @description `CONVERSATION_NOT_FOUND`: Conversation not found. */
+            /** @description `USER_NOT_FOUND`: User not found. `CONVERSATION_NOT_FOUND`: Conversation not found. */
             404: components["responses"]["NotFound"];
             /** @description `METHOD_NOT_ALLOWED`: Method not allowed. */
             405: components["responses"]["MethodNotAllowed"];
@@ -3262,7 +3515,13 @@ export interface operations {
     addMember: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply.
+                 * @example bob
+                 */
+                "on-behalf-of"?: string;
+            };
             path: {
                 /**
                  * @description Id of the group.
@@ -3321,7 +3580,13 @@ export interface operations {
     removeMember: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply.
+                 * @example bob
+                 */
+                "on-behalf-of"?: string;
+            };
             path: {
                 /**
                  * @description Id of the group.
@@ -3376,7 +3641,13 @@ export interface operations {
     blockUser: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply.
+                 * @example bob
+                 */
+                "on-behalf-of"?: string;
+            };
             path: {
                 /**
                  * @description Username: 1 to 64 letters, digits, `.`, `_` or `-`, but not `.` or `..`. Case is ignored.
@@ -3401,6 +3672,8 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHORIZED`: A valid token is required. */
             401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN`: Not allowed. */
+            403: components["responses"]["Forbidden"];
             /** @description `USER_NOT_FOUND`: User not found. */
             404: components["responses"]["NotFound"];
             /** @description `METHOD_NOT_ALLOWED`: Method not allowed. */
@@ -3426,7 +3699,13 @@ export interface operations {
     unblockUser: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply.
+                 * @example bob
+                 */
+                "on-behalf-of"?: string;
+            };
             path: {
                 /**
                  * @description Username: 1 to 64 letters, digits, `.`, `_` or `-`, but not `.` or `..`. Case is ignored.
@@ -3449,6 +3728,8 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHORIZED`: A valid token is required. */
             401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN`: Not allowed. */
+            403: components["responses"]["Forbidden"];
             /** @description `USER_NOT_FOUND`: User not found. */
             404: components["responses"]["NotFound"];
             /** @description `METHOD_NOT_ALLOWED`: Method not allowed. */
@@ -3479,7 +3760,13 @@ export interface operations {
                 /** @description `before` of the previous page. */
                 before?: string;
             };
-            header?: never;
+            header?: {
+                /**
+                 * @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply.
+                 * @example bob
+                 */
+                "on-behalf-of"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3498,6 +3785,10 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHORIZED`: A valid token is required. */
             401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN`: Not allowed. */
+            403: components["responses"]["Forbidden"];
+            /** @description `USER_NOT_FOUND`: User not found. */
+            404: components["responses"]["NotFound"];
             /** @description `METHOD_NOT_ALLOWED`: Method not allowed. */
             405: components["responses"]["MethodNotAllowed"];
             /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
@@ -3522,7 +3813,13 @@ export interface operations {
                 /** @description Seconds to wait for an event if there is none after the cursor. */
                 wait?: number;
             };
-            header?: never;
+            header?: {
+                /**
+                 * @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply.
+                 * @example bob
+                 */
+                "on-behalf-of"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3541,6 +3838,10 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHORIZED`: A valid token is required. */
             401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN`: Not allowed. */
+            403: components["responses"]["Forbidden"];
+            /** @description `USER_NOT_FOUND`: User not found. */
+            404: components["responses"]["NotFound"];
             /** @description `METHOD_NOT_ALLOWED`: Method not allowed. */
             405: components["responses"]["MethodNotAllowed"];
             /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
@@ -3582,7 +3883,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHORIZED`: A valid token is required. */
             401: components["responses"]["Unauthorized"];
-            /** @description `ORIGIN_NOT_ALLOWED`: This origin is not allowed. */
+            /** @description `FORBIDDEN`: Not allowed. `ORIGIN_NOT_ALLOWED`: This origin is not allowed. */
             403: components["responses"]["Forbidden"];
             /** @description `METHOD_NOT_ALLOWED`: Method not allowed. */
             405: components["responses"]["MethodNotAllowed"];
@@ -3592,6 +3893,208 @@ export interface operations {
             414: components["responses"]["UriTooLong"];
             /** @description `UPGRADE_REQUIRED`: This path requires a WebSocket. */
             426: components["responses"]["UpgradeRequired"];
+            /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
+            431: components["responses"]["HeadersTooLarge"];
+            /** @description `INTERNAL`: Internal error. */
+            500: components["responses"]["InternalError"];
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    putUser: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Username: 1 to 64 letters, digits, `.`, `_` or `-`, but not `.` or `..`. Case is ignored.
+                 * @example bob
+                 */
+                username: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UserRequest"];
+            };
+        };
+        responses: {
+            /** @description A user. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            /** @description `BAD_REQUEST`: The request is malformed. `INVALID_JSON`: Invalid JSON. `VALIDATION_FAILED`: The request is not valid. */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHORIZED`: A valid token is required. */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN`: Not allowed. */
+            403: components["responses"]["Forbidden"];
+            /** @description `METHOD_NOT_ALLOWED`: Method not allowed. */
+            405: components["responses"]["MethodNotAllowed"];
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: components["responses"]["RequestTimeout"];
+            /** @description `PAYLOAD_TOO_LARGE`: The request is too large. */
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `URI_TOO_LONG`: The URL is too long. */
+            414: components["responses"]["UriTooLong"];
+            /** @description `UNSUPPORTED_MEDIA_TYPE`: The body must be application/json. */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
+            431: components["responses"]["HeadersTooLarge"];
+            /** @description `INTERNAL`: Internal error. */
+            500: components["responses"]["InternalError"];
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    removeUser: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Username: 1 to 64 letters, digits, `.`, `_` or `-`, but not `.` or `..`. Case is ignored.
+                 * @example bob
+                 */
+                username: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The request succeeded. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `BAD_REQUEST`: The request is malformed. `INVALID_JSON`: Invalid JSON. `VALIDATION_FAILED`: The request is not valid. */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHORIZED`: A valid token is required. */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN`: Not allowed. */
+            403: components["responses"]["Forbidden"];
+            /** @description `USER_NOT_FOUND`: User not found. */
+            404: components["responses"]["NotFound"];
+            /** @description `METHOD_NOT_ALLOWED`: Method not allowed. */
+            405: components["responses"]["MethodNotAllowed"];
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: components["responses"]["RequestTimeout"];
+            /** @description `PAYLOAD_TOO_LARGE`: The request is too large. */
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `URI_TOO_LONG`: The URL is too long. */
+            414: components["responses"]["UriTooLong"];
+            /** @description `UNSUPPORTED_MEDIA_TYPE`: The body must be application/json. */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
+            431: components["responses"]["HeadersTooLarge"];
+            /** @description `INTERNAL`: Internal error. */
+            500: components["responses"]["InternalError"];
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    createToken: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Username: 1 to 64 letters, digits, `.`, `_` or `-`, but not `.` or `..`. Case is ignored.
+                 * @example bob
+                 */
+                username: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TokenRequest"];
+            };
+        };
+        responses: {
+            /** @description A token and its user. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description `BAD_REQUEST`: The request is malformed. `INVALID_JSON`: Invalid JSON. `VALIDATION_FAILED`: The request is not valid. */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHORIZED`: A valid token is required. */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN`: Not allowed. */
+            403: components["responses"]["Forbidden"];
+            /** @description `USER_NOT_FOUND`: User not found. */
+            404: components["responses"]["NotFound"];
+            /** @description `METHOD_NOT_ALLOWED`: Method not allowed. */
+            405: components["responses"]["MethodNotAllowed"];
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: components["responses"]["RequestTimeout"];
+            /** @description `PAYLOAD_TOO_LARGE`: The request is too large. */
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `URI_TOO_LONG`: The URL is too long. */
+            414: components["responses"]["UriTooLong"];
+            /** @description `UNSUPPORTED_MEDIA_TYPE`: The body must be application/json. */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
+            431: components["responses"]["HeadersTooLarge"];
+            /** @description `INTERNAL`: Internal error. */
+            500: components["responses"]["InternalError"];
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    logOutUser: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Username: 1 to 64 letters, digits, `.`, `_` or `-`, but not `.` or `..`. Case is ignored.
+                 * @example bob
+                 */
+                username: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The request succeeded. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `BAD_REQUEST`: The request is malformed. `INVALID_JSON`: Invalid JSON. `VALIDATION_FAILED`: The request is not valid. */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHORIZED`: A valid token is required. */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN`: Not allowed. */
+            403: components["responses"]["Forbidden"];
+            /** @description `USER_NOT_FOUND`: User not found. */
+            404: components["responses"]["NotFound"];
+            /** @description `METHOD_NOT_ALLOWED`: Method not allowed. */
+            405: components["responses"]["MethodNotAllowed"];
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: components["responses"]["RequestTimeout"];
+            /** @description `PAYLOAD_TOO_LARGE`: The request is too large. */
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `URI_TOO_LONG`: The URL is too long. */
+            414: components["responses"]["UriTooLong"];
+            /** @description `UNSUPPORTED_MEDIA_TYPE`: The body must be application/json. */
+            415: components["responses"]["UnsupportedMediaType"];
             /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
             431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Internal error. */

@@ -45,7 +45,7 @@ export const restoreSqlite = async (
     const db = openForWriting(fresh)
     try {
       await migrate(db)
-      createStatements(db).run(setEveryFamily, { family })
+      createStatements(db).run(setEveryFamily, { family, tokens_from: Math.floor(Date.now() / 1000) })
       db.pragma('wal_checkpoint(TRUNCATE)')
     } finally {
       db.close()

@@ -1,0 +1,34 @@
+import { Type } from '@sinclair/typebox'
+import { profileMembers } from './account.ts'
+import { request, type Static } from './common.ts'
+
+/** The longest lifetime of a token: a year, in seconds. */
+export const MAX_TOKEN_TTL = 31_536_000
+
+export const UserRequest = request(profileMembers, {
+  $id: 'UserRequest',
+  description: 'Profile of a user. `null` removes a member. An absent member stays as it is.',
+})
+export type UserRequest = Static<typeof UserRequest>
+
+export const TokenRequest = request(
+  {
+    expires_in: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: MAX_TOKEN_TTL,
+        description: 'Lifetime of the token in seconds. Default: `TOKEN_TTL`.',
+      }),
+    ),
+  },
+  { $id: 'TokenRequest', description: 'Lifetime of a new token.' },
+)
+export type TokenRequest = Static<typeof TokenRequest>
+
+/** The header of a request that a server key makes on behalf of a user. Not validated as a schema, but when it is decoded. */
+export const OnBehalfOf = {
+  type: 'string',
+  description:
+    'Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply.',
+  examples: ['bob'],
+}

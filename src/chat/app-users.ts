@@ -1,0 +1,41 @@
+import type { Session, User } from '../../schemas/account.ts'
+import type { TokenRequest, UserRequest } from '../../schemas/server-keys.ts'
+import { foldName, unknownUser } from '../../db/names.ts'
+import * as users from '../../db/queries/users.ts'
+import { accountNamed } from './administration.ts'
+import { metadataText } from './content.ts'
+import type { Chat } from './context.ts'
+import { removeAccount } from './removal.ts'
+import { newTokenFamily, type Tokens } from './tokens.ts'
+
+/**
+ * Creates an account that belongs to the app, or changes the profile of any account.
+ * @param request `null` removes a member of the profile, an absent member stays
+ * @throws AppError `VALIDATION_FAILED`, and as the operation `putUser`
+ */
+export const putUser = async (chat: Chat, username: string, request: UserRequest): Promise<User> => {
+  const { metadata, ...rest } = request
+  const change = { ...rest, ...(metadata !== undefined && { metadata: metadata && metadataText(metadata) }) }
+  const user = await chat.writer.append('putUser', { username, family: newTokenFamily(), change })
+  return { id: user.id, username: user.username }
+}
+
+/** Removes an account as its user can. @throws AppError `USER_NOT_FOUND`, `VALIDATION_FAILED` */
+export const removeUser = async (chat: Chat, username: string): Promise<void> =>
+  removeAccount(chat, await accountNamed(chat, username))
+
+/**
+ * @param request `expires_in`: lifetime in seconds, by default `TOKEN_TTL`
+ * @returns a new token of an account
+ * @throws AppError `USER_NOT_FOUND`, `VALIDATION_FAILED`
+ */
+export const issueToken = async (
+  chat: Chat,
+  tokens: Tokens,
+  username: string,
+  { expires_in }: TokenRequest,
+): Promise<Session> => {
+  const user = await chat.reader.get(users.userByKey, { key: foldName(username) })
+  if (!user || user.removed_at !== null) throw unknownUser(username, '/username')
+  return tokens.issue(user, expires_in)
+}
