@@ -100,7 +100,8 @@ export const putUser = (tx: Transaction, { username, family, change }: PutUser):
   if (existing && existing.removed_at !== null)
     throw invalid('/username', 'is the name of a removed account, which keeps it; choose another')
   if (existing) return changeProfile(tx, existing, change)
-  const profile = { ...NO_PROFILE, ...change }
+  const { display_name = null, avatar_url = null, metadata = null } = change
+  const profile = { display_name, avatar_url, metadata }
   return createUser(tx, { username, password_hash: null, family, owner: APP, profile }).user
 }
 
