@@ -3,8 +3,8 @@ import type { TokenRequest, UserRequest } from '../../schemas/server-keys.ts'
 import { foldName, unknownUser } from '../../db/names.ts'
 import * as users from '../../db/queries/users.ts'
 import { accountNamed } from './administration.ts'
-import { metadataText } from './content.ts'
 import type { Chat } from './context.ts'
+import { toProfileChange, toUser } from './profiles.ts'
 import { removeAccount } from './removal.ts'
 import { newTokenFamily, type Tokens } from './tokens.ts'
 
@@ -14,10 +14,8 @@ import { newTokenFamily, type Tokens } from './tokens.ts'
  * @throws AppError `VALIDATION_FAILED`, and as the operation `putUser`
  */
 export const putUser = async (chat: Chat, username: string, request: UserRequest): Promise<User> => {
-  const { metadata, ...rest } = request
-  const change = { ...rest, ...(metadata !== undefined && { metadata: metadata && metadataText(metadata) }) }
-  const user = await chat.writer.append('putUser', { username, family: newTokenFamily(), change })
-  return { id: user.id, username: user.username }
+  const change = toProfileChange(request)
+  return toUser(await chat.writer.append('putUser', { username, family: newTokenFamily(), change }))
 }
 
 /** Removes an account as its user can. @throws AppError `USER_NOT_FOUND`, `VALIDATION_FAILED` */

@@ -13,7 +13,7 @@ import type { Chat, Identity } from './context.ts'
  */
 export const setMyProfile = async (chat: Chat, me: Identity, request: ProfileRequest): Promise<Me> => {
   const change = toProfileChange(request)
-  chat.changeLimit(me.user_id)
+  chat.changeLimit(me)
   return toMe(await chat.writer.append('setProfile', { user_id: me.user_id, change }))
 }
 

@@ -64,6 +64,10 @@ export const TABLES = [
   'token_eras',
   'counter',
   'epochs',
+  'server_keys',
+  'reports',
+  'webhooks',
+  'pushes',
 ] satisfies (keyof Tables)[]
 
 /** @returns a hash of every row of every table */

@@ -139,9 +139,17 @@ export interface paths {
          * @description Returns the user with the profile. A user whose name is `me` is only found by `GET /users?usernames=me`.
          */
         get: operations["getUser"];
-        put?: never;
+        /**
+         * Create a user, or change the profile
+         * @description A new account belongs to the app: nobody can log in under its name. Names that the app creates may also contain `@`, `+`, `:`, `|` and `~`. Of an account that exists, whoever created it, only the profile is changed. Repeating the request changes nothing.
+         */
+        put: operations["putUser"];
         post?: never;
-        delete?: never;
+        /**
+         * Remove a user
+         * @description All tokens end, all sockets are closed, and the account leaves its groups. Its messages stay, and its name cannot be used again. This cannot be undone.
+         */
+        delete: operations["removeUser"];
         options?: never;
         head?: never;
         patch?: never;
@@ -459,30 +467,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/users/{username}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        /**
-         * Create a user, or change the profile
-         * @description A new account belongs to the app: nobody can log in under its name. Names that the app creates may also contain `@`, `+`, `:`, `|` and `~`. Of an account that exists, whoever created it, only the profile is changed. Repeating the request changes nothing.
-         */
-        put: operations["putUser"];
-        post?: never;
-        /**
-         * Remove a user
-         * @description All tokens end, all sockets are closed, and the account leaves its groups. Its messages stay, and its name cannot be used again. This cannot be undone.
-         */
-        delete: operations["removeUser"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/users/{username}/tokens": {
         parameters: {
             query?: never;
@@ -688,37 +672,6 @@ export interface components {
              * @description Current password. Required if the account has a password.
              */
             current_password?: string;
-        };
-        /** @description What a user shows of themselves. A member that was never set, or was removed, is absent. */
-        Profile: {
-            /**
-             * Format: text
-             * @description Name to show in place of the username: 1 to 128 code points. Need not be unique.
-             */
-            display_name?: string;
-            /**
-             * Format: https
-             * @description URL of a picture: absolute, with the scheme `https`, at most 2,048 characters.
-             */
-            avatar_url?: string;
-            metadata?: components["schemas"]["Metadata"];
-        };
-        /** @description Changes of your profile. An absent member stays as it is. */
-        ProfileRequest: {
-            /**
-             * Format: text
-             * @description Name to show in place of the username: 1 to 128 code points. Need not be unique. `null` removes it.
-             */
-            display_name?: string | null;
-            /**
-             * Format: https
-             * @description URL of a picture: absolute, with the scheme `https`, at most 2,048 characters. `null` removes it.
-             */
-            avatar_url?: string | null;
-            /** @description An object of your app: at most 1 KiB of JSON. The server stores it and does not interpret it. `null` removes it. */
-            metadata?: {
-                [key: string]: unknown;
-            } | null;
         };
         /**
          * @description What a user shows of themselves. A member that was never set, or was removed, is absent.
@@ -2663,7 +2616,13 @@ export interface operations {
     setProfile: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply.
+                 * @example bob
+                 */
+                "on-behalf-of"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -2686,6 +2645,10 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHORIZED`: A valid token is required. */
             401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN`: Not allowed. */
+            403: components["responses"]["Forbidden"];
+            /** @description `USER_NOT_FOUND`: User not found. */
+            404: components["responses"]["NotFound"];
             /** @description `METHOD_NOT_ALLOWED`: Method not allowed. */
             405: components["responses"]["MethodNotAllowed"];
             /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
@@ -2816,7 +2779,13 @@ export interface operations {
     getUser: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply.
+                 * @example bob
+                 */
+                "on-behalf-of"?: string;
+            };
             path: {
                 /**
                  * @description Username: 1 to 64 letters, digits, `.`, `_` or `-`, but not `.` or `..`. Case is ignored.
@@ -2841,6 +2810,8 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHORIZED`: A valid token is required. */
             401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN`: Not allowed. */
+            403: components["responses"]["Forbidden"];
             /** @description `USER_NOT_FOUND`: User not found. */
             404: components["responses"]["NotFound"];
             /** @description `METHOD_NOT_ALLOWED`: Method not allowed. */
@@ -2849,6 +2820,106 @@ export interface operations {
             408: components["responses"]["RequestTimeout"];
             /** @description `URI_TOO_LONG`: The URL is too long. */
             414: components["responses"]["UriTooLong"];
+            /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
+            431: components["responses"]["HeadersTooLarge"];
+            /** @description `INTERNAL`: Internal error. */
+            500: components["responses"]["InternalError"];
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    putUser: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Username: 1 to 64 letters, digits, `.`, `_` or `-`, but not `.` or `..`. Case is ignored.
+                 * @example bob
+                 */
+                username: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UserRequest"];
+            };
+        };
+        responses: {
+            /** @description A user. `profile` is absent if the user has set nothing, or was removed. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            /** @description `BAD_REQUEST`: The request is malformed. `INVALID_JSON`: Invalid JSON. `VALIDATION_FAILED`: The request is not valid. */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHORIZED`: A valid token is required. */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN`: Not allowed. */
+            403: components["responses"]["Forbidden"];
+            /** @description `METHOD_NOT_ALLOWED`: Method not allowed. */
+            405: components["responses"]["MethodNotAllowed"];
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: components["responses"]["RequestTimeout"];
+            /** @description `PAYLOAD_TOO_LARGE`: The request is too large. */
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `URI_TOO_LONG`: The URL is too long. */
+            414: components["responses"]["UriTooLong"];
+            /** @description `UNSUPPORTED_MEDIA_TYPE`: The body must be application/json. */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
+            431: components["responses"]["HeadersTooLarge"];
+            /** @description `INTERNAL`: Internal error. */
+            500: components["responses"]["InternalError"];
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    removeUser: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Username: 1 to 64 letters, digits, `.`, `_` or `-`, but not `.` or `..`. Case is ignored.
+                 * @example bob
+                 */
+                username: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The request succeeded. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `BAD_REQUEST`: The request is malformed. `INVALID_JSON`: Invalid JSON. `VALIDATION_FAILED`: The request is not valid. */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHORIZED`: A valid token is required. */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN`: Not allowed. */
+            403: components["responses"]["Forbidden"];
+            /** @description `USER_NOT_FOUND`: User not found. */
+            404: components["responses"]["NotFound"];
+            /** @description `METHOD_NOT_ALLOWED`: Method not allowed. */
+            405: components["responses"]["MethodNotAllowed"];
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: components["responses"]["RequestTimeout"];
+            /** @description `PAYLOAD_TOO_LARGE`: The request is too large. */
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `URI_TOO_LONG`: The URL is too long. */
+            414: components["responses"]["UriTooLong"];
+            /** @description `UNSUPPORTED_MEDIA_TYPE`: The body must be application/json. */
+            415: components["responses"]["UnsupportedMediaType"];
             /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
             431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Internal error. */
@@ -3893,106 +3964,6 @@ export interface operations {
             414: components["responses"]["UriTooLong"];
             /** @description `UPGRADE_REQUIRED`: This path requires a WebSocket. */
             426: components["responses"]["UpgradeRequired"];
-            /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
-            431: components["responses"]["HeadersTooLarge"];
-            /** @description `INTERNAL`: Internal error. */
-            500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
-            503: components["responses"]["Unavailable"];
-        };
-    };
-    putUser: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /**
-                 * @description Username: 1 to 64 letters, digits, `.`, `_` or `-`, but not `.` or `..`. Case is ignored.
-                 * @example bob
-                 */
-                username: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["UserRequest"];
-            };
-        };
-        responses: {
-            /** @description A user. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["User"];
-                };
-            };
-            /** @description `BAD_REQUEST`: The request is malformed. `INVALID_JSON`: Invalid JSON. `VALIDATION_FAILED`: The request is not valid. */
-            400: components["responses"]["BadRequest"];
-            /** @description `UNAUTHORIZED`: A valid token is required. */
-            401: components["responses"]["Unauthorized"];
-            /** @description `FORBIDDEN`: Not allowed. */
-            403: components["responses"]["Forbidden"];
-            /** @description `METHOD_NOT_ALLOWED`: Method not allowed. */
-            405: components["responses"]["MethodNotAllowed"];
-            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
-            408: components["responses"]["RequestTimeout"];
-            /** @description `PAYLOAD_TOO_LARGE`: The request is too large. */
-            413: components["responses"]["PayloadTooLarge"];
-            /** @description `URI_TOO_LONG`: The URL is too long. */
-            414: components["responses"]["UriTooLong"];
-            /** @description `UNSUPPORTED_MEDIA_TYPE`: The body must be application/json. */
-            415: components["responses"]["UnsupportedMediaType"];
-            /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
-            431: components["responses"]["HeadersTooLarge"];
-            /** @description `INTERNAL`: Internal error. */
-            500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
-            503: components["responses"]["Unavailable"];
-        };
-    };
-    removeUser: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /**
-                 * @description Username: 1 to 64 letters, digits, `.`, `_` or `-`, but not `.` or `..`. Case is ignored.
-                 * @example bob
-                 */
-                username: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The request succeeded. */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description `BAD_REQUEST`: The request is malformed. `INVALID_JSON`: Invalid JSON. `VALIDATION_FAILED`: The request is not valid. */
-            400: components["responses"]["BadRequest"];
-            /** @description `UNAUTHORIZED`: A valid token is required. */
-            401: components["responses"]["Unauthorized"];
-            /** @description `FORBIDDEN`: Not allowed. */
-            403: components["responses"]["Forbidden"];
-            /** @description `USER_NOT_FOUND`: User not found. */
-            404: components["responses"]["NotFound"];
-            /** @description `METHOD_NOT_ALLOWED`: Method not allowed. */
-            405: components["responses"]["MethodNotAllowed"];
-            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
-            408: components["responses"]["RequestTimeout"];
-            /** @description `PAYLOAD_TOO_LARGE`: The request is too large. */
-            413: components["responses"]["PayloadTooLarge"];
-            /** @description `URI_TOO_LONG`: The URL is too long. */
-            414: components["responses"]["UriTooLong"];
-            /** @description `UNSUPPORTED_MEDIA_TYPE`: The body must be application/json. */
-            415: components["responses"]["UnsupportedMediaType"];
             /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
             431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Internal error. */
