@@ -8,6 +8,7 @@ import * as blocks from '../../db/queries/blocks.ts'
 import * as conversationList from '../../db/queries/conversation-list.ts'
 import * as conversations from '../../db/queries/conversations.ts'
 import * as events from '../../db/queries/events.ts'
+import * as feed from '../../db/queries/feed.ts'
 import * as members from '../../db/queries/members.ts'
 import * as messages from '../../db/queries/messages.ts'
 import * as periods from '../../db/queries/periods.ts'
@@ -29,6 +30,7 @@ t.test('every query uses an index, however many other rows exist', async (t) => 
     conversationList,
     conversations,
     events,
+    feed,
     members,
     messages,
     periods,
@@ -61,6 +63,12 @@ t.test('every query uses an index, however many other rows exist', async (t) => 
     ],
   )
   t.match(planOf(db, members.shownMembers)[0], /USING INDEX members_open \(conversation_id=\?\)/)
+  for (const [name, each] of Object.entries(feed)) {
+    const plan = planOf(db, each)
+    t.match(plan[0], /^SEARCH .*(\w+>\? AND \w+<\?)/, `feed.${name} reads a range of numbers`)
+    // Members who joined with one number are sorted by their ids: at most one group at a time.
+    if (name !== 'joined') t.notMatch(plan.join(), /B-TREE/, `feed.${name} sorts nothing`)
+  }
   t.match(planOf(db, blocks.blocksBy)[1], /USING COVERING INDEX blocks_latest/)
 })
 

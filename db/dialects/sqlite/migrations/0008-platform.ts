@@ -46,12 +46,25 @@ const addGroupKeys = async ({ schema }: Kysely<never>) => {
     .execute()
 }
 
-/** Lets the event feed read the changes of all users as ranges of an index. */
+/**
+ * Lets the event feed read the changes of all users as ranges of an index. Most users and conversations never change after their
+ * creation, so the indexes of changes leave them out.
+ */
 const indexChanges = async ({ schema }: Kysely<never>) => {
   await schema.createIndex('users_created').on('users').column('created_number').execute()
-  await schema.createIndex('users_changed').on('users').column('changed').execute()
+  await schema
+    .createIndex('users_changed')
+    .on('users')
+    .column('changed')
+    .where(sql.ref('changed'), '<>', sql.ref('created_number'))
+    .execute()
   await schema.createIndex('conversations_created').on('conversations').column('created').execute()
-  await schema.createIndex('conversations_changed').on('conversations').column('changed').execute()
+  await schema
+    .createIndex('conversations_changed')
+    .on('conversations')
+    .column('changed')
+    .where(sql.ref('changed'), '<>', sql.ref('created'))
+    .execute()
   await schema.createIndex('members_joined').on('members').column('from_number').execute()
   await schema
     .createIndex('members_left')
