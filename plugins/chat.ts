@@ -38,6 +38,7 @@ export const chat = plugin(
     app.addHook('preClose', async () => {
       context.removalSteps.stop()
       context.receiptSweep.stop()
+      context.feedWaits.stop()
       context.load.stop()
     })
   },

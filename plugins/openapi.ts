@@ -9,6 +9,7 @@ import {
   apiInfo,
   apiServers,
   apiTags,
+  apiWebhooks,
   bearerScheme,
   serverKeyScheme,
 } from '../schemas/document.ts'
@@ -37,7 +38,7 @@ export const openapi = plugin(
         const { openapiObject } = made as { openapiObject: OpenApi }
         addExamples(openapiObject.components.schemas)
         shareProblems(openapiObject)
-        return openapiObject
+        return { ...openapiObject, webhooks: apiWebhooks }
       },
       // The name of a component is the `$id` of its schema.
       refResolver: { buildLocalReference: ({ $id }) => $id as string },

@@ -1,5 +1,6 @@
 import { Type } from '@sinclair/typebox'
 import { examples } from './examples.ts'
+import { feedEvents } from './feed.ts'
 
 /** `info` of the OpenAPI document. */
 export const apiInfo = {
@@ -55,6 +56,27 @@ export const serverKeyScheme = {
   scheme: 'bearer',
   description:
     'A server key, `msk_…`, of `npm run admin -- key create NAME`. For the backend of your app only: a key may do everything. With `On-Behalf-Of` it does what a user does, without it what the app does.',
+}
+
+/** Requests that the server sends to the app. `FeedEvent` names the schema of each type of event. */
+export const apiWebhooks = {
+  events: {
+    post: {
+      operationId: 'receiveEvents',
+      security: [],
+      summary: 'Receive the changes of everybody',
+      description:
+        'The events of `GET /events`, in order, at most 100 events or one change, and about 1 MiB. The next batch follows after a reply with 2xx.',
+      requestBody: {
+        required: true,
+        content: { 'application/json': { schema: { $ref: '#/components/schemas/WebhookBatch' } } },
+      },
+      responses: { 204: { description: 'The events are stored.' } },
+      'x-events': Object.fromEntries(
+        Object.entries(feedEvents).map(([type, { $id }]) => [type, { $ref: `#/components/schemas/${$id}` }]),
+      ),
+    },
+  },
 }
 
 /** For WebSockets of browsers, which cannot set the `Authorization` header. */

@@ -6,9 +6,11 @@ import * as common from './common.ts'
 import * as conversation from './conversation.ts'
 import * as document from './document.ts'
 import * as events from './events.ts'
+import * as feed from './feed.ts'
 import * as health from './health.ts'
 import * as message from './message.ts'
 import * as problem from './problem.ts'
+import * as report from './report.ts'
 import * as serverFrames from './server-frames.ts'
 import * as sync from './sync.ts'
 
@@ -24,9 +26,11 @@ export const namedSchemas = [
     conversation,
     document,
     events,
+    feed,
     health,
     message,
     problem,
+    report,
     serverFrames,
     sync,
   ],

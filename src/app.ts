@@ -32,6 +32,7 @@ import { appUserRoutes } from './routes/app-users.ts'
 import { blockRoutes } from './routes/blocks.ts'
 import { conversationRoutes } from './routes/conversations.ts'
 import { documentRoutes } from './routes/documents.ts'
+import { eventRoutes } from './routes/events.ts'
 import { groupRoutes } from './routes/groups.ts'
 import { healthRoutes } from './routes/health.ts'
 import { loginRoutes } from './routes/login.ts'
@@ -111,6 +112,7 @@ export const buildApp = async (config: Config, options: Pick<FastifyServerOption
   await app.register(async (scope) => {
     await scope.register(appScope)
     await scope.register(appUserRoutes)
+    await scope.register(eventRoutes)
   })
   await app.register(healthRoutes)
   await app.register(metricsRoutes)

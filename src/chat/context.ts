@@ -11,6 +11,7 @@ import { Turns } from '../load/turns.ts'
 import { createActivity } from './activity.ts'
 import { createCursors } from './cursors.ts'
 import type { Report } from './failures.ts'
+import { createFeedWaits } from './feed-waits.ts'
 import { createProbe } from './probe.ts'
 import { createRateLimit, createSharedLimit } from './rate-limit.ts'
 import { createReceiptSweep } from './receipt-sweep.ts'
@@ -57,6 +58,7 @@ export const createChat = (
   activity: createActivity(),
   /** Reads of `/sync` in progress. Identical calls of one user share a read. */
   syncReads: new Map<string, Promise<EventPage>>(),
+  feedWaits: createFeedWaits(bus),
   loginLimit: createSharedLimit(config.RATE_LIMIT_LOGIN, cluster),
   sendLimit: createUserLimit(config.RATE_LIMIT_SEND),
   /** The cost of a change is the number of members that it affects. */

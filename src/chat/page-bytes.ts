@@ -1,7 +1,7 @@
 import type { Config } from '../config.ts'
 
 /** Bytes of text on one page of history or events. Bounds the memory that a slow reader occupies. */
-const PAGE_BYTES = 1_048_576
+export const PAGE_BYTES = 1_048_576
 
 /** Bytes that one read may load if all messages have the maximum length. */
 const READ_BYTES = 16_777_216

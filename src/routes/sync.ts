@@ -2,7 +2,8 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { ref } from '../../schemas/common.ts'
 import { SyncPage, SyncQuery } from '../../schemas/sync.ts'
 import { readProblems } from '../../schemas/problem.ts'
-import { sync, type Waiter } from '../chat/sync.ts'
+import { sync } from '../chat/sync.ts'
+import type { Waiter } from '../chat/waiter.ts'
 
 export const syncRoutes: FastifyPluginAsyncTypebox = async (app) => {
   app.get(

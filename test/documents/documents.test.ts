@@ -70,6 +70,7 @@ t.test('the OpenAPI document has exactly the operations of the contract, each wi
     'DELETE /blocks/{username}': 'unblockUser',
     'GET /blocks': 'listBlocks',
     'GET /sync': 'sync',
+    'GET /events': 'getEvents',
     'GET /ws': 'connect',
     'GET /health/live': 'getLive',
     'GET /health/ready': 'getReady',
@@ -85,7 +86,11 @@ t.test('every operation has one tag, a description and its security', async (t) 
     t.equal(tags.length, 1, `${operationId} has one tag`)
     t.ok(summary && description, `${operationId} is described`)
     const [token, key] = [{ bearerToken: [] }, { serverKey: [] }]
-    const [none, user, app] = [open, ['connect'], ['putUser', 'removeUser', 'createToken', 'logOutUser']]
+    const [none, user, app] = [
+      open,
+      ['connect'],
+      ['putUser', 'removeUser', 'createToken', 'logOutUser', 'getEvents'],
+    ]
     const callers = none.includes(operationId)
       ? []
       : user.includes(operationId)

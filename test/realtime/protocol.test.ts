@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { clientFrames } from '../../schemas/client-frames.ts'
+import { feedEvents } from '../../schemas/feed.ts'
 import { serverFrames } from '../../schemas/server-frames.ts'
 import { closeCodes } from '../../src/close-codes.ts'
 
@@ -21,4 +22,12 @@ t.test('PROTOCOL.md names every frame', async (t) => {
     )
   t.strictSame(namesIn(section('What you send')), Object.keys(clientFrames))
   t.strictSame(namesIn(section('What you receive')).sort(), Object.keys(serverFrames).sort())
+})
+
+t.test('PROTOCOL.md names every event of the feed', async (t) => {
+  const section = text.split('## For backends')[1]?.split('\n## ')[0] ?? ''
+  const names = [...section.matchAll(/^\| (`.+?) \|/gm)].flatMap(([, cell]) =>
+    (cell as string).split(', ').map((name) => name.slice(1, -1)),
+  )
+  t.strictSame(names.sort(), ['type', ...Object.keys(feedEvents)].sort())
 })

@@ -73,13 +73,14 @@ export const checkFrame = (frame: { type: string }, isPlain: boolean): string | 
   return wrong && `${wrong} is not in docs/asyncapi.json: ${JSON.stringify(frame).slice(0, 300)}`
 }
 
-/** Checks each event of a page by the schema of its frame. The Event schema lists the members of all event types. */
+/** Checks each event of a page by the schema of its type. The schemas of the pages list the members of all types. */
 const wrongEvent = (body: unknown): string | undefined => {
   const { events = [] } = body as { events?: { type: string }[] }
-  const { 'x-frames': frames } = openApi.components.schemas.Event as { 'x-frames': Record<string, string> }
+  const { Event, FeedEvent } = openApi.components.schemas as Record<string, Record<string, object>>
+  const schemas: Record<string, string> = { ...Event?.['x-frames'], ...FeedEvent?.['x-events'] }
   return events
     .map((event) => {
-      const ref = frames[event.type]
+      const ref = schemas[event.type]
       return ref ? validate(openApiRefs, ref, event) : `an event of the type ${event.type}`
     })
     .find((wrong) => wrong !== undefined)

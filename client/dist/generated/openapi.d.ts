@@ -507,6 +507,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get the changes of everybody after a cursor
+         * @description Returns each change of the system in order, as its rows are now. Without a cursor, returns the current cursor and no events; `0` is the cursor of the beginning. With `wait`, waits up to that many seconds for the first event. A page is limited to about 1 MiB, so it may have fewer than `limit` events. It has more only if one change alone does, such as the creation of a large group: the events of a change are never split.
+         */
+        get: operations["getEvents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/health/live": {
         parameters: {
             query?: never;
@@ -608,7 +628,28 @@ export interface paths {
         trace?: never;
     };
 }
-export type webhooks = Record<string, never>;
+export interface webhooks {
+    events: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Receive the changes of everybody
+         * @description The events of `GET /events`, in order, at most 100 events or one change, and about 1 MiB. The next batch follows after a reply with 2xx.
+         */
+        post: operations["receiveEvents"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+}
 export interface components {
     schemas: {
         /**
@@ -1419,6 +1460,237 @@ export interface components {
              */
             read_up_to: number;
         };
+        /** @description A conversation was created. A `member.joined` of each first member follows. */
+        ConversationCreated: {
+            /**
+             * @description The type of the event: `conversation.created`.
+             * @enum {string}
+             */
+            type: "conversation.created";
+            /** @description Opaque position in the event stream. Send it back to resume after this position. */
+            cursor: string;
+            conversation: components["schemas"]["ConversationState"];
+        };
+        /** @description A conversation as the app sees it, without a viewer. */
+        ConversationState: {
+            /**
+             * Format: int64
+             * @description Id of the conversation.
+             */
+            id: number;
+            kind: components["schemas"]["ConversationKind"];
+            /** @description Title of the group. Absent in a direct conversation. */
+            title?: string;
+            /** @description Usernames of the two users of a direct conversation, or the one user of notes to oneself. Absent in a group. */
+            usernames?: string[];
+            /** @description Number of members. */
+            member_count: number;
+            /** @description The key that the app gave the group. Absent if there is none. */
+            key?: string;
+            metadata?: components["schemas"]["Metadata"];
+        };
+        /** @description A conversation was renamed, or its members changed. */
+        ConversationUpdated: {
+            /**
+             * @description The type of the event: `conversation.updated`.
+             * @enum {string}
+             */
+            type: "conversation.updated";
+            /** @description Opaque position in the event stream. Send it back to resume after this position. */
+            cursor: string;
+            conversation: components["schemas"]["ConversationState"];
+        };
+        /** @description A change, as its row is now. `type` decides which members the event has: `x-events` names the schema of each type. One change may have several events: those before its last one have the cursor before the change, so resuming from the cursor of any event loses none. New types may be added: skip events of an unknown type, and keep their cursor. */
+        FeedEvent: {
+            type: components["schemas"]["FeedEventType"];
+            /** @description Opaque position in the event stream. Send it back to resume after this position. */
+            cursor: string;
+            message?: components["schemas"]["Message"];
+            /**
+             * Format: int64
+             * @description Id of the conversation.
+             */
+            conversation_id?: number;
+            /** @description Username of the member. */
+            username?: string;
+            /**
+             * Format: int64
+             * @description Id of the newest message up to which all messages were delivered. 0: none.
+             */
+            delivered_up_to?: number;
+            /**
+             * Format: int64
+             * @description Id of the newest message up to which all messages were read. 0: none.
+             */
+            read_up_to?: number;
+            conversation?: components["schemas"]["ConversationState"];
+            role?: components["schemas"]["MemberRole"];
+            user?: components["schemas"]["User"];
+            report?: components["schemas"]["Report"];
+        };
+        /**
+         * @description The type of an event of the feed. New types may be added: skip an event of an unknown type, and keep its cursor.
+         * @enum {string}
+         */
+        FeedEventType: "message.created" | "message.updated" | "message.deleted" | "receipt.updated" | "conversation.created" | "conversation.updated" | "member.joined" | "member.left" | "user.created" | "user.updated" | "user.removed" | "report.created";
+        /** @description A page of the changes of everybody, in order. The next page begins at `cursor`. */
+        FeedPage: {
+            /** @description Oldest first. */
+            events: components["schemas"]["FeedEvent"][];
+            /** @description The cursor of the next page. */
+            cursor: string;
+            /** @description Whether more events exist now: request the next page at once. */
+            more: boolean;
+        };
+        /** @description A user became a member. */
+        MemberJoined: {
+            /**
+             * @description The type of the event: `member.joined`.
+             * @enum {string}
+             */
+            type: "member.joined";
+            /** @description Opaque position in the event stream. Send it back to resume after this position. */
+            cursor: string;
+            /**
+             * Format: int64
+             * @description Id of the conversation.
+             */
+            conversation_id: number;
+            /** @description Username of the member. */
+            username: string;
+            role: components["schemas"]["MemberRole"];
+        };
+        /** @description A user is no longer a member. */
+        MemberLeft: {
+            /**
+             * @description The type of the event: `member.left`.
+             * @enum {string}
+             */
+            type: "member.left";
+            /** @description Opaque position in the event stream. Send it back to resume after this position. */
+            cursor: string;
+            /**
+             * Format: int64
+             * @description Id of the conversation.
+             */
+            conversation_id: number;
+            /** @description Username of the member. */
+            username: string;
+            role: components["schemas"]["MemberRole"];
+        };
+        /** @description A message was sent. If it was edited or deleted since, it is in its current state. */
+        MessageCreated: {
+            /**
+             * @description The type of the event: `message.created`.
+             * @enum {string}
+             */
+            type: "message.created";
+            /** @description Opaque position in the event stream. Send it back to resume after this position. */
+            cursor: string;
+            message: components["schemas"]["Message"];
+        };
+        /** @description A message was deleted. */
+        MessageDeleted: {
+            /**
+             * @description The type of the event: `message.deleted`.
+             * @enum {string}
+             */
+            type: "message.deleted";
+            /** @description Opaque position in the event stream. Send it back to resume after this position. */
+            cursor: string;
+            message: components["schemas"]["Message"];
+        };
+        /** @description A message was edited. */
+        MessageUpdated: {
+            /**
+             * @description The type of the event: `message.updated`.
+             * @enum {string}
+             */
+            type: "message.updated";
+            /** @description Opaque position in the event stream. Send it back to resume after this position. */
+            cursor: string;
+            message: components["schemas"]["Message"];
+        };
+        /** @description The marks of a member moved. Marks that move several times within a second may come a second time, unchanged. */
+        ReceiptUpdated: {
+            /**
+             * @description The type of the event: `receipt.updated`.
+             * @enum {string}
+             */
+            type: "receipt.updated";
+            /** @description Opaque position in the event stream. Send it back to resume after this position. */
+            cursor: string;
+            /**
+             * Format: int64
+             * @description Id of the conversation.
+             */
+            conversation_id: number;
+            /** @description Username of the member. */
+            username: string;
+            /**
+             * Format: int64
+             * @description Id of the newest message up to which all messages were delivered. 0: none.
+             */
+            delivered_up_to: number;
+            /**
+             * Format: int64
+             * @description Id of the newest message up to which all messages were read. 0: none.
+             */
+            read_up_to: number;
+        };
+        /** @description A member reported a message. */
+        ReportCreated: {
+            /**
+             * @description The type of the event: `report.created`.
+             * @enum {string}
+             */
+            type: "report.created";
+            /** @description Opaque position in the event stream. Send it back to resume after this position. */
+            cursor: string;
+            report: components["schemas"]["Report"];
+        };
+        /** @description An account was created. */
+        UserCreated: {
+            /**
+             * @description The type of the event: `user.created`.
+             * @enum {string}
+             */
+            type: "user.created";
+            /** @description Opaque position in the event stream. Send it back to resume after this position. */
+            cursor: string;
+            user: components["schemas"]["User"];
+        };
+        /** @description An account was removed. */
+        UserRemoved: {
+            /**
+             * @description The type of the event: `user.removed`.
+             * @enum {string}
+             */
+            type: "user.removed";
+            /** @description Opaque position in the event stream. Send it back to resume after this position. */
+            cursor: string;
+            user: components["schemas"]["User"];
+        };
+        /** @description The profile of a user changed. */
+        UserUpdated: {
+            /**
+             * @description The type of the event: `user.updated`.
+             * @enum {string}
+             */
+            type: "user.updated";
+            /** @description Opaque position in the event stream. Send it back to resume after this position. */
+            cursor: string;
+            user: components["schemas"]["User"];
+        };
+        /** @description Events that a webhook delivers in one request, in order. */
+        WebhookBatch: {
+            /** @description The cursor after the batch before this one. */
+            previous: string;
+            /** @description The cursor after this batch. */
+            cursor: string;
+            /** @description Oldest first. */
+            events: components["schemas"]["FeedEvent"][];
+        };
         /**
          * @description The server is healthy.
          * @example {
@@ -1692,6 +1964,40 @@ export interface components {
          * @enum {string}
          */
         RequestPart: "body" | "query" | "path" | "header" | "frame";
+        /** @description A message that a member reported, as it was at that time. */
+        Report: {
+            /**
+             * Format: int64
+             * @description Id of the report.
+             */
+            id: number;
+            /**
+             * Format: int64
+             * @description Id of the reported message.
+             */
+            message_id: number;
+            /** @description Username of the member who reported the message. */
+            reporter: string;
+            /** @description The reason that the member chose. */
+            reason: string;
+            /** @description What the member wrote. Absent if nothing. */
+            comment?: string;
+            /** @description Text of the message when it was reported. */
+            content: string;
+            /**
+             * Format: date-time
+             * @description Time of the report: RFC 3339, UTC, milliseconds.
+             */
+            created_at: string;
+            status: components["schemas"]["ReportStatus"];
+            /** @description Note of the app. Absent if there is none. */
+            note?: string;
+        };
+        /**
+         * @description Whether somebody has dealt with the report. More values may be added: treat an unknown one as `open`.
+         * @enum {string}
+         */
+        ReportStatus: "open" | "closed";
         /**
          * @description Answers a frame. The `ack` of a change has the cursor of its event and replaces that event in the stream.
          * @example {
@@ -4074,6 +4380,55 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    getEvents: {
+        parameters: {
+            query?: {
+                /** @description The newest cursor that you received. `0` is the cursor of the beginning. */
+                cursor?: string;
+                /** @description Maximum number of items on the page. */
+                limit?: number;
+                /** @description Seconds to wait for an event if there is none after the cursor. */
+                wait?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of the changes of everybody, in order. The next page begins at `cursor`. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FeedPage"];
+                };
+            };
+            /** @description `BAD_REQUEST`: The request is malformed. `VALIDATION_FAILED`: The request is not valid. */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHORIZED`: A valid token is required. */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN`: Not allowed. */
+            403: components["responses"]["Forbidden"];
+            /** @description `METHOD_NOT_ALLOWED`: Method not allowed. */
+            405: components["responses"]["MethodNotAllowed"];
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: components["responses"]["RequestTimeout"];
+            /** @description `CURSOR_UNKNOWN`: Unknown cursor. */
+            410: components["responses"]["Gone"];
+            /** @description `URI_TOO_LONG`: The URL is too long. */
+            414: components["responses"]["UriTooLong"];
+            /** @description `RATE_LIMITED`: Too many requests. */
+            429: components["responses"]["TooManyRequests"];
+            /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
+            431: components["responses"]["HeadersTooLarge"];
+            /** @description `INTERNAL`: Internal error. */
+            500: components["responses"]["InternalError"];
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
+            503: components["responses"]["Unavailable"];
+        };
+    };
     getLive: {
         parameters: {
             query?: never;
@@ -4234,6 +4589,28 @@ export interface operations {
             431: components["responses"]["HeadersTooLarge"];
             /** @description `OVERLOADED`: The server is overloaded. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
+        };
+    };
+    receiveEvents: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WebhookBatch"];
+            };
+        };
+        responses: {
+            /** @description The events are stored. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
         };
     };
 }

@@ -1,0 +1,195 @@
+import { Type } from '@sinclair/typebox'
+import { User } from './account.ts'
+import {
+  ConversationId,
+  Cursor,
+  CursorInput,
+  DeliveredMark,
+  described,
+  Metadata,
+  openEnum,
+  PageSize,
+  ReadMark,
+  ref,
+  reply,
+  request,
+  type Static,
+  stringEnum,
+  Username,
+} from './common.ts'
+import { ConversationKind, MemberRole } from './conversation.ts'
+import type { Members } from './frame.ts'
+import { Message } from './message.ts'
+import { Report } from './report.ts'
+
+export const ConversationState = reply(
+  {
+    id: ConversationId,
+    kind: ref(ConversationKind),
+    title: Type.Optional(
+      Type.String({ description: 'Title of the group. Absent in a direct conversation.' }),
+    ),
+    usernames: Type.Optional(
+      Type.Array(Username, {
+        description:
+          'Usernames of the two users of a direct conversation, or the one user of notes to oneself. Absent in a group.',
+      }),
+    ),
+    member_count: Type.Integer({ description: 'Number of members.' }),
+    key: Type.Optional(
+      Type.String({ description: 'The key that the app gave the group. Absent if there is none.' }),
+    ),
+    metadata: Type.Optional(ref(Metadata)),
+  },
+  { $id: 'ConversationState', description: 'A conversation as the app sees it, without a viewer.' },
+)
+export type ConversationState = Static<typeof ConversationState>
+
+const feedEvent = <T extends string, P extends Members>(
+  type: T,
+  $id: string,
+  description: string,
+  members: P,
+) =>
+  reply(
+    {
+      type: stringEnum([type], { description: `The type of the event: \`${type}\`.` }),
+      cursor: Cursor,
+      ...members,
+    },
+    { $id, description },
+  )
+
+const message = { message: ref(Message) }
+const conversation = { conversation: ref(ConversationState) }
+const member = {
+  conversation_id: ConversationId,
+  username: described(Username, 'Username of the member.'),
+  role: ref(MemberRole),
+}
+const user = { user: ref(User) }
+
+export const MessageCreated = feedEvent(
+  'message.created',
+  'MessageCreated',
+  'A message was sent. If it was edited or deleted since, it is in its current state.',
+  message,
+)
+export const MessageUpdated = feedEvent('message.updated', 'MessageUpdated', 'A message was edited.', message)
+export const MessageDeleted = feedEvent(
+  'message.deleted',
+  'MessageDeleted',
+  'A message was deleted.',
+  message,
+)
+export const ReceiptUpdated = feedEvent(
+  'receipt.updated',
+  'ReceiptUpdated',
+  'The marks of a member moved. Marks that move several times within a second may come a second time, unchanged.',
+  {
+    conversation_id: ConversationId,
+    username: described(Username, 'Username of the member.'),
+    delivered_up_to: DeliveredMark,
+    read_up_to: ReadMark,
+  },
+)
+export const ConversationCreated = feedEvent(
+  'conversation.created',
+  'ConversationCreated',
+  'A conversation was created. A `member.joined` of each first member follows.',
+  conversation,
+)
+export const ConversationUpdated = feedEvent(
+  'conversation.updated',
+  'ConversationUpdated',
+  'A conversation was renamed, or its members changed.',
+  conversation,
+)
+export const MemberJoined = feedEvent('member.joined', 'MemberJoined', 'A user became a member.', member)
+export const MemberLeft = feedEvent('member.left', 'MemberLeft', 'A user is no longer a member.', member)
+export const UserCreated = feedEvent('user.created', 'UserCreated', 'An account was created.', user)
+export const UserUpdated = feedEvent('user.updated', 'UserUpdated', 'The profile of a user changed.', user)
+export const UserRemoved = feedEvent('user.removed', 'UserRemoved', 'An account was removed.', user)
+export const ReportCreated = feedEvent('report.created', 'ReportCreated', 'A member reported a message.', {
+  report: ref(Report),
+})
+
+/** The schema of each event of the feed, by `type`. src/chat/feed-sources.ts reads them. */
+export const feedEvents = {
+  'message.created': MessageCreated,
+  'message.updated': MessageUpdated,
+  'message.deleted': MessageDeleted,
+  'receipt.updated': ReceiptUpdated,
+  'conversation.created': ConversationCreated,
+  'conversation.updated': ConversationUpdated,
+  'member.joined': MemberJoined,
+  'member.left': MemberLeft,
+  'user.created': UserCreated,
+  'user.updated': UserUpdated,
+  'user.removed': UserRemoved,
+  'report.created': ReportCreated,
+}
+export type FeedEvents = { [K in keyof typeof feedEvents]: Static<(typeof feedEvents)[K]> }
+export type FeedEvent = FeedEvents[keyof FeedEvents]
+
+export const FeedEventType = openEnum(Object.keys(feedEvents), {
+  $id: 'FeedEventType',
+  description:
+    'The type of an event of the feed. New types may be added: skip an event of an unknown type, and keep its cursor.',
+})
+
+/** One object schema with the members of all events, for the reason that `Event` states. */
+export const FeedEvent = Type.Unsafe<FeedEvent>({
+  $id: 'FeedEvent',
+  type: 'object',
+  description:
+    'A change, as its row is now. `type` decides which members the event has: `x-events` names the schema of each type. One change may have several events: those before its last one have the cursor before the change, so resuming from the cursor of any event loses none. New types may be added: skip events of an unknown type, and keep their cursor.',
+  required: ['type', 'cursor'],
+  properties: {
+    ...Object.assign({}, ...Object.values(feedEvents).map(({ properties }) => properties)),
+    type: ref(FeedEventType),
+    cursor: Cursor,
+  },
+  'x-events': Object.fromEntries(
+    Object.entries(feedEvents).map(([type, { $id }]) => [type, `#/components/schemas/${$id}`]),
+  ),
+})
+
+export const EventsQuery = request({
+  cursor: Type.Optional(
+    described(CursorInput, 'The newest cursor that you received. `0` is the cursor of the beginning.'),
+  ),
+  limit: PageSize,
+  wait: Type.Integer({
+    minimum: 0,
+    maximum: 30,
+    default: 0,
+    description: 'Seconds to wait for an event if there is none after the cursor.',
+  }),
+})
+export type EventsQuery = Static<typeof EventsQuery>
+
+const events = Type.Array(ref(FeedEvent), { description: 'Oldest first.' })
+
+export const FeedPage = reply(
+  {
+    events,
+    cursor: described(Cursor, 'The cursor of the next page.'),
+    more: Type.Boolean({ description: 'Whether more events exist now: request the next page at once.' }),
+  },
+  {
+    $id: 'FeedPage',
+    description: 'A page of the changes of everybody, in order. The next page begins at `cursor`.',
+  },
+)
+export type FeedPage = Static<typeof FeedPage>
+
+export const WebhookBatch = reply(
+  {
+    previous: described(Cursor, 'The cursor after the batch before this one.'),
+    cursor: described(Cursor, 'The cursor after this batch.'),
+    events,
+  },
+  { $id: 'WebhookBatch', description: 'Events that a webhook delivers in one request, in order.' },
+)
+export type WebhookBatch = Static<typeof WebhookBatch>

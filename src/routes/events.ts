@@ -1,0 +1,42 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { ref } from '../../schemas/common.ts'
+import { EventsQuery, FeedPage } from '../../schemas/feed.ts'
+import { readProblems } from '../../schemas/problem.ts'
+import { getEvents } from '../chat/event-feed.ts'
+import type { Waiter } from '../chat/waiter.ts'
+
+export const eventRoutes: FastifyPluginAsyncTypebox = async (app) => {
+  app.get(
+    '/events',
+    {
+      schema: {
+        operationId: 'getEvents',
+        summary: 'Get the changes of everybody after a cursor',
+        description:
+          'Returns each change of the system in order, as its rows are now. Without a cursor, returns the current cursor and no events; `0` is the cursor of the beginning. With `wait`, waits up to that many seconds for the first event. A page is limited to about 1 MiB, so it may have fewer than `limit` events. It has more only if one change alone does, such as the creation of a large group: the events of a change are never split.',
+        tags: ['App'],
+        querystring: EventsQuery,
+        response: {
+          200: ref(FeedPage),
+          ...readProblems('VALIDATION_FAILED', 'CURSOR_UNKNOWN', 'RATE_LIMITED'),
+        },
+      },
+    },
+    async (request, reply) => {
+      let waiter: Waiter | undefined
+      // A client that disconnects must not stay counted as a waiting one.
+      reply.raw.once('close', () => waiter?.end())
+      /** The key may have been revoked since the request or its last wait began. */
+      const verified = () =>
+        new Promise<void>((resolve, reject) => {
+          app.authenticate.call(app, request, reply, (error) => (error ? reject(error) : resolve()))
+        })
+      return getEvents(app.chat, request.query, () => {
+        waiter = app.chat.feedWaits.add(verified())
+        /* c8 ignore next -- whether a client disconnects between two reads is a race */
+        if (reply.raw.closed) waiter.end()
+        return waiter
+      })
+    },
+  )
+}
