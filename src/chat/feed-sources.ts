@@ -1,11 +1,11 @@
 import { nameMessage } from '../../db/changes.ts'
 import * as feed from '../../db/queries/feed.ts'
 import type { Query, Reads } from '../../db/query.ts'
-import type { User } from '../../schemas/account.ts'
 import type { ConversationState, FeedEvents } from '../../schemas/feed.ts'
 import type { Report } from '../../schemas/report.ts'
 import type { Chat } from './context.ts'
 import { timestamp, toMessage } from './messages.ts'
+import { toUser } from './profiles.ts'
 
 /** Numbers in (`after`, `up_to`], and the most rows that one source reads. */
 export type Range = { after: number; up_to: number; limit: number }
@@ -36,7 +36,6 @@ const source =
 type Row<Q> = Q extends { row?: infer R } ? NonNullable<R> : never
 type MessageRow = Row<typeof feed.newMessages>
 type ConversationRow = Row<typeof feed.newConversations>
-type UserRow = Row<typeof feed.newUsers>
 type ReportRow = Row<typeof feed.newReports>
 
 const pairIn = ({ low_id, high_id }: { low_id: number | null; high_id: number | null }) =>
@@ -58,8 +57,6 @@ const conversationOf = (row: ConversationRow, name: (id: number) => string): Con
   ...(row.metadata !== null && { metadata: JSON.parse(row.metadata) }),
 })
 
-const userOf = ({ id, username }: UserRow): User => ({ id, username })
-
 const reportOf = ({ number: _, comment, note, created_at, status, ...row }: ReportRow): Report => ({
   ...row,
   status: status as Report['status'],
@@ -70,10 +67,10 @@ const reportOf = ({ number: _, comment, note, created_at, status, ...row }: Repo
 
 /** In the order of the events of one change: a conversation before its members. */
 export const sources = [
-  source(feed.newUsers, (row) => ({ type: 'user.created', user: userOf(row) })),
+  source(feed.newUsers, (row) => ({ type: 'user.created', user: toUser(row) })),
   source(feed.changedUsers, (row) => ({
     type: row.removed_at === null ? 'user.updated' : 'user.removed',
-    user: userOf(row),
+    user: toUser(row),
   })),
   source(
     feed.newConversations,
