@@ -59,10 +59,19 @@ export type Event =
 export type Notice =
   /** The token `jti` of a user was revoked. */
   | { type: 'token_ended'; user_id: number; jti: string }
-  /** All tokens of a user were revoked, except those of the new family and the token `kept_token`. */
-  | { type: 'tokens_ended'; user_id: number; token_family: string; kept_token: string | null }
-  /** All tokens of all users were revoked, except those of the new token era. */
-  | { type: 'all_tokens_ended'; token_era: string }
+  /**
+   * All tokens of a user were revoked, except those of the new family, the token `kept_token`, and those that an issuer issued
+   * after `tokens_from`.
+   */
+  | {
+      type: 'tokens_ended'
+      user_id: number
+      token_family: string
+      kept_token: string | null
+      tokens_from: number
+    }
+  /** All tokens of all users were revoked, except those of the new token era, and those that an issuer issued after `era_began`. */
+  | { type: 'all_tokens_ended'; token_era: string; era_began: number }
   /** The texts of the database have a new secret for tokens. */
   | { type: 'secret_rotated' }
   /** The server key `name` was revoked. */

@@ -7,6 +7,13 @@ import { AppError, fieldError } from '../src/errors.ts'
 
 export const accountRemoved = () => new AppError('UNAUTHORIZED', 'This account was removed.')
 
+/** For an account whose user the app vouches for: it has no password here, and its tokens come from the app. */
+export const ownedAccount = () =>
+  new AppError(
+    'FORBIDDEN',
+    'This account does not log in here, so it has no password, and its tokens are not renewed. Get a new token from the app.',
+  )
+
 /** For a user who was never a member. The error does not say whether the conversation exists. */
 export const neverMember = (path?: string) =>
   new AppError('CONVERSATION_NOT_FOUND', 'You are in no conversation with this id.', at(path))

@@ -105,10 +105,10 @@ export type Tables = {
     high_read: number
   }
   /**
-   * One row for each time that the tokens of all accounts were ended: the number of the change, and a name that the ids of later
-   * tokens carry. Tokens of all eras but the newest have ended. The first era has no row and an empty name.
+   * One row for each time that the tokens of all accounts were ended: the number of the change, a name that the ids of later
+   * tokens carry, and the time in seconds since 1970, after which tokens of issuers were issued. Tokens of all eras but the newest have ended. The first era has no row and an empty name.
    */
-  token_eras: { number: number; name: string }
+  token_eras: { number: number; name: string; began: number }
   revoked_tokens: { jti: string; expires_at: number }
   /** One row: the last given number. */
   counter: { id: 1; last: number }

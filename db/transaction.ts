@@ -5,6 +5,7 @@ import type { Query, Statements } from './query.ts'
 import * as conversations from './queries/conversations.ts'
 import * as members from './queries/members.ts'
 import * as users from './queries/users.ts'
+import type { TokenEra } from './token-family.ts'
 
 export type StoredUser = NonNullable<(typeof users.userById)['row']>
 
@@ -36,7 +37,7 @@ export const createCaches = () => ({
   // Bounded by kilobytes: 50,000 users with the longest profiles would take 200 MB.
   users: createCache<number, StoredUser>(50_000, { sizeOf: kilobytesOf }),
   userIds: createCache<string, number>(50_000),
-  tokenEra: createCache<'newest', string>(1),
+  tokenEra: createCache<'newest', TokenEra>(1),
   // Bounded by members, each about 250 bytes: 50,000 groups of 256 members would take 3 GB.
   conversations: createCache<number, Conversation>(200_000, { sizeOf: ({ members }) => 1 + members.length }),
   directIds: createCache<string, number>(50_000),
@@ -75,7 +76,7 @@ export class Transaction {
   readonly #userIds = new Map<string, number>()
   readonly #conversations = new Map<number, Conversation>()
   readonly #directIds = new Map<string, number>()
-  #tokenEra: string | undefined
+  #tokenEra: TokenEra | undefined
   #hasWritten = false
 
   constructor(statements: Statements, caches: Caches, counters: Counters, now: number) {
@@ -163,15 +164,14 @@ export class Transaction {
     return user
   }
 
-  /** The name of the newest token era. */
-  get tokenEra(): string {
-    return (this.#tokenEra ??=
-      this.#caches.tokenEra.get('newest') ??
-      (this.get(users.tokenEra, {}) as { token_era: string }).token_era)
+  /** The newest token era. */
+  get tokenEra(): TokenEra {
+    this.#tokenEra ??= this.#caches.tokenEra.get('newest') ?? this.get(users.tokenEra, {})
+    return this.#tokenEra as TokenEra
   }
 
   /** Call this after a new token era was stored. It is part of the state of every user. */
-  setTokenEra(era: string) {
+  setTokenEra(era: TokenEra) {
     this.#caches.users.clear()
     this.#users.clear()
     this.#tokenEra = era

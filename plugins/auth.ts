@@ -2,6 +2,7 @@ import jwt from '@fastify/jwt'
 import type { FastifyRequest, preHandlerHookHandler } from 'fastify'
 import plugin from 'fastify-plugin'
 import type { Identity } from '../src/chat/context.ts'
+import { type Issuers, openIssuers } from '../src/chat/issuers.ts'
 import { createServerKeys, isServerKey } from '../src/chat/server-keys.ts'
 import { createTokens, type Tokens, unauthorized } from '../src/chat/tokens.ts'
 import { networkOf } from '../src/chat/rate-limit.ts'
@@ -10,7 +11,7 @@ import { followSecrets, openSecrets, type Secrets, type VerifyingSecret } from '
 import type { Source } from '../src/load/turns.ts'
 
 /**
- * Decorates `secrets`, `tokens`, `authenticate`, the hook that verifies the token or the server key of a request, and
+ * Decorates `secrets`, `issuers`, `tokens`, `authenticate`, the hook that verifies the token or the server key of a request, and
  * `sourceOf`, which says before that whom the request is for.
  */
 export const auth = plugin(
@@ -34,7 +35,9 @@ export const auth = plugin(
       refresh: app.database.cluster && followSecrets(secrets, app.chat.bus),
     }
     app.decorate('secrets', secrets)
-    const tokens = createTokens(signer, app.chat, TOKEN_TTL)
+    const issuers = openIssuers(app.config, (error) => app.problems.note(error, {}))
+    app.decorate('issuers', issuers)
+    const tokens = createTokens(signer, app.chat, issuers, TOKEN_TTL)
     const keys = createServerKeys(app.chat)
     app.decorate('tokens', {
       ...tokens,
@@ -75,7 +78,7 @@ export const auth = plugin(
       return known?.user_id ?? networkOf(request.ip)
     })
   },
-  { name: 'auth', dependencies: ['database', 'chat'] },
+  { name: 'auth', dependencies: ['problems', 'database', 'chat'] },
 )
 
 /** The user of a request; null for the app, which sent a server key without On-Behalf-Of. */
@@ -124,7 +127,7 @@ const bearer = (request: FastifyRequest): string => {
   const token = tokenOf(request)
   if (!token)
     throw unauthorized(
-      'The request has no token. Log in with POST /login and send "Authorization: Bearer <token>".',
+      'The request has no token. Log in with POST /login, or where your app logs you in, and send "Authorization: Bearer <token>".',
     )
   return token
 }
@@ -137,6 +140,8 @@ declare module 'fastify' {
   interface FastifyInstance {
     tokens: Tokens
     secrets: Secrets
+    /** The issuers of TOKEN_ISSUERS, by their name. */
+    issuers: Issuers
     authenticate: preHandlerHookHandler
     /** The user of a token or key that was verified before, else the network of the client. */
     sourceOf: (request: FastifyRequest) => Source

@@ -61,7 +61,7 @@ const shareProblems = ({ paths, components }: OpenApi) => {
     const codes = Object.values(operation.responses).flatMap(
       ({ content }) => content?.['application/problem+json']?.['x-codes'] ?? [],
     )
-    if (operation.security.length > 0) codes.push('UNAUTHORIZED', 'FORBIDDEN')
+    if (operation.security.length > 0) codes.push('UNAUTHORIZED', 'FORBIDDEN', 'ISSUER_UNAVAILABLE')
     if (operation.security.length > 1) codes.push('VALIDATION_FAILED', 'USER_NOT_FOUND')
     operation['x-codes'] = [...new Set(codes)].toSorted(byTable)
     Object.assign(operation.responses, problemRefs([...codesAnywhere, ...operation['x-codes']]))

@@ -77,7 +77,8 @@ export const CursorInput = Type.String({
  */
 export const UsernameInput = Type.String({
   maxLength: 512,
-  description: 'Username: 1 to 64 letters, digits, `.`, `_` or `-`, but not `.` or `..`. Case is ignored.',
+  description:
+    'Username: 1 to 64 letters, digits, `.`, `_` or `-`, but not `.` or `..`. Names that your app creates may also have `@`, `+`, `:`, `|` and `~`. Case is ignored.',
 })
 
 export const Username = Type.String({ description: 'Username, in the case in which it was registered.' })

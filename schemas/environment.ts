@@ -49,9 +49,9 @@ export const Environment = Type.Object(
       Type.String({ description: '`production` rejects a short secret and requires AUTH_MODE to be set.' }),
     ),
     AUTH_MODE: Type.Optional(
-      stringEnum(['open', 'password'], {
+      stringEnum(['open', 'password', 'external'], {
         description:
-          '`open` (default): a login needs only a username, unless the account has a password. `password`: every login needs a password.',
+          '`open` (default): a login needs only a username, unless the account has a password. `password`: every login needs a password. `external`: no logins and no passwords, only tokens of your app.',
       }),
     ),
     REGISTRATION: stringEnum(['open', 'closed'], {
@@ -59,6 +59,12 @@ export const Environment = Type.Object(
       description:
         '`open`: a login with a new username creates an account. `closed`: only `npm run admin -- create-user` creates accounts.',
     }),
+    TOKEN_ISSUERS: Type.Optional(
+      Type.String({
+        description:
+          'Issuers whose tokens are accepted beside those of this server: a JSON list, or the path of a file with it. See SECURITY.md.',
+      }),
+    ),
     MIN_PASSWORD_LENGTH: count(
       8,
       'Minimum length of a new password in code points. NIST SP 800-63B requires 8 (revision 3), or 15 if the password is the only factor (revision 4).',

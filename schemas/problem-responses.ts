@@ -75,6 +75,7 @@ const details: Record<ErrorCode, Example> = {
   INTERNAL: 'The server failed unexpectedly. The cause is logged; try again later.',
   OVERLOADED: 'The server is overloaded. Try again in a moment.',
   STORAGE_UNAVAILABLE: 'The disk is full. Try again later.',
+  ISSUER_UNAVAILABLE: 'The keys of https://login.example.org cannot be fetched at the moment. Try again.',
   SHUTTING_DOWN: 'The server is stopping. Connect again.',
 }
 

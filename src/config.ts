@@ -90,7 +90,7 @@ const checkProduction = (config: Environment) => {
   }
   if (!config.AUTH_MODE) {
     throw new ConfigError(
-      'AUTH_MODE is not set. In production set it to "password", or to "open" to allow logins without a password.',
+      'AUTH_MODE is not set. In production set it to "password", to "external" to accept only tokens of your app, or to "open" to allow logins without a password.',
     )
   }
   return config

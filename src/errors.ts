@@ -32,6 +32,7 @@ export const errors = {
   INTERNAL: { status: 500, title: 'Internal error', close: 1011, retryable: true },
   OVERLOADED: { status: 503, title: 'The server is overloaded', close: 1013, retryable: true },
   STORAGE_UNAVAILABLE: { status: 503, title: 'The database is unavailable', retryable: true },
+  ISSUER_UNAVAILABLE: { status: 503, title: 'The issuer of the token is unavailable', retryable: true },
   SHUTTING_DOWN: { status: 503, title: 'The server is shutting down', close: 1001, retryable: true },
 } as const satisfies Record<string, { status: number; title: string; close?: number; retryable?: true }>
 

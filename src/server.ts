@@ -41,15 +41,20 @@ const logger = ({ LOG_LEVEL }: Config) => ({
 const announce = (app: App, config: Config) => {
   app.log.info(`node: ${nodeName(config)}`)
   app.log.info(`database: ${withoutPassword(config.DATABASE_URL)}`)
-  const isOpen = config.AUTH_MODE !== 'password'
-  app.log.info(
-    `auth mode ${isOpen ? 'open: an account without a password needs only its name to log in' : 'password'}`,
-  )
-  if (!isOpen && config.REGISTRATION === 'open') {
+  const mode = config.AUTH_MODE ?? 'open'
+  app.log.info(`auth mode ${mode}${explanations[mode]}`)
+  for (const issuer of app.issuers.keys()) app.log.info(`tokens of ${issuer} are accepted`)
+  if (mode === 'password' && config.REGISTRATION === 'open') {
     app.log.info(
       'registration is open: anyone who can reach this server can create an account; with REGISTRATION=closed only "npm run admin -- create-user" creates accounts',
     )
   }
+}
+
+const explanations: Record<NonNullable<Config['AUTH_MODE']>, string> = {
+  open: ': an account without a password needs only its name to log in',
+  password: '',
+  external: ': no logins, only tokens of the app',
 }
 
 let stopping: Promise<void> | undefined

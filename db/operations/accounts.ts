@@ -1,6 +1,8 @@
 import { AppError, fieldError, invalid } from '../../src/errors.ts'
 import { checkUsername, foldName } from '../names.ts'
 import { APP, type Owner } from '../owners.ts'
+import { ownedAccount } from '../refusals.ts'
+import { OPEN } from '../tables.ts'
 import { isTokenOf } from '../token-family.ts'
 import * as members from '../queries/members.ts'
 import * as users from '../queries/users.ts'
@@ -84,7 +86,7 @@ export const createUser = (tx: Transaction, input: CreateUser): { user: StoredUs
     tokens_from: 0,
     suspended_until: null,
     suspended_reason: null,
-    token_era: tokenEra,
+    ...tokenEra,
   })
   tx.run(users.insertUser, { ...user, display_key: displayKey(user), now: tx.now, number })
   publishUser(tx, number, user)
@@ -108,13 +110,13 @@ export const putUser = (tx: Transaction, { username, family, change }: PutUser):
 /**
  * Sets a password and ends every token of the account except `kept_token`.
  * @throws AppError `INVALID_CREDENTIALS` if the password was changed after the check of the current one; `UNAUTHORIZED` if
- *   `kept_token` was revoked while the password was hashed
+ *   `kept_token` was revoked while the password was hashed; `FORBIDDEN` if the account has an owner
  */
 export const setPassword = (tx: Transaction, input: SetPassword): void => {
-  const user = actor(tx, input.user_id)
+  const user = loginAccount(tx, input.user_id)
   const { kept_token } = input
   if (
-    !isTokenOf(kept_token, user) ||
+    !isTokenOf({ jti: kept_token }, user) ||
     tx.get(users.tokenHolder, { id: user.id, jti: kept_token })?.is_revoked === 1
   ) {
     throw new AppError('UNAUTHORIZED', 'The token was revoked. Log in again.')
@@ -149,11 +151,12 @@ export const revokeAll = (tx: Transaction, { user_id, family }: RevokeAll): void
 }
 
 /** Ends every token of every account. Writes one row, because the lock must not be held longer with more accounts. */
-export const revokeEverybody = (tx: Transaction, { era }: RevokeEverybody): void => {
+export const revokeEverybody = (tx: Transaction, { era: token_era }: RevokeEverybody): void => {
   const number = tx.next()
-  tx.run(users.insertTokenEra, { number, name: era })
+  const era = { token_era, era_began: seconds(tx.now) }
+  tx.run(users.insertTokenEra, { number, name: token_era, began: era.era_began })
   tx.setTokenEra(era)
-  tx.publish(number, [], { type: 'all_tokens_ended', token_era: era })
+  tx.publish(number, [], { type: 'all_tokens_ended', ...era })
 }
 
 /** Publishes that the secret of the tokens was replaced. */
@@ -161,9 +164,12 @@ export const publishSecret = (tx: Transaction): void => {
   tx.publish(tx.next(), [], { type: 'secret_rotated' })
 }
 
-/** Sets a password without a check of the current one and ends every token of the account. */
+/**
+ * Sets a password without a check of the current one and ends every token of the account.
+ * @throws AppError `FORBIDDEN` if the account has an owner
+ */
 export const resetPassword = (tx: Transaction, { user_id, password_hash, family }: ResetPassword): void => {
-  setCredentials(tx, actor(tx, user_id), { password_hash, family, kept_token: null })
+  setCredentials(tx, loginAccount(tx, user_id), { password_hash, family, kept_token: null })
 }
 
 /**
@@ -175,7 +181,7 @@ export const removeUser = (tx: Transaction, { user_id, family }: RemoveUser): vo
   const number = tx.next()
   tx.run(users.removeUser, { id: user.id, now: tx.now, number })
   publishUser(tx, number, user)
-  const removed = { ...user, ...NO_PROFILE, removed_at: tx.now }
+  const removed = { ...user, ...NO_PROFILE, removed_at: tx.now, tokens_from: OPEN }
   setCredentials(tx, removed, { password_hash: null, family, kept_token: null })
 }
 
@@ -204,6 +210,13 @@ export const leaveGroups = (tx: Transaction, input: LeaveGroups): members.Period
   return undefined
 }
 
+/** @returns the acting user, who logs in at this server. @throws AppError `FORBIDDEN` if the account has an owner */
+const loginAccount = (tx: Transaction, id: number): StoredUser => {
+  const user = actor(tx, id)
+  if (user.owner !== null) throw ownedAccount()
+  return user
+}
+
 /** @returns the time in seconds, as in the claims of tokens */
 const seconds = (ms: number) => Math.floor(ms / 1000)
 
@@ -217,5 +230,6 @@ const setCredentials = (
   }: { password_hash: string | null; family: string; kept_token: string | null },
 ) => {
   tx.run(users.setCredentials, tx.setUser({ ...user, password_hash, token_family: family, kept_token }))
-  tx.publish(tx.next(), [], { type: 'tokens_ended', user_id: user.id, token_family: family, kept_token })
+  const { id: user_id, tokens_from } = user
+  tx.publish(tx.next(), [], { type: 'tokens_ended', user_id, token_family: family, kept_token, tokens_from })
 }

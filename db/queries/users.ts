@@ -5,19 +5,20 @@ import { query } from '../query.ts'
 import { scopes } from '../scopes.ts'
 import type { Tables } from '../tables.ts'
 
-/** The name of the newest token era; empty for the first one. SQLite calls it a scan without the condition on the number. */
-const newestEra = ({ fn, selectFrom }: ExpressionBuilder<Tables, keyof Tables>) =>
-  fn
-    .coalesce(
-      selectFrom('token_eras')
-        .select('name')
-        .where('number', '>', sql.lit(0))
-        .orderBy('number', 'desc')
-        .limit(sql.lit(1))
-        .$asScalar(),
-      sql.lit(''),
-    )
-    .as('token_era')
+/** The newest token era. SQLite calls it a scan without the condition on the number. */
+const newestEra = ({ fn, selectFrom }: ExpressionBuilder<Tables, keyof Tables>) => {
+  const newest = <K extends 'name' | 'began'>(column: K) =>
+    selectFrom('token_eras')
+      .select(column)
+      .where('number', '>', sql.lit(0))
+      .orderBy('number', 'desc')
+      .limit(sql.lit(1))
+      .$asScalar()
+  return [
+    fn.coalesce(newest('name'), sql.lit('')).as('token_era'),
+    fn.coalesce(newest('began'), sql.lit(0)).as('era_began'),
+  ] as const
+}
 
 const columns = [
   'id',
@@ -191,8 +192,8 @@ export const tokenEra = query(scopes.known)((db) =>
   db.selectFrom('counter').select(newestEra).where('id', '=', 1),
 )
 
-export const insertTokenEra = query<{ number: number; name: string }>()((db, arg) =>
-  db.insertInto('token_eras').values({ number: arg('number'), name: arg('name') }),
+export const insertTokenEra = query<{ number: number; name: string; began: number }>()((db, arg) =>
+  db.insertInto('token_eras').values({ number: arg('number'), name: arg('name'), began: arg('began') }),
 )
 
 /** For a database that no server has open: it writes every account. */

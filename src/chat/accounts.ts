@@ -1,6 +1,6 @@
 import { checkUsername, foldName } from '../../db/names.ts'
 import * as users from '../../db/queries/users.ts'
-import { accountRemoved } from '../../db/refusals.ts'
+import { accountRemoved, ownedAccount } from '../../db/refusals.ts'
 import type { LoginRequest, Session } from '../../schemas/account.ts'
 import { AppError, fieldError } from '../errors.ts'
 import type { Chat, Identity } from './context.ts'
@@ -12,6 +12,7 @@ import { newTokenFamily, type Tokens } from './tokens.ts'
  * Logs in by username. The password is required if the account has one or if AUTH_MODE is `password`. Creates the account
  * if it does not exist, unless REGISTRATION is `closed`.
  * @param address IP address of the client; logins are limited per address
+ * An account with an owner has no login: only its owner says who its user is.
  * @returns a new token
  * @throws AppError `RATE_LIMITED`, `PASSWORD_REQUIRED`, `INVALID_CREDENTIALS`, `VALIDATION_FAILED`, `FORBIDDEN`,
  *   `OVERLOADED`
@@ -22,6 +23,7 @@ export const login = async (
   { username, password }: LoginRequest,
   address: string,
 ): Promise<Session> => {
+  refuseExternal(chat)
   await chat.loginLimit(networkOf(address))
   const needsPassword = chat.config.AUTH_MODE === 'password'
   if (needsPassword && password === undefined) throw passwordRequired()
@@ -45,6 +47,15 @@ export const login = async (
 const refuseOwned = async (password = ''): Promise<never> => {
   await verifyPassword(password, null)
   throw wrongCredentials()
+}
+
+/** @throws AppError `FORBIDDEN` if this server has no logins and no passwords */
+export const refuseExternal = ({ config }: Chat) => {
+  if (config.AUTH_MODE !== 'external') return
+  throw new AppError(
+    'FORBIDDEN',
+    'This server has no logins and no passwords: AUTH_MODE is "external". Use a token of your app.',
+  )
 }
 
 /** Where passwords are required, an unknown username gives the same error after the same time as a wrong password. */
@@ -90,6 +101,7 @@ export const setPassword = async (
   { password, current_password }: { password: string; current_password?: string | undefined },
 ): Promise<void> => {
   refuseKey(me, 'The user sets the password with a token, and keeps that token.')
+  refuseExternal(chat)
   await chat.loginLimit(`user ${me.user_id}`)
   checkNewPassword(password, chat.config.MIN_PASSWORD_LENGTH)
   const user = await ownAccount(chat, me)
@@ -143,11 +155,6 @@ const ownAccount = async (chat: Chat, me: Identity) => {
   const user = await chat.reader.get(users.userById, { id: me.user_id })
   /* c8 ignore next -- race: the account was removed after its token was verified */
   if (user?.removed_at !== null) throw accountRemoved()
-  if (user.owner !== null) {
-    throw new AppError(
-      'FORBIDDEN',
-      'This account does not log in here, so it has no password, and its tokens are not renewed. Get a new token from the app.',
-    )
-  }
+  if (user.owner !== null) throw ownedAccount()
   return user
 }

@@ -6,7 +6,7 @@ import * as users from '../../db/queries/users.ts'
 import type { User } from '../../schemas/account.ts'
 import { AppError, invalid } from '../errors.ts'
 import type { Secrets } from './secrets.ts'
-import { ensureAccount } from './accounts.ts'
+import { ensureAccount, refuseExternal } from './accounts.ts'
 import type { Chat } from './context.ts'
 import { prefixRange } from './directory.ts'
 import { timestamp } from './messages.ts'
@@ -52,7 +52,7 @@ export const accountNamed = async (chat: Chat, username: string): Promise<number
  * Creates an account, whatever REGISTRATION says.
  * @param password if absent, the account has no password and its username is enough to log in
  * @throws AppError `VALIDATION_FAILED` if the name is not allowed or taken, or the password is not allowed;
- *   `PASSWORD_REQUIRED` if AUTH_MODE is `password` and no password is given
+ *   `PASSWORD_REQUIRED` if AUTH_MODE is `password` and no password is given; `FORBIDDEN` if it is `external` and one is given
  */
 export const createAccount = async (
   chat: Chat,
@@ -61,6 +61,7 @@ export const createAccount = async (
   if (password === undefined && chat.config.AUTH_MODE === 'password') {
     throw new AppError('PASSWORD_REQUIRED', 'AUTH_MODE is "password": a new account needs a password.')
   }
+  if (password !== undefined) refuseExternal(chat)
   const { user, created } = await ensureAccount(chat, username, password)
   if (!created) throw invalid('/username', 'is taken (a removed account keeps its name); choose another')
   return { id: user.id, username: user.username }
@@ -68,9 +69,11 @@ export const createAccount = async (
 
 /**
  * Sets the password of an account without the current password and revokes all tokens of the account.
- * @throws AppError `VALIDATION_FAILED` if the password is not allowed; `UNAUTHORIZED` if the account was removed
+ * @throws AppError `VALIDATION_FAILED` if the password is not allowed; `UNAUTHORIZED` if the account was removed;
+ *   `FORBIDDEN` under AUTH_MODE `external`, or if the account has an owner
  */
 export const resetPassword = async (chat: Chat, user_id: number, password: string): Promise<void> => {
+  refuseExternal(chat)
   checkNewPassword(password, chat.config.MIN_PASSWORD_LENGTH)
   await chat.writer.append('resetPassword', {
     user_id,

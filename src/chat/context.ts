@@ -24,6 +24,8 @@ export type Identity = {
   username: string
   /** Id of the token, or the hash of the server key. */
   jti: string
+  /** Only for a token of an issuer: when it was issued, in seconds since 1970; 0 if it does not say. */
+  issued_at?: number
   /** When the token expires, in milliseconds since 1970. */
   expires: number
   /** The number of a change after which the token was valid. */

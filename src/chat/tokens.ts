@@ -8,6 +8,10 @@ import { type Session, TokenClaims } from '../../schemas/account.ts'
 import { AppError } from '../errors.ts'
 import { lazyValidator, strictAjv } from '../../schemas/validation.ts'
 import type { Chat, Identity } from './context.ts'
+import { createAdmission } from './issuer-accounts.ts'
+import { issuerOf, verifyIssued } from './issuer-tokens.ts'
+import type { Issuer, Issuers } from './issuers.ts'
+import { FRESH_MS } from './jwks.ts'
 import { toUser } from './profiles.ts'
 
 /**
@@ -22,6 +26,7 @@ export type Signer = {
 }
 
 type Account = { id: number; username: string; token_family: string; token_era: string } & Profile
+type Holder = Pick<Identity, 'user_id' | 'username' | 'jti' | 'issued_at'>
 
 /**
  * @returns a random token family. Every token names the family of its account, so a new family revokes all older tokens.
@@ -37,10 +42,15 @@ export const newTokenEra = () => randomBytes(9).toString('base64url')
 /**
  * Issues and verifies tokens. Verification takes a third of the time of an empty request, so results are cached by the text
  * of the token until any token is revoked.
+ * @param issuers issue tokens beside this server
  * @param ttl lifetime of a token in seconds, unless another one is asked for
  */
-export const createTokens = (signer: Signer, { reader, bus, turns }: Chat, ttl: number) => {
+export const createTokens = (signer: Signer, chat: Chat, issuers: Issuers, ttl: number) => {
+  const { reader, bus, turns } = chat
   const verified = createCache<string, Identity>(50_000)
+  /** Those of issuers. Verified again after a while, because an issuer may withdraw a key. */
+  const verifiedOfIssuers = createCache<string, Identity>(50_000, { ttl: FRESH_MS })
+  const admit = createAdmission(chat)
   /** The number of the last change that this server knows. */
   let head = 0
   /** Tokens may have ended up to this number. What was read before must not be cached. */
@@ -54,16 +64,18 @@ export const createTokens = (signer: Signer, { reader, bus, turns }: Chat, ttl: 
       if (isComplete && !changes.some(({ event }) => isNotice(event) && mayEndTokens[event.type])) return
       ended = last
       verified.clear()
+      verifiedOfIssuers.clear()
     },
     signal: () => {},
   })
 
   /** @throws AppError `UNAUTHORIZED` if the token was revoked or its account was removed */
-  const checkHolder = async ({ user_id, username, jti }: Pick<Identity, 'user_id' | 'username' | 'jti'>) => {
+  const checkHolder = async (holder: Holder) => {
+    const { user_id, username, jti } = holder
     const user = await reader.get(users.tokenHolder, { id: user_id, jti })
     if (
       !user ||
-      !isTokenOf(jti, user) ||
+      !isTokenOf(holder, user) ||
       user.removed_at !== null ||
       user.username !== username ||
       user.is_revoked
@@ -72,11 +84,24 @@ export const createTokens = (signer: Signer, { reader, bus, turns }: Chat, ttl: 
     }
   }
 
+  const lookUpIssued = async (issuer: Issuer, token: string): Promise<Identity> => {
+    const verified_at = head
+    const issued = await verifyIssued(issuer, token)
+    const { username, jti, issued_at, expires } = issued
+    const user_id = await admit(issued, newTokenFamily())
+    const identity = { user_id, username, jti, issued_at, expires, verified_at }
+    await checkHolder(identity)
+    if (verified_at >= ended) verifiedOfIssuers.set(token, identity)
+    return identity
+  }
+
   const lookUp = async (token: string): Promise<Identity> => {
+    const issuer = issuerOf(issuers, token)
+    if (issuer) return lookUpIssued(issuer, token)
     const verified_at = head
     const { claims, until } = await checkFresh(signer, token)
     const { user_id, username, jti } = claims
-    await checkHolder(claims)
+    await checkHolder({ user_id, username, jti })
     // A token of a retired secret may outlive the secret. It must not be cached for longer than the secret verifies.
     const identity = { user_id, username, jti, expires: Math.min(claims.exp * 1000, until), verified_at }
     if (verified_at >= ended) verified.set(token, identity)
@@ -107,14 +132,15 @@ export const createTokens = (signer: Signer, { reader, bus, turns }: Chat, ttl: 
     },
 
     /** @returns the user of a token that was verified before and is cached */
-    known: (token: string): Identity | undefined => verified.get(token),
+    known: (token: string): Identity | undefined => verified.get(token) ?? verifiedOfIssuers.get(token),
 
     /**
      * @returns the user of the token; not a promise if the token is cached
-     * @throws AppError `UNAUTHORIZED` if the token is invalid, expired or revoked, synchronously or as a rejection
+     * @throws AppError `UNAUTHORIZED` if the token is invalid, expired or revoked, synchronously or as a rejection;
+     *   `ISSUER_UNAVAILABLE` if the keys of its issuer cannot be fetched
      */
     verify(token: string): Identity | Promise<Identity> {
-      const identity = verified.get(token)
+      const identity = verified.get(token) ?? verifiedOfIssuers.get(token)
       if (!identity) return lookUp(token)
       if (identity.expires > Date.now()) return identity
       throw unauthorized('The token has expired. Log in again.')

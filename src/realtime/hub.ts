@@ -176,10 +176,10 @@ export class Hub {
       }
       return
     }
-    const isEnded = ({ jti, key }: Identity) => {
-      if (key !== undefined) return false
-      if (notice.type === 'token_ended') return jti === notice.jti
-      return notice.type === 'tokens_ended' ? !isOfFamily(jti, notice) : !isOfEra(jti, notice.token_era)
+    const isEnded = (me: Identity) => {
+      if (me.key !== undefined) return false
+      if (notice.type === 'token_ended') return me.jti === notice.jti
+      return notice.type === 'tokens_ended' ? !isOfFamily(me, notice) : !isOfEra(me, notice)
     }
     const concerned =
       notice.type === 'all_tokens_ended'

@@ -26,12 +26,12 @@ export const accountRoutes: FastifyPluginAsyncTypebox = async (app) => {
         operationId: 'renewToken',
         summary: 'Renew my token',
         description:
-          'Returns a new token. The old one stays valid until it expires. Pass the new token to an open socket with an `auth` frame.',
+          'Returns a new token. The old one stays valid until it expires. Pass the new token to an open socket with an `auth` frame. An account of your app gets its tokens from your app.',
         tags,
         querystring: NoQuery,
         response: {
           200: ref(Session),
-          ...readProblems('VALIDATION_FAILED', 'RATE_LIMITED', ...bodyCodes),
+          ...readProblems('VALIDATION_FAILED', 'FORBIDDEN', 'RATE_LIMITED', ...bodyCodes),
         },
       },
     },
@@ -112,12 +112,12 @@ export const accountRoutes: FastifyPluginAsyncTypebox = async (app) => {
         operationId: 'setPassword',
         summary: 'Set or change my password',
         description:
-          'If the account has a password, `current_password` is required. All other tokens of the account end; this one stays valid.',
+          'If the account has a password, `current_password` is required. All other tokens of the account end; this one stays valid. An account of your app has no password here.',
         tags,
         body: ref(PasswordRequest),
         response: {
           204: NoContent,
-          ...writeProblems('VALIDATION_FAILED', 'INVALID_CREDENTIALS', 'RATE_LIMITED'),
+          ...writeProblems('VALIDATION_FAILED', 'INVALID_CREDENTIALS', 'FORBIDDEN', 'RATE_LIMITED'),
         },
       },
     },

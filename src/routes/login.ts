@@ -12,7 +12,7 @@ export const loginRoutes: FastifyPluginAsyncTypebox = async (app) => {
         operationId: 'login',
         summary: 'Log in, and create the account if it does not exist',
         description:
-          'With `AUTH_MODE=open`, an account without a password needs only its name. With `REGISTRATION=closed`, a login never creates an account.',
+          'With `AUTH_MODE=open`, an account without a password needs only its name. With `REGISTRATION=closed`, a login never creates an account. With `AUTH_MODE=external` there are no logins, and an account of your app never has one.',
         tags: ['Accounts'],
         body: ref(LoginRequest),
         response: {

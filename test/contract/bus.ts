@@ -61,7 +61,7 @@ export const busContract = (
     const notice: Batch<Origin>['changes'][number] = {
       number: 99,
       audience: [],
-      event: { type: 'tokens_ended', user_id: 1, token_family: 'f', kept_token: null },
+      event: { type: 'tokens_ended', user_id: 1, token_family: 'f', kept_token: null, tokens_from: 0 },
     }
     const change: Batch<Origin>['changes'][number] = {
       number: 100,

@@ -4,6 +4,7 @@ import type { Reader } from '../../db/query.ts'
 import * as counter from '../../db/queries/counter.ts'
 import * as messages from '../../db/queries/messages.ts'
 import * as users from '../../db/queries/users.ts'
+import { OPEN } from '../../db/tables.ts'
 import type { Batch, Writer } from '../../db/writer.ts'
 import { AppError } from '../../src/errors.ts'
 
@@ -245,11 +246,16 @@ export const writerContract = (outer: Test, open: OpenWriter) => {
       await change()
       return batches.slice(before).flatMap(({ changes }) => {
         for (const { audience } of changes) t.strictSame(audience, [], 'no client receives it')
-        return changes.map(({ event }) => event)
+        return changes.map(({ event }) =>
+          Object.fromEntries(
+            Object.entries(event).map(([name, value]) => [name, isNow(value) ? 'now' : value]),
+          ),
+        )
       })
     }
-    const ended = (token_family: string, kept_token: string | null = null) => [
-      { type: 'tokens_ended', user_id: alice, token_family, kept_token },
+    const isNow = (value: unknown) => Math.abs(Number(value) - Date.now() / 1000) < 600
+    const ended = (token_family: string, kept_token: string | null, tokens_from: number | 'now') => [
+      { type: 'tokens_ended', user_id: alice, token_family, kept_token, tokens_from },
     ]
     const block = { user_id: alice, username: pair.bob }
     const token = { user_id: alice, jti: 'f.token', expires_at: Date.now() + 60_000 }
@@ -269,15 +275,21 @@ export const writerContract = (outer: Test, open: OpenWriter) => {
             family: 'g',
             kept_token: 'f.kept',
           }),
-        ended('g', 'f.kept'),
+        ended('g', 'f.kept', 0),
       ],
-      [() => writer.append('resetPassword', { user_id: alice, password_hash: 'h', family: 'h' }), ended('h')],
-      [() => writer.append('revokeAll', { user_id: alice, family: 'i' }), ended('i')],
+      [
+        () => writer.append('resetPassword', { user_id: alice, password_hash: 'h', family: 'h' }),
+        ended('h', null, 0),
+      ],
+      [() => writer.append('revokeAll', { user_id: alice, family: 'i' }), ended('i', null, 'now')],
       [
         () => writer.append('removeUser', { user_id: alice, family: 'j' }),
-        [{ type: 'user', user_id: alice }, ...ended('j')],
+        [{ type: 'user', user_id: alice }, ...ended('j', null, OPEN)],
       ],
-      [() => writer.append('revokeEverybody', { era: 'k' }), [{ type: 'all_tokens_ended', token_era: 'k' }]],
+      [
+        () => writer.append('revokeEverybody', { era: 'k' }),
+        [{ type: 'all_tokens_ended', token_era: 'k', era_began: 'now' }],
+      ],
     ]
     for (const [change, events] of steps) t.strictSame(await published(change), events)
     const numbers = batches.slice(length - 1).flatMap(({ changes }) => changes.map(({ number }) => number))

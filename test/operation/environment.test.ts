@@ -50,7 +50,7 @@ t.test('each invalid variable is named in the error', async (t) => {
     /LOG_LEVEL must be equal to one of the allowed values \(fatal, error, .*silent\)/,
   )
   fails({ MAX_MESSAGE_LENGTH: '65537' }, /MAX_MESSAGE_LENGTH must be <= 65536/)
-  fails({ AUTH_MODE: 'none' }, /AUTH_MODE .* \(open, password\)/)
+  fails({ AUTH_MODE: 'none' }, /AUTH_MODE .* \(open, password, external\)/)
   fails({ TOKEN_TTL: '0', MAX_QUEUE: '-1' }, /TOKEN_TTL.*MAX_QUEUE.*See \.env\.example/)
 })
 

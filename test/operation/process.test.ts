@@ -4,6 +4,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
+import { ISSUER, issuedToken, issuerEnv, rsaIssuer } from '../support/issuer.ts'
 import { freePort, startProcess } from '../support/process.ts'
 import { dial } from '../support/raw.ts'
 import { call, login, type Person, temporaryFolder } from '../support/server.ts'
@@ -187,6 +188,24 @@ t.test('settings can come from .env, and the environment overrides them', async 
   t.equal((await call(url, 'POST', '/login', { body: { username: 'x' } })).status, 401)
   child.kill('SIGTERM')
   await exited
+})
+
+t.test('the process says whose tokens it accepts, and a mistake in the list stops the start', async (t) => {
+  const folder = await temporaryFolder(t)
+  const env = { ...issuerEnv(rsaIssuer), AUTH_MODE: 'external' }
+  const { url, child, exited, output } = await startProcess(t, folder, env)
+  t.match(output(), /auth mode external: no logins, only tokens of the app/)
+  t.match(output(), `tokens of ${ISSUER} are accepted`)
+  t.equal((await call(url, 'GET', '/users/me', { token: issuedToken('ann') })).status, 200)
+  child.kill('SIGTERM')
+  await exited
+  const { code, output: refused } = await run(folder, {
+    ...databaseEnvironment(folder),
+    ...issuerEnv({ ...rsaIssuer, public_key: 'x' }),
+  })
+  t.equal(code, 1)
+  t.match(refused, /The entry 0 of TOKEN_ISSUERS has a public_key that is neither a PEM text nor a JWK/)
+  t.notMatch(refused, /\n +at /, 'no stack')
 })
 
 t.test(

@@ -10,7 +10,7 @@ export interface paths {
         put?: never;
         /**
          * Log in, and create the account if it does not exist
-         * @description With `AUTH_MODE=open`, an account without a password needs only its name. With `REGISTRATION=closed`, a login never creates an account.
+         * @description With `AUTH_MODE=open`, an account without a password needs only its name. With `REGISTRATION=closed`, a login never creates an account. With `AUTH_MODE=external` there are no logins, and an account of your app never has one.
          */
         post: operations["login"];
         delete?: never;
@@ -30,7 +30,7 @@ export interface paths {
         put?: never;
         /**
          * Renew my token
-         * @description Returns a new token. The old one stays valid until it expires. Pass the new token to an open socket with an `auth` frame.
+         * @description Returns a new token. The old one stays valid until it expires. Pass the new token to an open socket with an `auth` frame. An account of your app gets its tokens from your app.
          */
         post: operations["renewToken"];
         delete?: never;
@@ -97,7 +97,7 @@ export interface paths {
         get?: never;
         /**
          * Set or change my password
-         * @description If the account has a password, `current_password` is required. All other tokens of the account end; this one stays valid.
+         * @description If the account has a password, `current_password` is required. All other tokens of the account end; this one stays valid. An account of your app has no password here.
          */
         put: operations["setPassword"];
         post?: never;
@@ -659,7 +659,7 @@ export interface components {
          *     }
          */
         LoginRequest: {
-            /** @description Username: 1 to 64 letters, digits, `.`, `_` or `-`, but not `.` or `..`. Case is ignored. */
+            /** @description Username: 1 to 64 letters, digits, `.`, `_` or `-`, but not `.` or `..`. Names that your app creates may also have `@`, `+`, `:`, `|` and `~`. Case is ignored. */
             username: string;
             /**
              * Format: text
@@ -2655,7 +2655,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
+        /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `ISSUER_UNAVAILABLE`: The issuer of the token is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
         Unavailable: {
             headers: {
                 /** @description Seconds to wait before the next attempt. */
@@ -2770,7 +2770,7 @@ export interface operations {
             431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Internal error. */
             500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `ISSUER_UNAVAILABLE`: The issuer of the token is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
@@ -2821,7 +2821,7 @@ export interface operations {
             431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Internal error. */
             500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `ISSUER_UNAVAILABLE`: The issuer of the token is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
@@ -2867,7 +2867,7 @@ export interface operations {
             431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Internal error. */
             500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `ISSUER_UNAVAILABLE`: The issuer of the token is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
@@ -2915,7 +2915,7 @@ export interface operations {
             431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Internal error. */
             500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `ISSUER_UNAVAILABLE`: The issuer of the token is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
@@ -2971,7 +2971,7 @@ export interface operations {
             431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Internal error. */
             500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `ISSUER_UNAVAILABLE`: The issuer of the token is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
@@ -3025,7 +3025,7 @@ export interface operations {
             431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Internal error. */
             500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `ISSUER_UNAVAILABLE`: The issuer of the token is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
@@ -3078,7 +3078,7 @@ export interface operations {
             431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Internal error. */
             500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `ISSUER_UNAVAILABLE`: The issuer of the token is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
@@ -3094,7 +3094,7 @@ export interface operations {
             };
             path: {
                 /**
-                 * @description Username: 1 to 64 letters, digits, `.`, `_` or `-`, but not `.` or `..`. Case is ignored.
+                 * @description Username: 1 to 64 letters, digits, `.`, `_` or `-`, but not `.` or `..`. Names that your app creates may also have `@`, `+`, `:`, `|` and `~`. Case is ignored.
                  * @example bob
                  */
                 username: string;
@@ -3130,7 +3130,7 @@ export interface operations {
             431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Internal error. */
             500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `ISSUER_UNAVAILABLE`: The issuer of the token is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
@@ -3140,7 +3140,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description Username: 1 to 64 letters, digits, `.`, `_` or `-`, but not `.` or `..`. Case is ignored.
+                 * @description Username: 1 to 64 letters, digits, `.`, `_` or `-`, but not `.` or `..`. Names that your app creates may also have `@`, `+`, `:`, `|` and `~`. Case is ignored.
                  * @example bob
                  */
                 username: string;
@@ -3182,7 +3182,7 @@ export interface operations {
             431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Internal error. */
             500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `ISSUER_UNAVAILABLE`: The issuer of the token is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
@@ -3192,7 +3192,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description Username: 1 to 64 letters, digits, `.`, `_` or `-`, but not `.` or `..`. Case is ignored.
+                 * @description Username: 1 to 64 letters, digits, `.`, `_` or `-`, but not `.` or `..`. Names that your app creates may also have `@`, `+`, `:`, `|` and `~`. Case is ignored.
                  * @example bob
                  */
                 username: string;
@@ -3230,7 +3230,7 @@ export interface operations {
             431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Internal error. */
             500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `ISSUER_UNAVAILABLE`: The issuer of the token is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
@@ -3292,7 +3292,7 @@ export interface operations {
             431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Internal error. */
             500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `ISSUER_UNAVAILABLE`: The issuer of the token is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
@@ -3315,7 +3315,7 @@ export interface operations {
             };
             path: {
                 /**
-                 * @description Username: 1 to 64 letters, digits, `.`, `_` or `-`, but not `.` or `..`. Case is ignored.
+                 * @description Username: 1 to 64 letters, digits, `.`, `_` or `-`, but not `.` or `..`. Names that your app creates may also have `@`, `+`, `:`, `|` and `~`. Case is ignored.
                  * @example bob
                  */
                 username: string;
@@ -3357,7 +3357,7 @@ export interface operations {
             431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Internal error. */
             500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `ISSUER_UNAVAILABLE`: The issuer of the token is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
@@ -3415,7 +3415,7 @@ export interface operations {
             431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Internal error. */
             500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `ISSUER_UNAVAILABLE`: The issuer of the token is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
@@ -3479,7 +3479,7 @@ export interface operations {
             431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Internal error. */
             500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `ISSUER_UNAVAILABLE`: The issuer of the token is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
@@ -3530,7 +3530,7 @@ export interface operations {
             431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Internal error. */
             500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `ISSUER_UNAVAILABLE`: The issuer of the token is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
@@ -3582,7 +3582,7 @@ export interface operations {
             431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Internal error. */
             500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `ISSUER_UNAVAILABLE`: The issuer of the token is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
@@ -3647,7 +3647,7 @@ export interface operations {
             431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Internal error. */
             500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `ISSUER_UNAVAILABLE`: The issuer of the token is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
@@ -3699,7 +3699,7 @@ export interface operations {
             431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Internal error. */
             500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `ISSUER_UNAVAILABLE`: The issuer of the token is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
@@ -3761,7 +3761,7 @@ export interface operations {
             431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Internal error. */
             500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `ISSUER_UNAVAILABLE`: The issuer of the token is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
@@ -3823,7 +3823,7 @@ export interface operations {
             431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Internal error. */
             500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `ISSUER_UNAVAILABLE`: The issuer of the token is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
@@ -3885,7 +3885,7 @@ export interface operations {
             431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Internal error. */
             500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `ISSUER_UNAVAILABLE`: The issuer of the token is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
@@ -3906,7 +3906,7 @@ export interface operations {
                  */
                 id: number;
                 /**
-                 * @description Username: 1 to 64 letters, digits, `.`, `_` or `-`, but not `.` or `..`. Case is ignored.
+                 * @description Username: 1 to 64 letters, digits, `.`, `_` or `-`, but not `.` or `..`. Names that your app creates may also have `@`, `+`, `:`, `|` and `~`. Case is ignored.
                  * @example bob
                  */
                 username: string;
@@ -3950,7 +3950,7 @@ export interface operations {
             431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Internal error. */
             500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `ISSUER_UNAVAILABLE`: The issuer of the token is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
@@ -3971,7 +3971,7 @@ export interface operations {
                  */
                 id: number;
                 /**
-                 * @description Username: 1 to 64 letters, digits, `.`, `_` or `-`, but not `.` or `..`. Case is ignored.
+                 * @description Username: 1 to 64 letters, digits, `.`, `_` or `-`, but not `.` or `..`. Names that your app creates may also have `@`, `+`, `:`, `|` and `~`. Case is ignored.
                  * @example bob
                  */
                 username: string;
@@ -4011,7 +4011,7 @@ export interface operations {
             431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Internal error. */
             500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `ISSUER_UNAVAILABLE`: The issuer of the token is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
@@ -4027,7 +4027,7 @@ export interface operations {
             };
             path: {
                 /**
-                 * @description Username: 1 to 64 letters, digits, `.`, `_` or `-`, but not `.` or `..`. Case is ignored.
+                 * @description Username: 1 to 64 letters, digits, `.`, `_` or `-`, but not `.` or `..`. Names that your app creates may also have `@`, `+`, `:`, `|` and `~`. Case is ignored.
                  * @example bob
                  */
                 username: string;
@@ -4069,7 +4069,7 @@ export interface operations {
             431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Internal error. */
             500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `ISSUER_UNAVAILABLE`: The issuer of the token is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
@@ -4085,7 +4085,7 @@ export interface operations {
             };
             path: {
                 /**
-                 * @description Username: 1 to 64 letters, digits, `.`, `_` or `-`, but not `.` or `..`. Case is ignored.
+                 * @description Username: 1 to 64 letters, digits, `.`, `_` or `-`, but not `.` or `..`. Names that your app creates may also have `@`, `+`, `:`, `|` and `~`. Case is ignored.
                  * @example bob
                  */
                 username: string;
@@ -4125,7 +4125,7 @@ export interface operations {
             431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Internal error. */
             500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `ISSUER_UNAVAILABLE`: The issuer of the token is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
@@ -4176,7 +4176,7 @@ export interface operations {
             431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Internal error. */
             500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `ISSUER_UNAVAILABLE`: The issuer of the token is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
@@ -4233,7 +4233,7 @@ export interface operations {
             431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Internal error. */
             500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `ISSUER_UNAVAILABLE`: The issuer of the token is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
@@ -4274,7 +4274,7 @@ export interface operations {
             431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Internal error. */
             500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `ISSUER_UNAVAILABLE`: The issuer of the token is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
@@ -4284,7 +4284,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description Username: 1 to 64 letters, digits, `.`, `_` or `-`, but not `.` or `..`. Case is ignored.
+                 * @description Username: 1 to 64 letters, digits, `.`, `_` or `-`, but not `.` or `..`. Names that your app creates may also have `@`, `+`, `:`, `|` and `~`. Case is ignored.
                  * @example bob
                  */
                 username: string;
@@ -4328,7 +4328,7 @@ export interface operations {
             431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Internal error. */
             500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `ISSUER_UNAVAILABLE`: The issuer of the token is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
@@ -4338,7 +4338,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description Username: 1 to 64 letters, digits, `.`, `_` or `-`, but not `.` or `..`. Case is ignored.
+                 * @description Username: 1 to 64 letters, digits, `.`, `_` or `-`, but not `.` or `..`. Names that your app creates may also have `@`, `+`, `:`, `|` and `~`. Case is ignored.
                  * @example bob
                  */
                 username: string;
@@ -4376,7 +4376,7 @@ export interface operations {
             431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Internal error. */
             500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `ISSUER_UNAVAILABLE`: The issuer of the token is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };

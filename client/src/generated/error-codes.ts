@@ -30,4 +30,5 @@ export type ServerErrorCode =
   | 'INTERNAL'
   | 'OVERLOADED'
   | 'STORAGE_UNAVAILABLE'
+  | 'ISSUER_UNAVAILABLE'
   | 'SHUTTING_DOWN'

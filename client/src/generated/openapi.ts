@@ -12,7 +12,7 @@ export interface paths {
         put?: never;
         /**
          * Log in, and create the account if it does not exist
-         * @description With `AUTH_MODE=open`, an account without a password needs only its name. With `REGISTRATION=closed`, a login never creates an account.
+         * @description With `AUTH_MODE=open`, an account without a password needs only its name. With `REGISTRATION=closed`, a login never creates an account. With `AUTH_MODE=external` there are no logins, and an account of your app never has one.
          */
         post: operations["login"];
         delete?: never;
@@ -32,7 +32,7 @@ export interface paths {
         put?: never;
         /**
          * Renew my token
-         * @description Returns a new token. The old one stays valid until it expires. Pass the new token to an open socket with an `auth` frame.
+         * @description Returns a new token. The old one stays valid until it expires. Pass the new token to an open socket with an `auth` frame. An account of your app gets its tokens from your app.
          */
         post: operations["renewToken"];
         delete?: never;
@@ -99,7 +99,7 @@ export interface paths {
         get?: never;
         /**
          * Set or change my password
-         * @description If the account has a password, `current_password` is required. All other tokens of the account end; this one stays valid.
+         * @description If the account has a password, `current_password` is required. All other tokens of the account end; this one stays valid. An account of your app has no password here.
          */
         put: operations["setPassword"];
         post?: never;
@@ -661,7 +661,7 @@ export interface components {
          *     }
          */
         LoginRequest: {
-            /** @description Username: 1 to 64 letters, digits, `.`, `_` or `-`, but not `.` or `..`. Case is ignored. */
+            /** @description Username: 1 to 64 letters, digits, `.`, `_` or `-`, but not `.` or `..`. Names that your app creates may also have `@`, `+`, `:`, `|` and `~`. Case is ignored. */
             username: string;
             /**
              * Format: text
@@ -2657,7 +2657,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
+        /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `ISSUER_UNAVAILABLE`: The issuer of the token is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
         Unavailable: {
             headers: {
                 /** @description Seconds to wait before the next attempt. */
@@ -2772,7 +2772,7 @@ export interface operations {
             431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Internal error. */
             500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `ISSUER_UNAVAILABLE`: The issuer of the token is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
@@ -2823,7 +2823,7 @@ export interface operations {
             431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Internal error. */
             500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `ISSUER_UNAVAILABLE`: The issuer of the token is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
@@ -2869,7 +2869,7 @@ export interface operations {
             431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Internal error. */
             500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `ISSUER_UNAVAILABLE`: The issuer of the token is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
@@ -2917,7 +2917,7 @@ export interface operations {
             431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Internal error. */
             500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `ISSUER_UNAVAILABLE`: The issuer of the token is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
@@ -2973,7 +2973,7 @@ export interface operations {
             431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Internal error. */
             500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `ISSUER_UNAVAILABLE`: The issuer of the token is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
@@ -3027,7 +3027,7 @@ export interface operations {
             431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Internal error. */
             500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `ISSUER_UNAVAILABLE`: The issuer of the token is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
@@ -3080,7 +3080,7 @@ export interface operations {
             431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Internal error. */
             500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `ISSUER_UNAVAILABLE`: The issuer of the token is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
@@ -3096,7 +3096,7 @@ export interface operations {
             };
             path: {
                 /**
-                 * @description Username: 1 to 64 letters, digits, `.`, `_` or `-`, but not `.` or `..`. Case is ignored.
+                 * @description Username: 1 to 64 letters, digits, `.`, `_` or `-`, but not `.` or `..`. Names that your app creates may also have `@`, `+`, `:`, `|` and `~`. Case is ignored.
                  * @example bob
                  */
                 username: string;
@@ -3132,7 +3132,7 @@ export interface operations {
             431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Internal error. */
             500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `ISSUER_UNAVAILABLE`: The issuer of the token is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
@@ -3142,7 +3142,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description Username: 1 to 64 letters, digits, `.`, `_` or `-`, but not `.` or `..`. Case is ignored.
+                 * @description Username: 1 to 64 letters, digits, `.`, `_` or `-`, but not `.` or `..`. Names that your app creates may also have `@`, `+`, `:`, `|` and `~`. Case is ignored.
                  * @example bob
                  */
                 username: string;
@@ -3184,7 +3184,7 @@ export interface operations {
             431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Internal error. */
             500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `ISSUER_UNAVAILABLE`: The issuer of the token is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
@@ -3194,7 +3194,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description Username: 1 to 64 letters, digits, `.`, `_` or `-`, but not `.` or `..`. Case is ignored.
+                 * @description Username: 1 to 64 letters, digits, `.`, `_` or `-`, but not `.` or `..`. Names that your app creates may also have `@`, `+`, `:`, `|` and `~`. Case is ignored.
                  * @example bob
                  */
                 username: string;
@@ -3232,7 +3232,7 @@ export interface operations {
             431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Internal error. */
             500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `ISSUER_UNAVAILABLE`: The issuer of the token is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
@@ -3294,7 +3294,7 @@ export interface operations {
             431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Internal error. */
             500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `ISSUER_UNAVAILABLE`: The issuer of the token is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
@@ -3317,7 +3317,7 @@ export interface operations {
             };
             path: {
                 /**
-                 * @description Username: 1 to 64 letters, digits, `.`, `_` or `-`, but not `.` or `..`. Case is ignored.
+                 * @description Username: 1 to 64 letters, digits, `.`, `_` or `-`, but not `.` or `..`. Names that your app creates may also have `@`, `+`, `:`, `|` and `~`. Case is ignored.
                  * @example bob
                  */
                 username: string;
@@ -3359,7 +3359,7 @@ export interface operations {
             431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Internal error. */
             500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `ISSUER_UNAVAILABLE`: The issuer of the token is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
@@ -3417,7 +3417,7 @@ export interface operations {
             431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Internal error. */
             500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `ISSUER_UNAVAILABLE`: The issuer of the token is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
@@ -3481,7 +3481,7 @@ export interface operations {
             431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Internal error. */
             500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `ISSUER_UNAVAILABLE`: The issuer of the token is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
@@ -3532,7 +3532,7 @@ export interface operations {
             431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Internal error. */
             500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `ISSUER_UNAVAILABLE`: The issuer of the token is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
@@ -3584,7 +3584,7 @@ export interface operations {
             431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Internal error. */
             500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `ISSUER_UNAVAILABLE`: The issuer of the token is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
@@ -3649,7 +3649,7 @@ export interface operations {
             431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Internal error. */
             500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `ISSUER_UNAVAILABLE`: The issuer of the token is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
@@ -3701,7 +3701,7 @@ export interface operations {
             431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Internal error. */
             500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `ISSUER_UNAVAILABLE`: The issuer of the token is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
@@ -3763,7 +3763,7 @@ export interface operations {
             431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Internal error. */
             500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `ISSUER_UNAVAILABLE`: The issuer of the token is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
@@ -3825,7 +3825,7 @@ export interface operations {
             431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Internal error. */
             500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `ISSUER_UNAVAILABLE`: The issuer of the token is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
@@ -3887,7 +3887,7 @@ export interface operations {
             431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Internal error. */
             500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `ISSUER_UNAVAILABLE`: The issuer of the token is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
@@ -3908,7 +3908,7 @@ export interface operations {
                  */
                 id: number;
                 /**
-                 * @description Username: 1 to 64 letters, digits, `.`, `_` or `-`, but not `.` or `..`. Case is ignored.
+                 * @description Username: 1 to 64 letters, digits, `.`, `_` or `-`, but not `.` or `..`. Names that your app creates may also have `@`, `+`, `:`, `|` and `~`. Case is ignored.
                  * @example bob
                  */
                 username: string;
@@ -3952,7 +3952,7 @@ export interface operations {
             431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Internal error. */
             500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `ISSUER_UNAVAILABLE`: The issuer of the token is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
@@ -3973,7 +3973,7 @@ export interface operations {
                  */
                 id: number;
                 /**
-                 * @description Username: 1 to 64 letters, digits, `.`, `_` or `-`, but not `.` or `..`. Case is ignored.
+                 * @description Username: 1 to 64 letters, digits, `.`, `_` or `-`, but not `.` or `..`. Names that your app creates may also have `@`, `+`, `:`, `|` and `~`. Case is ignored.
                  * @example bob
                  */
                 username: string;
@@ -4013,7 +4013,7 @@ export interface operations {
             431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Internal error. */
             500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `ISSUER_UNAVAILABLE`: The issuer of the token is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
@@ -4029,7 +4029,7 @@ export interface operations {
             };
             path: {
                 /**
-                 * @description Username: 1 to 64 letters, digits, `.`, `_` or `-`, but not `.` or `..`. Case is ignored.
+                 * @description Username: 1 to 64 letters, digits, `.`, `_` or `-`, but not `.` or `..`. Names that your app creates may also have `@`, `+`, `:`, `|` and `~`. Case is ignored.
                  * @example bob
                  */
                 username: string;
@@ -4071,7 +4071,7 @@ export interface operations {
             431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Internal error. */
             500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `ISSUER_UNAVAILABLE`: The issuer of the token is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
@@ -4087,7 +4087,7 @@ export interface operations {
             };
             path: {
                 /**
-                 * @description Username: 1 to 64 letters, digits, `.`, `_` or `-`, but not `.` or `..`. Case is ignored.
+                 * @description Username: 1 to 64 letters, digits, `.`, `_` or `-`, but not `.` or `..`. Names that your app creates may also have `@`, `+`, `:`, `|` and `~`. Case is ignored.
                  * @example bob
                  */
                 username: string;
@@ -4127,7 +4127,7 @@ export interface operations {
             431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Internal error. */
             500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `ISSUER_UNAVAILABLE`: The issuer of the token is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
@@ -4178,7 +4178,7 @@ export interface operations {
             431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Internal error. */
             500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `ISSUER_UNAVAILABLE`: The issuer of the token is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
@@ -4235,7 +4235,7 @@ export interface operations {
             431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Internal error. */
             500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `ISSUER_UNAVAILABLE`: The issuer of the token is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
@@ -4276,7 +4276,7 @@ export interface operations {
             431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Internal error. */
             500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `ISSUER_UNAVAILABLE`: The issuer of the token is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
@@ -4286,7 +4286,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description Username: 1 to 64 letters, digits, `.`, `_` or `-`, but not `.` or `..`. Case is ignored.
+                 * @description Username: 1 to 64 letters, digits, `.`, `_` or `-`, but not `.` or `..`. Names that your app creates may also have `@`, `+`, `:`, `|` and `~`. Case is ignored.
                  * @example bob
                  */
                 username: string;
@@ -4330,7 +4330,7 @@ export interface operations {
             431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Internal error. */
             500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `ISSUER_UNAVAILABLE`: The issuer of the token is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
@@ -4340,7 +4340,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description Username: 1 to 64 letters, digits, `.`, `_` or `-`, but not `.` or `..`. Case is ignored.
+                 * @description Username: 1 to 64 letters, digits, `.`, `_` or `-`, but not `.` or `..`. Names that your app creates may also have `@`, `+`, `:`, `|` and `~`. Case is ignored.
                  * @example bob
                  */
                 username: string;
@@ -4378,7 +4378,7 @@ export interface operations {
             431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Internal error. */
             500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `ISSUER_UNAVAILABLE`: The issuer of the token is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };

@@ -9,5 +9,6 @@ export const up = async ({ schema }: Kysely<never>) => {
     .createTable('token_eras')
     .addColumn('number', 'bigint', (c) => c.primaryKey())
     .addColumn('name', 'text', (c) => c.notNull())
+    .addColumn('began', 'bigint', (c) => c.notNull())
     .execute()
 }

@@ -6,6 +6,7 @@ export const up = async ({ schema }: Kysely<never>) => {
     .createTable('token_eras')
     .addColumn('number', 'integer', (c) => c.primaryKey())
     .addColumn('name', 'text', (c) => c.notNull())
+    .addColumn('began', 'integer', (c) => c.notNull())
     .modifyEnd(sql`strict`)
     .execute()
 }

@@ -1,0 +1,72 @@
+import { foldName } from '../../db/names.ts'
+import * as users from '../../db/queries/users.ts'
+import type { StoredUser } from '../../db/transaction.ts'
+import { Profile } from '../../schemas/account.ts'
+import { lazyValidator, strictAjv } from '../../schemas/validation.ts'
+import { createCache } from '../cache.ts'
+import { AppError } from '../errors.ts'
+import type { Chat } from './context.ts'
+import type { IssuedToken } from './issuer-tokens.ts'
+
+type ProfileOfToken = { display_name?: string; avatar_url?: string }
+
+/**
+ * @returns a function that finds the account of a verified token, or creates it if the issuer may. It rejects with AppError
+ *   `UNAUTHORIZED` if there is no such account or another owner has it.
+ */
+export const createAdmission = (chat: Chat) => {
+  const { reader, writer } = chat
+  /** When the newest token whose profile was stored was issued, by user. The profile of an older one is out of date. */
+  const profiledAt = createCache<number, number>(50_000)
+
+  /** Failures are left to the next verification of a token of the user, so nobody waits. */
+  const updateProfile = (user: StoredUser, issued_at: number, change: ProfileOfToken) => {
+    if ((profiledAt.get(user.id) ?? 0) > issued_at) return
+    profiledAt.set(user.id, issued_at)
+    const isKnown = Object.entries(change).every(([name, value]) => user[name as keyof StoredUser] === value)
+    if (isKnown) return
+    writer
+      .append('setProfile', { user_id: user.id, change })
+      /* c8 ignore next -- only a database that fails at this moment, or an account that is removed, refuses it */
+      .catch(() => profiledAt.delete(user.id))
+  }
+
+  /** @param family the token family of a new account */
+  return async (issued: IssuedToken, family: string): Promise<number> => {
+    const { issuer, username, issued_at } = issued
+    const { owner } = issuer
+    const profile = profileOf(issued)
+    const known = await reader.get(users.userByKey, { key: foldName(username) })
+    if (!known && !issuer.provision)
+      throw refused(`No account has the name ${username}. Your app must create it first.`)
+    const { user, created } = known
+      ? { user: known, created: false }
+      : await writer.append('createUser', {
+          username,
+          password_hash: null,
+          family,
+          owner,
+          profile: { display_name: null, avatar_url: null, metadata: null, ...profile },
+        })
+    if (user.owner !== owner)
+      throw refused(`The account ${username} does not belong to the issuer of the token.`)
+    // Names are compared without case. For the issuer they may be two users.
+    if (user.username !== username)
+      throw refused(`The account is named ${user.username}, which differs from the name in the token.`)
+    if (!created && user.removed_at === null) updateProfile(user, issued_at, profile)
+    return user.id
+  }
+}
+
+const isProfile = lazyValidator(() => strictAjv.compile(Profile))
+
+/** @returns the valid ones of the claims `name` and `picture` */
+const profileOf = ({ name, picture }: IssuedToken): ProfileOfToken =>
+  Object.assign(
+    {},
+    ...[{ display_name: name }, { avatar_url: picture }].filter((part) => hasValue(part) && isProfile(part)),
+  )
+
+const hasValue = (part: object) => Object.values(part)[0] !== undefined
+
+const refused = (detail: string) => new AppError('UNAUTHORIZED', detail)
