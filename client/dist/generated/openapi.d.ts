@@ -4425,7 +4425,7 @@ export interface operations {
             431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Internal error. */
             500: components["responses"]["InternalError"];
-            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `ISSUER_UNAVAILABLE`: The issuer of the token is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
             503: components["responses"]["Unavailable"];
         };
     };
