@@ -5,10 +5,22 @@ import { request, type Static } from './common.ts'
 /** The longest lifetime of a token: a year, in seconds. */
 export const MAX_TOKEN_TTL = 31_536_000
 
-export const UserRequest = request(profileMembers, {
-  $id: 'UserRequest',
-  description: 'Profile of a user. `null` removes a member. An absent member stays as it is.',
-})
+export const UserRequest = request(
+  {
+    ...profileMembers,
+    issuer: Type.Optional(
+      Type.String({
+        maxLength: 512,
+        description:
+          'An issuer of `TOKEN_ISSUERS`: its tokens log the user in. If absent, a new account belongs to the server keys. It cannot be changed later.',
+      }),
+    ),
+  },
+  {
+    $id: 'UserRequest',
+    description: 'Profile of a user. `null` removes a member. An absent member stays as it is.',
+  },
+)
 export type UserRequest = Static<typeof UserRequest>
 
 export const TokenRequest = request(

@@ -26,7 +26,13 @@ export type CreateUser = {
   owner?: Owner
   profile?: Profile | undefined
 }
-export type PutUser = { username: string; family: string; change: ProfileChange }
+export type PutUser = {
+  username: string
+  family: string
+  change: ProfileChange
+  /** The owner of the account; `APP` if absent and the account is new. */
+  owner?: Owner | undefined
+}
 export type SetPassword = {
   user_id: number
   /** The hash that the current password was checked against. */
@@ -95,16 +101,21 @@ export const createUser = (tx: Transaction, input: CreateUser): { user: StoredUs
 
 /**
  * Creates an account of the app, or changes the profile of the account that has the name.
- * @throws AppError `VALIDATION_FAILED` if a new account may not have the name, or a removed account has it
+ * @throws AppError `VALIDATION_FAILED` if a new account may not have the name, a removed account has it, or the account has
+ *   another owner
  */
-export const putUser = (tx: Transaction, { username, family, change }: PutUser): StoredUser => {
+export const putUser = (tx: Transaction, { username, family, change, owner }: PutUser): StoredUser => {
   const existing = tx.userByName(username)
   if (existing && existing.removed_at !== null)
     throw invalid('/username', 'is the name of a removed account, which keeps it; choose another')
-  if (existing) return changeProfile(tx, existing, change)
+  if (existing) {
+    if (owner !== undefined && owner !== existing.owner)
+      throw invalid('/issuer', 'must be the issuer with which the account was created')
+    return changeProfile(tx, existing, change)
+  }
   const { display_name = null, avatar_url = null, metadata = null } = change
   const profile = { display_name, avatar_url, metadata }
-  return createUser(tx, { username, password_hash: null, family, owner: APP, profile }).user
+  return createUser(tx, { username, password_hash: null, family, owner: owner ?? APP, profile }).user
 }
 
 /**

@@ -2,20 +2,31 @@ import type { Session, User } from '../../schemas/account.ts'
 import type { TokenRequest, UserRequest } from '../../schemas/server-keys.ts'
 import { foldName, unknownUser } from '../../db/names.ts'
 import * as users from '../../db/queries/users.ts'
+import { invalid } from '../errors.ts'
 import { accountNamed } from './administration.ts'
 import type { Chat } from './context.ts'
+import type { Issuers } from './issuers.ts'
 import { toProfileChange, toUser } from './profiles.ts'
 import { removeAccount } from './removal.ts'
 import { newTokenFamily, type Tokens } from './tokens.ts'
 
 /**
- * Creates an account that belongs to the app, or changes the profile of any account.
+ * Creates an account that belongs to the app or to one of its issuers, or changes the profile of any account.
  * @param request `null` removes a member of the profile, an absent member stays
  * @throws AppError `VALIDATION_FAILED`, and as the operation `putUser`
  */
-export const putUser = async (chat: Chat, username: string, request: UserRequest): Promise<User> => {
-  const change = toProfileChange(request)
-  return toUser(await chat.writer.append('putUser', { username, family: newTokenFamily(), change }))
+export const putUser = async (
+  chat: Chat,
+  issuers: Issuers,
+  username: string,
+  request: UserRequest,
+): Promise<User> => {
+  const { issuer, ...profile } = request
+  const owner = issuer === undefined ? undefined : issuers.get(issuer)?.owner
+  if (issuer !== undefined && owner === undefined)
+    throw invalid('/issuer', 'must be an issuer of TOKEN_ISSUERS')
+  const change = toProfileChange(profile)
+  return toUser(await chat.writer.append('putUser', { username, family: newTokenFamily(), change, owner }))
 }
 
 /** Removes an account as its user can. @throws AppError `USER_NOT_FOUND`, `VALIDATION_FAILED` */

@@ -7,7 +7,7 @@ export const FRESH_MS = 300_000
 const MAX_AGE_MS = 3_600_000
 /** Milliseconds after a fetch in which a token with an unknown key does not cause another one. Anybody can send such tokens. */
 const REFRESH_MS = 30_000
-/** Milliseconds between a fetch that failed and the next one. */
+/** Milliseconds between a fetch that failed and the next one, while no key is known. */
 const RETRY_MS = 1000
 /** Milliseconds for a fetch, its body included. */
 const TIMEOUT_MS = 5000
@@ -37,26 +37,28 @@ export const createJwks = (
 ): JWTVerifyGetKey => {
   let keys: JWTVerifyGetKey | undefined
   let fetchedAt = -Infinity
-  /** No fetch begins before. */
-  let next = -Infinity
+  /** The end of the last fetch. */
+  let attemptedAt = -Infinity
   let cause: unknown
   let fetching: Promise<boolean> | undefined
 
+  const isUsable = () => keys !== undefined && clock() - fetchedAt < MAX_AGE_MS
+  /** No fetch begins before. */
+  const next = () => attemptedAt + (isUsable() ? REFRESH_MS : RETRY_MS)
   const unavailable = () =>
     new AppError('ISSUER_UNAVAILABLE', `The keys of ${issuer} cannot be fetched at the moment. Try again.`, {
-      retryAfter: Math.max(1, Math.ceil((next - clock()) / 1000)),
+      retryAfter: Math.max(1, Math.ceil((next() - clock()) / 1000)),
       cause,
     })
   const fetchKeys = async (): Promise<boolean> => {
     try {
       keys = createLocalJWKSet(await fetchJwks(url))
       cause = undefined
-      fetchedAt = clock()
-      next = fetchedAt + REFRESH_MS
+      attemptedAt = fetchedAt = clock()
       return true
     } catch (error) {
       cause = error
-      next = clock() + RETRY_MS
+      attemptedAt = clock()
       report(unavailable())
       return false
     }
@@ -67,13 +69,12 @@ export const createJwks = (
     }))
 
   return async (header, token) => {
-    const age = clock() - fetchedAt
-    if (keys && age < MAX_AGE_MS) {
-      if (age >= FRESH_MS && clock() >= next) void refresh()
-      const key = await find(keys, header, token)
+    if (isUsable()) {
+      if (clock() - fetchedAt >= FRESH_MS && clock() >= next()) void refresh()
+      const key = await find(keys as JWTVerifyGetKey, header, token)
       if (key) return key
     }
-    if (!fetching && clock() < next) throw cause ? unavailable() : new errors.JWKSNoMatchingKey()
+    if (!fetching && clock() < next()) throw cause ? unavailable() : new errors.JWKSNoMatchingKey()
     if (!(await refresh())) throw unavailable()
     return (keys as JWTVerifyGetKey)(header, token)
   }

@@ -17,14 +17,14 @@ export const appUserRoutes: FastifyPluginAsyncTypebox = async (app) => {
         operationId: 'putUser',
         summary: 'Create a user, or change the profile',
         description:
-          'A new account belongs to the app: nobody can log in under its name. Names that the app creates may also contain `@`, `+`, `:`, `|` and `~`. Of an account that exists, whoever created it, only the profile is changed. Repeating the request changes nothing.',
+          'A new account belongs to the app, or to `issuer`: nobody can log in under its name. Names that the app creates may also contain `@`, `+`, `:`, `|` and `~`. Of an account that exists, whoever created it, only the profile is changed. Repeating the request changes nothing.',
         tags,
         params: UsernameParams,
         body: ref(UserRequest),
         response: { 200: ref(User), ...writeProblems('VALIDATION_FAILED', 'FORBIDDEN') },
       },
     },
-    ({ params, body }) => putUser(app.chat, params.username, body),
+    ({ params, body }) => putUser(app.chat, app.issuers, params.username, body),
   )
 
   app.delete(

@@ -20,6 +20,7 @@ import {
   signToken,
   startKeyServer,
 } from '../support/issuer.ts'
+import { createApp } from '../support/server-key.ts'
 import { call, person, startServer, temporaryFolder } from '../support/server.ts'
 import { refusedHandshake } from '../support/socket.ts'
 import { claimsOf } from '../support/token.ts'
@@ -367,4 +368,18 @@ t.test('a handshake with a token of no known issuer is refused', async (t) => {
 t.test('a server without issuers takes a token of an issuer for an invalid one of its own', async (t) => {
   const { url } = await startServer(t)
   t.match(await me(issuedToken('ann'), url), { status: 401, body: { detail: /not valid/ } })
+})
+
+t.test('the app creates the account of an issuer before its first token', async (t) => {
+  const app = await createApp(server)
+  const put = (body: object) => app.call('PUT', '/users/early', body)
+  const unknown = { status: 400, body: { errors: [{ path: '/issuer' }] } }
+  t.match(await put({ issuer: 'https://other.example' }), unknown)
+  t.equal((await put({ issuer: ISSUER, display_name: 'Early' })).status, 200)
+  t.equal((await put({ issuer: ISSUER })).status, 200, 'a repeated request changes nothing')
+  t.match(await me(issuedToken('early')), { status: 200, body: { profile: { display_name: 'Early' } } })
+
+  t.equal((await app.call('PUT', '/users/of-the-app', {})).status, 200)
+  t.match(await app.call('PUT', '/users/of-the-app', { issuer: ISSUER }), unknown)
+  t.equal((await me(issuedToken('of-the-app'))).status, 401)
 })

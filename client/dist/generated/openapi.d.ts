@@ -141,7 +141,7 @@ export interface paths {
         get: operations["getUser"];
         /**
          * Create a user, or change the profile
-         * @description A new account belongs to the app: nobody can log in under its name. Names that the app creates may also contain `@`, `+`, `:`, `|` and `~`. Of an account that exists, whoever created it, only the profile is changed. Repeating the request changes nothing.
+         * @description A new account belongs to the app, or to `issuer`: nobody can log in under its name. Names that the app creates may also contain `@`, `+`, `:`, `|` and `~`. Of an account that exists, whoever created it, only the profile is changed. Repeating the request changes nothing.
          */
         put: operations["putUser"];
         post?: never;
@@ -839,6 +839,8 @@ export interface components {
             metadata?: {
                 [key: string]: unknown;
             } | null;
+            /** @description An issuer of `TOKEN_ISSUERS`: its tokens log the user in. If absent, a new account belongs to the server keys. It cannot be changed later. */
+            issuer?: string;
         };
         /** @description An object of your app: at most 1 KiB of JSON. The server stores it and does not interpret it. */
         Metadata: {
