@@ -2,9 +2,6 @@ import type { Database, Inspection, MovedTable, MoveOptions, WriterOptions } fro
 import { backupSqlite, restoreSqlite } from './dialects/sqlite/backup.ts'
 import { filePath } from './dialects/sqlite/connection.ts'
 import { inspectSqlite } from './dialects/sqlite/inspect.ts'
-import { inspectPostgres } from './dialects/postgres/inspect.ts'
-import { movePostgres } from './dialects/postgres/move.ts'
-import { openPostgres } from './dialects/postgres/open.ts'
 import { openSqlite } from './dialects/sqlite/open.ts'
 import { openSource } from './dialects/sqlite/source.ts'
 import { StorageError } from './errors.ts'
@@ -15,13 +12,18 @@ import { isPostgres } from './url.ts'
  * @param options `report` defaults to `console.error`, `nodeTimeoutMs` to 15 seconds
  * @throws StorageError `unusable` if this process cannot serve the database; the message is for the operator
  */
-export const openDatabase = (
+export const openDatabase = async (
   url: string,
   { maxQueue, report = console.error, connections = FEW, nodeTimeoutMs = 15_000 }: OpenOptions,
 ): Promise<Database> => {
   const options = { maxQueue, report, nodeTimeoutMs }
-  return isPostgres(url) ? openPostgres(url, options, connections) : openSqlite(url, options)
+  return isPostgres(url)
+    ? (await postgres()).openPostgres(url, options, connections)
+    : openSqlite(url, options)
 }
+
+/** Loads the dialect with its driver where it is needed: a process on SQLite starts without it. */
+const postgres = () => import('./dialects/postgres/index.ts')
 
 type OpenOptions = Pick<WriterOptions, 'maxQueue'> &
   Partial<WriterOptions> & {
@@ -40,8 +42,8 @@ export const controlPath = (url: string): string | undefined =>
  * Opens a database for reading only. A server may have it open.
  * @throws StorageError if it does not exist or cannot be read
  */
-export const inspectDatabase = (url: string): Promise<Inspection> =>
-  isPostgres(url) ? inspectPostgres(url) : inspectSqlite(url)
+export const inspectDatabase = async (url: string): Promise<Inspection> =>
+  isPostgres(url) ? (await postgres()).inspectPostgres(url) : inspectSqlite(url)
 
 /**
  * Copies a database, as it is at one moment, into a new file. A server may write to it meanwhile.
@@ -96,7 +98,7 @@ export const moveDatabase = async (
   }
   const source = openSource(url, options.replaceNul)
   try {
-    return await movePostgres(source, target, options)
+    return await (await postgres()).movePostgres(source, target, options)
   } finally {
     source.close()
   }

@@ -1,9 +1,10 @@
 import { Ajv, type ErrorObject, type Options, type ValidateFunction } from 'ajv'
 import { namedSchemas } from './index.ts'
+import { trusted } from './trusted.ts'
 import { type FieldError, fieldError, type RequestPart } from '../src/errors.ts'
 
 const createAjv = (more: Options) => {
-  const ajv = new Ajv({ strict: false, ...more })
+  const ajv = new Ajv({ strict: false, ...trusted, ...more })
   // JSON escapes can contain lone surrogates, which UTF-8 cannot encode. U+0000 terminates strings in many languages.
   ajv.addFormat('text', (text: string) => text.isWellFormed() && !text.includes('\0'))
   ajv.addFormat('https', isHttpsUrl)

@@ -5,6 +5,7 @@ import { loadEnvFile } from 'node:process'
 import { Ajv, type ErrorObject } from 'ajv'
 import ipaddr from 'ipaddr.js'
 import { Environment } from '../schemas/environment.ts'
+import { trusted } from '../schemas/trusted.ts'
 
 export type Config = Readonly<Environment>
 
@@ -19,10 +20,13 @@ export class ConfigError extends Error {
  */
 export const loadConfig = (env: Record<string, string | undefined>): Config => {
   const ajv = new Ajv({
+    ...trusted,
     coerceTypes: true,
     useDefaults: true,
     allErrors: true,
     removeAdditional: 'all',
+    // The generated code runs once.
+    code: { optimize: false },
   })
   const config = Object.fromEntries(
     Object.entries(env).filter(([, value]) => value !== '' && value !== undefined),

@@ -17,7 +17,7 @@ const THREAD_TIMEOUT = 200
 const main = async () => {
   loadDotEnv()
   const config = loadConfig(process.env)
-  const app = await buildApp(config, { logger: logger(config) })
+  const app = await buildApp(config, { logger: await logger(config) })
   announce(app, config)
   const listenTextResolver = (address: string) => `listening on ${address}`
   await app.listen({ host: config.HOST, port: config.PORT, listenTextResolver })
@@ -32,11 +32,18 @@ const stopWhenBroken = async (app: App) => {
   stop(app, 1)
 }
 
-const logger = ({ LOG_LEVEL }: Config) => ({
+const logger = async ({ LOG_LEVEL }: Config) => ({
   level: LOG_LEVEL,
   /* c8 ignore next -- a test needs script(1) for a terminal, which not every system has */
-  ...(process.stdout.isTTY && { transport: { target: 'pino-pretty', options: { ignore: 'pid,hostname' } } }),
+  ...(process.stdout.isTTY && { stream: await formatted() }),
 })
+
+/* c8 ignore next 4 -- as above */
+/** A bundle cannot have the thread of a pino transport, and a terminal does not need one. */
+const formatted = async () => {
+  const { build } = await import('pino-pretty')
+  return build({ ignore: 'pid,hostname', sync: true })
+}
 
 const announce = (app: App, config: Config) => {
   app.log.info(`node: ${nodeName(config)}`)
