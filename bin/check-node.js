@@ -1,8 +1,8 @@
-// This file must run on any Node.js with modules, so that old versions print an error. Import nothing before this check:
+// This file must run on any Node.js with modules, so that old versions print an error. Import nothing more before this check:
 // better-sqlite3 crashes silently below Node-API 10, and an older Node.js can not load .ts files.
-const [major, minor] = process.versions.node.split('.').map(Number)
+import { isSuitable } from './node-version.js'
 
-if (major < 24 || (major === 24 && minor < 7)) {
+if (!isSuitable) {
   console.error(
     `messenger needs Node.js 24.7 or newer, but this is ${process.version}. Run \`npm ci\` without --omit=optional: ` +
       'it installs a suitable Node.js, which `npm start` uses.',

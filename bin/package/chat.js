@@ -1,0 +1,1 @@
+await import('../../client/terminal/chat.ts')
