@@ -1,5 +1,5 @@
-import { MessengerError } from './error.ts';
-import type { ClientFrame, Limits } from './types.ts';
+import { MessengerError } from './error.js';
+import type { ClientFrame, Limits } from './types.js';
 /**
  * Finds what the server is certain to refuse, so that it is not sent: the server closes the socket after one frame
  * that is too large or ten invalid ones, and its error frame cannot carry a request id that is too long.

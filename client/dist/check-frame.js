@@ -27,3 +27,4 @@ const countCodePoints = (text) => Array.from(text).length;
 const bytesOf = (value) => new TextEncoder().encode(JSON.stringify(value)).length;
 const isClientId = (text) => text.length <= clientIdRule.maxLength && new RegExp(clientIdRule.pattern).test(text);
 const invalid = (detail) => new MessengerError('VALIDATION_FAILED', detail);
+//# sourceMappingURL=check-frame.js.map

@@ -22,3 +22,4 @@ export const newClientId = (now = Date.now()) => {
     const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('');
     return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
 };
+//# sourceMappingURL=client-id.js.map

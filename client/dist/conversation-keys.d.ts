@@ -1,4 +1,4 @@
-import type { SendRequest } from './types.ts';
+import type { SendRequest } from './types.js';
 /** Maps the two addresses of a direct conversation, the peer's name and the conversation's id, to each other. */
 export declare class ConversationKeys {
     #private;

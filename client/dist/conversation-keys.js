@@ -17,3 +17,4 @@ export class ConversationKeys {
         return [...(peer === undefined ? [] : [`@${peer}`]), ...(id === undefined ? [] : [`#${id}`])];
     }
 }
+//# sourceMappingURL=conversation-keys.js.map

@@ -1,5 +1,5 @@
-import type { ServerErrorCode } from './generated/error-codes.ts';
-import type { Problem } from './types.ts';
+import type { ServerErrorCode } from './generated/error-codes.js';
+import type { Problem } from './types.js';
 /**
  * The codes of errors that the client reports itself:
  * - `CLOSED`: `close()` was called

@@ -26,3 +26,4 @@ export const errorFromProblem = (problem, details = {}) => new MessengerError(pr
 export const asMessengerError = (cause) => cause instanceof MessengerError
     ? cause
     : new MessengerError('INTERNAL', `Unexpected error in the client or in an object passed to it: ${cause.message}`, { cause });
+//# sourceMappingURL=error.js.map

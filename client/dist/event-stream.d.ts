@@ -1,4 +1,4 @@
-import type { Events, EventType, MessengerEvent } from './events.ts';
+import type { Events, EventType, MessengerEvent } from './events.js';
 /**
  * Passes events to listeners at once, and to iterators at the pace of their consumers. Reports the cursor of an event
  * once the event is processed: each listener was called, and each iterator was asked for its next event or has ended.

@@ -112,3 +112,4 @@ const reportError = (error) => {
         throw error;
     });
 };
+//# sourceMappingURL=event-stream.js.map

@@ -1,5 +1,5 @@
-import type { MessengerError } from './error.ts';
-import type { FrameOf, Message, OutboxEntry, Session } from './types.ts';
+import type { MessengerError } from './error.js';
+import type { FrameOf, Message, OutboxEntry, Session } from './types.js';
 /**
  * - `idle`: `connect()` was not called yet
  * - `connecting`: logs in and opens the socket

@@ -1,1 +1,2 @@
 export {};
+//# sourceMappingURL=events.js.map

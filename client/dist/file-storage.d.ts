@@ -1,4 +1,4 @@
-import type { MessengerStorage } from './storage.ts';
+import type { MessengerStorage } from './storage.js';
 /**
  * A storage for Node.js: a file with one change per line, as JSON. It outlives the process. After a power loss the last
  * changes may be missing.

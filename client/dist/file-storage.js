@@ -83,3 +83,4 @@ const snapshot = ({ owner, cursor, outbox }) => [
     ...[...outbox.values()].map((put) => ({ put })),
 ];
 const linesOf = (changes) => changes.map((change) => `${JSON.stringify(change)}\n`).join('');
+//# sourceMappingURL=file-storage.js.map

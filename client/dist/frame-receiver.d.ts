@@ -1,9 +1,9 @@
-import type { EventStream } from './event-stream.ts';
-import type { PresenceWatch } from './presence-watch.ts';
-import type { ReconnectingSocket } from './reconnecting-socket.ts';
-import type { SendQueue } from './send-queue.ts';
-import type { StorageWriter } from './storage-writer.ts';
-import type { Hello, ServerFrame } from './types.ts';
+import type { EventStream } from './event-stream.js';
+import type { PresenceWatch } from './presence-watch.js';
+import type { ReconnectingSocket } from './reconnecting-socket.js';
+import type { SendQueue } from './send-queue.js';
+import type { StorageWriter } from './storage-writer.js';
+import type { Hello, ServerFrame } from './types.js';
 type Options = {
     events: EventStream;
     sendQueue: SendQueue;

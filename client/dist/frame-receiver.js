@@ -112,3 +112,4 @@ export class FrameReceiver {
         this.#options.events.emit(event, event.cursor);
     }
 }
+//# sourceMappingURL=frame-receiver.js.map

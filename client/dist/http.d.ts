@@ -1,6 +1,6 @@
 import { type Client } from 'openapi-fetch';
-import type { paths } from './generated/openapi.ts';
-import type { Session } from './types.ts';
+import type { paths } from './generated/openapi.js';
+import type { Session } from './types.js';
 export type Fetch = (request: Request) => Promise<Response>;
 /** All HTTP calls, typed by the OpenAPI document of the server. */
 export type Api = Client<paths, `${string}/${string}`>;

@@ -67,3 +67,4 @@ const isProblem = (value) => typeof value === 'object' && value !== null && 'cod
  */
 export const login = async (url, credentials, fetch = globalFetch) => unwrap(createApi(serverUrl(url), fetch, () => undefined).POST('/login', { body: credentials }));
 export const globalFetch = (request) => globalThis.fetch(request);
+//# sourceMappingURL=http.js.map

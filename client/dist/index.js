@@ -5,3 +5,4 @@ export { login, unwrap } from "./http.js";
 export { Messenger } from "./messenger.js";
 export { foldName } from "./names.js";
 export { memoryStorage, webStorage, } from "./storage.js";
+//# sourceMappingURL=index.js.map

@@ -1,4 +1,4 @@
-import type { MessengerError } from './error.ts';
+import type { MessengerError } from './error.js';
 /**
  * Entries that wait to be sent or wait for their reply. Entries with a common key share a lane. Only the first entry
  * of a lane is sent; the next one follows after its reply. Two at a time would be faster, but the server may refuse

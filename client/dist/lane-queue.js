@@ -117,3 +117,4 @@ export class LaneQueue {
         return lane;
     }
 }
+//# sourceMappingURL=lane-queue.js.map

@@ -1,8 +1,8 @@
-import type { Events, EventType, MessengerEvent, State } from './events.ts';
-import { type Api, type Credentials, type Fetch } from './http.ts';
-import type { WebSocketConstructor } from './socket.ts';
-import { type MessengerStorage } from './storage.ts';
-import type { Hello, Message, OutboxEntry, Receipt, SendRequest, Session } from './types.ts';
+import type { Events, EventType, MessengerEvent, State } from './events.js';
+import { type Api, type Credentials, type Fetch } from './http.js';
+import type { WebSocketConstructor } from './socket.js';
+import { type MessengerStorage } from './storage.js';
+import type { Hello, Message, OutboxEntry, Receipt, SendRequest, Session } from './types.js';
 export type MessengerOptions = Partial<Credentials> & {
     /**
      * The address of the server, for example `http://localhost:3000`. In a page the default is the origin of the page.

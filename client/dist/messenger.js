@@ -220,3 +220,4 @@ export class Messenger {
     }
 }
 const closedError = () => new MessengerError('CLOSED', 'This client is closed. Create a new Messenger to connect again.');
+//# sourceMappingURL=messenger.js.map

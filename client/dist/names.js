@@ -6,3 +6,4 @@ export const foldName = (name) => name
     // JavaScript lowercases a final sigma to another letter. A prefix must fold like the whole name.
     .replaceAll('ς', 'σ')
     .normalize('NFC');
+//# sourceMappingURL=names.js.map

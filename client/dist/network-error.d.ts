@@ -1,4 +1,4 @@
-import { MessengerError } from './error.ts';
+import { MessengerError } from './error.js';
 /**
  * @param url of the call that got no reply
  * @param cause the error that `fetch` threw

@@ -40,3 +40,4 @@ const explain = (server, cause) => {
 };
 /** In Node.js the `TypeError` of `fetch` has a `cause` with a code. */
 const codeOf = (cause) => cause.cause?.code;
+//# sourceMappingURL=network-error.js.map

@@ -21,3 +21,4 @@ export const watchNetwork = ({ onOffline, onWake }) => {
             target?.removeEventListener?.(type, listener);
     };
 };
+//# sourceMappingURL=network-events.js.map

@@ -1,4 +1,4 @@
-import type { ClientFrame, FrameOf } from './types.ts';
+import type { ClientFrame, FrameOf } from './types.js';
 /**
  * The list of users whose presence the client subscribes to. Sends it over each connection, until the server takes it.
  */

@@ -38,3 +38,4 @@ export class PresenceWatch {
         clearTimeout(this.#timer);
     }
 }
+//# sourceMappingURL=presence-watch.js.map

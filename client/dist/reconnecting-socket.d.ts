@@ -1,8 +1,8 @@
-import { MessengerError } from './error.ts';
-import type { Events, State } from './events.ts';
-import type { SessionManager } from './session-manager.ts';
-import { type WebSocketConstructor } from './socket.ts';
-import type { ClientFrame, ServerFrame } from './types.ts';
+import { MessengerError } from './error.js';
+import type { Events, State } from './events.js';
+import type { SessionManager } from './session-manager.js';
+import { type WebSocketConstructor } from './socket.js';
+import type { ClientFrame, ServerFrame } from './types.js';
 type Options = {
     url: string;
     /** `undefined` if the runtime has none. */

@@ -212,3 +212,4 @@ export class ReconnectingSocket {
 }
 const noWebSocket = () => new MessengerError('INVALID_OPTION', 'This runtime has no WebSocket. Use Node.js 22 or newer, or pass the one of the package ws: ' +
     "import { WebSocket } from 'ws'; new Messenger({ url, username, WebSocket }).");
+//# sourceMappingURL=reconnecting-socket.js.map

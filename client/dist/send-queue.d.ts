@@ -1,5 +1,5 @@
-import { type MessengerError } from './error.ts';
-import type { ClientFrame, FrameOf, Limits, Message, OutboxEntry } from './types.ts';
+import { type MessengerError } from './error.js';
+import type { ClientFrame, FrameOf, Limits, Message, OutboxEntry } from './types.js';
 type Ack = FrameOf<'ack'>;
 export type SendQueueListener = {
     /** The server stored a message. */

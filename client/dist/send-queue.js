@@ -156,3 +156,4 @@ export class SendQueue {
         return entry && { type: 'send', id: entry.client_id, ...entry };
     }
 }
+//# sourceMappingURL=send-queue.js.map

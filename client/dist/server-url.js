@@ -44,3 +44,4 @@ const parse = (url) => {
     }
 };
 const invalid = (message) => new MessengerError('INVALID_OPTION', message);
+//# sourceMappingURL=server-url.js.map

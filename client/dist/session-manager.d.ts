@@ -1,6 +1,6 @@
-import { MessengerError } from './error.ts';
-import { type Api, type Credentials } from './http.ts';
-import type { Session } from './types.ts';
+import { MessengerError } from './error.js';
+import { type Api, type Credentials } from './http.js';
+import type { Session } from './types.js';
 type Options = {
     /** A result of `login()`, if the app has one. */
     session: Session | undefined;

@@ -119,3 +119,4 @@ const lifetimeOf = ({ token }) => {
     const { iat, exp } = JSON.parse(atob(payload.replaceAll('-', '+').replaceAll('_', '/')));
     return (exp - iat) * 1000;
 };
+//# sourceMappingURL=session-manager.js.map

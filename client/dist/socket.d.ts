@@ -1,4 +1,4 @@
-import type { ClientFrame, ServerFrame } from './types.ts';
+import type { ClientFrame, ServerFrame } from './types.js';
 /** The part of the WebSocket interface that this client uses. The package `ws` and all browsers have it. */
 export type WebSocketLike = {
     send(data: string): void;

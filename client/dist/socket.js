@@ -117,3 +117,4 @@ const open = (WebSocket, url, protocols) => {
         throw new MessengerError('INVALID_OPTION', `The WebSocket cannot be created: ${message}. Check \`url\`, \`session\` and \`WebSocket\`.`, { cause });
     }
 };
+//# sourceMappingURL=socket.js.map

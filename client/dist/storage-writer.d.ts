@@ -1,6 +1,6 @@
-import { MessengerError } from './error.ts';
-import type { MessengerStorage, Owner, StoredState } from './storage.ts';
-import type { OutboxEntry } from './types.ts';
+import { MessengerError } from './error.js';
+import type { MessengerStorage, Owner, StoredState } from './storage.js';
+import type { OutboxEntry } from './types.js';
 /** Saves changes in a storage: one call per change, without waiting for the one before. */
 export declare class StorageWriter {
     #private;

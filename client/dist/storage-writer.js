@@ -52,3 +52,4 @@ export class StorageWriter {
         this.#pending = this.#pending.then(() => done);
     }
 }
+//# sourceMappingURL=storage-writer.js.map

@@ -1,4 +1,4 @@
-import type { OutboxEntry } from './types.ts';
+import type { OutboxEntry } from './types.js';
 /** The address of a server and the id of a user, as one string. A storage belongs to one owner. */
 export type Owner = string;
 /** All that a storage has saved. */

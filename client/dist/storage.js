@@ -68,3 +68,4 @@ export const webStorage = (area, prefix = 'messenger') => {
         },
     };
 };
+//# sourceMappingURL=storage.js.map

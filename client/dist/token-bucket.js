@@ -21,3 +21,4 @@ export class TokenBucket {
         this.#tokens -= 1;
     }
 }
+//# sourceMappingURL=token-bucket.js.map

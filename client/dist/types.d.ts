@@ -1,4 +1,4 @@
-import type { components } from './generated/openapi.ts';
+import type { components } from './generated/openapi.js';
 type Schemas = components['schemas'];
 export type Conversation = Schemas['Conversation'];
 export type ConversationList = Schemas['ConversationList'];

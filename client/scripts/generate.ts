@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process'
-import { readFile, rm, writeFile } from 'node:fs/promises'
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
+import { dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import openapi, { astToString, type OpenAPI3 } from 'openapi-typescript'
 
@@ -47,16 +48,35 @@ const closeEnumerations = (key: string, value: unknown) => {
   return { ...rest, enum: known }
 }
 
-/** Compiles the client's sources into `outDir`: JavaScript modules that browsers load, and their declarations. */
-export const build = (outDir: string) => {
+/** Compiles the client's sources into `outDir`: JavaScript modules that browsers load, their source maps and declarations. */
+export const build = async (outDir: string) => {
   const compiler = createRequire(import.meta.url).resolve('typescript/bin/tsc')
   execFileSync(process.execPath, [compiler, '--project', client, '--outDir', outDir])
+  for (const name of await readdir(outDir, { recursive: true })) {
+    const file = join(outDir, name)
+    if (name.endsWith('.d.ts')) await edit(file, nameModules)
+    if (name.endsWith('.js.map')) await edit(file, (map) => nameSource(map, file, join(client, 'dist', name)))
+  }
+}
+
+const edit = async (file: string, change: (text: string) => string) =>
+  writeFile(file, change(await readFile(file, 'utf8')))
+
+/** tsc leaves the `.ts` of the sources in declarations. Not every tool resolves it to a `.d.ts`. */
+const nameModules = (declaration: string) =>
+  declaration.replaceAll(/((?:from |import\()['"]\.[^'"]*)\.ts(?=['"])/g, '$1.js')
+
+/** tsc names the source by its path from `outDir`. Names it by its path from `client/dist`, where the package has it. */
+const nameSource = (text: string, file: string, place: string) => {
+  const map = JSON.parse(text) as { sources: [string] }
+  map.sources = [relative(dirname(place), resolve(dirname(file), map.sources[0]))]
+  return JSON.stringify(map)
 }
 
 /* c8 ignore start -- `npm run generate` writes into the repository; a test compares the same output instead */
 if (import.meta.main) {
   for (const [path, text] of await generateSources()) await writeFile(new URL(path, root), text)
   await rm(new URL('client/dist', root), { recursive: true, force: true })
-  build(fileURLToPath(new URL('client/dist', root)))
+  await build(fileURLToPath(new URL('client/dist', root)))
 }
 /* c8 ignore stop */

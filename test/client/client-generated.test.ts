@@ -14,7 +14,7 @@ t.test(
       t.equal(await readFile(join(root, path), 'utf8'), text, `${path}: npm run generate`)
     }
     const folder = await temporaryFolder(t)
-    build(folder)
+    await build(folder)
     const dist = join(root, 'client/dist')
     const files = async (of: string) =>
       (await readdir(of, { recursive: true, withFileTypes: true }))

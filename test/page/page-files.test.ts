@@ -34,7 +34,7 @@ t.test('the page loads and runs only files of its own server', async (t) => {
   const script = addresses.find((address) => address.endsWith('.js')) as string
   t.match(await (await fetch(url + script)).text(), /\/\/# sourceMappingURL=main\.js\.map\n$/)
   const map = await fetch(`${url}${script}.map`)
-  t.match(await map.json(), { sources: ['../../client/dist/client-id.js'], sourcesContent: [String] })
+  t.match(await map.json(), { sources: ['../../client/src/client-id.ts'], sourcesContent: [String] })
   t.equal((await fetch(`${url}/unknown-page`)).status, 404)
 })
 

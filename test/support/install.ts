@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 
@@ -14,7 +14,7 @@ const modules = fileURLToPath(new URL('../../node_modules', import.meta.url))
  * @param dependencies the names of the package's dependencies
  */
 export const installPackage = async (source: string, folder: string, dependencies: readonly string[]) => {
-  const { stdout } = await npm(folder, 'pack', source, '--json', '--pack-destination', folder)
+  const { stdout } = await npm(folder, 'pack', resolve(source), '--json', '--pack-destination', folder)
   const [{ filename, name, files }] = JSON.parse(stdout)
   const installed = dependencies.filter((name) => existsSync(join(modules, name)))
   await writeFile(

@@ -3,3 +3,4 @@ export const clientIdRule = {
     "maxLength": 64,
     "pattern": "^[\\x20-\\x7e]+$"
 };
+//# sourceMappingURL=client-id-rule.js.map

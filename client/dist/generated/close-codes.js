@@ -71,3 +71,4 @@ export const closeCodes = {
         "why": "the client exceeded the frame rate for 10 s"
     }
 };
+//# sourceMappingURL=close-codes.js.map
