@@ -4,8 +4,9 @@ import { once } from 'node:events'
 import { get, type IncomingMessage } from 'node:http'
 import { madeDatabase } from './database.ts'
 import type { Scale } from './scale.ts'
+import { packaged } from './package.ts'
 import type { Latency } from './statistics.ts'
-import { bareSocket, product, runTrial, withServer } from './trial.ts'
+import { bareSocket, product, runTrial, type Server, withServer } from './trial.ts'
 
 /** Result of one trial: the measured value and, for calls, their latency in milliseconds. */
 export type Trial = { value: number; cpu?: number | undefined } & Partial<Latency>
@@ -60,12 +61,19 @@ export const memory =
   }
 
 /** Starts in an empty folder, so that the database is created too. Sends one request: polling would take processor time from the start. */
-export const firstAnswer = (root: string): Promise<Trial> =>
-  withServer(product(root), async ({ port, started }) => {
+export const firstAnswer = (server: Server): Promise<Trial> =>
+  withServer(server, async ({ port, started }) => {
     const [reply] = (await once(get(`http://127.0.0.1:${port}/health/live`), 'response')) as [IncomingMessage]
     if (reply.statusCode !== 200) throw new Error(`the server answered ${reply.statusCode}`)
     return { value: performance.now() - started }
   })
+
+/** The second start of a new package, which finds the compiled code of the first. */
+export const firstAnswerOfPackage: Side = async ({ root }) => {
+  const server = await packaged(root)
+  await firstAnswer(server)
+  return firstAnswer(server)
+}
 
 export const emptyProcess = async (): Promise<Trial> => {
   const started = performance.now()
