@@ -3,6 +3,7 @@ import { chmod, cp, readFile, rm, writeFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build, type Plugin } from 'esbuild'
+import { copyDependencies } from './copy-dependencies.ts'
 import { licensesOf } from './licenses.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -21,7 +22,7 @@ const entries = {
 const late = ['./server.js', './operator.js', './chat.js', './worker-loop.js']
 
 /** Dependencies of the package. pg could be bundled too, but is loaded only with a database in PostgreSQL. */
-const external = ['better-sqlite3', 'pg']
+export const external = ['better-sqlite3', 'pg']
 
 /** Files and folders of the package beside its modules, by their place in it. */
 const copies: Record<string, string> = {
@@ -159,5 +160,10 @@ const manifest = async () => {
 }
 
 /* c8 ignore start -- npm run pack writes into the repository; a test builds into a temporary folder */
-if (import.meta.main) await buildPackage(join(root, 'dist'))
+if (import.meta.main) {
+  const folder = join(root, 'dist')
+  await buildPackage(folder)
+  // For the image, which needs no npm then.
+  if (process.argv.includes('--with-dependencies')) await copyDependencies(root, folder, external)
+}
 /* c8 ignore stop */

@@ -1,11 +1,12 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFile } from 'node:fs/promises'
+import { cp, readdir, readFile } from 'node:fs/promises'
 import { builtinModules } from 'node:module'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
-import { buildPackage } from '../../scripts/build-package.ts'
+import { buildPackage, external } from '../../scripts/build-package.ts'
+import { copyDependencies } from '../../scripts/copy-dependencies.ts'
 import { installPackage } from '../support/install.ts'
 import { oldNode } from '../support/old-node.ts'
 import { freePort } from '../support/process.ts'
@@ -36,9 +37,9 @@ const messenger = (folder: string, args: string[], node = process.execPath) =>
   run(node, [installed.entry, ...args], { cwd: folder, env: environment(folder) })
 
 /** Starts the server of the package and waits until it listens. */
-const serve = async (t: Test, folder: string, node = process.execPath) => {
+const serve = async (t: Test, folder: string, node = process.execPath, entry = installed.entry) => {
   const port = await freePort()
-  const child = spawn(node, [installed.entry], {
+  const child = spawn(node, [entry], {
     cwd: folder,
     env: { ...environment(folder), HOST: '127.0.0.1', PORT: String(port) },
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -135,6 +136,18 @@ t.test(
     t.match((await messenger(folder, ['admin', 'users'])).stdout, 'bob')
   },
 )
+
+t.test('the package serves without npm, with the dependencies that the image copies', async (t) => {
+  const [folder, built] = [await temporaryFolder(t), await temporaryFolder(t)]
+  await cp(installed.built, built, { recursive: true })
+  await copyDependencies('.', built, external)
+  t.notOk((await readdir(join(built, 'node_modules/better-sqlite3'))).includes('deps'))
+  const entry = join(built, 'messenger.js')
+  const { url, child } = await serve(t, folder, process.execPath, entry)
+  t.match(await call(url, 'GET', '/health/ready'), { status: 200 })
+  child.kill('SIGTERM')
+  t.strictSame(await ended(child), { code: 0, signal: null })
+})
 
 t.test('the command explains itself, and refuses what it does not know', async (t) => {
   const folder = await temporaryFolder(t)
