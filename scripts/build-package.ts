@@ -105,7 +105,12 @@ const sources: Plugin = {
   setup({ onLoad, onResolve }) {
     onLoad({ filter: /\.ts$/ }, async ({ path }) => {
       let contents = await readFile(path, 'utf8')
-      for (const [source, bundle] of paths[relative(root, path).replaceAll('\\', '/')] ?? []) {
+      const replacements = paths[relative(root, path).replaceAll('\\', '/')] ?? []
+      assert.ok(
+        replacements.length > 0 || !contents.includes('import.meta'),
+        `${path} is missing in \`paths\``,
+      )
+      for (const [source, bundle] of replacements) {
         assert.equal(contents.split(source).length, 2, `${path} does not have ${source} once`)
         contents = contents.replace(source, bundle)
       }

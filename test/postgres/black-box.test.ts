@@ -14,7 +14,7 @@ const ONCE: [reason: string, ...patterns: string[]][] = [
   ['It starts servers on both databases.', 'test/operation/bench.test.ts'],
   [
     'It reads and writes nothing in a database.',
-    'test/documents/{documents,public-judges,reference}.test.ts',
+    'test/documents/{changelog,documents,public-judges,reference,schemas}.test.ts',
     'test/operation/{environment,start}.test.ts',
     'test/http/boot.test.ts',
     'test/realtime/protocol.test.ts',
@@ -23,6 +23,7 @@ const ONCE: [reason: string, ...patterns: string[]][] = [
     'test/storage/cache.test.ts',
     'test/client/client-parts.test.ts',
   ],
+  ['It is about what the client’s package contains.', 'test/client/client-package.test.ts'],
   ['It is about the page, which talks to a server over HTTP only.', 'test/page/*.test.ts'],
 ]
 
