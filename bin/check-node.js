@@ -9,3 +9,12 @@ if (!isSuitable) {
   )
   process.exit(1)
 }
+
+// Node.js refuses .ts files in node_modules.
+if (import.meta.url.includes('/node_modules/')) {
+  console.error(
+    'These are the sources of messenger, which do not run as an installed package. Run `npm run pack` in the repository, ' +
+      'and install the file that it creates.',
+  )
+  process.exit(1)
+}

@@ -104,20 +104,18 @@ const sources: Plugin = {
   name: 'sources',
   setup({ onLoad, onResolve }) {
     onLoad({ filter: /\.ts$/ }, async ({ path }) => {
+      const source = relative(root, path).replaceAll('\\', '/')
+      const replacements = paths[source] ?? []
       let contents = await readFile(path, 'utf8')
-      const replacements = paths[relative(root, path).replaceAll('\\', '/')] ?? []
-      assert.ok(
-        replacements.length > 0 || !contents.includes('import.meta'),
-        `${path} is missing in \`paths\``,
-      )
-      for (const [source, bundle] of replacements) {
-        assert.equal(contents.split(source).length, 2, `${path} does not have ${source} once`)
-        contents = contents.replace(source, bundle)
+      assert.ok(replacements.length > 0 || !contents.includes('import.meta'), `paths has no ${source}`)
+      for (const [text, replacement] of replacements) {
+        assert.equal(contents.split(text).length, 2, `${source} does not have ${text} once`)
+        contents = contents.replace(text, replacement)
       }
-      return {
-        contents: contents.replaceAll(/npm run (admin|backup|restore) --/g, 'npx messenger $1'),
-        loader: 'ts',
-      }
+      // The texts of schemas/ are those of the interface documents, which are the same everywhere.
+      if (!source.startsWith('schemas/'))
+        contents = contents.replaceAll(/npm run (admin|backup|restore) --/g, 'npx messenger $1')
+      return { contents, loader: 'ts' }
     })
     onResolve({ filter: /^\.\// }, ({ path }) => (late.includes(path) ? { path, external: true } : undefined))
   },

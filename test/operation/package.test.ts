@@ -157,6 +157,18 @@ t.test('the command explains itself, and refuses what it does not know', async (
   t.match((await messenger(folder, ['admin', '--help'])).stdout, 'Usage: npx messenger admin')
 })
 
+t.test('sources that were installed instead of the package say what to install', async (t) => {
+  const folder = await temporaryFolder(t)
+  const sources = join(folder, 'node_modules/messenger')
+  await cp('bin', join(sources, 'bin'), { recursive: true })
+  await cp('package.json', join(sources, 'package.json'))
+  const options = { cwd: folder, env: environment(folder) }
+  await t.rejects(run(process.execPath, [join(sources, repository.bin.messenger)], options), {
+    code: 1,
+    stderr: /Run `npm run pack`/,
+  })
+})
+
 t.test('a server that an older Node.js started ends with it', { skip: !oldNode }, async (t) => {
   const folder = await temporaryFolder(t)
   const { child, output, url } = await serve(t, folder, oldNode)
