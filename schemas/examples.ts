@@ -62,7 +62,12 @@ const unknownUser = {
 /** Examples by schema name. */
 export const examples = {
   LoginRequest: [{ username: 'alice' }],
-  Session: [{ token, expires_at: '2026-11-21T09:00:00.000Z', user: { id: 1, username: 'alice' } }],
+  Session: [
+    { token, expires_at: '2026-11-21T09:00:00.000Z', user: { id: 1, username: 'alice' } },
+    { token, expires_at: '2026-11-21T09:00:00.000Z', user: bob },
+  ],
+  UserRequest: [{ display_name: 'Bob Weaver', avatar_url: 'https://example.com/bob.png' }],
+  TokenRequest: [{ expires_in: 3600 }],
   PasswordRequest: [{ password: 'a long sentence is a good password' }],
   Profile: [profile],
   ProfileRequest: [profile],
@@ -110,6 +115,13 @@ export const examples = {
       ],
       cursor: cursor(2),
       more: false,
+    },
+  ],
+  FeedPage: [
+    {
+      events: [{ type: 'user.created', cursor: 'h2TqYw9k.1', user: { id: 1, username: 'alice' } }],
+      cursor: 'h2TqYw9k.1',
+      more: true,
     },
   ],
   Health: [{ status: 'ok' }],

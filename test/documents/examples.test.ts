@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import t, { type Test } from 'tap'
 import { examples } from '../../schemas/examples.ts'
 import { openApi } from '../support/documents.ts'
+import { createApp } from '../support/server-key.ts'
 import { call, type Person, startServer } from '../support/server.ts'
 
 type Name = keyof typeof examples
@@ -52,7 +53,7 @@ const nameOf = (media: Media | undefined) =>
     .at(-1) as Name | undefined
 
 /** Calls an operation with the examples of its path and body. The reply must be an example too. */
-const play = async (t: Test, url: string, who: Person | undefined, id: string, query = '') => {
+const play = async (t: Test, url: string, who: Pick<Person, 'token'> | undefined, id: string, query = '') => {
   const { path, method, parameters, requestBody, responses } = operations.find(
     ({ operationId }) => operationId === id,
   ) as (typeof operations)[number]
@@ -72,13 +73,14 @@ const play = async (t: Test, url: string, who: Person | undefined, id: string, q
 }
 
 t.test('a real server answers the HTTP examples with the documented replies', async (t) => {
-  const { url, login } = await startServer(t)
+  const server = await startServer(t)
+  const { url, login } = server
   await play(t, url, undefined, 'login')
   const alice = await login('alice')
   const bob = await login('bob')
   const carol = await login('carol')
   const played = new Set(['login'])
-  const as = (who: Person | undefined) => async (id: string, query?: string) => {
+  const as = (who: Pick<Person, 'token'> | undefined) => async (id: string, query?: string) => {
     played.add(id)
     await play(t, url, who, id, query)
   }
@@ -115,6 +117,13 @@ t.test('a real server answers the HTTP examples with the documented replies', as
   await as(alice)('setPassword')
   await as(alice)('renewToken')
   await as(alice)('logout')
+
+  const app = { token: (await createApp(server)).key }
+  await as(app)('getEvents', '?cursor=0&limit=1')
+  await as(app)('putUser')
+  await as(app)('createToken')
+  await as(app)('logOutUser')
+  await as(app)('removeUser')
 
   const others = ['connect', 'getMetrics', 'getOpenApi', 'getAsyncApi']
   t.strictSame(

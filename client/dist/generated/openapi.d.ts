@@ -767,6 +767,18 @@ export interface components {
          *         "username": "alice"
          *       }
          *     }
+         * @example {
+         *       "token": "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl",
+         *       "expires_at": "2026-11-21T09:00:00.000Z",
+         *       "user": {
+         *         "id": 2,
+         *         "username": "bob",
+         *         "profile": {
+         *           "display_name": "Bob Weaver",
+         *           "avatar_url": "https://example.com/bob.png"
+         *         }
+         *       }
+         *     }
          */
         Session: {
             /** @description JSON Web Token. Send it as `Authorization: Bearer <token>`. */
@@ -818,12 +830,23 @@ export interface components {
             /** @description Users, ordered by the name that was found. */
             users: components["schemas"]["User"][];
         };
-        /** @description Lifetime of a new token. */
+        /**
+         * @description Lifetime of a new token.
+         * @example {
+         *       "expires_in": 3600
+         *     }
+         */
         TokenRequest: {
             /** @description Lifetime of the token in seconds. Default: `TOKEN_TTL`. */
             expires_in?: number;
         };
-        /** @description Profile of a user. `null` removes a member. An absent member stays as it is. */
+        /**
+         * @description Profile of a user. `null` removes a member. An absent member stays as it is.
+         * @example {
+         *       "display_name": "Bob Weaver",
+         *       "avatar_url": "https://example.com/bob.png"
+         *     }
+         */
         UserRequest: {
             /**
              * Format: text
@@ -1535,7 +1558,23 @@ export interface components {
          * @enum {string}
          */
         FeedEventType: "message.created" | "message.updated" | "message.deleted" | "receipt.updated" | "conversation.created" | "conversation.updated" | "member.joined" | "member.left" | "user.created" | "user.updated" | "user.removed" | "report.created";
-        /** @description A page of the changes of everybody, in order. The next page begins at `cursor`. */
+        /**
+         * @description A page of the changes of everybody, in order. The next page begins at `cursor`.
+         * @example {
+         *       "events": [
+         *         {
+         *           "type": "user.created",
+         *           "cursor": "h2TqYw9k.1",
+         *           "user": {
+         *             "id": 1,
+         *             "username": "alice"
+         *           }
+         *         }
+         *       ],
+         *       "cursor": "h2TqYw9k.1",
+         *       "more": true
+         *     }
+         */
         FeedPage: {
             /** @description Oldest first. */
             events: components["schemas"]["FeedEvent"][];
