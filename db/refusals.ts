@@ -23,3 +23,6 @@ export const formerMember = (path?: string) =>
 
 const at = (path: string | undefined) =>
   path === undefined ? {} : { errors: [fieldError(path, 'must be the id of a conversation that you are in')] }
+
+export const noWebhook = () =>
+  new AppError('WEBHOOK_NOT_FOUND', 'No webhook has this name. Create it with PUT /webhooks/{name}.')

@@ -21,4 +21,7 @@ export const scopes = {
   },
   serverKey: (name: string) => `server key ${name}`,
   groupKey: (creator_id: number | null, client_id: string | null) => `group key ${creator_id} ${client_id}`,
+  webhook: (name: string) => `webhook ${name}`,
+  /** Which webhooks there are. */
+  webhooks: () => 'webhooks',
 }

@@ -140,13 +140,25 @@ export type Tables = {
     previous_secret: string | null
     previous_until: number | null
     created_at: number
-    /** Every change up to this number was answered. */
+    /** Rises with every change that the delivery must not overwrite, and with every step of the delivery. */
+    version: number
+    /** The cursor that the receiver has, as it got or gave it, and its number: every change up to it was answered. */
+    cursor: string
     position: number
+    /** The batch in flight covers the changes up to this number. Without one, no change after `position` up to it is for the webhook. */
+    scanned: number
+    /** Messages up to this id were considered for a push. */
+    push_scanned: number
     disabled: Generated<0 | 1>
-    /** The batch in flight: its id, the position after it, and its bytes. Repeated until it is answered. */
+    /**
+     * The batch in flight: its id, the number and the cursor after it, its bytes, and when they were stored. Repeated until it is
+     * answered. A batch of pushes ends at `position`.
+     */
     batch_id: Generated<string | null>
     batch_end: Generated<number | null>
+    batch_cursor: Generated<string | null>
     batch: Generated<string | null>
+    batch_at: Generated<number | null>
     /** Failed attempts of the batch, and the time of the next one. */
     attempts: Generated<number>
     next_at: Generated<number>
@@ -154,9 +166,9 @@ export type Tables = {
     last_error_at: Generated<number | null>
     delivered_at: Generated<number | null>
     /** The server that delivers, until when. */
-    lease_node: Generated<string | null>
+    lease: Generated<string | null>
     lease_until: Generated<number>
   }
-  /** The newest message that was pushed for a user and a conversation. */
-  pushes: { webhook: string; user_id: number; conversation_id: number; newest_id: number }
+  /** The last push of a webhook for a user and a conversation: what the user had read then. */
+  pushes: { webhook: string; user_id: number; conversation_id: number; read_up_to: number }
 }

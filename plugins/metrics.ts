@@ -1,6 +1,7 @@
 import plugin from 'fastify-plugin'
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { nodeName } from '../src/config.ts'
+import type { Seen } from '../src/webhooks/engine.ts'
 
 const SIZES = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1024]
 const SECONDS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5]
@@ -164,6 +165,37 @@ export const metrics = plugin(
       (metric) => metric.inc(figures().lockWait),
     )
 
+    const { webhooks } = app
+    const ofWebhooks = (read: (webhook: Seen) => number) => () =>
+      Object.fromEntries(webhooks.seen.map((webhook) => [webhook.name, read(webhook)]))
+    gauges(
+      'messenger_webhook_lag_changes',
+      'Changes that a webhook did not deliver yet. Each server shows all webhooks.',
+      'webhook',
+      ofWebhooks(({ lag }) => lag),
+    )
+    gauges(
+      'messenger_webhook_lag_seconds',
+      'Age of the oldest message or batch that a webhook did not deliver yet. Each server shows all webhooks.',
+      'webhook',
+      ofWebhooks(({ lag_seconds }) => lag_seconds),
+    )
+    gauges(
+      'messenger_webhook_failures',
+      'Failed attempts to deliver the next batch of a webhook. Each server shows all webhooks.',
+      'webhook',
+      ofWebhooks(({ attempts }) => attempts),
+    )
+    counter(
+      'messenger_webhook_attempts_total',
+      'Requests of this process to a webhook, by outcome: delivered, failed, or moved by an answer 409.',
+      ['webhook', 'outcome'],
+      (metric) => {
+        for (const [webhook, count] of webhooks.counts)
+          for (const [outcome, value] of Object.entries(count)) metric.inc({ webhook, outcome }, value)
+      },
+    )
+
     gauge(
       'messenger_event_loop_delay_seconds',
       'Delay of the event loop over the last half second. Load shedding uses it.',
@@ -187,7 +219,7 @@ export const metrics = plugin(
 
     app.decorate('metrics', registry)
   },
-  { name: 'metrics', dependencies: ['problems', 'database', 'chat', 'sockets'] },
+  { name: 'metrics', dependencies: ['problems', 'database', 'chat', 'sockets', 'webhooks'] },
 )
 
 declare module 'fastify' {

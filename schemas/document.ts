@@ -1,6 +1,6 @@
 import { Type } from '@sinclair/typebox'
 import { examples } from './examples.ts'
-import { feedEvents } from './feed.ts'
+import { webhookEvents } from './webhook.ts'
 
 /** `info` of the OpenAPI document. */
 export const apiInfo = {
@@ -71,9 +71,23 @@ export const apiWebhooks = {
         required: true,
         content: { 'application/json': { schema: { $ref: '#/components/schemas/WebhookBatch' } } },
       },
-      responses: { 204: { description: 'The events are stored.' } },
+      parameters: ['webhook-id', 'webhook-timestamp', 'webhook-signature'].map((name) => ({
+        name,
+        in: 'header' as const,
+        required: true,
+        schema: { type: 'string' as const },
+        description: 'See Standard Webhooks 1.0.',
+      })),
+      responses: {
+        204: { description: 'The events are stored. Any 2xx says so.' },
+        409: { description: 'The receiver has another cursor, which the body names: `{"cursor": "…"}`.' },
+        410: { description: 'The webhook is to be disabled.' },
+      },
       'x-events': Object.fromEntries(
-        Object.entries(feedEvents).map(([type, { $id }]) => [type, { $ref: `#/components/schemas/${$id}` }]),
+        Object.entries(webhookEvents).map(([type, { $id }]) => [
+          type,
+          { $ref: `#/components/schemas/${$id}` },
+        ]),
       ),
     },
   },

@@ -154,6 +154,11 @@ export const Environment = Type.Object(
       'Bytes queued for a socket above which it is closed with 4410.',
       1024,
     ),
+    WEBHOOK_ALLOW_PRIVATE: stringEnum(['0', '1'], {
+      default: '0',
+      description:
+        '`1`: webhooks may lead to private addresses and use `http`, for receivers in your own network. `0`: only `https` at public addresses.',
+    }),
     REQUEST_TIMEOUT_MS: count(15_000, 'Maximum time to receive a request, in milliseconds.', 100),
   },
   { $id: 'Environment' },

@@ -169,11 +169,9 @@ export const EventsQuery = request({
 })
 export type EventsQuery = Static<typeof EventsQuery>
 
-const events = Type.Array(ref(FeedEvent), { description: 'Oldest first.' })
-
 export const FeedPage = reply(
   {
-    events,
+    events: Type.Array(ref(FeedEvent), { description: 'Oldest first.' }),
     cursor: described(Cursor, 'The cursor of the next page.'),
     more: Type.Boolean({ description: 'Whether more events exist now: request the next page at once.' }),
   },
@@ -183,13 +181,3 @@ export const FeedPage = reply(
   },
 )
 export type FeedPage = Static<typeof FeedPage>
-
-export const WebhookBatch = reply(
-  {
-    previous: described(Cursor, 'The cursor after the batch before this one.'),
-    cursor: described(Cursor, 'The cursor after this batch.'),
-    events,
-  },
-  { $id: 'WebhookBatch', description: 'Events that a webhook delivers in one request, in order.' },
-)
-export type WebhookBatch = Static<typeof WebhookBatch>

@@ -13,6 +13,7 @@ import * as problem from './problem.ts'
 import * as report from './report.ts'
 import * as serverFrames from './server-frames.ts'
 import * as sync from './sync.ts'
+import * as webhook from './webhook.ts'
 
 const isNamed = (value: unknown): value is TSchema & { $id: string } =>
   typeof value === 'object' && value !== null && Kind in value && '$id' in value
@@ -33,6 +34,7 @@ export const namedSchemas = [
     report,
     serverFrames,
     sync,
+    webhook,
   ],
   ...[clientFrames, clientFrames.clientFrames],
 ]

@@ -62,6 +62,8 @@ const details: Record<ErrorCode, Example> = {
   METHOD_NOT_ALLOWED: 'This path supports GET, HEAD.',
   REQUEST_TIMEOUT: 'The request did not arrive in time.',
   MESSAGE_DELETED: 'The message was deleted.',
+  WEBHOOK_NOT_FOUND: 'No webhook has this name. Create it with PUT /webhooks/{name}.',
+  TOO_MANY_WEBHOOKS: 'There are 32 webhooks, which is the maximum. Delete one first.',
   GROUP_FULL: 'The group already has the maximum of 256 members.',
   CURSOR_UNKNOWN:
     'This database does not know the cursor. Load the conversations again, then resume from the cursor of this error.',

@@ -21,6 +21,7 @@ import { chat } from '../plugins/chat.ts'
 import { requestLog } from '../plugins/request-log.ts'
 import { requestTurns } from '../plugins/request-turns.ts'
 import { web } from '../plugins/web.ts'
+import { webhooks } from '../plugins/webhooks.ts'
 import { sockets } from '../plugins/sockets.ts'
 import { type Config, listOf } from './config.ts'
 import { NO_BODY_LIMIT } from './http/body-limit.ts'
@@ -40,6 +41,7 @@ import { messageRoutes } from './routes/messages.ts'
 import { metricsRoutes } from './routes/metrics.ts'
 import { socketRoutes } from './routes/socket.ts'
 import { syncRoutes } from './routes/sync.ts'
+import { webhookRoutes } from './routes/webhooks.ts'
 
 /** Milliseconds without traffic until a connection is closed. A long poll waits at most half as long. */
 const IDLE_TIMEOUT = 60_000
@@ -94,6 +96,7 @@ export const buildApp = async (config: Config, options: Pick<FastifyServerOption
   await app.register(openapi)
   await app.register(crossOrigin)
   await app.register(sockets)
+  await app.register(webhooks)
   await app.register(metrics)
   await app.register(control)
   await app.register(requestLog)
@@ -113,6 +116,7 @@ export const buildApp = async (config: Config, options: Pick<FastifyServerOption
     await scope.register(appScope)
     await scope.register(appUserRoutes)
     await scope.register(eventRoutes)
+    await scope.register(webhookRoutes)
   })
   await app.register(healthRoutes)
   await app.register(metricsRoutes)

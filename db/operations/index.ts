@@ -20,6 +20,9 @@ import { setProfile } from './profiles.ts'
 import { send } from './send.ts'
 import { createServerKey, revokeServerKey } from './server-keys.ts'
 
+import { stepDelivery } from './deliveries.ts'
+import { deleteWebhook, moveWebhook, putWebhook, rotateWebhook } from './webhooks.ts'
+
 /**
  * All operations of the writer. An operation runs in a transaction that it shares with others. It makes every check before
  * its first write, and refuses by throwing an AppError.
@@ -49,6 +52,11 @@ export const operations = {
   leaveGroups,
   createServerKey,
   revokeServerKey,
+  putWebhook,
+  deleteWebhook,
+  rotateWebhook,
+  moveWebhook,
+  stepDelivery,
   probe,
 } satisfies Record<string, (tx: Transaction, input: never) => unknown>
 

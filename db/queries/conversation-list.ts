@@ -1,4 +1,4 @@
-import { type ExpressionBuilder, sql } from 'kysely'
+import { type Expression, type ExpressionBuilder, sql } from 'kysely'
 import { listedIds } from '../lists.ts'
 import { query } from '../query.ts'
 import { OPEN, type Tables } from '../tables.ts'
@@ -49,13 +49,16 @@ export const newestByPeriod = query<PeriodPosition & { user_id: number; limit: n
 )
 
 /** Bounds of the unread count: its maximum, and the number of messages after the read mark that it examines. */
-type UnreadBounds = { max_unread: number; max_looked: number }
+export type UnreadBounds = { max_unread: number; max_looked: number }
 
 /**
  * Counts the messages of others after the read mark of a period, among the newest `max_looked`. It reads the index only.
  * It reads the rows too for a former member, from whom later changes are hidden.
  */
-const unreadIn = (user_id: number, { max_unread, max_looked }: UnreadBounds) => sql<number>`(
+export const unreadIn = (
+  user_id: number | Expression<unknown>,
+  { max_unread, max_looked }: UnreadBounds,
+) => sql<number>`(
   select count(*) from (
     select 1 from (
       select id, sender_id, deleted_at from messages

@@ -22,9 +22,9 @@ const CHUNK = 8
 /** Membership periods read in one turn of the event loop. */
 const PERIODS = 128
 /** `unread_count` stops at this number. */
-const MAX_UNREAD = 1000
+export const MAX_UNREAD = 1000
 /** Messages after a read mark that the count examines, my own messages included. */
-const MAX_EXAMINED = 2000
+export const MAX_EXAMINED = 2000
 
 /** Position of a conversation in the list: `newest` is the id of its newest message. */
 type Position = { conversation_id: number; newest: number }

@@ -51,7 +51,7 @@ export const getEvents = async (
  * @returns the number of a cursor of the feed
  * @throws AppError `CURSOR_UNKNOWN` with the cursor of the newest change
  */
-const feedPosition = (chat: Chat, cursor: string, head: Head): number => {
+export const feedPosition = (chat: Chat, cursor: string, head: Head): number => {
   const position = cursor === BEGINNING ? 0 : chat.cursors.parse(cursor, head)
   if (position !== undefined) return position
   throw new AppError(

@@ -2,6 +2,7 @@ import { nameMessage } from '../../db/changes.ts'
 import * as feed from '../../db/queries/feed.ts'
 import type { Query, Reads } from '../../db/query.ts'
 import type { ConversationState, FeedEvents } from '../../schemas/feed.ts'
+import type { Message } from '../../schemas/message.ts'
 import type { Report } from '../../schemas/report.ts'
 import type { Chat } from './context.ts'
 import { timestamp, toMessage } from './messages.ts'
@@ -64,6 +65,12 @@ const reportOf = ({ number: _, comment, note, created_at, status, ...row }: Repo
   ...(comment !== null && { comment }),
   ...(note !== null && { note }),
 })
+
+/** @returns a message, as it is now. It must exist. */
+export const readMessage = async (read: Reads, chat: Chat, id: number): Promise<Message> => {
+  const row = (await read.get(feed.newMessages, { after: id - 1, up_to: id, limit: 1 })) as MessageRow
+  return messageOf(row, await chat.names(read, usersOfMessage(row)))
+}
 
 /** In the order of the events of one change: a conversation before its members. */
 export const sources = [

@@ -71,6 +71,13 @@ t.test('the OpenAPI document has exactly the operations of the contract, each wi
     'GET /blocks': 'listBlocks',
     'GET /sync': 'sync',
     'GET /events': 'getEvents',
+    'PUT /webhooks/{name}': 'putWebhook',
+    'GET /webhooks': 'listWebhooks',
+    'GET /webhooks/{name}': 'getWebhook',
+    'DELETE /webhooks/{name}': 'deleteWebhook',
+    'POST /webhooks/{name}/rotate': 'rotateWebhookSecret',
+    'POST /webhooks/{name}/cursor': 'moveWebhook',
+    'POST /webhooks/{name}/test': 'testWebhook',
     'GET /ws': 'connect',
     'GET /health/live': 'getLive',
     'GET /health/ready': 'getReady',
@@ -79,6 +86,11 @@ t.test('the OpenAPI document has exactly the operations of the contract, each wi
     'GET /asyncapi.json': 'getAsyncApi',
   })
 })
+
+const webhookOperations = [
+  ...['putWebhook', 'listWebhooks', 'getWebhook', 'deleteWebhook'],
+  ...['rotateWebhookSecret', 'moveWebhook', 'testWebhook'],
+]
 
 t.test('every operation has one tag, a description and its security', async (t) => {
   const open = ['login', 'getLive', 'getReady', 'getMetrics', 'getOpenApi', 'getAsyncApi']
@@ -89,7 +101,7 @@ t.test('every operation has one tag, a description and its security', async (t) 
     const [none, user, app] = [
       open,
       ['connect'],
-      ['putUser', 'removeUser', 'createToken', 'logOutUser', 'getEvents'],
+      [...['putUser', 'removeUser', 'createToken', 'logOutUser', 'getEvents'], ...webhookOperations],
     ]
     const callers = none.includes(operationId)
       ? []

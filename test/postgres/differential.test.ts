@@ -24,6 +24,8 @@ type Names = {
   message: (place: number) => number
   /** A text that only this run uses. */
   own: (text: string) => string
+  /** Milliseconds since 1970. */
+  now: () => number
 }
 
 type Draft = (names: Names) => Operation
@@ -39,6 +41,14 @@ const text = fc.constantFrom(null, '{"a":1}')
 const max_group = fc.constantFrom(2, 32)
 const family = fc.constantFrom('f', 'g')
 const hash = fc.constantFrom(null, 'h1', 'h2')
+
+const webhook = fc.constantFrom('w1', 'w2')
+const outcome = fc.constantFrom(
+  undefined,
+  undefined,
+  { type: 'failed' as const, error: 'no', retry_ms: 1000 },
+  { type: 'moved' as const, position: 1, cursor: 'e.1', batch_id: 'b' },
+)
 
 /** A draft of an operation from arbitrary values. */
 const draft = <T extends fc.Arbitrary<unknown>[]>(
@@ -203,6 +213,52 @@ const drafts: Record<OperationName, fc.Arbitrary<Draft>> = {
       max_group: max,
     },
   })),
+  putWebhook: draft(
+    [webhook, maybe(text), maybe(fc.constantFrom(1, 10)), place],
+    (_names, [name, types, push_after, position]) => ({
+      name: 'putWebhook',
+      input: {
+        name,
+        url: 'https://a.example/',
+        types: types ?? null,
+        description: null,
+        push_after: push_after ?? null,
+        secret: 'whsec_a',
+        cursor: `e.${position}`,
+        position,
+      },
+    }),
+  ),
+  deleteWebhook: draft([webhook], (_names, [name]) => ({ name: 'deleteWebhook', input: { name } })),
+  rotateWebhook: draft([webhook], (_names, [name]) => ({
+    name: 'rotateWebhook',
+    input: { name, secret: 'whsec_b', keep_ms: 1000 },
+  })),
+  moveWebhook: draft([webhook, place], (_names, [name, position]) => ({
+    name: 'moveWebhook',
+    input: { name, position, cursor: `e.${position}`, batch_id: 'moved' },
+  })),
+  stepDelivery: draft(
+    [webhook, fc.nat(3), fc.constantFrom('n1', 'n2'), fc.boolean(), outcome, fc.constantFrom(0, 1, 2)],
+    (names, [name, steps, lease, alone, found, batch]) => ({
+      name: 'stepDelivery',
+      input: {
+        name,
+        // A webhook begins with the time of its creation as its version.
+        version: names.now() + steps,
+        lease,
+        lease_ms: 1000,
+        alone,
+        ...(found && { outcome: found }),
+        ...(batch > 0 && {
+          batch: { id: `b${batch}`, end: batch, cursor: `e.${batch}`, body: '{"events":[]}' },
+          pushes: [{ user_id: batch, conversation_id: 1, read_up_to: steps }],
+        }),
+        scanned: steps,
+        push_scanned: steps,
+      },
+    }),
+  ),
   probe: draft([], () => ({ name: 'probe', input: {} })),
   publishSecret: draft([], () => ({ name: 'publishSecret', input: {} })),
 }
@@ -256,6 +312,7 @@ t.test('SQLite and PostgreSQL give the same outcomes, changes and rows', { skip 
       conversation: (index) => conversations.at(-1 - index) ?? 1e9,
       message: (index) => messages.at(-1 - index) ?? 1e9,
       own,
+      now: () => now,
     }
     const step = async (all: readonly Operation[]) => {
       await setClock(now)

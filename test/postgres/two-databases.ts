@@ -32,6 +32,8 @@ const TABLES = [
   'blocks',
   'revoked_tokens',
   'token_eras',
+  'webhooks',
+  'pushes',
   'counter',
 ]
 

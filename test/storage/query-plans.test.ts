@@ -12,14 +12,22 @@ import * as feed from '../../db/queries/feed.ts'
 import * as members from '../../db/queries/members.ts'
 import * as messages from '../../db/queries/messages.ts'
 import * as periods from '../../db/queries/periods.ts'
+import * as pushes from '../../db/queries/pushes.ts'
 import * as serverKeys from '../../db/queries/server-keys.ts'
 import * as users from '../../db/queries/users.ts'
+import * as webhooks from '../../db/queries/webhooks.ts'
 import { temporaryFolder } from '../support/server.ts'
 
 /** Tables that a query may scan: it concerns all rows, or there are few of them. */
 const wholeTables =
   /\bSCAN (unread|looked|found|mine|listed|late|future|json_each|by_name|by_display|matching)\b/
-const concernsAll = new Set(['users.setEveryFamily', 'users.revokedTokens', 'serverKeys.serverKeys'])
+const concernsAll = new Set([
+  'users.setEveryFamily',
+  'users.revokedTokens',
+  'serverKeys.serverKeys',
+  'webhooks.webhooks',
+  'webhooks.webhookNames',
+])
 
 t.test('every query uses an index, however many other rows exist', async (t) => {
   const db = new Sqlite(join(await temporaryFolder(t), 'messenger.db'))
@@ -34,8 +42,10 @@ t.test('every query uses an index, however many other rows exist', async (t) => 
     members,
     messages,
     periods,
+    pushes,
     serverKeys,
     users,
+    webhooks,
   }
   for (const [file, queries] of Object.entries(modules)) {
     for (const [name, query] of Object.entries(queries)) {

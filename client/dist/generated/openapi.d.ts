@@ -527,6 +527,114 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/webhooks/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get a webhook and the state of its delivery
+         * @description Never returns the secret.
+         */
+        get: operations["getWebhook"];
+        /**
+         * Create a webhook, or change its settings
+         * @description A new webhook gets a secret, which is shown only in this reply. Of an existing one all settings are replaced; it stays where it is, is enabled again, and makes its next attempt at once. There are at most 32 webhooks.
+         */
+        put: operations["putWebhook"];
+        post?: never;
+        /**
+         * Delete a webhook
+         * @description A request that is on its way may still arrive.
+         */
+        delete: operations["deleteWebhook"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/webhooks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the webhooks
+         * @description With the state of their delivery, without their secrets.
+         */
+        get: operations["listWebhooks"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/webhooks/{name}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give a webhook a new secret
+         * @description For 24 hours each request has two signatures, the one of the new secret and the one of the old secret.
+         */
+        post: operations["rotateWebhookSecret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/webhooks/{name}/cursor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Continue a webhook after a cursor
+         * @description Delivers everything after the cursor again, as it is now. The batch in flight is dropped; pushes in flight are sent under the new cursor.
+         */
+        post: operations["moveWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/webhooks/{name}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a test request to a webhook
+         * @description Sends a signed batch without events now, also if the webhook is disabled, and returns how the receiver answered. Its `previous` and its `cursor` are those of the last delivered batch.
+         */
+        post: operations["testWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/health/live": {
         parameters: {
             query?: never;
@@ -1723,15 +1831,6 @@ export interface components {
             cursor: string;
             user: components["schemas"]["User"];
         };
-        /** @description Events that a webhook delivers in one request, in order. */
-        WebhookBatch: {
-            /** @description The cursor after the batch before this one. */
-            previous: string;
-            /** @description The cursor after this batch. */
-            cursor: string;
-            /** @description Oldest first. */
-            events: components["schemas"]["FeedEvent"][];
-        };
         /**
          * @description The server is healthy.
          * @example {
@@ -2319,6 +2418,220 @@ export interface components {
             /** @description Whether more events exist now: request the next page at once. */
             more: boolean;
         };
+        /** @description Where a webhook continues. */
+        MoveRequest: {
+            /** @description The cursor after which to continue. `0` is the cursor of the beginning. */
+            cursor: string;
+        };
+        /** @description A webhook. A new one has its secret. */
+        PutWebhook: {
+            /** @description Name of the webhook. */
+            name: string;
+            /** @description URL that receives the batches. */
+            url: string;
+            /** @description Types of the events that are delivered. Absent: all types of the feed. */
+            types?: string[];
+            /** @description A note for people. */
+            description?: string;
+            /** @description Seconds until `unread.pending`. Absent: the webhook does not get this event. */
+            push_after_seconds?: number;
+            status: components["schemas"]["WebhookStatus"];
+            /**
+             * Format: date-time
+             * @description Time of the creation: RFC 3339, UTC, milliseconds.
+             */
+            created_at: string;
+            /** @description The cursor of the last batch that the receiver answered by 2xx, or where it begins. */
+            cursor: string;
+            /**
+             * Format: int64
+             * @description Number of changes that are not delivered yet. Some of them may have no event for the webhook.
+             */
+            lag: number;
+            /** @description Age of the oldest message or batch that is not delivered yet. 0: none. */
+            lag_seconds: number;
+            /** @description Failed attempts to deliver the next batch. */
+            attempts: number;
+            /** @description Why the last attempt failed. Absent if it did not. */
+            last_error?: string;
+            /**
+             * Format: date-time
+             * @description Time of that attempt.
+             */
+            last_error_at?: string;
+            /**
+             * Format: date-time
+             * @description Time of the next attempt. Absent if none waits.
+             */
+            next_at?: string;
+            /**
+             * Format: date-time
+             * @description Time at which a batch was last answered by 2xx. Absent if none was.
+             */
+            delivered_at?: string;
+            /** @description The secret of the signatures: `whsec_` and base64. Shown only here. Present if the webhook is new. */
+            secret?: string;
+        };
+        /** @description The new secret of a webhook. */
+        RotatedSecret: {
+            /** @description The secret of the signatures: `whsec_` and base64. Shown only here. */
+            secret: string;
+            /**
+             * Format: date-time
+             * @description Until then the old secret signs each request too.
+             */
+            previous_valid_until: string;
+        };
+        /** @description A user has unread messages in a conversation that no device has received. Sent again only after the user has read something in the conversation. It has no number and no cursor. */
+        UnreadPending: {
+            /**
+             * @description The type of the event: `unread.pending`.
+             * @enum {string}
+             */
+            type: "unread.pending";
+            user: components["schemas"]["User"];
+            /**
+             * Format: int64
+             * @description Id of the conversation.
+             */
+            conversation_id: number;
+            /** @description Number of unread messages, 1,000 at most. */
+            unread_count: number;
+            /**
+             * Format: int64
+             * @description Id of the newest message that waited for `push_after_seconds`.
+             */
+            newest_id: number;
+            newest: components["schemas"]["Message"];
+        };
+        /** @description A webhook and the state of its delivery. */
+        Webhook: {
+            /** @description Name of the webhook. */
+            name: string;
+            /** @description URL that receives the batches. */
+            url: string;
+            /** @description Types of the events that are delivered. Absent: all types of the feed. */
+            types?: string[];
+            /** @description A note for people. */
+            description?: string;
+            /** @description Seconds until `unread.pending`. Absent: the webhook does not get this event. */
+            push_after_seconds?: number;
+            status: components["schemas"]["WebhookStatus"];
+            /**
+             * Format: date-time
+             * @description Time of the creation: RFC 3339, UTC, milliseconds.
+             */
+            created_at: string;
+            /** @description The cursor of the last batch that the receiver answered by 2xx, or where it begins. */
+            cursor: string;
+            /**
+             * Format: int64
+             * @description Number of changes that are not delivered yet. Some of them may have no event for the webhook.
+             */
+            lag: number;
+            /** @description Age of the oldest message or batch that is not delivered yet. 0: none. */
+            lag_seconds: number;
+            /** @description Failed attempts to deliver the next batch. */
+            attempts: number;
+            /** @description Why the last attempt failed. Absent if it did not. */
+            last_error?: string;
+            /**
+             * Format: date-time
+             * @description Time of that attempt.
+             */
+            last_error_at?: string;
+            /**
+             * Format: date-time
+             * @description Time of the next attempt. Absent if none waits.
+             */
+            next_at?: string;
+            /**
+             * Format: date-time
+             * @description Time at which a batch was last answered by 2xx. Absent if none was.
+             */
+            delivered_at?: string;
+        };
+        /** @description The body of one request to a webhook: at most 100 events and 1 MiB, unless a single change has more. */
+        WebhookBatch: {
+            /** @description The cursor of the batch before, as you received it, or as you gave it in an answer 409. If you stored another one, answer 409 with `{"cursor": …}`. */
+            previous: string;
+            /** @description The cursor after this batch: store it together with the effects of the events. Equal to `previous` in a batch of `unread.pending` and in a test. */
+            cursor: string;
+            /** @description Oldest first. */
+            events: components["schemas"]["WebhookEvent"][];
+        };
+        /** @description An event of the feed, or `unread.pending`, which has no cursor. `x-events` names the schema of each type. New types may be added: skip events of an unknown type. */
+        WebhookEvent: {
+            /**
+             * @description The type of the event. More values may be added: skip an event of an unknown type.
+             * @enum {string}
+             */
+            type: "message.created" | "message.updated" | "message.deleted" | "receipt.updated" | "conversation.created" | "conversation.updated" | "member.joined" | "member.left" | "user.created" | "user.updated" | "user.removed" | "report.created" | "unread.pending";
+            /** @description Opaque position in the event stream. Send it back to resume after this position. */
+            cursor?: string;
+            message?: components["schemas"]["Message"];
+            /**
+             * Format: int64
+             * @description Id of the conversation.
+             */
+            conversation_id?: number;
+            /** @description Username of the member. */
+            username?: string;
+            /**
+             * Format: int64
+             * @description Id of the newest message up to which all messages were delivered. 0: none.
+             */
+            delivered_up_to?: number;
+            /**
+             * Format: int64
+             * @description Id of the newest message up to which all messages were read. 0: none.
+             */
+            read_up_to?: number;
+            conversation?: components["schemas"]["ConversationState"];
+            role?: components["schemas"]["MemberRole"];
+            user?: components["schemas"]["User"];
+            report?: components["schemas"]["Report"];
+            /** @description Number of unread messages, 1,000 at most. */
+            unread_count?: number;
+            /**
+             * Format: int64
+             * @description Id of the newest message that waited for `push_after_seconds`.
+             */
+            newest_id?: number;
+            newest?: components["schemas"]["Message"];
+        };
+        /** @description All webhooks. */
+        WebhookList: {
+            /** @description By name. */
+            webhooks: components["schemas"]["Webhook"][];
+        };
+        /** @description Settings of a webhook. Absent members get their defaults. */
+        WebhookRequest: {
+            /** @description URL that receives the batches: `https`, at a public address. */
+            url: string;
+            /** @description Types of the events to deliver. Absent: all types of the feed. */
+            types?: ("message.created" | "message.updated" | "message.deleted" | "receipt.updated" | "conversation.created" | "conversation.updated" | "member.joined" | "member.left" | "user.created" | "user.updated" | "user.removed" | "report.created" | "unread.pending")[];
+            /** @description A note for people. */
+            description?: string;
+            /** @description Seconds after which a message that no device of a user has received is announced by `unread.pending`. Asks for this event. If absent, 10 if `types` names it. */
+            push_after_seconds?: number;
+            /** @description Where a new webhook begins. `0`: at the beginning. Absent: after the newest change. Ignored if the webhook exists. */
+            cursor?: string;
+        };
+        /**
+         * @description `failing`: the last attempt failed, the next one follows. `disabled`: the receiver answered 410; `PUT` enables it again. More values may be added: treat an unknown one as `active`.
+         * @enum {string}
+         */
+        WebhookStatus: "active" | "failing" | "disabled";
+        /** @description What came of a test request. */
+        WebhookTest: {
+            /** @description HTTP status of the receiver. Absent if it did not answer. */
+            status?: number;
+            /** @description Why the receiver did not answer. Absent if it did. */
+            error?: string;
+            /** @description Milliseconds until the answer or the failure. */
+            duration_ms: number;
+        };
         /** @description A frame that a client sends. A frame without `type` is a `send`. */
         ClientFrame: components["schemas"]["SendFrame"] | components["schemas"]["EditFrame"] | components["schemas"]["DeleteFrame"] | components["schemas"]["ReceiptFrame"] | components["schemas"]["TypingFrame"] | components["schemas"]["WatchFrame"] | components["schemas"]["AuthFrame"] | components["schemas"]["PingFrame"];
         /**
@@ -2575,7 +2888,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description `ROUTE_NOT_FOUND`: Route not found. `USER_NOT_FOUND`: User not found. `CONVERSATION_NOT_FOUND`: Conversation not found. `MESSAGE_NOT_FOUND`: Message not found. */
+        /** @description `ROUTE_NOT_FOUND`: Route not found. `USER_NOT_FOUND`: User not found. `CONVERSATION_NOT_FOUND`: Conversation not found. `MESSAGE_NOT_FOUND`: Message not found. `WEBHOOK_NOT_FOUND`: Webhook not found. */
         NotFound: {
             headers: {
                 [name: string]: unknown;
@@ -2604,7 +2917,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description `MESSAGE_DELETED`: The message was deleted. `GROUP_FULL`: The group is full. */
+        /** @description `MESSAGE_DELETED`: The message was deleted. `GROUP_FULL`: The group is full. `TOO_MANY_WEBHOOKS`: Too many webhooks. */
         Conflict: {
             headers: {
                 [name: string]: unknown;
@@ -4470,6 +4783,350 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    getWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Name of the webhook: 1 to 64 letters, digits, `_` or `-`.
+                 * @example orders
+                 */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A webhook and the state of its delivery. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            /** @description `BAD_REQUEST`: The request is malformed. `VALIDATION_FAILED`: The request is not valid. */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHORIZED`: A valid token is required. */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN`: Not allowed. */
+            403: components["responses"]["Forbidden"];
+            /** @description `WEBHOOK_NOT_FOUND`: Webhook not found. */
+            404: components["responses"]["NotFound"];
+            /** @description `METHOD_NOT_ALLOWED`: Method not allowed. */
+            405: components["responses"]["MethodNotAllowed"];
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: components["responses"]["RequestTimeout"];
+            /** @description `URI_TOO_LONG`: The URL is too long. */
+            414: components["responses"]["UriTooLong"];
+            /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
+            431: components["responses"]["HeadersTooLarge"];
+            /** @description `INTERNAL`: Internal error. */
+            500: components["responses"]["InternalError"];
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `ISSUER_UNAVAILABLE`: The issuer of the token is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    putWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Name of the webhook: 1 to 64 letters, digits, `_` or `-`.
+                 * @example orders
+                 */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WebhookRequest"];
+            };
+        };
+        responses: {
+            /** @description A webhook. A new one has its secret. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PutWebhook"];
+                };
+            };
+            /** @description `BAD_REQUEST`: The request is malformed. `INVALID_JSON`: Invalid JSON. `VALIDATION_FAILED`: The request is not valid. */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHORIZED`: A valid token is required. */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN`: Not allowed. */
+            403: components["responses"]["Forbidden"];
+            /** @description `METHOD_NOT_ALLOWED`: Method not allowed. */
+            405: components["responses"]["MethodNotAllowed"];
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: components["responses"]["RequestTimeout"];
+            /** @description `TOO_MANY_WEBHOOKS`: Too many webhooks. */
+            409: components["responses"]["Conflict"];
+            /** @description `CURSOR_UNKNOWN`: Unknown cursor. */
+            410: components["responses"]["Gone"];
+            /** @description `PAYLOAD_TOO_LARGE`: The request is too large. */
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `URI_TOO_LONG`: The URL is too long. */
+            414: components["responses"]["UriTooLong"];
+            /** @description `UNSUPPORTED_MEDIA_TYPE`: The body must be application/json. */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
+            431: components["responses"]["HeadersTooLarge"];
+            /** @description `INTERNAL`: Internal error. */
+            500: components["responses"]["InternalError"];
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `ISSUER_UNAVAILABLE`: The issuer of the token is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    deleteWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Name of the webhook: 1 to 64 letters, digits, `_` or `-`.
+                 * @example orders
+                 */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The request succeeded. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `BAD_REQUEST`: The request is malformed. `INVALID_JSON`: Invalid JSON. `VALIDATION_FAILED`: The request is not valid. */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHORIZED`: A valid token is required. */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN`: Not allowed. */
+            403: components["responses"]["Forbidden"];
+            /** @description `WEBHOOK_NOT_FOUND`: Webhook not found. */
+            404: components["responses"]["NotFound"];
+            /** @description `METHOD_NOT_ALLOWED`: Method not allowed. */
+            405: components["responses"]["MethodNotAllowed"];
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: components["responses"]["RequestTimeout"];
+            /** @description `PAYLOAD_TOO_LARGE`: The request is too large. */
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `URI_TOO_LONG`: The URL is too long. */
+            414: components["responses"]["UriTooLong"];
+            /** @description `UNSUPPORTED_MEDIA_TYPE`: The body must be application/json. */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
+            431: components["responses"]["HeadersTooLarge"];
+            /** @description `INTERNAL`: Internal error. */
+            500: components["responses"]["InternalError"];
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `ISSUER_UNAVAILABLE`: The issuer of the token is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    listWebhooks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All webhooks. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookList"];
+                };
+            };
+            /** @description `BAD_REQUEST`: The request is malformed. `VALIDATION_FAILED`: The request is not valid. */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHORIZED`: A valid token is required. */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN`: Not allowed. */
+            403: components["responses"]["Forbidden"];
+            /** @description `METHOD_NOT_ALLOWED`: Method not allowed. */
+            405: components["responses"]["MethodNotAllowed"];
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: components["responses"]["RequestTimeout"];
+            /** @description `URI_TOO_LONG`: The URL is too long. */
+            414: components["responses"]["UriTooLong"];
+            /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
+            431: components["responses"]["HeadersTooLarge"];
+            /** @description `INTERNAL`: Internal error. */
+            500: components["responses"]["InternalError"];
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `ISSUER_UNAVAILABLE`: The issuer of the token is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    rotateWebhookSecret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Name of the webhook: 1 to 64 letters, digits, `_` or `-`.
+                 * @example orders
+                 */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The new secret of a webhook. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RotatedSecret"];
+                };
+            };
+            /** @description `BAD_REQUEST`: The request is malformed. `INVALID_JSON`: Invalid JSON. `VALIDATION_FAILED`: The request is not valid. */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHORIZED`: A valid token is required. */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN`: Not allowed. */
+            403: components["responses"]["Forbidden"];
+            /** @description `WEBHOOK_NOT_FOUND`: Webhook not found. */
+            404: components["responses"]["NotFound"];
+            /** @description `METHOD_NOT_ALLOWED`: Method not allowed. */
+            405: components["responses"]["MethodNotAllowed"];
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: components["responses"]["RequestTimeout"];
+            /** @description `PAYLOAD_TOO_LARGE`: The request is too large. */
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `URI_TOO_LONG`: The URL is too long. */
+            414: components["responses"]["UriTooLong"];
+            /** @description `UNSUPPORTED_MEDIA_TYPE`: The body must be application/json. */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
+            431: components["responses"]["HeadersTooLarge"];
+            /** @description `INTERNAL`: Internal error. */
+            500: components["responses"]["InternalError"];
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `ISSUER_UNAVAILABLE`: The issuer of the token is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    moveWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Name of the webhook: 1 to 64 letters, digits, `_` or `-`.
+                 * @example orders
+                 */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MoveRequest"];
+            };
+        };
+        responses: {
+            /** @description A webhook and the state of its delivery. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            /** @description `BAD_REQUEST`: The request is malformed. `INVALID_JSON`: Invalid JSON. `VALIDATION_FAILED`: The request is not valid. */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHORIZED`: A valid token is required. */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN`: Not allowed. */
+            403: components["responses"]["Forbidden"];
+            /** @description `WEBHOOK_NOT_FOUND`: Webhook not found. */
+            404: components["responses"]["NotFound"];
+            /** @description `METHOD_NOT_ALLOWED`: Method not allowed. */
+            405: components["responses"]["MethodNotAllowed"];
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: components["responses"]["RequestTimeout"];
+            /** @description `CURSOR_UNKNOWN`: Unknown cursor. */
+            410: components["responses"]["Gone"];
+            /** @description `PAYLOAD_TOO_LARGE`: The request is too large. */
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `URI_TOO_LONG`: The URL is too long. */
+            414: components["responses"]["UriTooLong"];
+            /** @description `UNSUPPORTED_MEDIA_TYPE`: The body must be application/json. */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
+            431: components["responses"]["HeadersTooLarge"];
+            /** @description `INTERNAL`: Internal error. */
+            500: components["responses"]["InternalError"];
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `ISSUER_UNAVAILABLE`: The issuer of the token is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    testWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Name of the webhook: 1 to 64 letters, digits, `_` or `-`.
+                 * @example orders
+                 */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What came of a test request. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookTest"];
+                };
+            };
+            /** @description `BAD_REQUEST`: The request is malformed. `INVALID_JSON`: Invalid JSON. `VALIDATION_FAILED`: The request is not valid. */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHORIZED`: A valid token is required. */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN`: Not allowed. */
+            403: components["responses"]["Forbidden"];
+            /** @description `WEBHOOK_NOT_FOUND`: Webhook not found. */
+            404: components["responses"]["NotFound"];
+            /** @description `METHOD_NOT_ALLOWED`: Method not allowed. */
+            405: components["responses"]["MethodNotAllowed"];
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: components["responses"]["RequestTimeout"];
+            /** @description `PAYLOAD_TOO_LARGE`: The request is too large. */
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `URI_TOO_LONG`: The URL is too long. */
+            414: components["responses"]["UriTooLong"];
+            /** @description `UNSUPPORTED_MEDIA_TYPE`: The body must be application/json. */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
+            431: components["responses"]["HeadersTooLarge"];
+            /** @description `INTERNAL`: Internal error. */
+            500: components["responses"]["InternalError"];
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `ISSUER_UNAVAILABLE`: The issuer of the token is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
+            503: components["responses"]["Unavailable"];
+        };
+    };
     getLive: {
         parameters: {
             query?: never;
@@ -4635,7 +5292,14 @@ export interface operations {
     receiveEvents: {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description See Standard Webhooks 1.0. */
+                "webhook-id": string;
+                /** @description See Standard Webhooks 1.0. */
+                "webhook-timestamp": string;
+                /** @description See Standard Webhooks 1.0. */
+                "webhook-signature": string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4645,8 +5309,22 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The events are stored. */
+            /** @description The events are stored. Any 2xx says so. */
             204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The receiver has another cursor, which the body names: `{"cursor": "…"}`. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The webhook is to be disabled. */
+            410: {
                 headers: {
                     [name: string]: unknown;
                 };
