@@ -51,6 +51,18 @@ const profile = { display_name: 'Bob Weaver', avatar_url: 'https://example.com/b
 const bob = { id: 2, username: 'bob', profile }
 const receipt = { conversation_id: 1, username: 'bob', delivered_up_to: 5, read_up_to: 5 }
 const block = { username: 'bob', blocked_at: '2026-11-20T09:03:00.000Z' }
+const webhook = {
+  name: 'orders',
+  url: 'https://app.invalid/webhooks',
+  types: ['message.created'],
+  status: 'active',
+  created_at: '2026-11-20T09:04:00.000Z',
+  cursor: cursor(22),
+  lag: 0,
+  lag_seconds: 0,
+  attempts: 0,
+}
+const secret = 'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD'
 const unknownUser = {
   type: 'urn:messenger:problem:user-not-found',
   title: 'User not found',
@@ -124,6 +136,12 @@ export const examples = {
       more: true,
     },
   ],
+  WebhookRequest: [{ url: webhook.url, types: webhook.types }],
+  PutWebhook: [{ ...webhook, secret }],
+  Webhook: [webhook],
+  WebhookList: [{ webhooks: [webhook] }],
+  RotatedSecret: [{ secret, previous_valid_until: '2026-11-21T09:05:00.000Z' }],
+  WebhookTest: [{ error: 'app.invalid has no address.', duration_ms: 12 }],
   Health: [{ status: 'ok' }],
   Problem: [
     {

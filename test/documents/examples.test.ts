@@ -14,10 +14,12 @@ type Operation = {
   responses: Record<string, Media>
 }
 
-/** Epochs, times, tokens and request ids differ in each run. */
+const varying = new Set(['token', 'secret', 'request_id', 'error', 'duration_ms'])
+
+/** Epochs, times, tokens, secrets, request ids, and what the network says differ in each run. */
 const masked = (value: unknown): unknown =>
   JSON.parse(JSON.stringify(value), (key, member: unknown) => {
-    if (key === 'token' || key === 'request_id') return key
+    if (varying.has(key)) return key
     if (typeof member !== 'string') return member
     return member.replace(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/, 'a time').replace(/^[\w-]{8}\.(\d+)$/, 'epoch.$1')
   })
@@ -124,8 +126,15 @@ t.test('a real server answers the HTTP examples with the documented replies', as
   await as(app)('createToken')
   await as(app)('logOutUser')
   await as(app)('removeUser')
+  await as(app)('putWebhook')
+  await as(app)('getWebhook')
+  await as(app)('listWebhooks')
+  await as(app)('testWebhook')
+  await as(app)('rotateWebhookSecret')
+  await as(app)('deleteWebhook')
 
-  const others = ['connect', 'getMetrics', 'getOpenApi', 'getAsyncApi']
+  // The reply of `moveWebhook` depends on how far the delivery is.
+  const others = ['moveWebhook', 'connect', 'getMetrics', 'getOpenApi', 'getAsyncApi']
   t.strictSame(
     operations.map(({ operationId }) => operationId).filter((id) => !played.has(id)),
     operations.map(({ operationId }) => operationId).filter((id) => others.includes(id)),

@@ -2425,7 +2425,23 @@ export interface components {
             /** @description The cursor after which to continue. `0` is the cursor of the beginning. */
             cursor: string;
         };
-        /** @description A webhook. A new one has its secret. */
+        /**
+         * @description A webhook. A new one has its secret.
+         * @example {
+         *       "name": "orders",
+         *       "url": "https://app.invalid/webhooks",
+         *       "types": [
+         *         "message.created"
+         *       ],
+         *       "status": "active",
+         *       "created_at": "2026-11-20T09:04:00.000Z",
+         *       "cursor": "h2TqYw9k.25",
+         *       "lag": 0,
+         *       "lag_seconds": 0,
+         *       "attempts": 0,
+         *       "secret": "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
+         *     }
+         */
         PutWebhook: {
             /** @description Name of the webhook. */
             name: string;
@@ -2474,7 +2490,13 @@ export interface components {
             /** @description The secret of the signatures: `whsec_` and base64. Shown only here. Present if the webhook is new. */
             secret?: string;
         };
-        /** @description The new secret of a webhook. */
+        /**
+         * @description The new secret of a webhook.
+         * @example {
+         *       "secret": "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD",
+         *       "previous_valid_until": "2026-11-21T09:05:00.000Z"
+         *     }
+         */
         RotatedSecret: {
             /** @description The secret of the signatures: `whsec_` and base64. Shown only here. */
             secret: string;
@@ -2506,7 +2528,22 @@ export interface components {
             newest_id: number;
             newest: components["schemas"]["Message"];
         };
-        /** @description A webhook and the state of its delivery. */
+        /**
+         * @description A webhook and the state of its delivery.
+         * @example {
+         *       "name": "orders",
+         *       "url": "https://app.invalid/webhooks",
+         *       "types": [
+         *         "message.created"
+         *       ],
+         *       "status": "active",
+         *       "created_at": "2026-11-20T09:04:00.000Z",
+         *       "cursor": "h2TqYw9k.25",
+         *       "lag": 0,
+         *       "lag_seconds": 0,
+         *       "attempts": 0
+         *     }
+         */
         Webhook: {
             /** @description Name of the webhook. */
             name: string;
@@ -2602,12 +2639,39 @@ export interface components {
             newest_id?: number;
             newest?: components["schemas"]["Message"];
         };
-        /** @description All webhooks. */
+        /**
+         * @description All webhooks.
+         * @example {
+         *       "webhooks": [
+         *         {
+         *           "name": "orders",
+         *           "url": "https://app.invalid/webhooks",
+         *           "types": [
+         *             "message.created"
+         *           ],
+         *           "status": "active",
+         *           "created_at": "2026-11-20T09:04:00.000Z",
+         *           "cursor": "h2TqYw9k.25",
+         *           "lag": 0,
+         *           "lag_seconds": 0,
+         *           "attempts": 0
+         *         }
+         *       ]
+         *     }
+         */
         WebhookList: {
             /** @description By name. */
             webhooks: components["schemas"]["Webhook"][];
         };
-        /** @description Settings of a webhook. Absent members get their defaults. */
+        /**
+         * @description Settings of a webhook. Absent members get their defaults.
+         * @example {
+         *       "url": "https://app.invalid/webhooks",
+         *       "types": [
+         *         "message.created"
+         *       ]
+         *     }
+         */
         WebhookRequest: {
             /** @description URL that receives the batches: `https`, at a public address. */
             url: string;
@@ -2625,7 +2689,13 @@ export interface components {
          * @enum {string}
          */
         WebhookStatus: "active" | "failing" | "disabled";
-        /** @description What came of a test request. */
+        /**
+         * @description What came of a test request.
+         * @example {
+         *       "error": "app.invalid has no address.",
+         *       "duration_ms": 12
+         *     }
+         */
         WebhookTest: {
             /** @description HTTP status of the receiver. Absent if it did not answer. */
             status?: number;
