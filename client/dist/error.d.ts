@@ -4,6 +4,8 @@ import type { Problem } from './types.js';
  * The codes of errors that the client reports itself:
  * - `CLOSED`: `close()` was called
  * - `SIGNED_OUT`: the session has ended, and there is no `username` to log in with
+ * - `NO_TOKEN`: `getToken()` failed, did not settle in time, or returned no JSON Web Token
+ * - `WRONG_USER`: `getToken()` returned a token of another user than before
  * - `INVALID_OPTION`: an option is missing or wrong, or the runtime has no WebSocket; the message says what to change
  * - `NETWORK`: the server cannot be reached, or the reply is not from a Messenger server
  * - `CLOSED_BY_SERVER`: the server closed the socket with a code after which the client must not reconnect
@@ -12,7 +14,7 @@ import type { Problem } from './types.js';
  * - `VALIDATION_FAILED`, `PAYLOAD_TOO_LARGE`: the server would refuse the request with this code, so it is not sent
  * - `INTERNAL`: an unexpected error in this client or in an object passed to it
  */
-export type ClientErrorCode = 'CLOSED' | 'SIGNED_OUT' | 'INVALID_OPTION' | 'NETWORK' | 'CLOSED_BY_SERVER' | 'STORAGE' | 'STORAGE_IN_USE' | 'VALIDATION_FAILED' | 'PAYLOAD_TOO_LARGE' | 'INTERNAL';
+export type ClientErrorCode = 'CLOSED' | 'SIGNED_OUT' | 'NO_TOKEN' | 'WRONG_USER' | 'INVALID_OPTION' | 'NETWORK' | 'CLOSED_BY_SERVER' | 'STORAGE' | 'STORAGE_IN_USE' | 'VALIDATION_FAILED' | 'PAYLOAD_TOO_LARGE' | 'INTERNAL';
 /** All codes that this version knows. A newer server may send others. */
 export type ErrorCode = ClientErrorCode | ServerErrorCode;
 /** A request that the server refused, or a failure of the client itself. */

@@ -1,5 +1,5 @@
 import type { MessengerError } from './error.js';
-import type { FrameOf, Message, OutboxEntry, Session } from './types.js';
+import type { FrameOf, Message, OutboxEntry, Profile, Session } from './types.js';
 /**
  * - `idle`: `connect()` was not called yet
  * - `connecting`: logs in and opens the socket
@@ -20,6 +20,12 @@ export type Events = {
     conversation: FrameOf<'conversation'>;
     typing: FrameOf<'typing'>;
     presence: FrameOf<'presence'>;
+    /** `messenger.profiles` has learned the profile of a user, or that it changed. */
+    profile: {
+        type: 'profile';
+        username: string;
+        profile: Profile;
+    };
     /** All missed events have come. */
     caught_up: FrameOf<'caught_up'>;
     /** The server does not know the cursor. The stream continues from now: load all conversations again. */

@@ -1,5 +1,6 @@
 import type { EventStream } from './event-stream.js';
 import type { PresenceWatch } from './presence-watch.js';
+import type { Profiles } from './profiles.js';
 import type { ReconnectingSocket } from './reconnecting-socket.js';
 import type { SendQueue } from './send-queue.js';
 import type { StorageWriter } from './storage-writer.js';
@@ -8,6 +9,7 @@ type Options = {
     events: EventStream;
     sendQueue: SendQueue;
     presenceWatch: PresenceWatch;
+    profiles: Profiles;
     storage: StorageWriter;
     /** Returns the socket that the frames come from. */
     socket: () => ReconnectingSocket;

@@ -28,7 +28,7 @@ export class FrameReceiver {
     }
     /** Handles a frame. Ignores types that this version does not know. */
     receive(frame) {
-        const { sendQueue, presenceWatch, socket } = this.#options;
+        const { sendQueue, presenceWatch, profiles, socket } = this.#options;
         switch (frame.type) {
             case 'hello':
                 this.#handleHello(frame);
@@ -45,6 +45,9 @@ export class FrameReceiver {
             case 'typing':
             case 'presence':
                 this.#emit(frame);
+                break;
+            case 'user':
+                profiles.receive(frame.user);
                 break;
             case 'caught_up':
                 this.#emit(frame);
@@ -63,9 +66,11 @@ export class FrameReceiver {
         }
     }
     #handleHello(hello) {
-        const { events, sendQueue, presenceWatch, storage, socket } = this.#options;
+        const { events, sendQueue, presenceWatch, profiles, storage, socket } = this.#options;
         const { cursor, limits } = hello;
         const isResumed = this.#cursor !== undefined && !this.#isCursorUnknown;
+        if (this.#hello)
+            profiles.reconnected();
         this.#hello = hello;
         this.#cursor = cursor;
         if (this.#isCursorUnknown) {

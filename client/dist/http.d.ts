@@ -7,9 +7,15 @@ export type Api = Client<paths, `${string}/${string}`>;
 /**
  * Creates the HTTP calls. They throw `MessengerError` `NETWORK` instead of the errors of `fetch`.
  * @param url a result of `serverUrl()`
- * @param token returns the token for the next call, if there is one. A call with its own `authorization` ignores it.
+ * @param tokens of the calls, except of those with an `authorization` of their own
  */
-export declare const createApi: (url: string, fetch: Fetch, token: () => string | undefined) => Api;
+export declare const createApi: (url: string, fetch: Fetch, tokens?: Tokens) => Api;
+export type Tokens = {
+    /** Returns the token for the next call, if there is one. */
+    current: () => string | undefined | Promise<string | undefined>;
+    /** Returns another token for a call whose token the server refused. Without it, such a call fails. */
+    replace?: ((refused: string) => Promise<string>) | undefined;
+};
 type Reply<T> = {
     data?: T;
     error?: unknown;

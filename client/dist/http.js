@@ -5,21 +5,22 @@ import { serverUrl } from "./server-url.js";
 /**
  * Creates the HTTP calls. They throw `MessengerError` `NETWORK` instead of the errors of `fetch`.
  * @param url a result of `serverUrl()`
- * @param token returns the token for the next call, if there is one. A call with its own `authorization` ignores it.
+ * @param tokens of the calls, except of those with an `authorization` of their own
  */
-export const createApi = (url, fetch, token) => {
-    const api = createClient({ baseUrl: url, fetch: (request) => call(fetch, request) });
-    const authorize = {
-        onRequest({ request }) {
-            const current = token();
-            if (current !== undefined && !request.headers.has('authorization')) {
-                request.headers.set('authorization', `Bearer ${current}`);
-            }
-            return request;
-        },
-    };
-    api.use(authorize);
-    return api;
+export const createApi = (url, fetch, tokens = { current: () => undefined }) => createClient({ baseUrl: url, fetch: (request) => authorizedCall(fetch, request, tokens) });
+const authorizedCall = async (fetch, request, { current, replace }) => {
+    const token = request.headers.has('authorization') ? undefined : await current();
+    if (token === undefined)
+        return call(fetch, request);
+    request.headers.set('authorization', `Bearer ${token}`);
+    if (!replace)
+        return call(fetch, request);
+    const copy = request.clone();
+    const response = await call(fetch, request);
+    if (response.status !== 401)
+        return response;
+    copy.headers.set('authorization', `Bearer ${await replace(token)}`);
+    return call(fetch, copy);
 };
 const call = async (fetch, request) => {
     const response = await fetch(request).catch((cause) => {
@@ -65,6 +66,6 @@ const isProblem = (value) => typeof value === 'object' && value !== null && 'cod
  * @throws MessengerError `PASSWORD_REQUIRED`, `INVALID_CREDENTIALS`, `RATE_LIMITED`, `INVALID_OPTION`, `NETWORK` and
  *   other codes of the server
  */
-export const login = async (url, credentials, fetch = globalFetch) => unwrap(createApi(serverUrl(url), fetch, () => undefined).POST('/login', { body: credentials }));
+export const login = async (url, credentials, fetch = globalFetch) => unwrap(createApi(serverUrl(url), fetch).POST('/login', { body: credentials }));
 export const globalFetch = (request) => globalThis.fetch(request);
 //# sourceMappingURL=http.js.map

@@ -1,8 +1,10 @@
+import { type GetToken } from './app-tokens.js';
 import type { Events, EventType, MessengerEvent, State } from './events.js';
 import { type Api, type Credentials, type Fetch } from './http.js';
+import { Profiles } from './profiles.js';
 import type { WebSocketConstructor } from './socket.js';
 import { type MessengerStorage } from './storage.js';
-import type { Hello, Message, OutboxEntry, Receipt, SendRequest, Session } from './types.js';
+import type { Hello, Message, OutboxEntry, Profile, ProfileChange, Receipt, SendRequest, Session } from './types.js';
 export type MessengerOptions = Partial<Credentials> & {
     /**
      * The address of the server, for example `http://localhost:3000`. In a page the default is the origin of the page.
@@ -13,6 +15,11 @@ export type MessengerOptions = Partial<Credentials> & {
      * `password`).
      */
     session?: Session | undefined;
+    /**
+     * In place of `session` and `username`: returns a token for the user of your app. The client calls it before it connects,
+     * before a token ends, and when the server refuses one.
+     */
+    getToken?: GetToken | undefined;
     /** Saves the cursor and the outbox. Default: `memoryStorage()`. */
     storage?: MessengerStorage;
     /** Default: the `WebSocket` of the runtime. Node.js 20 and 21 have none: pass the one of the package `ws`. */
@@ -27,7 +34,7 @@ export type MessengerOptions = Partial<Credentials> & {
         min: number;
         max: number;
     };
-    /** Milliseconds for opening a connection, a login and a renewal of the token. Default: 10,000. */
+    /** Milliseconds for opening a connection, a login, a renewal of the token, and `getToken()`. Default: 10,000. */
     timeout?: number;
 };
 export type ConnectOptions = {
@@ -42,7 +49,9 @@ export declare class Messenger {
     #private;
     /** The HTTP calls, with the token of this client. Pass a call to `unwrap()`. */
     readonly api: Api;
-    /** @throws MessengerError `INVALID_OPTION` if `url` is missing or not the address of a server */
+    /** The profiles of users: display names and avatars. */
+    readonly profiles: Profiles;
+    /** @throws MessengerError `INVALID_OPTION` if `url` or `getToken` cannot be used */
     constructor(options?: MessengerOptions);
     get state(): State;
     /** The current session; `undefined` before the first login. */
@@ -105,6 +114,12 @@ export declare class Messenger {
     typing(conversation_id: number): void;
     /** Subscribes to the `presence` of these users instead of the earlier ones. Holds for later connections as well. */
     watch(usernames: readonly string[]): void;
+    /**
+     * Changes the profile of this user. An absent member stays as it is, and `null` removes it.
+     * @returns the new profile
+     * @throws MessengerError with the server's problem
+     */
+    updateProfile(change: ProfileChange): Promise<Profile>;
     /**
      * Revokes the token and closes the client.
      * @param options `everywhere`: revokes all tokens of this user

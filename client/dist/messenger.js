@@ -1,9 +1,11 @@
+import { AppTokens } from "./app-tokens.js";
 import { newClientId } from "./client-id.js";
 import { MessengerError } from "./error.js";
 import { EventStream } from "./event-stream.js";
 import { FrameReceiver } from "./frame-receiver.js";
 import { createApi, globalFetch, unwrap } from "./http.js";
 import { PresenceWatch } from "./presence-watch.js";
+import { Profiles } from "./profiles.js";
 import { ReconnectingSocket } from "./reconnecting-socket.js";
 import { SendQueue } from "./send-queue.js";
 import { serverUrl } from "./server-url.js";
@@ -16,6 +18,8 @@ const TYPING_INTERVAL = 3000;
 export class Messenger {
     /** The HTTP calls, with the token of this client. Pass a call to `unwrap()`. */
     api;
+    /** The profiles of users: display names and avatars. */
+    profiles;
     #url;
     #storage;
     #session;
@@ -29,17 +33,29 @@ export class Messenger {
     #typedAt = new Map();
     #loading;
     #closed;
-    /** @throws MessengerError `INVALID_OPTION` if `url` is missing or not the address of a server */
+    /** @throws MessengerError `INVALID_OPTION` if `url` or `getToken` cannot be used */
     constructor(options = {}) {
         const { fetch = globalFetch, backoff = { min: 500, max: 30_000 }, timeout = 10_000 } = options;
-        const { username, password, session } = options;
+        const { username, password, session, getToken } = options;
+        if (getToken !== undefined)
+            checkGetToken(options);
         this.#url = serverUrl(options.url);
         this.#events = new EventStream((cursor) => this.#storage.setCursor(cursor));
         this.#storage = new StorageWriter(options.storage ?? memoryStorage(), (error) => this.#events.emit({ type: 'storage_failed', error }));
         const { signal } = this.#closing;
         const untilClosed = (request) => fetch(new Request(request, { signal: AbortSignal.any([request.signal, signal]) }));
-        this.api = createApi(this.#url, untilClosed, () => this.session?.token);
+        const ofSession = { current: () => this.session?.token };
+        const ofApp = {
+            current: async () => (await this.#session.ensure()).token,
+            replace: async (refused) => {
+                const { token } = await this.#session.ensure();
+                return token === refused ? (await this.#session.replace()).token : token;
+            },
+        };
+        this.api = createApi(this.#url, untilClosed, getToken ? ofApp : ofSession);
+        this.profiles = new Profiles(this.api, timeout, (event) => this.#events.emit(event));
         this.#session = new SessionManager(this.api, {
+            appTokens: getToken && new AppTokens({ getToken, api: this.api, timeout, closing: signal }),
             session,
             credentials: username === undefined ? undefined : { username, password },
             signal: () => AbortSignal.timeout(timeout),
@@ -53,6 +69,7 @@ export class Messenger {
             events: this.#events,
             sendQueue: this.#sendQueue,
             presenceWatch: this.#presenceWatch,
+            profiles: this.profiles,
             storage: this.#storage,
             socket: () => this.#socket,
         });
@@ -173,6 +190,16 @@ export class Messenger {
         this.#presenceWatch.set(usernames);
     }
     /**
+     * Changes the profile of this user. An absent member stays as it is, and `null` removes it.
+     * @returns the new profile
+     * @throws MessengerError with the server's problem
+     */
+    async updateProfile(change) {
+        const { username, profile = {} } = await unwrap(this.api.PATCH('/users/me', { body: change }));
+        this.profiles.set(username, profile);
+        return profile;
+    }
+    /**
      * Revokes the token and closes the client.
      * @param options `everywhere`: revokes all tokens of this user
      * @throws MessengerError if the server did not revoke the token; the client then stays open
@@ -192,6 +219,7 @@ export class Messenger {
     async #close() {
         const error = closedError();
         this.#sendQueue.close(error);
+        this.profiles.close(error);
         const ended = this.#socket.close(error);
         this.#events.end();
         this.#closing.abort(error);
@@ -220,4 +248,9 @@ export class Messenger {
     }
 }
 const closedError = () => new MessengerError('CLOSED', 'This client is closed. Create a new Messenger to connect again.');
+const checkGetToken = ({ getToken, username, session }) => {
+    if (typeof getToken === 'function' && username === undefined && session === undefined)
+        return;
+    throw new MessengerError('INVALID_OPTION', '`getToken` must be a function, and replaces `username`, `password` and `session`: pass only one of them.');
+};
 //# sourceMappingURL=messenger.js.map

@@ -179,7 +179,7 @@ export class ReconnectingSocket {
         const { session } = this.#options;
         const known = closeCodes[code];
         if (known?.reconnect === 'renew')
-            await session.renew();
+            await session.replace();
         else if (known?.reconnect === 'fix') {
             throw new MessengerError('CLOSED_BY_SERVER', `The server closed the connection with code ${code} (${known.name}): ${known.why}. ` +
                 'Remove the cause before you connect again.');

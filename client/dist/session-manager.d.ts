@@ -1,3 +1,4 @@
+import { type AppTokens } from './app-tokens.js';
 import { MessengerError } from './error.js';
 import { type Api, type Credentials } from './http.js';
 import type { Session } from './types.js';
@@ -6,11 +7,13 @@ type Options = {
     session: Session | undefined;
     /** For a login without a session, or after it has ended. */
     credentials: Credentials | undefined;
+    /** In place of both: the tokens of the app. */
+    appTokens: AppTokens | undefined;
     /** Returns a signal that limits the time of one call. */
     signal: () => AbortSignal;
     onSession: (session: Session) => void;
 };
-/** Gets the session by a login, renews its token, and knows when the next renewal is due. */
+/** Gets the session by a login or from the app, renews its token, and knows when the next renewal is due. */
 export declare class SessionManager {
     #private;
     current: Session | undefined;
@@ -18,10 +21,14 @@ export declare class SessionManager {
     /** @returns the current session, or that of a new login. @throws MessengerError as `renew()`. */
     ensure(): Promise<Session>;
     /**
-     * Exchanges the token for a new one. If the server no longer accepts it, logs in again.
-     * @throws MessengerError `SIGNED_OUT` if a login is necessary and there are no credentials; the errors of `login()`
+     * Exchanges the token for a new one, or gets one from the app. If the server no longer accepts a token that it issued, logs
+     * in again. Calls at the same time share one renewal.
+     * @throws MessengerError `SIGNED_OUT` if a login is necessary and there are no credentials; the errors of `login()`, or of
+     *   `AppTokens`
      */
     renew(): Promise<Session>;
+    /** Renews a token that the server refused. It is not used again if that fails. */
+    replace(): Promise<Session>;
     /**
      * Renews the token each time it is due. Retries a renewal that failed for now.
      * @param onToken receives each new token.

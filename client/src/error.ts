@@ -5,6 +5,8 @@ import type { Problem } from './types.ts'
  * The codes of errors that the client reports itself:
  * - `CLOSED`: `close()` was called
  * - `SIGNED_OUT`: the session has ended, and there is no `username` to log in with
+ * - `NO_TOKEN`: `getToken()` failed, did not settle in time, or returned no JSON Web Token
+ * - `WRONG_USER`: `getToken()` returned a token of another user than before
  * - `INVALID_OPTION`: an option is missing or wrong, or the runtime has no WebSocket; the message says what to change
  * - `NETWORK`: the server cannot be reached, or the reply is not from a Messenger server
  * - `CLOSED_BY_SERVER`: the server closed the socket with a code after which the client must not reconnect
@@ -16,6 +18,8 @@ import type { Problem } from './types.ts'
 export type ClientErrorCode =
   | 'CLOSED'
   | 'SIGNED_OUT'
+  | 'NO_TOKEN'
+  | 'WRONG_USER'
   | 'INVALID_OPTION'
   | 'NETWORK'
   | 'CLOSED_BY_SERVER'

@@ -1,5 +1,5 @@
 import type { MessengerError } from './error.ts'
-import type { FrameOf, Message, OutboxEntry, Session } from './types.ts'
+import type { FrameOf, Message, OutboxEntry, Profile, Session } from './types.ts'
 
 /**
  * - `idle`: `connect()` was not called yet
@@ -22,6 +22,8 @@ export type Events = {
   conversation: FrameOf<'conversation'>
   typing: FrameOf<'typing'>
   presence: FrameOf<'presence'>
+  /** `messenger.profiles` has learned the profile of a user, or that it changed. */
+  profile: { type: 'profile'; username: string; profile: Profile }
   /** All missed events have come. */
   caught_up: FrameOf<'caught_up'>
   /** The server does not know the cursor. The stream continues from now: load all conversations again. */

@@ -1,6 +1,7 @@
 import type { EventStream } from './event-stream.ts'
 import type { MessengerEvent } from './events.ts'
 import type { PresenceWatch } from './presence-watch.ts'
+import type { Profiles } from './profiles.ts'
 import type { ReconnectingSocket } from './reconnecting-socket.ts'
 import type { SendQueue } from './send-queue.ts'
 import type { StorageWriter } from './storage-writer.ts'
@@ -10,6 +11,7 @@ type Options = {
   events: EventStream
   sendQueue: SendQueue
   presenceWatch: PresenceWatch
+  profiles: Profiles
   storage: StorageWriter
   /** Returns the socket that the frames come from. */
   socket: () => ReconnectingSocket
@@ -51,7 +53,7 @@ export class FrameReceiver {
 
   /** Handles a frame. Ignores types that this version does not know. */
   receive(frame: ServerFrame) {
-    const { sendQueue, presenceWatch, socket } = this.#options
+    const { sendQueue, presenceWatch, profiles, socket } = this.#options
     switch (frame.type) {
       case 'hello':
         this.#handleHello(frame)
@@ -69,6 +71,9 @@ export class FrameReceiver {
       case 'presence':
         this.#emit(frame)
         break
+      case 'user':
+        profiles.receive(frame.user)
+        break
       case 'caught_up':
         this.#emit(frame)
         socket().setState('online')
@@ -85,9 +90,10 @@ export class FrameReceiver {
   }
 
   #handleHello(hello: Hello) {
-    const { events, sendQueue, presenceWatch, storage, socket } = this.#options
+    const { events, sendQueue, presenceWatch, profiles, storage, socket } = this.#options
     const { cursor, limits } = hello
     const isResumed = this.#cursor !== undefined && !this.#isCursorUnknown
+    if (this.#hello) profiles.reconnected()
     this.#hello = hello
     this.#cursor = cursor
     if (this.#isCursorUnknown) {

@@ -1,4 +1,4 @@
-import createClient, { type Client, type Middleware } from 'openapi-fetch'
+import createClient, { type Client } from 'openapi-fetch'
 import { errorFromProblem, MessengerError } from './error.ts'
 import type { paths } from './generated/openapi.ts'
 import { networkError } from './network-error.ts'
@@ -13,21 +13,28 @@ export type Api = Client<paths, `${string}/${string}`>
 /**
  * Creates the HTTP calls. They throw `MessengerError` `NETWORK` instead of the errors of `fetch`.
  * @param url a result of `serverUrl()`
- * @param token returns the token for the next call, if there is one. A call with its own `authorization` ignores it.
+ * @param tokens of the calls, except of those with an `authorization` of their own
  */
-export const createApi = (url: string, fetch: Fetch, token: () => string | undefined): Api => {
-  const api = createClient<paths>({ baseUrl: url, fetch: (request) => call(fetch, request) })
-  const authorize: Middleware = {
-    onRequest({ request }) {
-      const current = token()
-      if (current !== undefined && !request.headers.has('authorization')) {
-        request.headers.set('authorization', `Bearer ${current}`)
-      }
-      return request
-    },
-  }
-  api.use(authorize)
-  return api
+export const createApi = (url: string, fetch: Fetch, tokens: Tokens = { current: () => undefined }): Api =>
+  createClient<paths>({ baseUrl: url, fetch: (request) => authorizedCall(fetch, request, tokens) })
+
+export type Tokens = {
+  /** Returns the token for the next call, if there is one. */
+  current: () => string | undefined | Promise<string | undefined>
+  /** Returns another token for a call whose token the server refused. Without it, such a call fails. */
+  replace?: ((refused: string) => Promise<string>) | undefined
+}
+
+const authorizedCall = async (fetch: Fetch, request: Request, { current, replace }: Tokens) => {
+  const token = request.headers.has('authorization') ? undefined : await current()
+  if (token === undefined) return call(fetch, request)
+  request.headers.set('authorization', `Bearer ${token}`)
+  if (!replace) return call(fetch, request)
+  const copy = request.clone()
+  const response = await call(fetch, request)
+  if (response.status !== 401) return response
+  copy.headers.set('authorization', `Bearer ${await replace(token)}`)
+  return call(fetch, copy)
 }
 
 const call = async (fetch: Fetch, request: Request): Promise<Response> => {
@@ -90,7 +97,6 @@ export const login = async (
   url: string,
   credentials: Credentials,
   fetch: Fetch = globalFetch,
-): Promise<Session> =>
-  unwrap(createApi(serverUrl(url), fetch, () => undefined).POST('/login', { body: credentials }))
+): Promise<Session> => unwrap(createApi(serverUrl(url), fetch).POST('/login', { body: credentials }))
 
 export const globalFetch: Fetch = (request) => globalThis.fetch(request)

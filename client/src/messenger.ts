@@ -1,3 +1,4 @@
+import { AppTokens, type GetToken } from './app-tokens.ts'
 import { newClientId } from './client-id.ts'
 import { MessengerError } from './error.ts'
 import { EventStream } from './event-stream.ts'
@@ -5,6 +6,7 @@ import type { Events, EventType, MessengerEvent, State } from './events.ts'
 import { FrameReceiver } from './frame-receiver.ts'
 import { type Api, createApi, type Credentials, type Fetch, globalFetch, unwrap } from './http.ts'
 import { PresenceWatch } from './presence-watch.ts'
+import { Profiles } from './profiles.ts'
 import { ReconnectingSocket } from './reconnecting-socket.ts'
 import { SendQueue } from './send-queue.ts'
 import { serverUrl } from './server-url.ts'
@@ -12,7 +14,16 @@ import { SessionManager } from './session-manager.ts'
 import type { WebSocketConstructor } from './socket.ts'
 import { memoryStorage, type MessengerStorage } from './storage.ts'
 import { StorageWriter } from './storage-writer.ts'
-import type { Hello, Message, OutboxEntry, Receipt, SendRequest, Session } from './types.ts'
+import type {
+  Hello,
+  Message,
+  OutboxEntry,
+  Profile,
+  ProfileChange,
+  Receipt,
+  SendRequest,
+  Session,
+} from './types.ts'
 
 export type MessengerOptions = Partial<Credentials> & {
   /**
@@ -24,6 +35,11 @@ export type MessengerOptions = Partial<Credentials> & {
    * `password`).
    */
   session?: Session | undefined
+  /**
+   * In place of `session` and `username`: returns a token for the user of your app. The client calls it before it connects,
+   * before a token ends, and when the server refuses one.
+   */
+  getToken?: GetToken | undefined
   /** Saves the cursor and the outbox. Default: `memoryStorage()`. */
   storage?: MessengerStorage
   /** Default: the `WebSocket` of the runtime. Node.js 20 and 21 have none: pass the one of the package `ws`. */
@@ -35,7 +51,7 @@ export type MessengerOptions = Partial<Credentials> & {
    * and 30,000.
    */
   backoff?: { min: number; max: number }
-  /** Milliseconds for opening a connection, a login and a renewal of the token. Default: 10,000. */
+  /** Milliseconds for opening a connection, a login, a renewal of the token, and `getToken()`. Default: 10,000. */
   timeout?: number
 }
 
@@ -54,6 +70,8 @@ const TYPING_INTERVAL = 3000
 export class Messenger {
   /** The HTTP calls, with the token of this client. Pass a call to `unwrap()`. */
   readonly api: Api
+  /** The profiles of users: display names and avatars. */
+  readonly profiles: Profiles
   readonly #url: string
   readonly #storage: StorageWriter
   readonly #session: SessionManager
@@ -68,10 +86,11 @@ export class Messenger {
   #loading: Promise<void> | undefined
   #closed: Promise<void> | undefined
 
-  /** @throws MessengerError `INVALID_OPTION` if `url` is missing or not the address of a server */
+  /** @throws MessengerError `INVALID_OPTION` if `url` or `getToken` cannot be used */
   constructor(options: MessengerOptions = {}) {
     const { fetch = globalFetch, backoff = { min: 500, max: 30_000 }, timeout = 10_000 } = options
-    const { username, password, session } = options
+    const { username, password, session, getToken } = options
+    if (getToken !== undefined) checkGetToken(options)
     this.#url = serverUrl(options.url)
     this.#events = new EventStream((cursor) => this.#storage.setCursor(cursor))
     this.#storage = new StorageWriter(options.storage ?? memoryStorage(), (error) =>
@@ -80,8 +99,18 @@ export class Messenger {
     const { signal } = this.#closing
     const untilClosed: Fetch = (request) =>
       fetch(new Request(request, { signal: AbortSignal.any([request.signal, signal]) }))
-    this.api = createApi(this.#url, untilClosed, () => this.session?.token)
+    const ofSession = { current: () => this.session?.token }
+    const ofApp = {
+      current: async () => (await this.#session.ensure()).token,
+      replace: async (refused: string) => {
+        const { token } = await this.#session.ensure()
+        return token === refused ? (await this.#session.replace()).token : token
+      },
+    }
+    this.api = createApi(this.#url, untilClosed, getToken ? ofApp : ofSession)
+    this.profiles = new Profiles(this.api, timeout, (event) => this.#events.emit(event))
     this.#session = new SessionManager(this.api, {
+      appTokens: getToken && new AppTokens({ getToken, api: this.api, timeout, closing: signal }),
       session,
       credentials: username === undefined ? undefined : { username, password },
       signal: () => AbortSignal.timeout(timeout),
@@ -95,6 +124,7 @@ export class Messenger {
       events: this.#events,
       sendQueue: this.#sendQueue,
       presenceWatch: this.#presenceWatch,
+      profiles: this.profiles,
       storage: this.#storage,
       socket: () => this.#socket,
     })
@@ -233,6 +263,17 @@ export class Messenger {
   }
 
   /**
+   * Changes the profile of this user. An absent member stays as it is, and `null` removes it.
+   * @returns the new profile
+   * @throws MessengerError with the server's problem
+   */
+  async updateProfile(change: ProfileChange): Promise<Profile> {
+    const { username, profile = {} } = await unwrap(this.api.PATCH('/users/me', { body: change }))
+    this.profiles.set(username, profile)
+    return profile
+  }
+
+  /**
    * Revokes the token and closes the client.
    * @param options `everywhere`: revokes all tokens of this user
    * @throws MessengerError if the server did not revoke the token; the client then stays open
@@ -254,6 +295,7 @@ export class Messenger {
   async #close(): Promise<void> {
     const error = closedError()
     this.#sendQueue.close(error)
+    this.profiles.close(error)
     const ended = this.#socket.close(error)
     this.#events.end()
     this.#closing.abort(error)
@@ -285,3 +327,11 @@ export class Messenger {
 
 const closedError = () =>
   new MessengerError('CLOSED', 'This client is closed. Create a new Messenger to connect again.')
+
+const checkGetToken = ({ getToken, username, session }: MessengerOptions) => {
+  if (typeof getToken === 'function' && username === undefined && session === undefined) return
+  throw new MessengerError(
+    'INVALID_OPTION',
+    '`getToken` must be a function, and replaces `username`, `password` and `session`: pass only one of them.',
+  )
+}

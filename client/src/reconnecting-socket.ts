@@ -204,7 +204,7 @@ export class ReconnectingSocket {
   async #handleEnd({ code, wasOpen }: SocketEnd): Promise<void> {
     const { session } = this.#options
     const known = (closeCodes as Partial<Record<number, (typeof closeCodes)[keyof typeof closeCodes]>>)[code]
-    if (known?.reconnect === 'renew') await session.renew()
+    if (known?.reconnect === 'renew') await session.replace()
     else if (known?.reconnect === 'fix') {
       throw new MessengerError(
         'CLOSED_BY_SERVER',

@@ -1,0 +1,10 @@
+/** The claims of a JSON Web Token (RFC 7519) that say how long it is valid: seconds since 1970. */
+export type TokenClaims = {
+    iat?: number;
+    exp: number;
+};
+/**
+ * Reads the claims of a token without verifying it: only the server can.
+ * @throws an error if `token` is not a JSON Web Token
+ */
+export declare const claimsOf: (token: string) => TokenClaims;
