@@ -1,11 +1,12 @@
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { type Conversation, type Message, type Messenger, unwrap } from '../src/index.ts'
-import { conversationLine, conversationName, messageLine, plainText } from './format.ts'
+import { conversationLine, conversationName, messageLine, plainText, userName } from './format.ts'
 import { addressOf, whenStopped } from './send-lines.ts'
 
 const HELP = `/to NAME   set the receiver: the name of a user, or #3 for the conversation with the id 3
 /list      list your conversations
+/name NAME set your display name; without NAME remove it
 /history   show the last messages of this conversation
 /quit      end the program
 All other lines are sent as messages.`
@@ -27,6 +28,7 @@ export const runInteractive = async (messenger: Messenger, to: string | undefine
   const sending = new Set<Promise<unknown>>()
   let receiver = to
   let isQuitting = false
+  let shown = Promise.resolve()
 
   const print = (text: string) => {
     // Prints above the line that is being typed.
@@ -37,27 +39,41 @@ export const runInteractive = async (messenger: Messenger, to: string | undefine
     if (input.isTTY) lines.prompt(true)
   }
   const report = (what: string) => (error: Error) => print(`(${what}: ${plainText(error.message)})`)
+  const showUser = (username: string) => userName(username, messenger.profiles.peek(username))
   const nameOf = ({ receiver, conversation_id }: Message) =>
-    conversationName({ id: conversation_id, peer: receiver, title: titles.get(conversation_id) })
+    conversationName({ id: conversation_id, peer: receiver, title: titles.get(conversation_id) }, showUser)
 
+  /** Shows a message after those before it, once the display names are known. */
   const show = (message: Message) => {
+    const usernames = [message.sender, message.receiver ?? message.sender]
+    const known = Promise.allSettled(usernames.map((username) => messenger.profiles.get(username)))
+    shown = shown.then(() => known).then(() => showNow(message))
+  }
+  const showNow = (message: Message) => {
     const { conversation_id, id, sender } = message
     const isMine = sender === messenger.hello?.user.username
     const isNamed = isMine || message.receiver === undefined
-    print(messageLine(message, isNamed ? nameOf(message) : plainText(sender)))
+    print(messageLine(message, isNamed ? nameOf(message) : showUser(sender), showUser))
     if (!isMine) messenger.mark(conversation_id, { read_up_to: id }).catch(() => {})
   }
-  const addTitles = (conversations: readonly Conversation[]) => {
-    for (const { id, title } of conversations) titles.set(id, title)
+  const addNames = async (conversations: readonly Conversation[]) => {
+    for (const { id, title, peer, peer_profile } of conversations) {
+      titles.set(id, title)
+      if (peer !== undefined) messenger.profiles.set(peer, peer_profile)
+    }
+    const senders = conversations.flatMap(({ last_message }) => last_message?.sender ?? [])
+    await Promise.allSettled(senders.map((username) => messenger.profiles.get(username)))
   }
 
   const list = async () => {
     const { conversations } = await unwrap(
       messenger.api.GET('/conversations', { params: { query: { limit: 50 } } }),
     )
-    addTitles(conversations)
+    await addNames(conversations)
     print(
-      conversations.length > 0 ? conversations.map(conversationLine).join('\n') : '(no conversations yet)',
+      conversations.length > 0
+        ? conversations.map((one) => conversationLine(one, showUser)).join('\n')
+        : '(no conversations yet)',
     )
   }
   const history = async () => {
@@ -75,6 +91,11 @@ export const runInteractive = async (messenger: Messenger, to: string | undefine
           }),
     )
     for (const message of messages) show(message)
+    await shown
+  }
+  const setName = async (name: string) => {
+    const { display_name } = await messenger.updateProfile({ display_name: name || null })
+    print(display_name === undefined ? '(no display name)' : `(your name: ${plainText(display_name)})`)
   }
   const send = (content: string) => {
     if (receiver === undefined) {
@@ -98,6 +119,7 @@ export const runInteractive = async (messenger: Messenger, to: string | undefine
       receiver = name
       print(`(receiver: ${plainText(name)})`)
     },
+    '/name': (name) => setName(name.trim()).catch(report('not saved')),
     '/list': () => list().catch(report('not loaded')),
     '/history': () => history().catch(report('not loaded')),
     '/quit': () => quit(),
@@ -132,5 +154,5 @@ export const runInteractive = async (messenger: Messenger, to: string | undefine
   await closed
   await handled
   // After the end of the input, unlike after `/quit`, all messages must be stored.
-  if (!isQuitting) await Promise.race([Promise.all(sending), stopped])
+  if (!isQuitting) await Promise.race([Promise.all(sending).then(() => shown), stopped])
 }
