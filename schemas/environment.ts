@@ -80,6 +80,11 @@ export const Environment = Type.Object(
       description:
         'Origins of other web pages that may call the server, separated by commas. The origin of the server itself is always allowed.',
     }),
+    AVATAR_ORIGINS: Type.String({
+      default: '',
+      description:
+        'Origins from which the chat page loads pictures of users, separated by commas. Each of these sites sees the addresses of those who look at a picture. The page shows initials instead of other pictures, except those of the origin of the server.',
+    }),
     TRUST_PROXY: Type.String({
       default: '',
       description:

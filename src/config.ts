@@ -66,11 +66,13 @@ const checkLists = (config: Environment) => {
       )
     }
   }
-  for (const origin of listOf(config.CORS_ORIGINS)) {
-    if (URL.parse(origin)?.origin !== origin) {
-      throw new ConfigError(
-        `CORS_ORIGINS has "${origin}", which is not an origin such as https://chat.example.org.`,
-      )
+  for (const name of ['CORS_ORIGINS', 'AVATAR_ORIGINS'] as const) {
+    for (const origin of listOf(config[name])) {
+      if (URL.parse(origin)?.origin !== origin) {
+        throw new ConfigError(
+          `${name} has "${origin}", which is not an origin such as https://chat.example.org.`,
+        )
+      }
     }
   }
   return config

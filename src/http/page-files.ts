@@ -17,10 +17,11 @@ const sources: Record<string, { path: string; type: string }> = {
 
 /**
  * Reads the chat page and its files.
+ * @param avatarOrigins the other sites that the page loads pictures from
  * @returns the page, functions that compress its files by name, and a version that is a hash of the files. The version
  *   is part of each file's URL, so that a browser can cache the files without revalidation and never mixes two versions.
  */
-export const loadPage = async () => {
+export const loadPage = async (avatarOrigins: readonly string[]) => {
   const files = new Map<string, () => Promise<File>>()
   const bodies: Buffer[] = []
   for (const [name, { path, type }] of Object.entries(sources)) {
@@ -33,7 +34,10 @@ export const loadPage = async () => {
     )
   }
   const version = digest(Buffer.concat(bodies)).replace(/\W/g, '').slice(0, 12)
-  const html = (await read('index.html')).toString().replaceAll('VERSION', version)
+  const html = (await read('index.html'))
+    .toString()
+    .replaceAll('VERSION', version)
+    .replace('AVATAR_ORIGINS', avatarOrigins.join(' '))
   return { version, files, index: await prepareFile('text/html; charset=utf-8', Buffer.from(html)) }
 }
 

@@ -74,6 +74,7 @@ t.test('lists of proxies and origins are parsed entry by entry', (t) => {
   const right = {
     TRUST_PROXY: 'loopback, 10.0.0.0/8,::1, 192.0.2.1/32, 2001:db8::/128',
     CORS_ORIGINS: 'https://chat.example.org',
+    AVATAR_ORIGINS: 'https://pictures.example.org,https://app.example.org',
   }
   t.match(loadConfig(right), right)
   for (const TRUST_PROXY of [
@@ -89,6 +90,10 @@ t.test('lists of proxies and origins are parsed entry by entry', (t) => {
   for (const CORS_ORIGINS of ['chat.example.org', 'https://chat.example.org/']) {
     t.throws(() => loadConfig({ CORS_ORIGINS }), /CORS_ORIGINS has ".+", which is not an origin/)
   }
+  t.throws(
+    () => loadConfig({ AVATAR_ORIGINS: 'https:' }),
+    /AVATAR_ORIGINS has "https:", which is not an origin/,
+  )
   t.end()
 })
 

@@ -4,6 +4,7 @@ import {
   Messenger,
   MessengerError,
   newClientId,
+  type ProfileChange,
   type Session,
   type State,
   webStorage,
@@ -44,11 +45,11 @@ export class Chat {
 
   constructor(session: Session, listeners: ChatListeners) {
     this.#listeners = listeners
-    this.store = new Store(session.user)
     this.#messenger = new Messenger({
       session,
       ...(siteStorage && { storage: webStorage(siteStorage, `messenger.${session.user.id}`) }),
     })
+    this.store = new Store(session.user, this.#messenger.profiles)
     const { store } = this
     const messenger = this.#messenger
     const { api } = messenger
@@ -67,7 +68,7 @@ export class Chat {
       history: this.history,
       conversations: this.#conversations,
       directory: this.directory,
-      onMessage: ({ sender, content }) => listeners.announce(`${sender}: ${content}`),
+      onMessage: ({ sender, content }) => listeners.announce(`${store.nameOf(sender)}: ${content}`),
       onState: (change) => this.#setState(change),
       onReset: () => void this.#load(),
       onSendFailed: ({ message }) => this.notify(message),
@@ -144,7 +145,8 @@ export class Chat {
       return 'This group does not exist, or you were never in it. Choose another conversation.'
     }
     const name = current?.peer ?? (route && 'peer' in route ? route.peer : '')
-    return blocked.has(name) ? `You have blocked ${name}. Unblock ${name} to write again.` : undefined
+    const shown = this.store.nameOf(name)
+    return blocked.has(name) ? `You have blocked ${shown}. Unblock ${shown} to write again.` : undefined
   }
 
   /** The length limit of a message, in characters. */
@@ -176,6 +178,11 @@ export class Chat {
 
   async loadMoreConversations(): Promise<void> {
     await this.attempt(() => this.#conversations.loadMore())
+  }
+
+  async setProfile(change: ProfileChange): Promise<void> {
+    await this.#messenger.updateProfile(change)
+    this.notify('Profile saved.')
   }
 
   /** @throws MessengerError if the request fails. The tokens stay valid and the user stays logged in. */

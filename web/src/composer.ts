@@ -35,7 +35,7 @@ export const createComposer = (chat: Chat, { onSent }: { onSent: () => void }) =
     const subject = draft.edit ?? draft.reply
     byId('context').hidden = subject === undefined || note !== undefined
     if (subject) {
-      const sender = subject.sender_id === store.me.id ? 'yourself' : subject.sender
+      const sender = subject.sender_id === store.me.id ? 'yourself' : store.nameOf(subject.sender)
       setText(byId('context-title'), draft.edit ? 'Edit message' : `Reply to ${sender}`)
       setText(byId('context-text'), summaryOf(subject))
     }

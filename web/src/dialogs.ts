@@ -4,6 +4,7 @@ import type { Chat } from './chat.ts'
 import { labelledInput, openConfirmation, openDialog } from './dialog.ts'
 import { make, reconcile } from './dom.ts'
 import { plural } from './format.ts'
+import { bothNames } from './names.ts'
 import { titleOf } from './route.ts'
 
 export const newGroupDialog = (chat: Chat) => {
@@ -40,27 +41,30 @@ export const aboutDialog = (chat: Chat) => {
 const personDialog = (chat: Chat, name: string) => {
   const isMe = name === chat.store.me.username
   const isBlocked = chat.store.blocked.has(name)
+  const shown = chat.store.nameOf(name)
   const text = isMe
     ? 'Only you can read this conversation.'
     : isBlocked
-      ? `You have blocked ${name}. Neither of you can write to the other.`
-      : `If you block ${name}, neither of you can write to the other or see whether the other is typing or online.`
+      ? `You have blocked ${shown}. Neither of you can write to the other.`
+      : `If you block ${shown}, neither of you can write to the other or see whether the other is typing or online.`
   openDialog(
-    name,
-    [make('p', {}, text)],
+    shown,
+    [shown !== name && make('p', { class: 'username' }, name), make('p', {}, text)].filter(
+      (part) => part !== false,
+    ),
     isMe
       ? []
       : [
           isBlocked
-            ? { label: `Unblock ${name}`, run: () => chat.directory.unblock(name) }
-            : { label: `Block ${name}…`, isDangerous: true, run: () => confirmBlock(chat, name) },
+            ? { label: `Unblock ${shown}`, run: () => chat.directory.unblock(name) }
+            : { label: `Block ${shown}…`, isDangerous: true, run: () => confirmBlock(chat, name) },
         ],
   )
 }
 
 const confirmBlock = (chat: Chat, name: string) =>
   openConfirmation(
-    `Block ${name}?`,
+    `Block ${chat.store.nameOf(name)}?`,
     `Neither of you can write to the other until you unblock ${name}.`,
     'Block',
     () => chat.directory.block(name),
@@ -78,7 +82,7 @@ const confirmLeave = (chat: Chat, group: Conversation) =>
 
 const confirmRemove = (chat: Chat, group: Conversation, name: string, onRemoved: () => void) =>
   openConfirmation(
-    `Remove ${name}?`,
+    `Remove ${chat.store.nameOf(name)}?`,
     `${name} receives no further messages of ${titleOf(group)}, but can still read the earlier ones.`,
     'Remove',
     async () => {
@@ -103,8 +107,8 @@ const groupDialog = async (chat: Chat, group: Conversation) => {
     return make(
       'li',
       { class: 'member' },
-      avatar(username, { isOnline: chat.store.presence.get(username)?.online ?? false }),
-      make('span', { class: 'name' }, username === me.username ? `${username} (you)` : username),
+      avatar(chat.store, username, { isOnline: chat.store.presence.get(username)?.online ?? false }),
+      ...bothNames(chat.store, username),
       role === 'owner' && make('small', {}, 'owner'),
       canRemove && remove,
     )
@@ -173,13 +177,13 @@ const peoplePicker = (chat: Chat, excluded: readonly string[]) => {
     const names = [...new Set([...chosen, ...found])].filter((name) => !hidden.has(name))
     reconcile(rows, names, {
       key: (name) => name,
-      fingerprint: (name) => name,
+      fingerprint: (name) => JSON.stringify([name, chat.store.profiles.peek(name)]),
       make: () => make('li'),
       fill: (element, name) => {
         const box = make('input', { type: 'checkbox' })
         box.addEventListener('change', () => (box.checked ? chosen.add(name) : chosen.delete(name)))
         element.replaceChildren(
-          make('label', { class: 'member' }, avatar(name), make('span', { class: 'name' }, name), box),
+          make('label', { class: 'member' }, avatar(chat.store, name), ...bothNames(chat.store, name), box),
         )
       },
     })
@@ -240,7 +244,7 @@ export const blocksDialog = (chat: Chat) => {
     button.addEventListener('click', () => {
       void chat.attempt(() => chat.directory.unblock(name)).then(() => blocksDialog(chat))
     })
-    return make('li', { class: 'member' }, avatar(name), make('span', { class: 'name' }, name), button)
+    return make('li', { class: 'member' }, avatar(chat.store, name), ...bothNames(chat.store, name), button)
   })
   openDialog('Blocked people', [
     rows.length > 0

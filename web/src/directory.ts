@@ -25,7 +25,9 @@ export class Directory {
     const found = await this.#services.attempt(() =>
       unwrap(this.#api.GET('/users', { params: { query: { prefix, limit: 20 } } })),
     )
-    return found?.users ?? []
+    const users = found?.users ?? []
+    for (const { username, profile } of users) this.#store.profiles.set(username, profile)
+    return users
   }
 
   async loadMembers(id: number): Promise<Member[]> {
@@ -33,6 +35,7 @@ export class Directory {
       unwrap(this.#api.GET('/conversations/{id}/members', { params: { path: { id } } })),
     )
     if (found) this.#store.members.set(id, found.members)
+    for (const { username, profile } of found?.members ?? []) this.#store.profiles.set(username, profile)
     this.#store.changed()
     return this.#store.members.get(id) ?? []
   }

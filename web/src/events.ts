@@ -63,6 +63,7 @@ export const applyEvents = (services: Services) => {
     store.presence.set(username, { online, last_seen })
     store.changed()
   })
+  messenger.on('profile', () => store.changed())
   messenger.on('reset', () => {
     store.clear()
     history.clearQuotes()

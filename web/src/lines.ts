@@ -71,14 +71,23 @@ export const viewOf = (chat: Chat, line: Line): MessageView | undefined => {
   if (line.kind === 'pending') {
     const { pending, isFirst } = line
     const quote = quoteOf(chat, current, pending.reply_to)
-    return pendingView(pending, { sender: me.username, isFirst, quote })
+    const profile = store.profiles.peek(me.username)
+    return pendingView(pending, { sender: me.username, profile, isFirst, quote })
   }
   if (line.kind !== 'message') return undefined
   const { message, isFirst } = line
   const isMine = message.sender_id === me.id
   const progress = isMine && current ? progressOf(store, current, message.id) : undefined
   const quote = quoteOf(chat, current, message.reply_to)
-  return messageView(message, { isMine, isFirst, isInGroup: current?.kind === 'group', progress, quote })
+  const profile = store.profiles.peek(message.sender)
+  return messageView(message, {
+    profile,
+    isMine,
+    isFirst,
+    isInGroup: current?.kind === 'group',
+    progress,
+    quote,
+  })
 }
 
 const quoteOf = (chat: Chat, current: Conversation | undefined, id: number | undefined) => {
@@ -87,7 +96,7 @@ const quoteOf = (chat: Chat, current: Conversation | undefined, id: number | und
   if (!message) return { id, sender: '', text: '…' }
   return {
     id,
-    sender: message.sender_id === chat.store.me.id ? 'You' : message.sender,
+    sender: message.sender_id === chat.store.me.id ? 'You' : chat.store.nameOf(message.sender),
     text: summaryOf(message),
   }
 }

@@ -7,6 +7,7 @@ import { byId, setText } from './dom.ts'
 import { excerpt } from './format.ts'
 import { type LoginError, showLogin } from './login.ts'
 import { openMenu } from './menu.ts'
+import { profileDialog } from './profile-dialog.ts'
 import { createSidebar } from './sidebar.ts'
 import { parseRoute, routeHash } from './route.ts'
 import { siteStorage } from './site-storage.ts'
@@ -102,6 +103,7 @@ const openMyMenu = (chat: Chat) =>
         location.hash = routeHash({ peer: chat.store.me.username })
       },
     },
+    { label: 'Edit profile…', run: () => void chat.attempt(() => profileDialog(chat)) },
     { label: 'Set password…', run: () => void chat.attempt(() => passwordDialog(chat)) },
     { label: 'Manage blocked people…', run: () => blocksDialog(chat) },
     { label: 'Log out', run: () => void chat.attempt(() => chat.logout(false)) },

@@ -1,15 +1,17 @@
-import type { Message } from '@messenger/client'
+import type { Message, Profile } from '@messenger/client'
 import { avatar } from './avatar.ts'
 import { icon, make, setAttributes } from './dom.ts'
 import { excerpt, formatFullTime, formatTime, hue, isEmoji, splitLinks } from './format.ts'
 import type { Progress } from './progress.ts'
-import type { Pending } from './store.ts'
+import type { Pending, Store } from './store.ts'
 
 /** The appearance of a message in the log. */
 export type MessageView = {
   key: string
   id: number | undefined
   sender: string
+  /** The display name and the picture of the sender. */
+  profile: Profile
   content: string
   timestamp: string
   isMine: boolean
@@ -46,7 +48,7 @@ export const tick = (progress: Progress) =>
 
 export const messageView = (
   message: Message,
-  rest: Pick<MessageView, 'isMine' | 'isFirst' | 'isInGroup' | 'progress' | 'quote'>,
+  rest: Pick<MessageView, 'profile' | 'isMine' | 'isFirst' | 'isInGroup' | 'progress' | 'quote'>,
 ): MessageView => ({
   key: message.client_id ?? `message-${message.id}`,
   id: message.id,
@@ -61,7 +63,7 @@ export const messageView = (
 
 export const pendingView = (
   pending: Pending,
-  rest: Pick<MessageView, 'sender' | 'isFirst' | 'quote'>,
+  rest: Pick<MessageView, 'sender' | 'profile' | 'isFirst' | 'quote'>,
 ): MessageView => ({
   key: pending.client_id,
   id: undefined,
@@ -79,7 +81,7 @@ export const pendingView = (
 /** Fingerprints of the bodies. A change of the delivery state alone keeps the text and its selection. */
 const fingerprints = new WeakMap<HTMLElement, string>()
 
-export const fillMessage = (element: HTMLElement, view: MessageView) => {
+export const fillMessage = (element: HTMLElement, view: MessageView, store: Store) => {
   const { isMine, isFirst, isDeleted } = view
   const names = ['message', isMine && 'is-mine', isFirst && 'is-first', isDeleted && 'is-deleted']
   const isFound = element.classList.contains('is-found')
@@ -98,13 +100,13 @@ export const fillMessage = (element: HTMLElement, view: MessageView) => {
   }
   fingerprints.set(element, fingerprint)
   element.replaceChildren(
-    ...(view.isInGroup && !isMine ? [isFirst ? avatar(view.sender) : make('span')] : []),
+    ...(view.isInGroup && !isMine ? [isFirst ? avatar(store, view.sender) : make('span')] : []),
     make(
       'div',
       { class: 'bubble' },
       view.isInGroup && !isMine && isFirst
-        ? author(view.sender)
-        : make('span', { class: 'visually-hidden' }, `${isMine ? 'You' : view.sender}: `),
+        ? author(view)
+        : make('span', { class: 'visually-hidden' }, `${isMine ? 'You' : nameOf(view)}: `),
       view.quote && quote(view.quote),
       text(view),
       meta(view),
@@ -125,9 +127,11 @@ export const fillMessage = (element: HTMLElement, view: MessageView) => {
 
 const hasAvatar = ({ isInGroup, isMine, isFirst }: MessageView) => isInGroup && !isMine && isFirst
 
-const author = (name: string) => {
-  const element = make('div', { class: 'author' }, name)
-  element.style.setProperty('--hue', String(hue(name)))
+const nameOf = ({ sender, profile }: MessageView) => profile.display_name ?? sender
+
+const author = (view: MessageView) => {
+  const element = make('div', { class: 'author', title: view.sender }, nameOf(view))
+  element.style.setProperty('--hue', String(hue(view.sender)))
   return element
 }
 

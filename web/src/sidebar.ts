@@ -1,9 +1,10 @@
 import { type Conversation, foldName, type User } from '@messenger/client'
 import type { Chat } from './chat.ts'
-import { avatar } from './avatar.ts'
+import { avatar, groupAvatar } from './avatar.ts'
 import { byId, elementOf, make, reconcile, setText } from './dom.ts'
 import { formatList, formatShortTime, plural } from './format.ts'
 import { summaryOf, tick } from './message.ts'
+import { bothNames, nameLabel } from './names.ts'
 import { progressOf } from './progress.ts'
 import { isSameRoute, routeHash, routeOf, titleOf } from './route.ts'
 import { unreadLabel } from './unread.ts'
@@ -21,7 +22,9 @@ export const createSidebar = (chat: Chat) => {
   const render = () => {
     renderMe()
     const wanted = foldName(search.value.trim())
-    const shown = store.sorted.filter((one) => foldName(titleOf(one)).includes(wanted))
+    const shown = store.sorted.filter((one) =>
+      [titleOf(one), store.titleOf(one)].some((name) => foldName(name).includes(wanted)),
+    )
     reconcile(byId('conversations'), shown, {
       key: (one) => routeHash(routeOf(one)),
       fingerprint: fingerprintOf,
@@ -32,12 +35,12 @@ export const createSidebar = (chat: Chat) => {
     byId('people').hidden = others.length === 0
     reconcile(byId('people-list'), others, {
       key: ({ username }) => username,
-      fingerprint: ({ username }) => username,
+      fingerprint: ({ username }) => JSON.stringify(shownOf(username)),
       make: ({ username }) => make('li', {}, rowLink(routeHash({ peer: username }))),
       fill: (element, { username }) =>
         element.firstElementChild?.replaceChildren(
-          avatar(username),
-          make('span', { class: 'lines' }, nameOf(username)),
+          avatar(store, username),
+          make('span', { class: 'lines' }, ...bothNames(store, username)),
         ),
     })
     const isEmpty = shown.length === 0 && others.length === 0
@@ -54,15 +57,15 @@ export const createSidebar = (chat: Chat) => {
 
   const renderMe = () => {
     const me = byId('me')
-    const fingerprint = JSON.stringify([store.me.username, store.isConnected])
+    const fingerprint = JSON.stringify([shownOf(store.me.username), store.isConnected])
     if (me.dataset.fingerprint === fingerprint) return
     me.dataset.fingerprint = fingerprint
     me.replaceChildren(
-      avatar(store.me.username, { isOnline: store.isConnected }),
+      avatar(store, store.me.username, { isOnline: store.isConnected }),
       make(
         'span',
         {},
-        make('span', { class: 'name' }, store.me.username),
+        make('span', { class: 'name', title: store.me.username }, store.nameOf(store.me.username)),
         make('span', { class: 'state' }, store.isConnected ? 'online' : 'connecting…'),
       ),
     )
@@ -72,50 +75,53 @@ export const createSidebar = (chat: Chat) => {
     const { last_message: last, unread_count, kind } = one
     const isMine = last?.sender_id === store.me.id
     return JSON.stringify([
-      titleOf(one),
+      kind === 'direct' ? shownOf(titleOf(one)) : titleOf(one),
       last && [
         last.id,
+        store.nameOf(last.sender),
         summaryOf(last),
         formatShortTime(new Date(last.timestamp)),
         isMine && progressOf(store, one, last.id),
       ],
       unread_count,
-      store.typing(one.id),
+      store.typing(one.id).map((name) => store.nameOf(name)),
       kind === 'direct' && store.presence.get(titleOf(one))?.online,
       isSameRoute(store.route, routeOf(one)),
     ])
   }
 
-  const nameOf = (name: string) =>
-    make('span', { class: 'name' }, name === store.me.username ? `${name} (you)` : name)
+  /** What a row shows of a user. */
+  const shownOf = (username: string) => [username, store.profiles.peek(username)]
 
   const fillRow = (element: HTMLElement, one: Conversation) => {
     const { kind, last_message: last, unread_count } = one
     const name = titleOf(one)
     const isGroup = kind === 'group'
     const isMine = last?.sender_id === store.me.id
-    const typing = store.typing(one.id)
+    const typing = store.typing(one.id).map((name) => store.nameOf(name))
     const excerpt = make('span', { class: 'excerpt' })
     if (typing.length > 0) {
       excerpt.classList.add('is-live')
       excerpt.append(isGroup ? `${formatList(typing)} typing…` : 'typing…')
     } else if (last) {
       if (isMine && !last.deleted_at) excerpt.append(tick(progressOf(store, one, last.id)), ' ')
-      if (isGroup) excerpt.append(isMine ? 'You: ' : `${last.sender}: `)
+      if (isGroup) excerpt.append(isMine ? 'You: ' : `${store.nameOf(last.sender)}: `)
       excerpt.append(summaryOf(last))
     } else excerpt.append(isGroup ? plural(one.member_count, 'member') : '')
     const link = element.firstElementChild as HTMLElement
     link.classList.toggle('has-unread', unread_count > 0)
     link.setAttribute('aria-current', String(isSameRoute(store.route, routeOf(one))))
     link.replaceChildren(
-      avatar(name, { isGroup, isOnline: !isGroup && (store.presence.get(name)?.online ?? false) }),
+      isGroup
+        ? groupAvatar(name)
+        : avatar(store, name, { isOnline: store.presence.get(name)?.online ?? false }),
       make(
         'span',
         { class: 'lines' },
         make(
           'span',
           { class: 'line' },
-          nameOf(name),
+          isGroup ? make('span', { class: 'name' }, name) : nameLabel(store, name),
           last && make('time', { datetime: last.timestamp }, formatShortTime(new Date(last.timestamp))),
         ),
         make(

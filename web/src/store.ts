@@ -1,5 +1,5 @@
-import type { Conversation, Member, Message, User } from '@messenger/client'
-import { isSameRoute, type Route, routeOf } from './route.ts'
+import type { Conversation, Member, Message, Profiles, User } from '@messenger/client'
+import { isSameRoute, type Route, routeOf, titleOf } from './route.ts'
 import {
   addMessage,
   addPage,
@@ -31,6 +31,7 @@ const TYPING_MS = 5000
 /** The state of this tab. Its methods notify the listeners of changes, once per turn of the event loop. */
 export class Store {
   me: User
+  readonly profiles: Profiles
   isConnected = false
   route: Route | undefined
   /** The cursor of the next page of older conversations. */
@@ -45,8 +46,9 @@ export class Store {
   readonly #listeners = new Set<() => void>()
   #isDirty = false
 
-  constructor(me: User) {
+  constructor(me: User, profiles: Profiles) {
     this.me = me
+    this.profiles = profiles
   }
 
   subscribe(listener: () => void) {
@@ -61,6 +63,16 @@ export class Store {
       this.#isDirty = false
       for (const listener of this.#listeners) listener()
     })
+  }
+
+  /** @returns the display name of a user, or else the username */
+  nameOf(username: string): string {
+    return this.profiles.peek(username).display_name ?? username
+  }
+
+  /** @returns the title of a group, or the name of the peer */
+  titleOf(conversation: Conversation): string {
+    return conversation.kind === 'direct' ? this.nameOf(conversation.peer ?? '') : titleOf(conversation)
   }
 
   /** Removes the data that is valid only for the event stream that has ended. */
@@ -102,7 +114,8 @@ export class Store {
 
   /** Stores a conversation from the server. Keeps this user's read mark if the local one is ahead of the server. */
   putConversation(conversation: Conversation) {
-    const { id, read_up_to } = conversation
+    const { id, read_up_to, peer, peer_profile } = conversation
+    if (peer !== undefined) this.profiles.set(peer, peer_profile)
     const mark = this.conversations.get(id)?.read_up_to ?? 0
     this.conversations.set(id, conversation)
     if (mark > read_up_to) this.#moveMyMark(conversation, mark)
@@ -113,8 +126,9 @@ export class Store {
   addConversationOf({ conversation_id: id, sender, receiver }: Message) {
     if (receiver === undefined) return
     const peer = sender === this.me.username ? receiver : sender
+    const peer_profile = this.profiles.peek(peer)
     const none = { unread_count: 0, delivered_up_to: 0, read_up_to: 0 }
-    this.putConversation({ id, kind: 'direct', peer, member_count: 2, ...none })
+    this.putConversation({ id, kind: 'direct', peer, peer_profile, member_count: 2, ...none })
     if (isSameRoute(this.route, { peer })) this.timeline(id)
   }
 

@@ -7,6 +7,7 @@ import { isMessageLine, type Line, linesOf, viewOf } from './lines.ts'
 import { handleLogInput } from './log-input.ts'
 import { fillMessage } from './message.ts'
 import { isSameRoute, type Route, titleOf } from './route.ts'
+import type { Store } from './store.ts'
 import { renderHeader } from './thread-header.ts'
 import { unreadAfter, unreadBefore, unreadLabel } from './unread.ts'
 import { createVirtualList } from './virtual-list.ts'
@@ -47,7 +48,7 @@ export const createThread = (chat: Chat, { composer }: { composer: ComposerActio
         : make('li', { class: line.kind === 'day' ? 'day' : 'unread-line' }),
     fill: (element, line) => {
       const view = viewOf(chat, line)
-      if (view) fillMessage(element, view)
+      if (view) fillMessage(element, view, store)
       else if (!isMessageLine(line)) setText(element, line.text)
     },
   })
@@ -80,7 +81,7 @@ export const createThread = (chat: Chat, { composer }: { composer: ComposerActio
     byId('older').hidden = !timeline?.hasOlder
     const isBeginning = !current || (timeline?.isLoaded && !timeline.hasOlder)
     byId('beginning').hidden = !isBeginning
-    setText(byId('beginning'), beginningOf(route, current))
+    setText(byId('beginning'), beginningOf(store, route, current))
     lines = linesOf(chat, route, current, unreadFrom)
     rows.set(lines)
     const isLoaded = !current || timeline?.isLoaded === true
@@ -91,7 +92,7 @@ export const createThread = (chat: Chat, { composer }: { composer: ComposerActio
   }
 
   const renderTyping = (current: Conversation | undefined) => {
-    const users = current ? store.typing(current.id) : []
+    const users = current ? store.typing(current.id).map((name) => store.nameOf(name)) : []
     byId('typing').hidden = users.length === 0
     setText(byId('typing-text'), current?.kind === 'group' ? formatList(users) : '')
   }
@@ -253,8 +254,8 @@ const lastIdOf = (lines: readonly Line[]) => {
   return line?.kind === 'message' ? line.message.id : undefined
 }
 
-const beginningOf = (route: Route, current: Conversation | undefined) => {
+const beginningOf = (store: Store, route: Route, current: Conversation | undefined) => {
   if (current?.kind === 'group') return `This is the beginning of ${titleOf(current)}.`
   const name = current ? titleOf(current) : 'peer' in route ? route.peer : ''
-  return `This is the beginning of your conversation with ${name}.`
+  return `This is the beginning of your conversation with ${store.nameOf(name)}.`
 }
