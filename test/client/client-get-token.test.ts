@@ -1,7 +1,9 @@
 import t, { type Test } from 'tap'
 import { type GetToken, MessengerError, type MessengerOptions, unwrap } from '../../client/src/index.ts'
 import { collect, createMessenger, next, nextState, open } from '../support/client.ts'
+import { issuedToken, issuerEnv, rsaIssuer, seconds } from '../support/issuer.ts'
 import { startProcess } from '../support/process.ts'
+import { createApp } from '../support/server-key.ts'
 import { logIn, type Server, startServer, temporaryFolder } from '../support/server.ts'
 
 /** The app: it knows its user, and hands out tokens of that user. */
@@ -64,6 +66,32 @@ t.test('a token of the app is renewed before it ends, and the socket stays', asy
     states.map(({ state }) => state),
     ['connecting', 'online'],
   )
+})
+
+t.test('tokens that the app signs itself are renewed by their `exp`, and after a logout', async (t) => {
+  const server = await startServer(t, issuerEnv(rsaIssuer))
+  const backend = await createApp(server)
+  let tokens = 0
+  const messenger = createMessenger(t, {
+    url: server.url,
+    getToken: async () => {
+      tokens += 1
+      return tokens === 1
+        ? issuedToken('ann', { name: 'Ann', iat: undefined, exp: seconds() + 8 })
+        : issuedToken('ann', { name: 'Ann', jti: String(tokens) })
+    },
+  })
+  await open(messenger)
+  t.match(messenger.session?.user, { username: 'ann', profile: { display_name: 'Ann' } })
+  await next(messenger, 'session')
+  t.equal(tokens, 2)
+  t.equal(messenger.state, 'online')
+
+  const again = nextState(messenger, 'connecting').then(() => nextState(messenger, 'online'))
+  // Tokens of the same second end too. The client then waits for a second.
+  t.match(await backend.call('POST', '/users/ann/logout'), { status: 204 })
+  await again
+  await messenger.send({ receiver_username: 'ann', content: 'back' })
 })
 
 t.test('a device whose clock is wrong does not renew its token all the time', async (t) => {
