@@ -31,7 +31,7 @@ export class AppTokens {
     async #get() {
         const { getToken, timeout, closing } = this.#options;
         closing.throwIfAborted();
-        let release = () => { };
+        let release;
         const ended = new Promise((_, reject) => {
             const onClose = () => reject(closing.reason);
             const late = `it did not settle within ${timeout} ms`;
@@ -54,7 +54,7 @@ export class AppTokens {
                 "logged out of the app, throw new MessengerError('SIGNED_OUT', …) instead.", cause);
         }
         finally {
-            release();
+            release?.();
         }
         throw new MessengerError('INVALID_OPTION', 'getToken() did not return a string. Return the token itself, for example ' +
             "getToken: () => fetch('/chat-token').then((reply) => reply.text()).");

@@ -71,9 +71,9 @@ export class Profiles {
         this.#onChange({ type: 'profile', username, profile });
     }
     /** @internal Takes the profile of a `user` frame. */
-    receive({ username, profile }) {
+    receive({ username, profile = {} }) {
         // A reply that is on its way may be older than the frame.
-        this.#end(foldName(username))?.resolve(profile ?? {});
+        this.#end(foldName(username))?.resolve(profile);
         this.set(username, profile);
     }
     /** @internal Looks up the profiles that were used last. The others are looked up when they are used. */
@@ -88,6 +88,7 @@ export class Profiles {
     close(error) {
         clearTimeout(this.#timer);
         this.#timer = undefined;
+        this.#waiting = [];
         for (const key of [...this.#lookUps.keys()])
             this.#end(key)?.reject(error);
     }
@@ -111,7 +112,7 @@ export class Profiles {
         // Nobody waits for the look-ups of `peek()`.
         lookUp.promise.catch(() => { });
         this.#lookUps.set(key, lookUp);
-        this.#waiting.push(key);
+        this.#waiting.push(lookUp);
         this.#timer ??= setTimeout(() => this.#requestAll());
         return lookUp.promise;
     }
@@ -122,11 +123,9 @@ export class Profiles {
     }
     #requestAll() {
         this.#timer = undefined;
-        const lookUps = this.#waiting.flatMap((key) => this.#lookUps.get(key) ?? []);
-        this.#waiting = [];
         let batch = [];
         let length = 0;
-        for (const lookUp of lookUps) {
+        for (const lookUp of this.#waiting.splice(0)) {
             const size = encodeURIComponent(`${lookUp.username},`).length;
             if (batch.length === MAX_NAMES || length + size > MAX_LIST) {
                 void this.#request(batch);

@@ -50,7 +50,7 @@ export class AppTokens {
   async #get(): Promise<string> {
     const { getToken, timeout, closing } = this.#options
     closing.throwIfAborted()
-    let release = () => {}
+    let release: (() => void) | undefined
     const ended = new Promise<never>((_, reject) => {
       const onClose = () => reject(closing.reason)
       const late = `it did not settle within ${timeout} ms`
@@ -72,7 +72,7 @@ export class AppTokens {
         cause,
       )
     } finally {
-      release()
+      release?.()
     }
     throw new MessengerError(
       'INVALID_OPTION',

@@ -36,7 +36,7 @@ export class Profiles {
   /** Look-ups without a result, by folded username. */
   readonly #lookUps = new Map<string, LookUp>()
   /** Those of `#lookUps` that are not requested yet. */
-  #waiting: string[] = []
+  #waiting: LookUp[] = []
   #timer: ReturnType<typeof setTimeout> | undefined
   #pausedUntil = 0
 
@@ -85,9 +85,9 @@ export class Profiles {
   }
 
   /** @internal Takes the profile of a `user` frame. */
-  receive({ username, profile }: User) {
+  receive({ username, profile = {} }: User) {
     // A reply that is on its way may be older than the frame.
-    this.#end(foldName(username))?.resolve(profile ?? {})
+    this.#end(foldName(username))?.resolve(profile)
     this.set(username, profile)
   }
 
@@ -102,6 +102,7 @@ export class Profiles {
   close(error: Error) {
     clearTimeout(this.#timer)
     this.#timer = undefined
+    this.#waiting = []
     for (const key of [...this.#lookUps.keys()]) this.#end(key)?.reject(error)
   }
 
@@ -124,7 +125,7 @@ export class Profiles {
     // Nobody waits for the look-ups of `peek()`.
     lookUp.promise.catch(() => {})
     this.#lookUps.set(key, lookUp)
-    this.#waiting.push(key)
+    this.#waiting.push(lookUp)
     this.#timer ??= setTimeout(() => this.#requestAll())
     return lookUp.promise
   }
@@ -137,11 +138,9 @@ export class Profiles {
 
   #requestAll() {
     this.#timer = undefined
-    const lookUps = this.#waiting.flatMap((key) => this.#lookUps.get(key) ?? [])
-    this.#waiting = []
     let batch: LookUp[] = []
     let length = 0
-    for (const lookUp of lookUps) {
+    for (const lookUp of this.#waiting.splice(0)) {
       const size = encodeURIComponent(`${lookUp.username},`).length
       if (batch.length === MAX_NAMES || length + size > MAX_LIST) {
         void this.#request(batch)

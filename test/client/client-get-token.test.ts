@@ -153,7 +153,7 @@ t.test('a token that was refused before is tried for one more time, then the cli
 
 t.test('a getToken() that fails, hangs or returns something else is reported', async (t) => {
   const server = await startServer(t)
-  const { app, messenger } = await startApp(t, server, { timeout: 300 })
+  const { app, messenger, newToken } = await startApp(t, server, { timeout: 300 })
   const failures: [GetToken, RegExp][] = [
     [() => Promise.reject(new TypeError('Failed to fetch')), /getToken\(\) failed: Failed to fetch/],
     [
@@ -176,6 +176,12 @@ t.test('a getToken() that fails, hangs or returns something else is reported', a
   await messenger.connect()
   await refused
   t.equal(app.calls, failures.length + 1)
+
+  const unreachable = createMessenger(t, { url: 'http://127.0.0.1:1', getToken: newToken })
+  const waiting = nextState(unreachable, 'waiting')
+  const unreached = t.rejects(unreachable.connect(), { code: 'CLOSED' })
+  t.match((await waiting).error, { code: 'NETWORK', retryable: true })
+  await Promise.all([unreached, unreachable.close()])
 
   const end = (getToken: GetToken) => createMessenger(t, { url: server.url, getToken }).connect()
   await t.rejects(
