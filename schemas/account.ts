@@ -132,7 +132,6 @@ export const UsersQuery = request({
   prefix: Type.String({
     maxLength: 64,
     default: '',
-    format: 'text',
     description: 'First characters of the username or of the display name. Case is ignored.',
   }),
   limit: Type.Integer({
