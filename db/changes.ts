@@ -44,10 +44,15 @@ export type Event =
       conversation_id: number
       kind: 'direct' | 'group'
       title: string | null
+      /** The key that the app gave the group, and the metadata as JSON text. Absent if the server is of an earlier version. */
+      key?: string | null
+      metadata?: string | null
       member_count: number
       /** Ids of the users who became members, or stopped being members, by this change. */
       joined: readonly number[]
       left: readonly number[]
+      /** Ids of the owners of a group. Absent if the server is of an earlier version. */
+      owners?: readonly number[]
       /** The users of a direct conversation; empty for a group. */
       pair: readonly { user_id: number; username: string }[]
     }
@@ -78,6 +83,10 @@ export type Notice =
   | { type: 'key_ended'; name: string }
   /** An account was created or removed, or its profile was changed. */
   | { type: 'user'; user_id: number }
+  /** A message was reported. */
+  | { type: 'report' }
+  /** An account was suspended until a time in milliseconds since 1970; null: its suspension was lifted. */
+  | { type: 'suspension'; user_id: number; until: number | null }
   /** The first user now blocks the second, or no longer does. `conversation_id` is that of their direct conversation, if any. */
   | { type: 'block'; user_ids: readonly [number, number]; conversation_id: number | null }
 
@@ -88,6 +97,8 @@ const noticeTypes: Record<Notice['type'], true> = {
   secret_rotated: true,
   key_ended: true,
   user: true,
+  report: true,
+  suspension: true,
   block: true,
 }
 

@@ -1,4 +1,5 @@
 import { AppError, fieldError } from '../src/errors.ts'
+import { OPEN } from './tables.ts'
 
 /*
  * The errors that both the operations and the use cases of src/chat/ throw, so that a read and a write are refused alike.
@@ -13,6 +14,20 @@ export const ownedAccount = () =>
     'FORBIDDEN',
     'This account does not log in here, so it has no password, and its tokens are not renewed. Get a new token from the app.',
   )
+
+/** The end of a suspension in milliseconds since 1970, `OPEN` without an end, and the reason for the user; null: none. */
+export type Suspension = { suspended_until: number | null; suspended_reason: string | null }
+
+export const isSuspended = ({ suspended_until }: Suspension, now = Date.now()) =>
+  suspended_until !== null && suspended_until > now
+
+/** @throws AppError `ACCOUNT_SUSPENDED` if the account is suspended at `now`, in milliseconds since 1970 */
+export const refuseSuspended = (account: Suspension, now?: number) => {
+  if (!isSuspended(account, now)) return
+  const { suspended_until, suspended_reason } = account
+  const end = suspended_until === OPEN ? '' : ` until ${new Date(suspended_until as number).toISOString()}`
+  throw new AppError('ACCOUNT_SUSPENDED', `This account is suspended${end}. Reason: ${suspended_reason}`)
+}
 
 /** For a user who was never a member. The error does not say whether the conversation exists. */
 export const neverMember = (path?: string) =>

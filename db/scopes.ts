@@ -19,7 +19,10 @@ export const scopes = {
     const { low_id, high_id } = pairOf(a, b)
     return `block ${low_id} ${high_id}`
   },
+  report: (id: number) => `report ${id}`,
+  reportKey: (message_id: number, reporter_id: number) => `report key ${message_id} ${reporter_id}`,
   serverKey: (name: string) => `server key ${name}`,
+  appKey: (key: string | null) => `app key ${key}`,
   groupKey: (creator_id: number | null, client_id: string | null) => `group key ${creator_id} ${client_id}`,
   webhook: (name: string) => `webhook ${name}`,
   /** Which webhooks there are. */

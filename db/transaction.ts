@@ -22,6 +22,10 @@ export type Conversation = {
   id: number
   kind: 'direct' | 'group'
   title: string | null
+  /** The key that the app gave a group. */
+  key: string | null
+  /** JSON text. */
+  metadata: string | null
   low_id: number | null
   high_id: number | null
   /** Whether one of the two users of a direct conversation blocks the other. */

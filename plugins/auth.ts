@@ -84,14 +84,15 @@ export const auth = plugin(
 /** The user of a request; null for the app, which sent a server key without On-Behalf-Of. */
 type Caller = Identity | null
 
-/** Who may call a route. */
-type Callers = 'users' | 'app' | 'all'
+/** Who may call a route. `keys`: the app, with or without On-Behalf-Of. */
+type Callers = 'users' | 'app' | 'keys' | 'all'
 
 /** @returns the error for a caller who may not call a route */
 const refusalOf = (caller: Caller, callers: Callers = 'users'): AppError | undefined => {
   if (caller === null) return callers === 'users' ? forbidden(NO_USER) : undefined
-  if (callers !== 'app') return undefined
-  return forbidden(caller.key === undefined ? NOT_APP : NOT_ON_BEHALF)
+  if (callers === 'users' || callers === 'all') return undefined
+  if (caller.key === undefined) return forbidden(NOT_APP)
+  return callers === 'app' ? forbidden(NOT_ON_BEHALF) : undefined
 }
 
 const forbidden = (detail: string) => new AppError('FORBIDDEN', detail)

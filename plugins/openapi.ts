@@ -29,7 +29,7 @@ export const openapi = plugin(
         schema: {
           // Only the authenticated scope sets it.
           security: [],
-          ...withOnBehalfOf(withOptionalDefaults(schema)),
+          ...withOnBehalfOf(withOptionalDefaults(schema), route.config?.callers),
           hide: schema?.hide ?? route.config?.isInternal,
         },
         url,
@@ -47,11 +47,17 @@ export const openapi = plugin(
   { name: 'openapi', dependencies: ['bodies'] },
 )
 
+type RequestBody = { required: boolean; content: Record<string, { schema: { $ref?: string } }> }
 type Reply = { content?: Record<string, { 'x-codes'?: ErrorCode[] }> }
-type Operation = { responses: Record<string, Reply>; security: object[]; 'x-codes'?: ErrorCode[] }
+type Operation = {
+  requestBody?: RequestBody
+  responses: Record<string, Reply>
+  security: object[]
+  'x-codes'?: ErrorCode[]
+}
 type OpenApi = {
   paths: Record<string, Record<string, Operation>>
-  components: { schemas: Record<string, object>; responses?: object }
+  components: { schemas: Record<string, { type?: unknown; examples?: unknown[] }>; responses?: object }
 }
 
 /** Replaces each error reply by a reference to the shared reply of its status, and lists all codes of an operation. */
@@ -62,18 +68,27 @@ const shareProblems = ({ paths, components }: OpenApi) => {
       ({ content }) => content?.['application/problem+json']?.['x-codes'] ?? [],
     )
     if (operation.security.length > 0) codes.push('UNAUTHORIZED', 'FORBIDDEN', 'ISSUER_UNAVAILABLE')
+    if (operation.security.some((scheme) => 'bearerToken' in scheme)) codes.push('ACCOUNT_SUSPENDED')
     if (operation.security.length > 1) codes.push('VALIDATION_FAILED', 'USER_NOT_FOUND')
+    if (operation.requestBody) allowNoBody(operation.requestBody, components.schemas)
     operation['x-codes'] = [...new Set(codes)].toSorted(byTable)
     Object.assign(operation.responses, problemRefs([...codesAnywhere, ...operation['x-codes']]))
   }
+}
+
+/** A body that may be null may also be absent. */
+const allowNoBody = (body: RequestBody, schemas: Record<string, { type?: unknown }>) => {
+  const [media] = Object.values(body.content)
+  const name = media?.schema.$ref?.split('/').at(-1) ?? ''
+  if (Array.isArray(schemas[name]?.type)) body.required = false
 }
 
 const order = Object.keys(errors)
 const byTable = (one: ErrorCode, other: ErrorCode) => order.indexOf(one) - order.indexOf(other)
 
 /** Adds the header to the operations that a server key can call on behalf of a user. */
-const withOnBehalfOf = (schema: FastifySchema): FastifySchema => {
-  if ((schema?.security?.length ?? 0) < 2) return schema
+const withOnBehalfOf = (schema: FastifySchema, callers: string | undefined): FastifySchema => {
+  if ((schema?.security?.length ?? 0) < 2 && callers !== 'keys') return schema
   const { properties } = (schema.headers ?? {}) as { properties?: object }
   return { ...schema, headers: { type: 'object', properties: { ...properties, 'on-behalf-of': OnBehalfOf } } }
 }

@@ -3,7 +3,9 @@ import {
   described,
   Id,
   Metadata,
+  metadataRule,
   ref,
+  removable,
   reply,
   request,
   type Static,
@@ -11,6 +13,7 @@ import {
   Username,
   UsernameInput,
 } from './common.ts'
+import { Suspension } from './suspension.ts'
 
 /** What the members of a profile hold; a request may have null in place of a value. */
 const displayName = {
@@ -44,33 +47,28 @@ const account = {
   profile: Type.Optional(ref(Profile)),
 }
 
-export const User = reply(account, {
-  $id: 'User',
-  description: 'A user. `profile` is absent if the user has set nothing, or was removed.',
-})
+export const User = reply(
+  {
+    ...account,
+    suspension: Type.Optional(
+      described(
+        ref(Suspension),
+        'Only in the reply of `GET /users/{username}` to the app, while the user is suspended.',
+      ),
+    ),
+  },
+  {
+    $id: 'User',
+    description: 'A user. `profile` is absent if the user has set nothing, or was removed.',
+  },
+)
 export type User = Static<typeof User>
-
-/** @returns the schema of a member that null removes */
-const removable = <T>(
-  type: string,
-  { description, ...rule }: { description: string; [keyword: string]: unknown },
-) =>
-  Type.Optional(
-    Type.Unsafe<T | null>({
-      type: [type, 'null'],
-      ...rule,
-      description: `${description} \`null\` removes it.`,
-    }),
-  )
 
 /** The members of every request that sets a profile. `src/chat/profiles.ts` checks the rest of their rules. */
 export const profileMembers = {
   display_name: removable<string>('string', displayName),
   avatar_url: removable<string>('string', avatarUrl),
-  metadata: removable<Record<string, unknown>>('object', {
-    additionalProperties: true,
-    description: Metadata.description as string,
-  }),
+  metadata: removable<Record<string, unknown>>('object', metadataRule),
 }
 
 export const ProfileRequest = request(profileMembers, {

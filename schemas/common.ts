@@ -106,6 +106,22 @@ export const Metadata = Type.Unsafe<Record<string, unknown>>({
     'An object of your app: at most 1 KiB of JSON. The server stores it and does not interpret it.',
 })
 
+/** The rule of metadata in a member that `removable` makes. */
+export const metadataRule = { additionalProperties: true, description: Metadata.description as string }
+
+/** @returns the schema of a member that null removes */
+export const removable = <T>(
+  type: string,
+  { description, ...rule }: { description: string; [keyword: string]: unknown },
+) =>
+  Type.Optional(
+    Type.Unsafe<T | null>({
+      type: [type, 'null'],
+      ...rule,
+      description: `${description} \`null\` removes it.`,
+    }),
+  )
+
 export const Title = Type.String({
   minLength: 1,
   maxLength: 128,

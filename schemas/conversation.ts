@@ -7,10 +7,13 @@ import {
   described,
   Id,
   idOf,
+  Metadata,
+  metadataRule,
   openEnum,
   PageSize,
   ReadMark,
   ref,
+  removable,
   reply,
   request,
   stringEnum,
@@ -31,12 +34,26 @@ export const ConversationKind = openEnum(['direct', 'group'], {
 })
 export type ConversationKind = Static<typeof ConversationKind>
 
-export const MemberRole = openEnum(['owner', 'member'], {
+/** `src/chat/groups.ts` refuses other roles in a request. */
+export const memberRoles = ['owner', 'member'] as const
+
+export const MemberRole = openEnum(memberRoles, {
   $id: 'MemberRole',
+  maxLength: 64,
   description:
-    '`owner`: may rename the group and add and remove members. `member`: any other member, and both users of a direct conversation. More roles may be added: treat an unknown role as `member`.',
+    '`owner`: may change the group, add and remove members, and change roles. A group may have several owners, or none if the app made it. `member`: any other member, and both users of a direct conversation. More roles may be added: treat an unknown role as `member`.',
 })
 export type MemberRole = Static<typeof MemberRole>
+
+/** A key in the URL of `PUT /groups/by-key/{key}`, where `.` and `..` would be removed (WHATWG URL standard, 4.4). */
+const GroupKey = Type.String({
+  minLength: 1,
+  maxLength: 128,
+  pattern: '^(?!\\.{1,2}$)[\\x20-\\x7e]+$',
+  description:
+    'Key of the group, which you choose: 1 to 128 printable ASCII characters, percent-encoded, but not `.` or `..`.',
+  examples: ['order-4711'],
+})
 
 export const Conversation = reply(
   {
@@ -48,6 +65,8 @@ export const Conversation = reply(
       Type.String({ description: 'Title of the group. Absent in a direct conversation.' }),
     ),
     role: Type.Optional(ref(MemberRole)),
+    key: Type.Optional(described(GroupKey, 'The key that the app gave the group. Absent if there is none.')),
+    metadata: Type.Optional(ref(Metadata)),
     member_count: Type.Integer({ description: 'Number of members.' }),
     last_message: Type.Optional(ref(Message)),
     unread_count: Type.Integer({
@@ -66,7 +85,7 @@ export const Conversation = reply(
   {
     $id: 'Conversation',
     description:
-      'A conversation as you see it. A direct conversation has `peer`, the marks of the peer and, if the peer has one, `peer_profile`. A group has `title` and, while you are a member, your `role`. `last_message` is absent if there is no message that you may read.',
+      'A conversation as you see it. A direct conversation has `peer`, the marks of the peer and, if the peer has one, `peer_profile`. A group has `title` and, while you are a member, your `role`, and `key` and `metadata` if the app gave them. `last_message` is absent if there is no message that you may read.',
   },
 )
 export type Conversation = Static<typeof Conversation>
@@ -144,9 +163,11 @@ export const GroupRequest = request(
       maxItems: 1024,
       description: 'Usernames of the other members. Repeated names and your own name are ignored.',
     }),
+    metadata: Type.Optional(ref(Metadata)),
   },
-  { $id: 'GroupRequest', description: 'Title and members of a new group. You become its owner.' },
+  { $id: 'GroupRequest', description: 'Title, members and metadata of a new group.' },
 )
+export type GroupRequest = Static<typeof GroupRequest>
 
 export const GroupHeaders = Type.Object({
   'idempotency-key': Type.Optional({
@@ -164,9 +185,31 @@ export const groupHeaders = {
 }
 
 export const RenameRequest = request(
-  { title: Title },
-  { $id: 'RenameRequest', description: 'New title of the group.' },
+  { title: Type.Optional(Title), metadata: removable<Record<string, unknown>>('object', metadataRule) },
+  {
+    $id: 'RenameRequest',
+    minProperties: 1,
+    description: 'New title or metadata of the group. An absent member stays as it is.',
+  },
 )
+export type RenameRequest = Static<typeof RenameRequest>
+
+export const GroupKeyParams = request({ key: GroupKey })
+
+/** Response headers of a group with a key. */
+export const groupKeyHeaders = {
+  'Idempotent-Replayed': stringEnum(['true'], {
+    description: 'Present only if the group existed. The response is the group in its current state.',
+  }),
+}
+
+export const MemberRequest = Type.Unsafe<{ role?: MemberRole } | null>({
+  ...request({ role: Type.Optional(ref(MemberRole)) }),
+  $id: 'MemberRequest',
+  type: ['object', 'null'],
+  description:
+    'Role of the member. Without a role, a new member becomes a `member`, and a current member keeps the role. The body may be absent.',
+})
 
 export const GroupParams = request({ id: idOf('group', 2) })
 

@@ -4,13 +4,14 @@ import {
   Cursor,
   DeliveredMark,
   described,
+  Metadata,
   openEnum,
   ReadMark,
   ref,
   type Static,
   Username,
 } from './common.ts'
-import { ConversationKind } from './conversation.ts'
+import { ConversationKind, MemberRole } from './conversation.ts'
 import { serverFrame } from './frame.ts'
 import { Message } from './message.ts'
 
@@ -50,7 +51,7 @@ export const MembershipChange = openEnum(['joined', 'member', 'left'], {
 export const ConversationFrame = serverFrame(
   'conversation',
   'ConversationFrame',
-  'A conversation was created or renamed, or a member joined or left.',
+  'A conversation was created, its title or metadata changed, a member joined or left, or the role of a member changed. `role` is yours; it is absent in a direct conversation and after you left.',
   {
     cursor: Cursor,
     conversation_id: ConversationId,
@@ -59,6 +60,11 @@ export const ConversationFrame = serverFrame(
       Type.String({ description: 'The title of a group; absent in a direct conversation.' }),
     ),
     peer: Type.Optional(described(Username, 'The name of the other user; absent in a group.')),
+    key: Type.Optional(
+      Type.String({ description: 'The key that the app gave the group; absent if there is none.' }),
+    ),
+    metadata: Type.Optional(ref(Metadata)),
+    role: Type.Optional(ref(MemberRole)),
     member_count: Type.Integer({ description: 'The current number of members.' }),
     you: ref(MembershipChange),
   },

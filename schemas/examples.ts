@@ -109,6 +109,7 @@ export const examples = {
   Receipt: [receipt],
   GroupRequest: [{ title: 'Friday lunch', members: ['bob'] }],
   RenameRequest: [{ title: 'Saturday lunch' }],
+  MemberRequest: [{ role: 'member' }],
   Block: [block],
   BlockList: [{ blocks: [block] }],
   SyncPage: [

@@ -12,6 +12,7 @@ import * as message from './message.ts'
 import * as problem from './problem.ts'
 import * as report from './report.ts'
 import * as serverFrames from './server-frames.ts'
+import * as suspension from './suspension.ts'
 import * as sync from './sync.ts'
 import * as webhook from './webhook.ts'
 
@@ -33,6 +34,7 @@ export const namedSchemas = [
     problem,
     report,
     serverFrames,
+    suspension,
     sync,
     webhook,
   ],

@@ -50,6 +50,8 @@ const details: Record<ErrorCode, Example> = {
   PASSWORD_REQUIRED: 'This account needs its password.',
   INVALID_CREDENTIALS: 'The name or the password is wrong.',
   FORBIDDEN: 'Only the sender of a message may change it.',
+  ACCOUNT_SUSPENDED:
+    'This account is suspended until 2026-12-01T00:00:00.000Z. Reason: Insults in several conversations.',
   BLOCKED: 'One of the two has blocked the other.',
   ORIGIN_NOT_ALLOWED: 'Pages of this origin may not connect. Add the origin to CORS_ORIGINS.',
   ROUTE_NOT_FOUND: 'GET /nothing does not exist. See /openapi.json.',
@@ -59,6 +61,7 @@ const details: Record<ErrorCode, Example> = {
   },
   CONVERSATION_NOT_FOUND: 'You are in no conversation with this id.',
   MESSAGE_NOT_FOUND: 'No message with this id exists, or you may not read it.',
+  REPORT_NOT_FOUND: 'There is no report with this id.',
   METHOD_NOT_ALLOWED: 'This path supports GET, HEAD.',
   REQUEST_TIMEOUT: 'The request did not arrive in time.',
   MESSAGE_DELETED: 'The message was deleted.',

@@ -36,10 +36,13 @@ import { documentRoutes } from './routes/documents.ts'
 import { eventRoutes } from './routes/events.ts'
 import { groupRoutes } from './routes/groups.ts'
 import { healthRoutes } from './routes/health.ts'
+import { keyedGroupRoutes } from './routes/keyed-groups.ts'
 import { loginRoutes } from './routes/login.ts'
 import { messageRoutes } from './routes/messages.ts'
 import { metricsRoutes } from './routes/metrics.ts'
+import { reportRoutes } from './routes/reports.ts'
 import { socketRoutes } from './routes/socket.ts'
+import { suspensionRoutes } from './routes/suspensions.ts'
 import { syncRoutes } from './routes/sync.ts'
 import { webhookRoutes } from './routes/webhooks.ts'
 
@@ -117,6 +120,9 @@ export const buildApp = async (config: Config, options: Pick<FastifyServerOption
     await scope.register(appUserRoutes)
     await scope.register(eventRoutes)
     await scope.register(webhookRoutes)
+    await scope.register(suspensionRoutes)
+    await scope.register(reportRoutes)
+    await scope.register(keyedGroupRoutes)
   })
   await app.register(healthRoutes)
   await app.register(metricsRoutes)

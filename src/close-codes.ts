@@ -18,6 +18,7 @@ export const closeCodes = {
   },
   4400: { name: 'too many bad frames', reconnect: 'fix', why: 'ten frames within one minute were invalid' },
   4401: { name: 'token ended', reconnect: 'renew', why: 'the token expired or was revoked' },
+  4403: { name: 'suspended', reconnect: 'fix', why: 'the account was suspended' },
   4408: { name: 'no heartbeat', reconnect: 'resume', why: 'the client sent nothing for two heartbeats' },
   4409: {
     name: 'too many sockets',

@@ -2,11 +2,18 @@ import { AppError } from '../../src/errors.ts'
 import { unknownUser } from '../names.ts'
 import * as blocks from '../queries/blocks.ts'
 import * as members from '../queries/members.ts'
-import { accountRemoved, formerMember, neverMember } from '../refusals.ts'
+import { accountRemoved, formerMember, neverMember, refuseSuspended } from '../refusals.ts'
 import type { Conversation, Member, StoredUser, Transaction } from '../transaction.ts'
 
-/** @returns the acting user. @throws AppError `UNAUTHORIZED` if the account was removed */
+/** @returns the acting user. @throws AppError `UNAUTHORIZED` if the account was removed, `ACCOUNT_SUSPENDED` */
 export const actor = (tx: Transaction, id: number): StoredUser => {
+  const user = account(tx, id)
+  refuseSuspended(user, tx.now)
+  return user
+}
+
+/** @returns an account that may be suspended. @throws AppError `UNAUTHORIZED` if it was removed */
+export const account = (tx: Transaction, id: number): StoredUser => {
   const user = tx.user(id)
   /* c8 ignore next -- a race: the account is removed after the check of its token */
   if (user?.removed_at !== null) throw accountRemoved()
@@ -40,6 +47,9 @@ export const membership = (
   const isFormer = tx.get(members.latestPeriod, { user_id, conversation_id }) !== undefined
   throw isFormer ? formerMember(path) : neverMember(path)
 }
+
+export const messageNotFound = (detail = 'There is no message with this id that you may see.') =>
+  new AppError('MESSAGE_NOT_FOUND', detail)
 
 export const memberOf = (conversation: Conversation, user_id: number) =>
   conversation.members.find((member) => member.user_id === user_id)

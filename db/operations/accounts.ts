@@ -7,7 +7,7 @@ import { isTokenOf } from '../token-family.ts'
 import * as members from '../queries/members.ts'
 import * as users from '../queries/users.ts'
 import type { Conversation, StoredUser, Transaction } from '../transaction.ts'
-import { actor } from './access.ts'
+import { account, actor } from './access.ts'
 import { findLeaving, type Leaving, leave } from './groups.ts'
 import {
   changeProfile,
@@ -124,7 +124,7 @@ export const putUser = (tx: Transaction, { username, family, change, owner }: Pu
  *   `kept_token` was revoked while the password was hashed; `FORBIDDEN` if the account has an owner
  */
 export const setPassword = (tx: Transaction, input: SetPassword): void => {
-  const user = loginAccount(tx, input.user_id)
+  const user = withLogin(actor(tx, input.user_id))
   const { kept_token } = input
   if (
     !isTokenOf({ jti: kept_token }, user) ||
@@ -156,7 +156,7 @@ export const revokeToken = (tx: Transaction, { user_id, jti, expires_at }: Revok
 
 /** Ends every token of the account: those of this server by their family, those of an issuer by their time. */
 export const revokeAll = (tx: Transaction, { user_id, family }: RevokeAll): void => {
-  const user = actor(tx, user_id)
+  const user = account(tx, user_id)
   const ended = { ...user, tokens_from: seconds(tx.now) }
   setCredentials(tx, ended, { password_hash: user.password_hash, family, kept_token: null })
 }
@@ -180,7 +180,7 @@ export const publishSecret = (tx: Transaction): void => {
  * @throws AppError `FORBIDDEN` if the account has an owner
  */
 export const resetPassword = (tx: Transaction, { user_id, password_hash, family }: ResetPassword): void => {
-  setCredentials(tx, loginAccount(tx, user_id), { password_hash, family, kept_token: null })
+  setCredentials(tx, withLogin(account(tx, user_id)), { password_hash, family, kept_token: null })
 }
 
 /**
@@ -188,7 +188,7 @@ export const resetPassword = (tx: Transaction, { user_id, password_hash, family 
  * who could see them. `leaveGroups` then ends its memberships.
  */
 export const removeUser = (tx: Transaction, { user_id, family }: RemoveUser): void => {
-  const user = actor(tx, user_id)
+  const user = account(tx, user_id)
   const number = tx.next()
   tx.run(users.removeUser, { id: user.id, now: tx.now, number })
   publishUser(tx, number, user)
@@ -221,9 +221,8 @@ export const leaveGroups = (tx: Transaction, input: LeaveGroups): members.Period
   return undefined
 }
 
-/** @returns the acting user, who logs in at this server. @throws AppError `FORBIDDEN` if the account has an owner */
-const loginAccount = (tx: Transaction, id: number): StoredUser => {
-  const user = actor(tx, id)
+/** @returns the user, who logs in at this server. @throws AppError `FORBIDDEN` if the account has an owner */
+const withLogin = (user: StoredUser): StoredUser => {
   if (user.owner !== null) throw ownedAccount()
   return user
 }

@@ -3,7 +3,7 @@ import { AppError } from '../../src/errors.ts'
 import * as members from '../queries/members.ts'
 import * as messages from '../queries/messages.ts'
 import type { Conversation, Member, StoredUser, Transaction } from '../transaction.ts'
-import { actor, membership, refuseBlocked } from './access.ts'
+import { actor, membership, messageNotFound, refuseBlocked } from './access.ts'
 import { hashContent, withNames } from './send.ts'
 
 export type Edit = { user_id: number; message_id: number; content: string }
@@ -62,7 +62,7 @@ export const remove = (tx: Transaction, { user_id, message_id }: Delete): Stored
 const ownMessage = (tx: Transaction, user_id: number, id: number) => {
   const { username } = actor(tx, user_id)
   const row = tx.get(messages.visibleMessage, { id, user_id })
-  if (!row) throw messageNotFound('There is no message with this id that you may see.')
+  if (!row) throw messageNotFound()
   const { original_hash, ...message } = row
   if (message.sender_id !== user_id)
     throw new AppError('FORBIDDEN', 'Only the sender of a message may change it.')
@@ -79,8 +79,6 @@ const anyMessage = (tx: Transaction, id: number) => {
   const { username: sender } = tx.user(message.sender_id) as StoredUser
   return { conversation, sender, original_hash, message }
 }
-
-const messageNotFound = (detail: string) => new AppError('MESSAGE_NOT_FOUND', detail)
 
 /** @returns the current members who may see the message: its id lies in one of their membership periods */
 const viewersOf = (tx: Transaction, conversation: Conversation, id: number): readonly number[] => {

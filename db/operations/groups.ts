@@ -12,13 +12,28 @@ export type CreateGroup = {
   user_id: number
   title: string
   members: string[]
+  /** JSON text. */
+  metadata?: string | undefined
   /** Idempotency key, unique for the creator. */
   client_id?: string | undefined
 }
+/** `user_id`: the owner; null if the app makes a group without an owner. `key`: unique. */
+export type PutGroup = Omit<CreateGroup, 'user_id' | 'client_id'> & { user_id: number | null; key: string }
 /** Who changes a group: a member; null for the app, which may change every group. */
 type Changer = { user_id: number | null }
-export type RenameGroup = Changer & { conversation_id: number; title: string }
-export type AddMember = Changer & { conversation_id: number; username: string; max_members: number }
+/** An absent member stays as it is; null removes the metadata. */
+export type ChangeGroup = Changer & {
+  conversation_id: number
+  title?: string | undefined
+  metadata?: string | null | undefined
+}
+export type AddMember = Changer & {
+  conversation_id: number
+  username: string
+  /** Absent: a new member gets the role `member`, and a current member keeps theirs. */
+  role?: Member['role'] | undefined
+  max_members: number
+}
 export type RemoveMember = Changer & {
   conversation_id: number
   username: string
@@ -45,92 +60,137 @@ export const createGroup = (tx: Transaction, input: CreateGroup): { id: number; 
       { errors: [fieldError('/headers/idempotency-key', 'was used for another group')] },
     )
   }
-  const joining = new Map([[owner.id, owner]])
-  for (const [index, name] of input.members.entries()) {
+  return { id: make(tx, input, owner, { ...NO_KEY, ...key }), duplicate: false }
+}
+
+/**
+ * Creates the group of a key, or finds it as it is, whatever the request says.
+ * @throws AppError as `createGroup` does; with an owner also `BLOCKED`
+ */
+export const putGroup = (tx: Transaction, input: PutGroup): { id: number; duplicate: boolean } => {
+  const owner = input.user_id === null ? undefined : actor(tx, input.user_id)
+  const { key } = input
+  const existing = tx.get(conversations.groupByKey, { key })
+  if (existing) return { id: existing.id, duplicate: true }
+  return { id: make(tx, input, owner, { ...NO_KEY, key }), duplicate: false }
+}
+
+/** How a repeated request finds the group. */
+type Keys = {
+  key: string | null
+  creator_id: number | null
+  client_id: string | null
+  request_hash: Uint8Array | null
+}
+const NO_KEY: Keys = { key: null, creator_id: null, client_id: null, request_hash: null }
+
+/** Creates a group of its owner, if it has one, and the named members. @returns its id */
+const make = (
+  tx: Transaction,
+  { title, members: names, metadata }: Pick<CreateGroup, 'title' | 'members' | 'metadata'>,
+  owner: StoredUser | undefined,
+  keys: Keys,
+): number => {
+  const joining = new Map(owner && [[owner.id, owner]])
+  for (const [index, name] of names.entries()) {
     const user = namedUser(tx, name, `/members/${index}`)
     if (joining.has(user.id)) continue
-    if (isBlocking(tx, user.id, owner.id)) throw blocked()
+    if (owner && isBlocking(tx, user.id, owner.id)) throw blocked()
     joining.set(user.id, user)
   }
   const number = tx.next()
   const id = tx.nextConversation()
   tx.run(conversations.insertGroup, {
     id,
-    title: input.title,
+    title,
+    metadata: metadata ?? null,
     member_count: joining.size,
     number,
-    creator_id: null,
-    client_id: null,
-    request_hash: null,
-    ...key,
+    ...keys,
   })
   const byId = [...joining.values()].toSorted((a, b) => a.id - b.id)
   const conversation = tx.setConversation({
     id,
     kind: 'group',
-    title: input.title,
+    title,
+    key: keys.key,
+    metadata: metadata ?? null,
     low_id: null,
     high_id: null,
     blocked: false,
     members: byId.map((user) => join(tx, id, user, number, user === owner ? 'owner' : 'member')),
   })
   publish(tx, number, conversation, conversation.audience, [])
-  return { id, duplicate: false }
+  return id
 }
 
 /** Identifies a request. The members are a set: their order, their case and the owner's own name do not matter. */
-const requestKey = (owner: StoredUser, client_id: string, { title, members: names }: CreateGroup) => {
+const requestKey = (
+  owner: StoredUser,
+  client_id: string,
+  { title, members: names, metadata }: CreateGroup,
+) => {
   const others = [...new Set(names.map(foldName))].filter((key) => key !== owner.username_key).toSorted()
   const request_hash = createHash('sha256')
-    .update(JSON.stringify([title, others]))
+    // Requests of an earlier version had no metadata.
+    .update(JSON.stringify([title, others, ...(metadata === undefined ? [] : [metadata])]))
     .digest()
   return { creator_id: owner.id, client_id, request_hash }
 }
 
-/** @throws AppError as `ownGroup` does */
-export const renameGroup = (tx: Transaction, { user_id, conversation_id, title }: RenameGroup): void => {
+/** Changes the title or the metadata. @throws AppError as `ownGroup` does */
+export const changeGroup = (tx: Transaction, { user_id, conversation_id, ...change }: ChangeGroup): void => {
   const conversation = ownGroup(tx, user_id, conversation_id)
-  if (conversation.title === title) return
-  const number = tx.next()
-  tx.run(conversations.setGroup, {
-    id: conversation.id,
-    title,
-    member_count: conversation.members.length,
-    number,
-  })
-  publish(tx, number, tx.setConversation({ ...conversation, title }), [], [])
+  const { title = conversation.title, metadata = conversation.metadata } = change
+  if (conversation.title === title && conversation.metadata === metadata) return
+  store(tx, { ...conversation, title, metadata }, { joined: [], left: [] })
 }
 
 /**
- * Adds a member. Adding a current member changes nothing.
- * @throws AppError as `ownGroup` does; `USER_NOT_FOUND`, `BLOCKED`, `GROUP_FULL`
+ * Adds a member, or changes the role of a current member. What is so already changes nothing.
+ * @throws AppError as `ownGroup` does; `USER_NOT_FOUND`, `BLOCKED`, `GROUP_FULL`; `FORBIDDEN` if the last owner would become a
+ *   member, unless the app wants it
  */
 export const addMember = (tx: Transaction, input: AddMember): void => {
   const conversation = ownGroup(tx, input.user_id, input.conversation_id)
   const user = namedUser(tx, input.username, '/username')
-  if (memberOf(conversation, user.id)) return
+  const current = memberOf(conversation, user.id)
+  if (current) return setRole(tx, conversation, current, input)
   if (input.user_id !== null && isBlocking(tx, user.id, input.user_id)) throw blocked()
   if (conversation.members.length >= input.max_members) {
     throw new AppError('GROUP_FULL', `A group has at most ${input.max_members} members.`)
   }
   const earlier = tx.get(members.latestPeriod, { user_id: user.id, conversation_id: conversation.id })
   const number = tx.next()
-  const member = join(tx, conversation.id, user, number, 'member', earlier)
-  const member_count = conversation.members.length + 1
-  tx.run(conversations.setGroup, {
-    id: conversation.id,
-    title: conversation.title as string,
-    member_count,
-    number,
-  })
-  publish(
+  const member = join(tx, conversation.id, user, number, input.role ?? 'member', earlier)
+  store(
     tx,
+    { ...conversation, members: [...conversation.members, member] },
+    { joined: [user.id], left: [] },
     number,
-    tx.setConversation({ ...conversation, members: [...conversation.members, member] }),
-    [user.id],
-    [],
   )
 }
+
+const setRole = (
+  tx: Transaction,
+  conversation: Conversation,
+  member: Member,
+  { role = member.role, user_id }: AddMember,
+) => {
+  if (role === member.role) return
+  if (role === 'member' && user_id !== null && ownersOf(conversation).length === 1) {
+    throw new AppError(
+      'FORBIDDEN',
+      'This member is the only owner of the group. Make another member an owner first.',
+    )
+  }
+  tx.run(members.setRole, { ...member, conversation_id: conversation.id, role })
+  const changed = conversation.members.map((other) => (other === member ? { ...other, role } : other))
+  store(tx, { ...conversation, members: changed }, { joined: [], left: [] })
+}
+
+const ownersOf = ({ members: all }: Pick<Conversation, 'members'>) =>
+  all.filter(({ role }) => role === 'owner')
 
 /**
  * Removes a member, who may be the acting user.
@@ -159,7 +219,7 @@ export const findLeaving = (tx: Transaction, conversation: Conversation, user_id
   period: currentPeriod(tx, user_id, conversation.id),
 })
 
-/** Ends a membership. If the owner leaves, the oldest other member becomes the owner. */
+/** Ends a membership. If the last owner leaves, the oldest other member becomes an owner. */
 export const leave = (tx: Transaction, { conversation, member, period }: Leaving, max_group: number) => {
   // Marks that wait to be published belong to this period: after its end nothing publishes them.
   if (period.receipt_due === 1) publishTo(tx, conversation, member, period, max_group)
@@ -167,14 +227,13 @@ export const leave = (tx: Transaction, { conversation, member, period }: Leaving
   const [id, title, count] = [conversation.id, conversation.title as string, conversation.members.length - 1]
   const { user_id, from_number } = member
   tx.run(members.endPeriod, { user_id, conversation_id: id, from_number, number, title, count })
-  tx.run(conversations.setGroup, { id, title, member_count: count, number })
   const others = conversation.members.filter((other) => other !== member)
   const [successor] = others
-  if (member.role === 'owner' && successor) {
-    tx.run(members.makeOwner, { ...successor, conversation_id: id })
+  if (member.role === 'owner' && successor && ownersOf({ members: others }).length === 0) {
+    tx.run(members.setRole, { ...successor, conversation_id: id, role: 'owner' })
     others[0] = { ...successor, role: 'owner' }
   }
-  publish(tx, number, tx.setConversation({ ...conversation, members: others }), [], [user_id])
+  store(tx, { ...conversation, members: others }, { joined: [], left: [user_id] }, number)
 }
 
 const join = (
@@ -199,6 +258,24 @@ const join = (
   return { user_id, username, role, from_number: number }
 }
 
+/** Stores and publishes the new state of a group. */
+const store = (
+  tx: Transaction,
+  changed: Conversation,
+  { joined, left }: { joined: number[]; left: number[] },
+  number = tx.next(),
+) => {
+  const { id, title, metadata, members: current } = changed
+  tx.run(conversations.setGroup, {
+    id,
+    title: title as string,
+    metadata,
+    member_count: current.length,
+    number,
+  })
+  publish(tx, number, tx.setConversation(changed), joined, left)
+}
+
 /** Publishes the change to the current members and to those who left by it. */
 const publish = (
   tx: Transaction,
@@ -212,9 +289,12 @@ const publish = (
     conversation_id: conversation.id,
     kind: 'group',
     title: conversation.title,
+    key: conversation.key,
+    metadata: conversation.metadata,
     member_count: conversation.members.length,
     joined,
     left,
+    owners: ownersOf(conversation).map(({ user_id }) => user_id),
     pair: [],
   })
 }
@@ -236,6 +316,6 @@ const ownGroup = (tx: Transaction, user_id: number | null, conversation_id: numb
     return conversation
   }
   const { conversation, me } = group(tx, user_id, conversation_id)
-  if (me.role !== 'owner') throw new AppError('FORBIDDEN', 'Only the owner of the group may do this.')
+  if (me.role !== 'owner') throw new AppError('FORBIDDEN', 'Only an owner of the group may do this.')
   return conversation
 }

@@ -12,13 +12,15 @@ import {
   setPassword,
 } from './accounts.ts'
 import { block, unblock } from './blocks.ts'
-import { addMember, createGroup, removeMember, renameGroup } from './groups.ts'
+import { addMember, changeGroup, createGroup, putGroup, removeMember } from './groups.ts'
 import { announceOverdue, mark } from './receipts.ts'
 import { edit, remove } from './edits.ts'
 import { probe } from './probe.ts'
 import { setProfile } from './profiles.ts'
+import { report, setReport } from './reports.ts'
 import { send } from './send.ts'
 import { createServerKey, revokeServerKey } from './server-keys.ts'
+import { endSuspension, suspend } from './suspensions.ts'
 
 import { stepDelivery } from './deliveries.ts'
 import { deleteWebhook, moveWebhook, putWebhook, rotateWebhook } from './webhooks.ts'
@@ -34,7 +36,8 @@ export const operations = {
   mark,
   announceOverdue,
   createGroup,
-  renameGroup,
+  putGroup,
+  changeGroup,
   addMember,
   removeMember,
   block,
@@ -50,6 +53,10 @@ export const operations = {
   resetPassword,
   removeUser,
   leaveGroups,
+  report,
+  setReport,
+  suspend,
+  endSuspension,
   createServerKey,
   revokeServerKey,
   putWebhook,

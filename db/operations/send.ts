@@ -160,6 +160,8 @@ const makeDirect = (tx: Transaction, sender: StoredUser, receiver: StoredUser): 
     id,
     kind: 'direct',
     title: null,
+    key: null,
+    metadata: null,
     low_id: low.id,
     high_id: high.id,
     // A block between the two would have been refused.
@@ -171,9 +173,12 @@ const makeDirect = (tx: Transaction, sender: StoredUser, receiver: StoredUser): 
     conversation_id: id,
     kind: 'direct',
     title: null,
+    key: null,
+    metadata: null,
     member_count: pair.length,
     joined: conversation.audience,
     left: [],
+    owners: [],
     pair: conversation.members.map(({ user_id, username }) => ({ user_id, username })),
   })
   return conversation

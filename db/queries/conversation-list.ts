@@ -83,7 +83,7 @@ export const conversationsByIds = query<{ user_id: number; ids: string } & Unrea
     .crossJoin('members as mine')
     .crossJoin('conversations')
     .select(['conversations.id', 'conversations.kind', 'conversations.title', 'conversations.member_count'])
-    .select(['conversations.low_id', 'conversations.high_id'])
+    .select(['conversations.low_id', 'conversations.high_id', 'conversations.key', 'conversations.metadata'])
     .select(['mine.from_number', 'mine.to_number', 'mine.role', 'mine.delivered_up_to', 'mine.read_up_to'])
     .select(['mine.title_at_end', 'mine.count_at_end'])
     .select((eb) => newestIn(eb).as('newest_id'))

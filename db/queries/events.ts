@@ -17,7 +17,14 @@ type Window = { periods: string; limit: number }
 /** A page of a user's membership periods, each with the current state of its conversation. */
 type Periods = { user_id: number; conversation_id: number; from_number: number; limit: number }
 
-const periodColumns = ['conversation_id', 'from_number', 'to_number', 'title_at_end', 'count_at_end'] as const
+const periodColumns = [
+  'conversation_id',
+  'from_number',
+  'to_number',
+  'role',
+  'title_at_end',
+  'count_at_end',
+] as const
 
 const pageOf = (db: Kysely<Tables>, arg: <K extends keyof Periods>(name: K) => Periods[K]) =>
   periodsAfter(db, arg).select(periodColumns)
@@ -28,7 +35,12 @@ const withConversations = (db: Kysely<Tables>, periods: ReturnType<typeof pageOf
     .crossJoin('conversations')
     .selectAll('mine')
     .select(['conversations.kind', 'conversations.low_id', 'conversations.high_id', 'conversations.title'])
-    .select(['conversations.member_count', 'conversations.changed'])
+    .select([
+      'conversations.member_count',
+      'conversations.changed',
+      'conversations.key',
+      'conversations.metadata',
+    ])
     .select((eb) => untilOf(db, user_id, eb.ref('mine.conversation_id')).as('until'))
     .whereRef('conversations.id', '=', 'mine.conversation_id')
     .orderBy('mine.conversation_id')

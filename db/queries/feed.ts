@@ -3,6 +3,7 @@ import { sql } from 'kysely'
 import { query } from '../query.ts'
 import { OPEN, type Tables } from '../tables.ts'
 import { messageColumns } from './messages.ts'
+import { namedReports } from './reports.ts'
 
 /**
  * The changes of everybody, read from the current rows. Each query reads the rows whose number lies in (`after`, `up_to`], the
@@ -139,15 +140,10 @@ export const changedUsers = query<Range>()((db, arg) =>
 )
 
 export const newReports = query<Range>()((db, arg) =>
-  db
-    .selectFrom('reports')
-    .crossJoin('users')
-    .select(['reports.id as number', 'reports.id', 'reports.message_id', 'users.username as reporter'])
-    .select(['reports.reason', 'reports.comment', 'reports.content'])
-    .select(['reports.created_at', 'reports.status', 'reports.note'])
+  namedReports(db)
+    .select('reports.id as number')
     .where('reports.id', '>', arg('after'))
     .where('reports.id', '<=', arg('up_to'))
-    .whereRef('users.id', '=', 'reports.reporter_id')
     .orderBy('reports.id')
     .limit(arg('limit')),
 )

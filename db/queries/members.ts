@@ -263,14 +263,18 @@ export const endPeriod = query<{
     .where('from_number', '=', arg('from_number')),
 )
 
-export const makeOwner = query<{ user_id: number; conversation_id: number; from_number: number }>(marked)(
-  (db, arg) =>
-    db
-      .updateTable('members')
-      .set({ role: 'owner' })
-      .where('user_id', '=', arg('user_id'))
-      .where('conversation_id', '=', arg('conversation_id'))
-      .where('from_number', '=', arg('from_number')),
+export const setRole = query<{
+  user_id: number
+  conversation_id: number
+  from_number: number
+  role: 'owner' | 'member'
+}>(marked)((db, arg) =>
+  db
+    .updateTable('members')
+    .set({ role: arg('role') })
+    .where('user_id', '=', arg('user_id'))
+    .where('conversation_id', '=', arg('conversation_id'))
+    .where('from_number', '=', arg('from_number')),
 )
 
 /** A page of a user's periods, and whether each is a current membership in a group. */

@@ -188,6 +188,17 @@ export const setCredentials = query<{
     .where('id', '=', arg('id')),
 )
 
+export const setSuspension = query<{
+  id: number
+  suspended_until: number | null
+  suspended_reason: string | null
+}>(scopes.known)((db, arg) =>
+  db
+    .updateTable('users')
+    .set({ suspended_until: arg('suspended_until'), suspended_reason: arg('suspended_reason') })
+    .where('id', '=', arg('id')),
+)
+
 export const tokenEra = query(scopes.known)((db) =>
   db.selectFrom('counter').select(newestEra).where('id', '=', 1),
 )
@@ -233,6 +244,7 @@ export const accounts = query<{ from: string; to: string; limit: number }>()((db
   db
     .selectFrom('users')
     .select(['id', 'username', 'password_hash', 'created_at', 'removed_at'])
+    .select(['suspended_until', 'suspended_reason'])
     .where('username_key', '>=', arg('from'))
     .where('username_key', '<', arg('to'))
     .orderBy('username_key')

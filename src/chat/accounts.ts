@@ -1,6 +1,6 @@
 import { checkUsername, foldName } from '../../db/names.ts'
 import * as users from '../../db/queries/users.ts'
-import { accountRemoved, ownedAccount } from '../../db/refusals.ts'
+import { accountRemoved, ownedAccount, refuseSuspended } from '../../db/refusals.ts'
 import type { LoginRequest, Session } from '../../schemas/account.ts'
 import { AppError, fieldError } from '../errors.ts'
 import type { Chat, Identity } from './context.ts'
@@ -15,7 +15,7 @@ import { newTokenFamily, type Tokens } from './tokens.ts'
  * An account with an owner has no login: only its owner says who its user is.
  * @returns a new token
  * @throws AppError `RATE_LIMITED`, `PASSWORD_REQUIRED`, `INVALID_CREDENTIALS`, `VALIDATION_FAILED`, `FORBIDDEN`,
- *   `OVERLOADED`
+ *   `ACCOUNT_SUSPENDED`, `OVERLOADED`
  */
 export const login = async (
   chat: Chat,
@@ -40,6 +40,7 @@ export const login = async (
     const isCorrect = await verifyPassword(password, user.password_hash)
     if (!isCorrect || user.removed_at !== null) throw wrongCredentials()
   }
+  refuseSuspended(user)
   return tokens.issue(user)
 }
 
@@ -150,11 +151,12 @@ const refuseKey = ({ key }: Identity, wayOut: string) => {
   if (key !== undefined) throw new AppError('FORBIDDEN', `A request by a server key has no token. ${wayOut}`)
 }
 
-/** @returns my account, if it logs in at this server. @throws AppError `FORBIDDEN` if it does not */
+/** @returns my account, if it logs in at this server. @throws AppError `FORBIDDEN` if it does not, `ACCOUNT_SUSPENDED` */
 const ownAccount = async (chat: Chat, me: Identity) => {
   const user = await chat.reader.get(users.userById, { id: me.user_id })
   /* c8 ignore next -- race: the account was removed after its token was verified */
   if (user?.removed_at !== null) throw accountRemoved()
+  refuseSuspended(user)
   if (user.owner !== null) throw ownedAccount()
   return user
 }

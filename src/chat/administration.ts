@@ -4,12 +4,14 @@ import { figures } from '../../db/queries/figures.ts'
 import { serverKeys } from '../../db/queries/server-keys.ts'
 import * as users from '../../db/queries/users.ts'
 import type { User } from '../../schemas/account.ts'
+import type { Suspension } from '../../schemas/suspension.ts'
 import { AppError, invalid } from '../errors.ts'
 import type { Secrets } from './secrets.ts'
 import { ensureAccount, refuseExternal } from './accounts.ts'
 import type { Chat } from './context.ts'
 import { prefixRange } from './directory.ts'
 import { timestamp } from './messages.ts'
+import { toSuspension } from './suspensions.ts'
 import { checkNewPassword, hashPassword } from './passwords.ts'
 import { newTokenEra, newTokenFamily } from './tokens.ts'
 
@@ -20,6 +22,8 @@ export type Account = {
   has_password: boolean
   created_at: string
   removed_at?: string
+  /** Present while the account is suspended. */
+  suspension?: Suspension
 }
 
 /** @returns at most `limit` accounts whose name begins with `prefix`, ordered by name, removed accounts included. */
@@ -28,13 +32,17 @@ export const listAccounts = async (
   { prefix, limit }: { prefix: string; limit: number },
 ): Promise<Account[]> => {
   const rows = await reader.all(users.accounts, { ...prefixRange(prefix), limit })
-  return rows.map(({ id, username, password_hash, created_at, removed_at }) => ({
-    id,
-    username,
-    has_password: password_hash !== null,
-    created_at: timestamp(created_at),
-    ...(removed_at !== null && { removed_at: timestamp(removed_at) }),
-  }))
+  return rows.map(({ id, username, password_hash, created_at, removed_at, ...stored }) => {
+    const suspension = toSuspension(stored)
+    return {
+      id,
+      username,
+      has_password: password_hash !== null,
+      created_at: timestamp(created_at),
+      ...(removed_at !== null && { removed_at: timestamp(removed_at) }),
+      ...(suspension && { suspension }),
+    }
+  })
 }
 
 /** @returns the number of rows of each kind in the database. */

@@ -1,6 +1,7 @@
 import type { Session, User } from '../../schemas/account.ts'
 import type { TokenRequest, UserRequest } from '../../schemas/server-keys.ts'
 import { foldName, unknownUser } from '../../db/names.ts'
+import { refuseSuspended } from '../../db/refusals.ts'
 import * as users from '../../db/queries/users.ts'
 import { invalid } from '../errors.ts'
 import { accountNamed } from './administration.ts'
@@ -36,7 +37,7 @@ export const removeUser = async (chat: Chat, username: string): Promise<void> =>
 /**
  * @param request `expires_in`: lifetime in seconds, by default `TOKEN_TTL`
  * @returns a new token of an account
- * @throws AppError `USER_NOT_FOUND`, `VALIDATION_FAILED`
+ * @throws AppError `USER_NOT_FOUND`, `VALIDATION_FAILED`, `ACCOUNT_SUSPENDED`
  */
 export const issueToken = async (
   chat: Chat,
@@ -46,5 +47,6 @@ export const issueToken = async (
 ): Promise<Session> => {
   const user = await chat.reader.get(users.userByKey, { key: foldName(username) })
   if (!user || user.removed_at !== null) throw unknownUser(username, '/username')
+  refuseSuspended(user)
   return tokens.issue(user, expires_in)
 }

@@ -9,6 +9,7 @@ import { neverMember } from '../../db/refusals.ts'
 import { OPEN } from '../../db/tables.ts'
 import type { Conversation, ConversationList, Member } from '../../schemas/conversation.ts'
 import type { Chat, Identity } from './context.ts'
+import { keyAndMetadata } from './group-state.ts'
 import { latestPeriod } from './membership.ts'
 import { toMessage } from './messages.ts'
 import { countFitting, maxRows } from './page-bytes.ts'
@@ -105,9 +106,19 @@ const readPage = async (chat: Chat, me: Identity, positions: readonly Position[]
  * @throws AppError `CONVERSATION_NOT_FOUND` if I was never a member
  */
 export const getConversation = async (chat: Chat, me: Identity, id: number): Promise<Conversation> => {
+  const found = await findConversation(chat, me, id)
+  if (!found) throw neverMember()
+  return found
+}
+
+/** @returns the same; undefined if I was never a member */
+export const findConversation = async (
+  chat: Chat,
+  me: Identity,
+  id: number,
+): Promise<Conversation | undefined> => {
   const [shown] = await readShown(chat, me, [id])
-  if (!shown) throw neverMember()
-  return toConversation(shown, me)
+  return shown && toConversation(shown, me)
 }
 
 /**
@@ -124,6 +135,7 @@ export const getGroup = (chat: Chat, id: number): Promise<Conversation> =>
       id,
       kind: 'group',
       title: group.title as string,
+      ...keyAndMetadata(group),
       member_count: group.member_count,
       ...(last && { last_message: toMessage(last, null) }),
       unread_count: 0,
@@ -207,7 +219,9 @@ const toConversation = ({ row, peer, last }: Shown, me: Identity): Conversation 
     id: row.id,
     kind: row.kind,
     ...(peer ??
-      (hasLeft ? { title: row.title_at_end as string } : { title: row.title as string, role: row.role })),
+      (hasLeft
+        ? { title: row.title_at_end as string }
+        : { title: row.title as string, ...keyAndMetadata(row), role: row.role })),
     member_count: hasLeft ? (row.count_at_end as number) : row.member_count,
     ...(last && { last_message: toMessage(last, me.user_id) }),
     unread_count: row.unread_count,

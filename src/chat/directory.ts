@@ -10,6 +10,7 @@ import type { Me, User, UsersQuery } from '../../schemas/account.ts'
 import { invalid } from '../errors.ts'
 import type { Chat, Identity } from './context.ts'
 import { toMe, toUser } from './profiles.ts'
+import { toSuspension } from './suspensions.ts'
 
 /** @returns my account. */
 export const getMe = async (chat: Chat, me: Identity): Promise<Me> =>
@@ -18,13 +19,15 @@ export const getMe = async (chat: Chat, me: Identity): Promise<Me> =>
 type Account = NonNullable<(typeof users.userById)['row']>
 
 /**
+ * @param me null for the app, which also sees whether the user is suspended
  * @returns a user with the profile
  * @throws AppError `USER_NOT_FOUND` if no user has the name or the account was removed
  */
-export const getUser = async (chat: Chat, username: string): Promise<User> => {
+export const getUser = async (chat: Chat, me: Identity | null, username: string): Promise<User> => {
   const user = await chat.reader.get(users.userByKey, { key: foldName(username) })
   if (user?.removed_at !== null) throw unknownUser(username, '/username')
-  return toUser(user)
+  const suspension = me ? undefined : toSuspension(user)
+  return { ...toUser(user), ...(suspension && { suspension }) }
 }
 
 /** The most names of one call. */

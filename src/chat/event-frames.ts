@@ -1,5 +1,6 @@
 import type { Event } from '../../db/changes.ts'
 import type { EventFrame, EventFrames } from '../../schemas/events.ts'
+import { keyAndMetadata } from './group-state.ts'
 import { toMessage } from './messages.ts'
 
 type EventType = Event['type']
@@ -32,19 +33,27 @@ const eventTable: { [T in keyof EventFrames]: EventRow<T> } = {
     isPersonal: () => false,
   },
   conversation: {
-    members({ conversation_id, kind, title, member_count, joined, left, pair }, viewer_id) {
+    members(
+      { conversation_id, kind, title, key, metadata, member_count, joined, left, owners, pair },
+      viewer_id,
+    ) {
       const peer = pair.find(({ user_id }) => user_id !== viewer_id) ?? pair[0]
+      const you = joined.includes(viewer_id) ? 'joined' : left.includes(viewer_id) ? 'left' : 'member'
       return {
         conversation_id,
         kind,
         ...(title !== null && { title }),
         ...(peer && { peer: peer.username }),
         member_count,
-        you: joined.includes(viewer_id) ? 'joined' : left.includes(viewer_id) ? 'left' : 'member',
+        ...(you !== 'left' && keyAndMetadata({ key, metadata })),
+        ...(kind === 'group' &&
+          you !== 'left' &&
+          owners && { role: owners.includes(viewer_id) ? 'owner' : 'member' }),
+        you,
       }
     },
-    isPersonal: ({ joined, left, pair }, viewer_id) =>
-      pair.length > 0 || joined.includes(viewer_id) || left.includes(viewer_id),
+    isPersonal: ({ joined, left, owners = [], pair }, viewer_id) =>
+      pair.length > 0 || [joined, left, owners].some((ids) => ids.includes(viewer_id)),
   },
 }
 

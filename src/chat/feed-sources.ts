@@ -3,9 +3,9 @@ import * as feed from '../../db/queries/feed.ts'
 import type { Query, Reads } from '../../db/query.ts'
 import type { ConversationState, FeedEvents } from '../../schemas/feed.ts'
 import type { Message } from '../../schemas/message.ts'
-import type { Report } from '../../schemas/report.ts'
 import type { Chat } from './context.ts'
-import { timestamp, toMessage } from './messages.ts'
+import { toMessage } from './messages.ts'
+import { toReport } from './reports.ts'
 import { toUser } from './profiles.ts'
 
 /** Numbers in (`after`, `up_to`], and the most rows that one source reads. */
@@ -37,7 +37,6 @@ const source =
 type Row<Q> = Q extends { row?: infer R } ? NonNullable<R> : never
 type MessageRow = Row<typeof feed.newMessages>
 type ConversationRow = Row<typeof feed.newConversations>
-type ReportRow = Row<typeof feed.newReports>
 
 const pairIn = ({ low_id, high_id }: { low_id: number | null; high_id: number | null }) =>
   low_id === null || high_id === null ? [] : [...new Set([low_id, high_id])]
@@ -56,14 +55,6 @@ const conversationOf = (row: ConversationRow, name: (id: number) => string): Con
   member_count: row.member_count,
   ...(row.key !== null && { key: row.key }),
   ...(row.metadata !== null && { metadata: JSON.parse(row.metadata) }),
-})
-
-const reportOf = ({ number: _, comment, note, created_at, status, ...row }: ReportRow): Report => ({
-  ...row,
-  status: status as Report['status'],
-  created_at: timestamp(created_at),
-  ...(comment !== null && { comment }),
-  ...(note !== null && { note }),
 })
 
 /** @returns a message, as it is now. It must exist. */
@@ -105,5 +96,5 @@ export const sources = [
     usersOfMessage,
   ),
   source(feed.receipts, ({ number: _, ...marks }) => ({ type: 'receipt.updated', ...marks })),
-  source(feed.newReports, (row) => ({ type: 'report.created', report: reportOf(row) })),
+  source(feed.newReports, (row) => ({ type: 'report.created', report: toReport(row) })),
 ]

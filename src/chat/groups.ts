@@ -1,14 +1,21 @@
 import { foldName, isUsername, unknownUser } from '../../db/names.ts'
 import * as conversations from '../../db/queries/conversations.ts'
 import * as memberRows from '../../db/queries/members.ts'
-import type { Conversation } from '../../schemas/conversation.ts'
+import {
+  type Conversation,
+  type GroupRequest,
+  type MemberRole,
+  memberRoles,
+  type RenameRequest,
+} from '../../schemas/conversation.ts'
+import { metadataText } from './content.ts'
 import type { Chat, Identity } from './context.ts'
-import { AppError, fieldError } from '../errors.ts'
-import { getConversation, getGroup } from './conversations.ts'
+import { AppError, fieldError, invalid } from '../errors.ts'
+import { findConversation, getConversation, getGroup } from './conversations.ts'
 
 /**
  * Creates a group with me as its owner.
- * @param request `members`: usernames; `client_id`: idempotency key, unique per creator
+ * @param request `members`: usernames; `metadata`: an object of the app; `client_id`: idempotency key, unique per creator
  * @returns the group; for a repeated (creator, client_id) the original group in its current state, and `duplicate`
  * @throws AppError `RATE_LIMITED`; `VALIDATION_FAILED` if a name is not allowed or there are too many members; and as the
  *   operation `createGroup`
@@ -16,15 +23,47 @@ import { getConversation, getGroup } from './conversations.ts'
 export const createGroup = async (
   chat: Chat,
   me: Identity,
-  { title, members, client_id }: { title: string; members: string[]; client_id?: string | undefined },
+  { title, members, metadata, client_id }: GroupRequest & { client_id?: string | undefined },
 ): Promise<{ group: Conversation; duplicate: boolean }> => {
   const weight = new Set([me.username, ...members].map(foldName)).size
   refuseTooMany(weight, chat.config.MAX_GROUP_MEMBERS)
   chat.changeLimit(me, weight)
   await refuseImpossibleNames(chat, members)
-  const input = { user_id: me.user_id, title, members, client_id }
+  const input = {
+    user_id: me.user_id,
+    title,
+    members,
+    metadata: metadata && metadataText(metadata),
+    client_id,
+  }
   const { id, duplicate } = await chat.writer.append('createGroup', input, { weight })
   return { group: await getConversation(chat, me, id), duplicate }
+}
+
+/**
+ * Creates the group of a key of the app, or finds it as it is.
+ * @param me the owner, on whose behalf the app makes the request; null for a group without an owner
+ * @returns the group as `me` sees it, or as the app sees it if `me` was never a member; whether it existed
+ * @throws AppError `VALIDATION_FAILED`, and as the operation `putGroup`
+ */
+export const putGroup = async (
+  chat: Chat,
+  me: Identity | null,
+  { key, title, members, metadata }: GroupRequest & { key: string },
+): Promise<{ group: Conversation; duplicate: boolean }> => {
+  const weight = new Set([...(me ? [me.username] : []), ...members].map(foldName)).size
+  refuseTooMany(weight, chat.config.MAX_GROUP_MEMBERS)
+  await refuseImpossibleNames(chat, members)
+  const input = {
+    user_id: me && me.user_id,
+    key,
+    title,
+    members,
+    metadata: metadata && metadataText(metadata),
+  }
+  const { id, duplicate } = await chat.writer.append('putGroup', input, { weight })
+  const group = (me && (await findConversation(chat, me, id))) ?? (await getGroup(chat, id))
+  return { group, duplicate }
 }
 
 const refuseTooMany = (count: number, max: number) => {
@@ -42,33 +81,52 @@ const refuseImpossibleNames = async (chat: Chat, names: readonly string[]) => {
   }
 }
 
-/** Who changes a group: its owner or a leaving member; null for the app, which may change every group. */
+/** Who changes a group: an owner or a leaving member; null for the app, which may change every group. */
 type Changer = Identity | null
 
 const showGroup = (chat: Chat, me: Changer, id: number): Promise<Conversation> =>
   me ? getConversation(chat, me, id) : getGroup(chat, id)
 
-/** Changes the title of my group. @throws AppError `RATE_LIMITED`, and as the operation `renameGroup` */
-export const renameGroup = async (
+/**
+ * Changes the title or the metadata of my group: an absent member stays as it is, and null removes the metadata.
+ * @throws AppError `RATE_LIMITED`, `VALIDATION_FAILED`, and as the operation `changeGroup`
+ */
+export const changeGroup = async (
   chat: Chat,
   me: Changer,
-  { conversation_id, title }: { conversation_id: number; title: string },
-): Promise<Conversation> => {
-  const weight = await chargeForGroup(chat, me, conversation_id)
-  await chat.writer.append('renameGroup', { user_id: me && me.user_id, conversation_id, title }, { weight })
-  return showGroup(chat, me, conversation_id)
-}
-
-/** Adds a user to my group. @throws AppError `RATE_LIMITED`, and as the operation `addMember` */
-export const addMember = async (
-  chat: Chat,
-  me: Changer,
-  { conversation_id, username }: { conversation_id: number; username: string },
+  { conversation_id, title, metadata }: RenameRequest & { conversation_id: number },
 ): Promise<Conversation> => {
   const input = {
     user_id: me && me.user_id,
     conversation_id,
+    title,
+    metadata: metadata && metadataText(metadata),
+  }
+  const weight = await chargeForGroup(chat, me, conversation_id)
+  await chat.writer.append('changeGroup', input, { weight })
+  return showGroup(chat, me, conversation_id)
+}
+
+/**
+ * Adds a user to my group, or changes the role of a member.
+ * @param request `role`: absent for a new `member`, or to keep the role of a current one
+ * @throws AppError `RATE_LIMITED`, `VALIDATION_FAILED`, and as the operation `addMember`
+ */
+export const addMember = async (
+  chat: Chat,
+  me: Changer,
+  {
+    conversation_id,
     username,
+    role,
+  }: { conversation_id: number; username: string; role?: MemberRole | undefined },
+): Promise<Conversation> => {
+  if (role !== undefined && !memberRoles.includes(role)) throw invalid('/role', 'must be owner or member')
+  const input = {
+    user_id: me && me.user_id,
+    conversation_id,
+    username,
+    role,
     max_members: chat.config.MAX_GROUP_MEMBERS,
   }
   const weight = await chargeForGroup(chat, me, conversation_id)

@@ -1,5 +1,6 @@
 import { foldName } from '../../db/names.ts'
 import * as users from '../../db/queries/users.ts'
+import { isSuspended } from '../../db/refusals.ts'
 import type { StoredUser } from '../../db/transaction.ts'
 import { Profile } from '../../schemas/account.ts'
 import { lazyValidator, strictAjv } from '../../schemas/validation.ts'
@@ -53,7 +54,7 @@ export const createAdmission = (chat: Chat) => {
     // Names are compared without case. For the issuer they may be two users.
     if (user.username !== username)
       throw refused(`The account is named ${user.username}, which differs from the name in the token.`)
-    if (!created && user.removed_at === null) updateProfile(user, issued_at, profile)
+    if (!created && user.removed_at === null && !isSuspended(user)) updateProfile(user, issued_at, profile)
     return user.id
   }
 }

@@ -169,9 +169,12 @@ const readConversations = async (
       kind,
       // A former member must not see changes made after the membership ended.
       title: row.count_at_end === null ? row.title : row.title_at_end,
+      key: row.count_at_end === null ? row.key : null,
+      metadata: row.count_at_end === null ? row.metadata : null,
       member_count: row.count_at_end ?? row.member_count,
       joined: [],
       left: [],
+      owners: row.role === 'owner' ? [user_id] : [],
       pair: ids.map((id) => ({ user_id: id, username: name(id) })),
     }
     if (isNew(from_number)) found.push({ number: from_number, event: { ...base, joined: [user_id] } })

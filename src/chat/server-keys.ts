@@ -3,6 +3,7 @@ import { isNotice, type Notice } from '../../db/changes.ts'
 import { foldName, unknownUser } from '../../db/names.ts'
 import * as keys from '../../db/queries/server-keys.ts'
 import * as users from '../../db/queries/users.ts'
+import { refuseSuspended } from '../../db/refusals.ts'
 import { createCache } from '../cache.ts'
 import { invalid } from '../errors.ts'
 import type { Chat, Identity } from './context.ts'
@@ -22,12 +23,14 @@ export const newServerKey = (): { key: string; hash: string } => {
 /** SHA-256 is enough for random keys, which cannot be guessed like passwords. */
 const hashOf = (key: string) => createHash('sha256').update(key).digest('base64url')
 
+type User = NonNullable<(typeof users.userById)['row']>
+
 /** A key that was verified. */
 type Verified = Pick<Identity, 'jti' | 'verified_at'> & { key: string }
 
 /**
  * Verifies server keys, and finds the users on whose behalf they act. Both are cached until a key ends or an account may have
- * been removed. A key is looked up by its hash, so the time that a lookup takes tells nothing about other keys, and the
+ * been removed or suspended. A key is looked up by its hash, so the time that a lookup takes tells nothing about other keys, and the
  * memory of the server holds no key.
  */
 export const createServerKeys = ({ reader, bus, turns }: Chat) => {
@@ -37,7 +40,7 @@ export const createServerKeys = ({ reader, bus, turns }: Chat) => {
   const found = createCache<string, Pick<Identity, 'user_id' | 'username'>>(50_000)
   /** The number of the last change that this server knows. */
   let head = 0
-  /** Keys may have ended and accounts may have been removed up to this number. What was read before must not be cached. */
+  /** Keys may have ended and accounts may have been removed or suspended up to this number. What was read before must not be cached. */
   let ended = 0
 
   bus.subscribe({
@@ -66,6 +69,7 @@ export const createServerKeys = ({ reader, bus, turns }: Chat) => {
     const read_at = head
     const row = await reader.get(users.userByKey, { key: folded })
     if (!row || row.removed_at !== null) throw unknownUser(name, HEADER_PATH)
+    refuseSuspended(row)
     const user = { user_id: row.id, username: row.username }
     if (read_at >= ended) found.set(folded, user)
     return user
@@ -79,6 +83,12 @@ export const createServerKeys = ({ reader, bus, turns }: Chat) => {
     return identityOf(key, found.get(folded) ?? (await lookUpUser(folded, name)))
   }
 
+  const checkAgain = async ({ user_id, jti }: Identity): Promise<void> => {
+    await turns.ready(user_id)
+    await lookUpKey(jti)
+    refuseSuspended((await reader.get(users.userById, { id: user_id })) as User)
+  }
+
   return {
     /** @returns the name of a key that was verified before and is cached */
     known: (key: string): string | undefined => verified.get(hashOf(key))?.key,
@@ -88,7 +98,7 @@ export const createServerKeys = ({ reader, bus, turns }: Chat) => {
      * @returns the user on whose behalf the request is made; null without a user: the app itself makes it. Not a promise if
      *   both are cached.
      * @throws AppError `UNAUTHORIZED` for a key that does not exist, synchronously or as a rejection, like the others:
-     *   `USER_NOT_FOUND`; `VALIDATION_FAILED` if the header can't be the name of a user
+     *   `USER_NOT_FOUND`; `ACCOUNT_SUSPENDED`; `VALIDATION_FAILED` if the header can't be the name of a user
      */
     identify(key: string, header: string | undefined): Identity | null | Promise<Identity | null> {
       const hash = hashOf(key)
@@ -102,11 +112,10 @@ export const createServerKeys = ({ reader, bus, turns }: Chat) => {
     /**
      * Like `recheck` of `Tokens`, for a user on whose behalf a key acts.
      * @returns undefined if no key ended since `me` was verified; else a promise that rejects with AppError `UNAUTHORIZED`
-     *   if the key of `me` did
+     *   if the key of `me` did, or `ACCOUNT_SUSPENDED` if the user is suspended
      */
     recheck(me: Identity): Promise<void> | undefined {
-      if (me.verified_at >= ended) return undefined
-      return turns.ready(me.user_id).then(async () => void (await lookUpKey(me.jti)))
+      return me.verified_at >= ended ? undefined : checkAgain(me)
     },
   }
 }
@@ -143,5 +152,7 @@ const mayEnd: Record<Notice['type'], boolean> = {
   secret_rotated: false,
   key_ended: true,
   user: false,
+  report: false,
+  suspension: true,
   block: false,
 }

@@ -1,4 +1,6 @@
 import type { Head } from '../../db/epochs.ts'
+import * as users from '../../db/queries/users.ts'
+import { refuseSuspended, type Suspension } from '../../db/refusals.ts'
 import type { SyncPage, SyncQuery } from '../../schemas/sync.ts'
 import { AppError } from '../errors.ts'
 import type { Chat, EventPage, Identity } from './context.ts'
@@ -10,7 +12,8 @@ import type { Waiter } from './waiter.ts'
 /**
  * Returns my events after a cursor. If there are none, waits for one for up to `wait` seconds.
  * @returns a page of events and the cursor after it; without a cursor, no events and the cursor of the newest change
- * @throws AppError `CURSOR_UNKNOWN` with the cursor of the newest change; `UNAUTHORIZED` if the token ends during the wait
+ * @throws AppError `CURSOR_UNKNOWN` with the cursor of the newest change; `UNAUTHORIZED` if the token ends during the wait;
+ *   `ACCOUNT_SUSPENDED`
  */
 export const sync = async (
   chat: Chat,
@@ -39,12 +42,17 @@ export const sync = async (
       }
       const reason = await waiter.wait(left)
       if (reason === 'token_ended') throw unauthorized('The token was revoked. Log in again.')
+      if (reason === 'suspended') await refuseSuspendedUser(chat, me)
       if (reason === 'stop') deadline = 0
     } finally {
       waiter.cancel()
     }
   }
 }
+
+/** @throws AppError `ACCOUNT_SUSPENDED`, unless the suspension was lifted in the meantime */
+const refuseSuspendedUser = async ({ reader }: Chat, { user_id }: Identity): Promise<void> =>
+  refuseSuspended((await reader.get(users.userById, { id: user_id })) as Suspension)
 
 /** Reads the events after a number, up to `head`. Concurrent identical calls of one user share the read. */
 const readShared = (chat: Chat, user_id: number, after: number, limit: number, head: Head) => {

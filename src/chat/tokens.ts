@@ -7,6 +7,7 @@ import type { Profile } from '../../db/transaction.ts'
 import { type Session, TokenClaims } from '../../schemas/account.ts'
 import { AppError } from '../errors.ts'
 import { lazyValidator, strictAjv } from '../../schemas/validation.ts'
+import { refuseSuspended } from '../../db/refusals.ts'
 import type { Chat, Identity } from './context.ts'
 import { createAdmission } from './issuer-accounts.ts'
 import { issuerOf, verifyIssued } from './issuer-tokens.ts'
@@ -69,7 +70,7 @@ export const createTokens = (signer: Signer, chat: Chat, issuers: Issuers, ttl: 
     signal: () => {},
   })
 
-  /** @throws AppError `UNAUTHORIZED` if the token was revoked or its account was removed */
+  /** @throws AppError `UNAUTHORIZED` if the token was revoked or its account was removed; `ACCOUNT_SUSPENDED` */
   const checkHolder = async (holder: Holder) => {
     const { user_id, username, jti } = holder
     const user = await reader.get(users.tokenHolder, { id: user_id, jti })
@@ -82,6 +83,7 @@ export const createTokens = (signer: Signer, chat: Chat, issuers: Issuers, ttl: 
     ) {
       throw unauthorized('The token was revoked or its account was removed. Log in again.')
     }
+    refuseSuspended(user)
   }
 
   const lookUpIssued = async (issuer: Issuer, token: string): Promise<Identity> => {
@@ -137,7 +139,7 @@ export const createTokens = (signer: Signer, chat: Chat, issuers: Issuers, ttl: 
     /**
      * @returns the user of the token; not a promise if the token is cached
      * @throws AppError `UNAUTHORIZED` if the token is invalid, expired or revoked, synchronously or as a rejection;
-     *   `ISSUER_UNAVAILABLE` if the keys of its issuer cannot be fetched
+     *   `ACCOUNT_SUSPENDED`; `ISSUER_UNAVAILABLE` if the keys of its issuer cannot be fetched
      */
     verify(token: string): Identity | Promise<Identity> {
       const identity = verified.get(token) ?? verifiedOfIssuers.get(token)
@@ -150,7 +152,7 @@ export const createTokens = (signer: Signer, chat: Chat, issuers: Issuers, ttl: 
      * Reads again whether the token of `me` is valid. Call it when notices may have been missed: after a lost batch, and
      * when a socket or a long poll begins to listen to notices.
      * @returns undefined if no token ended since `me` was verified; else a promise that rejects with AppError
-     *   `UNAUTHORIZED` if the token was revoked or its account was removed
+     *   `UNAUTHORIZED` if the token was revoked or its account was removed, or `ACCOUNT_SUSPENDED`
      */
     recheck(me: Identity): Promise<void> | undefined {
       return me.verified_at >= ended ? undefined : checkAgain(me)
@@ -158,7 +160,7 @@ export const createTokens = (signer: Signer, chat: Chat, issuers: Issuers, ttl: 
   }
 }
 
-/** Whether a notice may end tokens. A missing row does not compile. */
+/** Whether a notice may end tokens, or their use. A missing row does not compile. */
 const mayEndTokens: Record<Notice['type'], boolean> = {
   token_ended: true,
   tokens_ended: true,
@@ -166,6 +168,8 @@ const mayEndTokens: Record<Notice['type'], boolean> = {
   secret_rotated: true,
   key_ended: false,
   user: false,
+  report: false,
+  suspension: true,
   block: false,
 }
 

@@ -1,6 +1,6 @@
 /** Waits for an event. Must be created before the read that finds no event, so that no event is missed between. */
 export type Waiter = {
-  /** Rejects with AppError `UNAUTHORIZED` if the token ended between its verification and the creation of the waiter. */
+  /** Rejects with AppError `UNAUTHORIZED` if the token ended, or `ACCOUNT_SUSPENDED` if its user was suspended, since its verification. */
   verified: Promise<void> | undefined
   /** Resolves with the reason for waking, after `ms` milliseconds at the latest. */
   wait(ms: number): Promise<WakeReason>
@@ -12,6 +12,6 @@ export type Waiter = {
 
 /**
  * `again`: read again; `stop`: the server stops or the client disconnected; `token_ended`: the token of the call was
- * revoked.
+ * revoked; `suspended`: the user of the call was suspended.
  */
-export type WakeReason = 'again' | 'stop' | 'token_ended'
+export type WakeReason = 'again' | 'stop' | 'token_ended' | 'suspended'

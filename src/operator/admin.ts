@@ -80,9 +80,10 @@ export const admin = (args: readonly string[], terminal: Terminal): Promise<numb
           user.has_password ? 'yes' : 'no',
           user.created_at,
           user.removed_at ?? '-',
+          user.suspension ? (user.suspension.until ?? 'yes') : '-',
           printable(user.username),
         ])
-        print(table([['id', 'password', 'created', 'removed', 'username'], ...rows]))
+        print(table([['id', 'password', 'created', 'removed', 'suspended', 'username'], ...rows]))
       }
     })
 

@@ -232,13 +232,13 @@ export class Connection implements Subscriber, TransportListener, Waiting {
     this.#tokenTimer = setTimeout(() => this.finish(errors.UNAUTHORIZED.close), left).unref()
   }
 
-  /** Closes the connection if its token was revoked without a notice. Never rejects. */
+  /** Closes the connection if its token was revoked, or its user was suspended, without a notice. Never rejects. */
   #recheckToken(): Promise<void> | undefined {
     const { me } = this
     return this.#server.tokens.recheck(me)?.catch((cause: unknown) => {
-      const isRevoked = asAppError(cause)?.code === 'UNAUTHORIZED'
-      if (!isRevoked) this.fail(cause)
-      else if (this.me === me) this.finish(errors.UNAUTHORIZED.close)
+      const code = asAppError(cause)?.code
+      if (code !== 'UNAUTHORIZED' && code !== 'ACCOUNT_SUSPENDED') this.fail(cause)
+      else if (this.me === me) this.finish(errors[code].close)
     })
   }
 

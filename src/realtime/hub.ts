@@ -91,9 +91,9 @@ export class Hub {
   /** @returns a wait that ends with the next change that concerns `me`, or with the token of `me` */
   waitFor(me: Identity): Waiter {
     const { promise, resolve } = Promise.withResolvers<WakeReason>()
-    let isEnded = false
+    let ended: WakeReason | undefined
     const wake = (reason: WakeReason) => {
-      isEnded ||= reason === 'token_ended'
+      if (reason === 'token_ended' || reason === 'suspended') ended ??= reason
       resolve(reason)
     }
     const poll = { me, wake }
@@ -107,7 +107,7 @@ export class Hub {
         timer = setTimeout(wake, ms, 'again')
         const reason = await promise
         // One batch may have an event for the user first, and then the end of the token.
-        return isEnded ? 'token_ended' : reason
+        return ended ?? reason
       },
       end: () => wake('stop'),
       cancel: () => {
@@ -161,13 +161,17 @@ export class Hub {
 
   #act(notice: Notice) {
     // Sockets whose tokens must end with a secret end by a notice of their own.
-    if (notice.type === 'secret_rotated') return
+    if (notice.type === 'secret_rotated' || notice.type === 'report') return
     if (notice.type === 'user') {
       this.#profileAnnouncer.changed(notice.user_id, this)
       return
     }
     if (notice.type === 'block') {
       this.#presence.watches.refresh(notice.user_ids, this, notice.user_ids)
+      return
+    }
+    if (notice.type === 'suspension') {
+      if (notice.until !== null) this.#suspend(notice.user_id)
       return
     }
     if (notice.type === 'key_ended') {
@@ -191,6 +195,13 @@ export class Hub {
       }
       for (const { me, wake } of this.#polls.get(user_id) ?? []) if (isEnded(me)) wake('token_ended')
     }
+  }
+
+  #suspend(user_id: number) {
+    for (const connection of [...this.connectionsOf(user_id)]) {
+      connection.finish(errors.ACCOUNT_SUSPENDED.close)
+    }
+    for (const { wake } of this.#polls.get(user_id) ?? []) wake('suspended')
   }
 
   /**

@@ -146,16 +146,17 @@ export const accountRoutes: FastifyPluginAsyncTypebox = async (app) => {
   app.get(
     '/users/:username',
     {
+      config: { callers: 'all' },
       schema: {
         operationId: 'getUser',
         summary: 'Get a user',
         description:
-          'Returns the user with the profile. A user whose name is `me` is only found by `GET /users?usernames=me`.',
+          'Returns the user with the profile. The app also sees a suspension. A user whose name is `me` is only found by `GET /users?usernames=me`.',
         tags,
         params: UsernameParams,
         response: { 200: ref(User), ...readProblems('VALIDATION_FAILED', 'USER_NOT_FOUND') },
       },
     },
-    (request) => getUser(app.chat, request.params.username),
+    ({ caller, params }) => getUser(app.chat, caller, params.username),
   )
 }

@@ -62,7 +62,7 @@ export const appUserRoutes: FastifyPluginAsyncTypebox = async (app) => {
         body: ref(TokenRequest),
         response: {
           200: ref(Session),
-          ...writeProblems('VALIDATION_FAILED', 'FORBIDDEN', 'USER_NOT_FOUND'),
+          ...writeProblems('VALIDATION_FAILED', 'FORBIDDEN', 'ACCOUNT_SUSPENDED', 'USER_NOT_FOUND'),
         },
       },
     },

@@ -7,10 +7,11 @@ import {
   GroupMemberParams,
   GroupParams,
   GroupRequest,
+  MemberRequest,
   RenameRequest,
 } from '../../schemas/conversation.ts'
 import { writeProblems } from '../../schemas/problem.ts'
-import { addMember, createGroup, removeMember, renameGroup } from '../chat/groups.ts'
+import { addMember, changeGroup, createGroup, removeMember } from '../chat/groups.ts'
 
 const tags = ['Groups']
 
@@ -54,9 +55,9 @@ export const groupRoutes: FastifyPluginAsyncTypebox = async (app) => {
       config: { callers: 'all' },
       schema: {
         operationId: 'renameGroup',
-        summary: 'Rename a group',
+        summary: 'Rename a group, or change its metadata',
         description:
-          'Only the owner and the app can rename a group. The same title changes nothing. The app, which is no member, gets no `role`, and 0 for what it has read.',
+          'Only an owner and the app can do this. What is the same already changes nothing. Every member sees the metadata. The app, which is no member, gets no `role`, and 0 for what it has read.',
         tags,
         params: GroupParams,
         body: ref(RenameRequest),
@@ -66,8 +67,7 @@ export const groupRoutes: FastifyPluginAsyncTypebox = async (app) => {
         },
       },
     },
-    ({ caller, params, body }) =>
-      renameGroup(app.chat, caller, { conversation_id: params.id, title: body.title }),
+    ({ caller, params, body }) => changeGroup(app.chat, caller, { ...body, conversation_id: params.id }),
   )
 
   app.put(
@@ -76,10 +76,12 @@ export const groupRoutes: FastifyPluginAsyncTypebox = async (app) => {
       config: { callers: 'all' },
       schema: {
         operationId: 'addMember',
-        summary: 'Add a member to a group',
-        description: 'Only the owner and the app can add members. Adding a member again changes nothing.',
+        summary: 'Add a member to a group, or change the role of a member',
+        description:
+          'Only an owner and the app can do this. An owner can make other members owners, make an owner a member again, and hand the group over: make somebody an owner, then yourself a member. The last owner stays, unless the app wants otherwise. Repeating the request changes nothing.',
         tags,
         params: GroupMemberParams,
+        body: ref(MemberRequest),
         response: {
           200: ref(Conversation),
           ...writeProblems(
@@ -94,8 +96,8 @@ export const groupRoutes: FastifyPluginAsyncTypebox = async (app) => {
         },
       },
     },
-    ({ caller, params }) =>
-      addMember(app.chat, caller, { conversation_id: params.id, username: params.username }),
+    ({ caller, params, body }) =>
+      addMember(app.chat, caller, { ...body, conversation_id: params.id, username: params.username }),
   )
 
   app.delete(
@@ -106,7 +108,7 @@ export const groupRoutes: FastifyPluginAsyncTypebox = async (app) => {
         operationId: 'removeMember',
         summary: 'Remove a member from a group, or leave it',
         description:
-          'Use your own name to leave. Only the owner and the app can remove others. If the owner leaves, the member with the longest membership becomes the owner.',
+          'Use your own name to leave. Only an owner and the app can remove others. If the last owner leaves, the member with the longest membership becomes an owner.',
         tags,
         params: GroupMemberParams,
         response: {

@@ -22,6 +22,7 @@ export const loginRoutes: FastifyPluginAsyncTypebox = async (app) => {
             'PASSWORD_REQUIRED',
             'INVALID_CREDENTIALS',
             'FORBIDDEN',
+            'ACCOUNT_SUSPENDED',
             'RATE_LIMITED',
           ),
         },

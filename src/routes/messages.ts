@@ -13,8 +13,10 @@ import {
   sentHeaders,
 } from '../../schemas/message.ts'
 import { readProblems, writeProblems } from '../../schemas/problem.ts'
+import { ReportRequest, SentReport, sentReportHeaders } from '../../schemas/report.ts'
 import { historyWith } from '../chat/history.ts'
 import { deleteMessage, editMessage } from '../chat/edits.ts'
+import { reportMessage } from '../chat/reports.ts'
 import { send } from '../chat/send.ts'
 import { invalid } from '../errors.ts'
 import { linkPages } from '../http/paging.ts'
@@ -133,5 +135,29 @@ export const messageRoutes: FastifyPluginAsyncTypebox = async (app) => {
       },
     },
     ({ caller, params }) => deleteMessage(app.chat, caller, { message_id: params.id }),
+  )
+
+  app.post(
+    '/messages/:id/reports',
+    {
+      schema: {
+        operationId: 'reportMessage',
+        summary: 'Report a message',
+        description:
+          'Reports a message that you can see to the app, with its present content. Nobody else learns of it. Reporting the message again returns your first report, with `Idempotent-Replayed: true`.',
+        tags,
+        params: MessageParams,
+        body: ref(ReportRequest),
+        response: {
+          200: withHeaders(SentReport, sentReportHeaders),
+          ...writeProblems('VALIDATION_FAILED', 'MESSAGE_NOT_FOUND', 'MESSAGE_DELETED', 'RATE_LIMITED'),
+        },
+      },
+    },
+    async ({ me, params, body }, reply) => {
+      const { report, duplicate } = await reportMessage(app.chat, me, { ...body, message_id: params.id })
+      if (duplicate) reply.header('Idempotent-Replayed', 'true')
+      return report
+    },
   )
 }

@@ -171,5 +171,5 @@ t.test('the app removes a user, and the name stays taken', async (t) => {
   t.match(await socket.closed, { code: 4401 })
   t.match(await bob.conversation(group.id), { role: 'owner', member_count: 1 })
   t.match(await asApp('PUT', '/users/alice', {}), { status: 400 })
-  t.match(await operator(folder).admin(['users', '--prefix', 'al']), { out: /20\S+Z +20\S+Z +alice$/m })
+  t.match(await operator(folder).admin(['users', '--prefix', 'al']), { out: /20\S+Z +20\S+Z +- +alice$/m })
 })

@@ -170,7 +170,7 @@ t.test('events show the rows as they are now', async (t) => {
   )
   await write(
     server.folder,
-    `insert into reports values (1, ${three.id}, ${ann.id}, 'spam', 'twice', 'three', 1000, 'closed', 'done')`,
+    `insert into reports values (1, ${three.id}, ${ann.id}, 'spam', 'twice', 'three', 1000, 'resolved', 'done')`,
   )
   const { events } = await readAll(server, 1000)
   const state = {
@@ -197,7 +197,9 @@ t.test('events show the rows as they are now', async (t) => {
           comment: 'twice',
           content: 'three',
           created_at: '1970-01-01T00:00:01.000Z',
-          status: 'closed',
+          conversation_id: group.id,
+          sender: 'bob',
+          status: 'resolved',
           note: 'done',
         },
       },

@@ -311,7 +311,7 @@ t.test('each change of a group is queued with the number of members that it touc
   t.strictSame(weights, [
     ['createGroup', 3],
     ['addMember', 3],
-    ['renameGroup', 4],
+    ['changeGroup', 4],
     ['removeMember', 4],
     ['removeMember', 3],
   ])

@@ -45,7 +45,7 @@ const makeGroup = async () => {
     (to: Writer) =>
       to.append('edit', { user_id: owner.id, message_id: newest.message.id, content: 'edited after' }),
     (to: Writer) =>
-      to.append('renameGroup', { user_id: owner.id, conversation_id: group.id, title: 'renamed after' }),
+      to.append('changeGroup', { user_id: owner.id, conversation_id: group.id, title: 'renamed after' }),
     (to: Writer) =>
       to.append('addMember', {
         user_id: owner.id,

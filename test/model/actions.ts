@@ -187,6 +187,55 @@ export class Actions {
     if (code === 'ok') this.#model.added(chat, joiner)
   }
 
+  async setRole(who: string, chat: Chat, member: string, isOwner: boolean) {
+    const expected = this.#model.maySetRole(chat, who, member, isOwner)
+    const { code } = await this.#requests.call(who, 'PUT', `/groups/${chat.id}/members/${member}`, {
+      role: isOwner ? 'owner' : 'member',
+    })
+    assert.equal(code, expected)
+    if (code === 'ok') this.#model.roleSet(chat, member, isOwner)
+  }
+
+  /** Suspends a user, who can't send then, whoever makes the request. After the suspension the same send is a new one. */
+  async suspend(who: string, target: Target) {
+    const { host } = this.#requests
+    const path = `/users/${who}/suspension`
+    const request = this.#request(target, this.#content())
+    assert.equal((await host.asApp('PUT', path, { reason: 'Spam' })).code, 'ok')
+    for (const caller of [
+      { who, overSocket: false },
+      { who, overSocket: false, byKey: true },
+    ])
+      assert.equal((await this.#requests.perform(caller, 'send', request)).code, 'ACCOUNT_SUSPENDED')
+    assert.equal((await host.asApp('DELETE', path)).code, 'ok')
+    const expected = this.#model.maySend(who, target, undefined)
+    const { code, message } = await this.#requests.perform({ who, overSocket: false }, 'send', request)
+    assert.equal(code, expected)
+    if (code === 'ok') this.#model.sent(who, target, message as Message)
+  }
+
+  /** A user of the app joins a group, sends, and is removed: the user leaves, and the message stays. */
+  async invite(caller: Caller, a: number) {
+    const { host } = this.#requests
+    const model = this.#model
+    const group = pick(
+      model.chatsOf(caller.who).filter((chat) => model.period(chat, caller.who)?.isOwner),
+      a,
+    )
+    if (!group) return
+    this.#keys += 1
+    const guest = `${caller.who}-guest-${this.#keys}`
+    assert.equal((await host.asApp('PUT', `/users/${guest}`, {})).code, 'ok')
+    await this.add(caller.who, group, guest)
+    const byKey = { who: guest, overSocket: false, byKey: true }
+    await this.send(byKey, { chat: group })
+    assert.equal((await host.asApp('DELETE', `/users/${guest}`)).code, 'ok')
+    model.removed(group, guest)
+    const refused = await this.#requests.perform(byKey, 'send', this.#request({ chat: group }, 'too late'))
+    // If the bus lost the removal, the writer refuses.
+    assert.match(refused.code, /^(USER_NOT_FOUND|UNAUTHORIZED)$/)
+  }
+
   async remove(who: string, chat: Chat, leaver: string) {
     const expected = this.#model.mayRemove(chat, who, leaver)
     const { code } = await this.#requests.call(who, 'DELETE', `/groups/${chat.id}/members/${leaver}`)

@@ -3,15 +3,20 @@ import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type App, buildApp } from '../../src/app.ts'
+import { createServerKey } from '../../src/chat/administration.ts'
+import { newServerKey } from '../../src/chat/server-keys.ts'
 import { loadConfig } from '../../src/config.ts'
 import { createDatabase, databaseUrl, dropDatabase, onPostgres } from '../support/test-database.ts'
 
 export type Result<T = Record<string, unknown>> = { status: number; code: string; body: T }
 
+type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+
 /** A server that can restart, crash, and lose a batch on its bus. Several worlds share it. */
 export class Host {
   app!: App
   url = ''
+  #key = ''
   #folder = ''
   #flusher = ''
   #lose = 0
@@ -21,6 +26,9 @@ export class Host {
     await createDatabase(this.#folder)
     await this.#open()
     this.#flusher = await this.login('flusher')
+    const { key, hash } = newServerKey()
+    await createServerKey(this.app.chat, { name: 'app', hash })
+    this.#key = key
   }
 
   /** Stops in order and starts again on the same database. */
@@ -69,13 +77,21 @@ export class Host {
     return body.token
   }
 
+  /** Calls as the app, or on behalf of a user. */
+  asApp<T = Record<string, unknown>>(method: Method, url: string, body?: object, user?: string) {
+    const onBehalf: Record<string, string> =
+      user === undefined ? {} : { 'on-behalf-of': encodeURIComponent(user) }
+    return this.call<T>(this.#key, method, url, body, onBehalf)
+  }
+
   async call<T = Record<string, unknown>>(
     token: string,
-    method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE',
+    method: Method,
     url: string,
     body?: object,
+    more: Record<string, string> = {},
   ): Promise<Result<T>> {
-    const headers = token === '' ? {} : { authorization: `Bearer ${token}` }
+    const headers = { ...more, ...(token !== '' && { authorization: `Bearer ${token}` }) }
     const reply = await this.app.inject({ method, url, headers, ...(body && { payload: body }) })
     const parsed = reply.body === '' ? {} : reply.json()
     return { status: reply.statusCode, code: reply.statusCode < 300 ? 'ok' : parsed.code, body: parsed }

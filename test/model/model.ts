@@ -137,6 +137,21 @@ export class Model extends State {
     })
   }
 
+  maySetRole(chat: Chat, who: string, member: string, isOwner: boolean): ResultCode {
+    const may = this.mayAdd(chat, who, member)
+    if (may !== 'ok' || isOwner || !this.isIn(chat, member)) return may
+    const owners = this.present(chat).filter((period) => period.isOwner)
+    return owners.length === 1 && owners[0]?.who === member ? 'FORBIDDEN' : 'ok'
+  }
+
+  roleSet(chat: Chat, member: string, isOwner: boolean) {
+    this.added(chat, member)
+    const period = this.period(chat, member) as Period
+    if (period.isOwner === isOwner) return
+    period.isOwner = isOwner
+    this.now += 1
+  }
+
   mayRemove(chat: Chat, who: string, leaver: string): ResultCode {
     const may = who === leaver && !chat.pair ? this.access(chat, who) : this.mayManage(chat, who)
     if (may !== 'ok') return may
@@ -147,7 +162,7 @@ export class Model extends State {
     const period = this.period(chat, leaver) as Period
     const others = this.present(chat).filter((other) => other !== period)
     const [heir] = others
-    if (period.isOwner && heir) heir.isOwner = true
+    if (period.isOwner && heir && !others.some(({ isOwner }) => isOwner)) heir.isOwner = true
     Object.assign(period, {
       to: ++this.now,
       isOwner: false,

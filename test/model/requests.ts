@@ -6,7 +6,12 @@ import type { Host } from './host.ts'
 import type { ResultCode } from './model.ts'
 
 /** Who makes a request, and whether it prefers a socket to HTTP. */
-export type Caller = { who: string; overSocket: boolean }
+export type Caller = {
+  who: string
+  overSocket: boolean
+  /** Whether the app makes the request on behalf of `who`. */
+  byKey?: boolean
+}
 
 export type Outcome = {
   code: ResultCode
@@ -63,7 +68,9 @@ export class Requests {
     request: Record<string, unknown>,
   ): Promise<Outcome> {
     const device =
-      caller.overSocket && this.devicesOf(caller.who).find(({ isOpen, isSlow }) => isOpen && !isSlow)
+      caller.overSocket &&
+      !caller.byKey &&
+      this.devicesOf(caller.who).find(({ isOpen, isSlow }) => isOpen && !isSlow)
     if (device) {
       try {
         const reply = await device.request({ type: frameTypes[operation], ...request })
@@ -80,21 +87,23 @@ export class Requests {
         assert.match((error as Error).message, /socket was lost/)
       }
     }
-    const token = this.token(caller.who)
+    const call = <T>(method: Method, path: string, body?: object) =>
+      caller.byKey
+        ? this.host.asApp<T>(method, path, body, caller.who)
+        : this.call<T>(caller.who, method, path, body)
     const { message_id, conversation_id, ...body } = request as {
       message_id?: number
       conversation_id?: number
     }
     switch (operation) {
       case 'send': {
-        const { code, body: message } = await this.host.call<Message>(token, 'POST', '/send', request)
+        const { code, body: message } = await call<Message>('POST', '/send', request)
         return { code: code as ResultCode, message }
       }
       case 'edit':
       case 'delete': {
         const method = operation === 'edit' ? 'PATCH' : 'DELETE'
-        const reply = await this.host.call<Message>(
-          token,
+        const reply = await call<Message>(
           method,
           `/messages/${message_id}`,
           operation === 'edit' ? body : undefined,
@@ -102,12 +111,7 @@ export class Requests {
         return { code: reply.code as ResultCode, message: reply.body }
       }
       case 'mark': {
-        const reply = await this.host.call<Receipt>(
-          token,
-          'PUT',
-          `/conversations/${conversation_id}/receipt`,
-          body,
-        )
+        const reply = await call<Receipt>('PUT', `/conversations/${conversation_id}/receipt`, body)
         return { code: reply.code as ResultCode, receipt: reply.body }
       }
     }

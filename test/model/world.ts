@@ -64,9 +64,15 @@ export class World {
     const chat = pick(model.chatsOf(who), a)
     const device = pick(this.#requests.devicesOf(who), a) as Device
     const caller = { who, overSocket: numbers.overSocket }
+    const byKey = { who, overSocket: false, byKey: true }
+    const target = chat && b % 3 > 0 ? { chat } : { receiver: other }
     switch (kind) {
       case 'send':
-        return this.#actions.send(caller, chat && b % 3 > 0 ? { chat } : { receiver: other })
+        return this.#actions.send(caller, target)
+      case 'sendByKey':
+        return this.#actions.send(byKey, target)
+      case 'suspend':
+        return this.#actions.suspend(who, target)
       case 'sendBetweenTwo':
         return this.#actions.send(caller, { receiver: model.users[a % 2] as string })
       case 'sendToSelf':
@@ -90,6 +96,10 @@ export class World {
         return this.#actions.change(caller, this.#pickMessage(who, a, b), `edited ${b}`)
       case 'delete':
         return this.#actions.change(caller, this.#pickMessage(who, a, b), undefined)
+      case 'deleteByKey':
+        return this.#actions.change(byKey, this.#pickMessage(who, a, b), undefined)
+      case 'markByKey':
+        return chat && this.#actions.mark(byKey, chat, a, b)
       case 'mark':
         return chat && this.#actions.mark(caller, chat, a, b)
       case 'createGroup':
@@ -101,6 +111,10 @@ export class World {
         return chat && this.#actions.rename(who, chat, `title ${b % 4}`)
       case 'add':
         return chat && this.#actions.add(who, chat, model.users[b % 4] as string)
+      case 'setRole':
+        return chat && this.#actions.setRole(who, chat, model.users[b % 4] as string, b % 3 > 0)
+      case 'invite':
+        return this.#actions.invite(caller, a)
       case 'remove':
         return chat && this.#actions.remove(who, chat, model.users[b % 4] as string)
       case 'leave':
@@ -110,7 +124,7 @@ export class World {
         const left = pick(
           model.chats.flatMap((group) =>
             group.periods
-              .filter((period) => !model.isIn(group, period.who))
+              .filter(({ who: left }) => model.users.includes(left) && !model.isIn(group, left))
               .map((period) => ({ group, period })),
           ),
           a,

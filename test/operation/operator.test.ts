@@ -24,8 +24,8 @@ t.test('a running server changes accounts for the operator', async (t) => {
     t.match(state, { code: 0, out: /^messages +1$/m, err: '' })
     t.match(state.out, /^damage +none$/m)
     t.strictSame((await admin(['users', '--prefix', 'AL'])).out.trimEnd().split('\n'), [
-      'id  password  created                   removed  username',
-      `1   no        ${/2\S+Z/.exec((await admin(['users'])).out)?.[0]}  -        alice`,
+      'id  password  created                   removed  suspended  username',
+      `1   no        ${/2\S+Z/.exec((await admin(['users'])).out)?.[0]}  -        -          alice`,
     ])
   })
 
@@ -171,7 +171,7 @@ t.test('a running server changes accounts for the operator', async (t) => {
     const socket = await erik.connect()
     t.match(await admin(['remove-user', 'erik']), { code: 0, out: /removed/ })
     t.equal((await socket.closed).code, 4401)
-    t.match(await admin(['users']), { out: /20\S+Z +20\S+Z +erik$/m })
+    t.match(await admin(['users']), { out: /20\S+Z +20\S+Z +- +erik$/m })
     await t.rejects(change('remove-user', { username: 'erik' }), /No user/)
     t.match(await call(url, 'POST', '/login', { body: { username: 'erik' } }), { status: 401 })
   })

@@ -109,19 +109,39 @@ const drafts: Record<OperationName, fc.Arbitrary<Draft>> = {
       input: { user_id: names.user(by), title, members: members.map(names.username), client_id },
     }),
   ),
-  renameGroup: draft([user, place, fc.constantFrom('a', 'b')], (names, [by, group, title]) => ({
-    name: 'renameGroup',
-    input: { user_id: names.user(by), conversation_id: names.conversation(group), title },
-  })),
-  addMember: draft([user, place, user], (names, [by, group, who]) => ({
-    name: 'addMember',
-    input: {
-      user_id: names.user(by),
-      conversation_id: names.conversation(group),
-      username: names.username(who),
-      max_members: 4,
-    },
-  })),
+  putGroup: draft(
+    [user, maybe(user), key, fc.array(user, { maxLength: 3 }), maybe(fc.constant('{"a":1}'))],
+    (names, [by, noOwner, thing, members, metadata]) => ({
+      name: 'putGroup',
+      input: {
+        user_id: noOwner === undefined ? names.user(by) : null,
+        key: names.own(thing),
+        title: 'thing',
+        members: members.map(names.username),
+        metadata,
+      },
+    }),
+  ),
+  changeGroup: draft(
+    [user, place, maybe(fc.constantFrom('a', 'b')), maybe(text)],
+    (names, [by, group, title, metadata]) => ({
+      name: 'changeGroup',
+      input: { user_id: names.user(by), conversation_id: names.conversation(group), title, metadata },
+    }),
+  ),
+  addMember: draft(
+    [user, place, user, maybe(fc.constantFrom('owner', 'member')), maybe(place)],
+    (names, [by, group, who, role, app]) => ({
+      name: 'addMember',
+      input: {
+        user_id: app === undefined ? names.user(by) : null,
+        role,
+        conversation_id: names.conversation(group),
+        username: names.username(who),
+        max_members: 4,
+      },
+    }),
+  ),
   removeMember: draft([user, place, user, max_group], (names, [by, group, who, max]) => ({
     name: 'removeMember',
     input: {
@@ -259,6 +279,29 @@ const drafts: Record<OperationName, fc.Arbitrary<Draft>> = {
       },
     }),
   ),
+  report: draft([user, place, maybe(content)], (names, [by, message, comment]) => ({
+    name: 'report',
+    input: { user_id: names.user(by), message_id: names.message(message), reason: 'spam', comment },
+  })),
+  setReport: draft(
+    [place, fc.nat({ max: 5 }), fc.constantFrom('open', 'resolved'), maybe(fc.constantFrom(null, 'n'))],
+    (names, [message, later, status, note]) => ({
+      name: 'setReport',
+      input: { id: names.message(message) + later, status, note },
+    }),
+  ),
+  suspend: draft([user, maybe(fc.constantFrom(0, 1000, 86_400_000))], (names, [who, later]) => ({
+    name: 'suspend',
+    input: {
+      username: names.username(who),
+      reason: 'spam',
+      ...(later !== undefined && { until: 1_700_000_000_000 + later }),
+    },
+  })),
+  endSuspension: draft([user], (names, [who]) => ({
+    name: 'endSuspension',
+    input: { username: names.username(who) },
+  })),
   probe: draft([], () => ({ name: 'probe', input: {} })),
   publishSecret: draft([], () => ({ name: 'publishSecret', input: {} })),
 }
@@ -274,6 +317,7 @@ const WEIGHTS: Partial<Record<OperationName, number>> = {
   mark: 10,
   removeUser: 1,
   revokeEverybody: 1,
+  suspend: 1,
 }
 
 const anyDraft = fc.oneof(

@@ -250,6 +250,60 @@ t.test('a server key and its end are known to every node', { skip }, async (t) =
   t.equal((await at(t, b, alice).call('GET', '/users/me')).status, 200)
 })
 
+t.test(
+  'a suspension closes the sockets of other nodes and holds there, until it is lifted',
+  { skip },
+  async (t) => {
+    const [a, b] = await startNodes(t, 2)
+    const [alice, bob] = [await a.login('alice'), await b.login('bob')]
+    const { call: asApp } = await createApp(a)
+    await bob.send('alice', 'before')
+    const socket = await bob.connect()
+    await asApp('PUT', '/users/bob/suspension', { reason: 'Spam' })
+    t.match(await socket.closed, { code: 4403 })
+    const sendAs = (user: Person) => user.call('POST', '/send', { receiver_username: 'alice', content: 'x' })
+    const refused = { status: 403, body: { code: 'ACCOUNT_SUSPENDED' } }
+    for (const node of [b, a]) t.match(await sendAs(at(t, node, bob)), refused)
+    // The operation refuses too, with what its node has cached of the account.
+    for (const { app } of [b, a]) {
+      await t.rejects(
+        app.chat.writer.append('send', { sender_id: bob.id, receiver_username: 'alice', content: 'x' }),
+        { code: 'ACCOUNT_SUSPENDED' },
+      )
+    }
+    await asApp('DELETE', '/users/bob/suspension')
+    await alice.send('bob', 'welcome back')
+    for (const node of [b, a]) {
+      // The notice of the end may not have come yet.
+      while ((await sendAs(at(t, node, bob))).status === 403)
+        await new Promise((resolve) => setTimeout(resolve, 10))
+    }
+    t.match(await bob.call('GET', '/users/me'), { status: 200 })
+  },
+)
+
+t.test('a key that is sent to two nodes at once makes one group', { skip }, async (t) => {
+  const [a, b] = await startNodes(t, 2)
+  const alice = await a.login('alice')
+  const { key } = await createApp(a)
+  const putAt = ({ url }: { url: string }, name: string) =>
+    call<{ id: number }>(url, 'PUT', `/groups/by-key/${name}`, {
+      token: key,
+      body: { title: name, members: ['alice'] },
+    })
+  for (let n = 0; n < 10; n += 1) {
+    const both = await Promise.all([putAt(a, `order-${n}`), putAt(b, `order-${n}`)])
+    t.strictSame(both[0].body, both[1].body)
+  }
+  t.equal((await alice.conversations()).length, 10)
+  // Each node knows the present state of a group that another node changed.
+  const { id } = (await putAt(a, 'order-0')).body
+  const change = (node: Server, metadata: object) =>
+    call(node.url, 'PATCH', `/groups/${id}`, { token: key, body: { metadata } })
+  for (const [n, node] of [a, b, a, b].entries())
+    t.match(await change(node, { n }), { status: 200, body: { title: 'order-0', metadata: { n } } })
+})
+
 t.test('the limit of logins counts the calls on all nodes', { skip }, async (t) => {
   const [a, b] = await startNodes(t, 2, { RATE_LIMIT_LOGIN: '6' })
   for (const node of [a, b, a, b, a, b]) await node.login('alice')

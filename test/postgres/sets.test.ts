@@ -131,6 +131,8 @@ t.test('a set takes texts, bytes and nulls', { skip }, async (t) => {
     run(conversations.insertGroup, {
       id,
       title: `group ${id}`,
+      key: null,
+      metadata: null,
       member_count: 0,
       number: 0,
       creator_id: client_id === null ? null : 1,

@@ -26,6 +26,8 @@ t.test('the writer bounds its cached conversations by their members', (t) => {
     id: 1,
     kind: 'group',
     title: 'g',
+    key: null,
+    metadata: null,
     low_id: null,
     high_id: null,
     blocked: false,

@@ -13,6 +13,7 @@ import * as members from '../../db/queries/members.ts'
 import * as messages from '../../db/queries/messages.ts'
 import * as periods from '../../db/queries/periods.ts'
 import * as pushes from '../../db/queries/pushes.ts'
+import * as reports from '../../db/queries/reports.ts'
 import * as serverKeys from '../../db/queries/server-keys.ts'
 import * as users from '../../db/queries/users.ts'
 import * as webhooks from '../../db/queries/webhooks.ts'
@@ -43,6 +44,7 @@ t.test('every query uses an index, however many other rows exist', async (t) => 
     messages,
     periods,
     pushes,
+    reports,
     serverKeys,
     users,
     webhooks,

@@ -49,6 +49,11 @@ export declare const closeCodes: {
         readonly reconnect: "renew";
         readonly why: "the token expired or was revoked";
     };
+    readonly "4403": {
+        readonly name: "suspended";
+        readonly reconnect: "fix";
+        readonly why: "the account was suspended";
+    };
     readonly "4408": {
         readonly name: "no heartbeat";
         readonly reconnect: "resume";

@@ -50,6 +50,11 @@ export const closeCodes = {
         "reconnect": "renew",
         "why": "the token expired or was revoked"
     },
+    "4403": {
+        "name": "suspended",
+        "reconnect": "fix",
+        "why": "the account was suspended"
+    },
     "4408": {
         "name": "no heartbeat",
         "reconnect": "resume",

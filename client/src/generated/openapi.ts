@@ -138,7 +138,7 @@ export interface paths {
         };
         /**
          * Get a user
-         * @description Returns the user with the profile. A user whose name is `me` is only found by `GET /users?usernames=me`.
+         * @description Returns the user with the profile. The app also sees a suspension. A user whose name is `me` is only found by `GET /users?usernames=me`.
          */
         get: operations["getUser"];
         /**
@@ -219,6 +219,26 @@ export interface paths {
          * @description Replaces the content and sets `edited_at`. Everyone who can see the message receives a `message_updated` event. The same content changes nothing.
          */
         patch: operations["editMessage"];
+        trace?: never;
+    };
+    "/messages/{id}/reports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Report a message
+         * @description Reports a message that you can see to the app, with its present content. Nobody else learns of it. Reporting the message again returns your first report, with `Idempotent-Replayed: true`.
+         */
+        post: operations["reportMessage"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/conversations": {
@@ -355,8 +375,8 @@ export interface paths {
         options?: never;
         head?: never;
         /**
-         * Rename a group
-         * @description Only the owner and the app can rename a group. The same title changes nothing. The app, which is no member, gets no `role`, and 0 for what it has read.
+         * Rename a group, or change its metadata
+         * @description Only an owner and the app can do this. What is the same already changes nothing. Every member sees the metadata. The app, which is no member, gets no `role`, and 0 for what it has read.
          */
         patch: operations["renameGroup"];
         trace?: never;
@@ -370,14 +390,14 @@ export interface paths {
         };
         get?: never;
         /**
-         * Add a member to a group
-         * @description Only the owner and the app can add members. Adding a member again changes nothing.
+         * Add a member to a group, or change the role of a member
+         * @description Only an owner and the app can do this. An owner can make other members owners, make an owner a member again, and hand the group over: make somebody an owner, then yourself a member. The last owner stays, unless the app wants otherwise. Repeating the request changes nothing.
          */
         put: operations["addMember"];
         post?: never;
         /**
          * Remove a member from a group, or leave it
-         * @description Use your own name to leave. Only the owner and the app can remove others. If the owner leaves, the member with the longest membership becomes the owner.
+         * @description Use your own name to leave. Only an owner and the app can remove others. If the last owner leaves, the member with the longest membership becomes an owner.
          */
         delete: operations["removeMember"];
         options?: never;
@@ -631,6 +651,90 @@ export interface paths {
          * @description Sends a signed batch without events now, also if the webhook is disabled, and returns how the receiver answered. Its `previous` and its `cursor` are those of the last delivered batch.
          */
         post: operations["testWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/users/{username}/suspension": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Suspend a user
+         * @description Until the suspension ends, the user can neither write, read, log in nor connect, and nothing can be done on behalf of the user: every attempt gets `ACCOUNT_SUSPENDED` with the reason and the end. Open sockets are closed with 4403. Others see no difference, and can write to the user. A new suspension replaces the old one. Repeating the request changes nothing.
+         */
+        put: operations["suspendUser"];
+        post?: never;
+        /**
+         * Lift the suspension of a user
+         * @description Tokens that have not expired can be used again. Changes nothing if the user is not suspended.
+         */
+        delete: operations["endSuspension"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/reports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the reports of messages
+         * @description Newest first, with the text of each message when it was reported, also if it was changed or deleted since. If there are more than `limit`, or more than about 1 MiB of text, the reply has the `before` of the next page.
+         */
+        get: operations["listReports"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/reports/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Decide about a report
+         * @description Sets the status, and the note if it is given. It does nothing to the message or its sender: delete the message or suspend the user yourself. Repeating the request changes nothing.
+         */
+        patch: operations["setReport"];
+        trace?: never;
+    };
+    "/groups/by-key/{key}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Create the group of a key, or get it
+         * @description A conversation for a thing of your app, such as an order: the first call creates the group, and every later one, at the same time or not, returns it as it is, with `Idempotent-Replayed: true`. With `On-Behalf-Of` that user is the owner and a member; otherwise the group has no owner.
+         */
+        put: operations["putGroup"];
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -924,6 +1028,7 @@ export interface components {
             /** @description Username, in the case in which it was registered. */
             username: string;
             profile?: components["schemas"]["Profile"];
+            suspension?: components["schemas"]["Suspension"];
         };
         /**
          * @description Users, ordered by the name that was found.
@@ -1013,7 +1118,7 @@ export interface components {
             before?: string;
         };
         /**
-         * @description A conversation as you see it. A direct conversation has `peer`, the marks of the peer and, if the peer has one, `peer_profile`. A group has `title` and, while you are a member, your `role`. `last_message` is absent if there is no message that you may read.
+         * @description A conversation as you see it. A direct conversation has `peer`, the marks of the peer and, if the peer has one, `peer_profile`. A group has `title` and, while you are a member, your `role`, and `key` and `metadata` if the app gave them. `last_message` is absent if there is no message that you may read.
          * @example {
          *       "id": 1,
          *       "kind": "direct",
@@ -1079,6 +1184,12 @@ export interface components {
             /** @description Title of the group. Absent in a direct conversation. */
             title?: string;
             role?: components["schemas"]["MemberRole"];
+            /**
+             * @description The key that the app gave the group. Absent if there is none.
+             * @example order-4711
+             */
+            key?: string;
+            metadata?: components["schemas"]["Metadata"];
             /** @description Number of members. */
             member_count: number;
             last_message?: components["schemas"]["Message"];
@@ -1151,7 +1262,7 @@ export interface components {
             cursor: string;
         };
         /**
-         * @description Title and members of a new group. You become its owner.
+         * @description Title, members and metadata of a new group.
          * @example {
          *       "title": "Friday lunch",
          *       "members": [
@@ -1167,6 +1278,7 @@ export interface components {
             title: string;
             /** @description Usernames of the other members. Repeated names and your own name are ignored. */
             members: string[];
+            metadata?: components["schemas"]["Metadata"];
         };
         /**
          * @description A member of a conversation. `profile` is absent if the user has set nothing.
@@ -1225,7 +1337,16 @@ export interface components {
             members: components["schemas"]["Member"][];
         };
         /**
-         * @description `owner`: may rename the group and add and remove members. `member`: any other member, and both users of a direct conversation. More roles may be added: treat an unknown role as `member`.
+         * @description Role of the member. Without a role, a new member becomes a `member`, and a current member keeps the role. The body may be absent.
+         * @example {
+         *       "role": "member"
+         *     }
+         */
+        MemberRequest: {
+            role?: components["schemas"]["MemberRole"];
+        } | null;
+        /**
+         * @description `owner`: may change the group, add and remove members, and change roles. A group may have several owners, or none if the app made it. `member`: any other member, and both users of a direct conversation. More roles may be added: treat an unknown role as `member`.
          * @enum {string}
          */
         MemberRole: "owner" | "member";
@@ -1276,7 +1397,7 @@ export interface components {
             read_up_to?: number;
         };
         /**
-         * @description New title of the group.
+         * @description New title or metadata of the group. An absent member stays as it is.
          * @example {
          *       "title": "Saturday lunch"
          *     }
@@ -1286,14 +1407,18 @@ export interface components {
              * Format: text
              * @description Title of the group: 1 to 128 code points.
              */
-            title: string;
+            title?: string;
+            /** @description An object of your app: at most 1 KiB of JSON. The server stores it and does not interpret it. `null` removes it. */
+            metadata?: {
+                [key: string]: unknown;
+            } | null;
         };
         /** @description An OpenAPI or AsyncAPI document, as JSON. */
         Document: {
             [key: string]: unknown;
         };
         /**
-         * @description A conversation was created or renamed, or a member joined or left.
+         * @description A conversation was created, its title or metadata changed, a member joined or left, or the role of a member changed. `role` is yours; it is absent in a direct conversation and after you left.
          * @example {
          *       "type": "conversation",
          *       "cursor": "h2TqYw9k.4",
@@ -1322,6 +1447,10 @@ export interface components {
             title?: string;
             /** @description The name of the other user; absent in a group. */
             peer?: string;
+            /** @description The key that the app gave the group; absent if there is none. */
+            key?: string;
+            metadata?: components["schemas"]["Metadata"];
+            role?: components["schemas"]["MemberRole"];
             /** @description The current number of members. */
             member_count: number;
             you: components["schemas"]["MembershipChange"];
@@ -1397,6 +1526,9 @@ export interface components {
             title?: string;
             /** @description The name of the other user; absent in a group. */
             peer?: string;
+            /** @description The key that the app gave the group; absent if there is none. */
+            key?: string;
+            role?: components["schemas"]["MemberRole"];
             /** @description The current number of members. */
             member_count?: number;
             you?: components["schemas"]["MembershipChange"];
@@ -2106,7 +2238,7 @@ export interface components {
          * @enum {string}
          */
         RequestPart: "body" | "query" | "path" | "header" | "frame";
-        /** @description A message that a member reported, as it was at that time. */
+        /** @description A report of a message, with the text that the member saw. */
         Report: {
             /**
              * Format: int64
@@ -2118,28 +2250,98 @@ export interface components {
              * @description Id of the reported message.
              */
             message_id: number;
-            /** @description Username of the member who reported the message. */
-            reporter: string;
-            /** @description The reason that the member chose. */
-            reason: string;
-            /** @description What the member wrote. Absent if nothing. */
+            reason: components["schemas"]["ReportReason"];
+            /**
+             * Format: text
+             * @description What the member adds to the reason: 1 to 1,000 code points.
+             */
             comment?: string;
-            /** @description Text of the message when it was reported. */
-            content: string;
             /**
              * Format: date-time
              * @description Time of the report: RFC 3339, UTC, milliseconds.
              */
             created_at: string;
+            /**
+             * Format: int64
+             * @description Id of the conversation.
+             */
+            conversation_id: number;
+            /** @description Username of the sender of the message. */
+            sender: string;
+            /** @description Username of the member who reported the message. */
+            reporter: string;
+            /** @description Text of the message when it was reported. */
+            content: string;
             status: components["schemas"]["ReportStatus"];
-            /** @description Note of the app. Absent if there is none. */
+            /**
+             * Format: text
+             * @description Note of the app, which no user sees: 1 to 1,000 code points.
+             */
             note?: string;
         };
+        /** @description A page of reports, newest first. */
+        ReportList: {
+            /** @description Reports, newest first. */
+            reports: components["schemas"]["Report"][];
+            /**
+             * Format: int64
+             * @description Send it as `before` to get the next page. Absent on the last page.
+             */
+            before?: number;
+        };
         /**
-         * @description Whether somebody has dealt with the report. More values may be added: treat an unknown one as `open`.
+         * Format: text
+         * @description Why the message is reported: one of these values, or another one of your app’s.
          * @enum {string}
          */
-        ReportStatus: "open" | "closed";
+        ReportReason: "spam" | "abuse" | "illegal" | "other";
+        /** @description Why a message is reported. */
+        ReportRequest: {
+            reason: components["schemas"]["ReportReason"];
+            /**
+             * Format: text
+             * @description What the member adds to the reason: 1 to 1,000 code points.
+             */
+            comment?: string;
+        };
+        /**
+         * @description `open`: nobody has decided yet. `resolved`: something was done. `dismissed`: nothing had to be done. More values may be added: treat an unknown one as `open`.
+         * @enum {string}
+         */
+        ReportStatus: "open" | "resolved" | "dismissed";
+        /** @description What the app decides about a report. */
+        ReportStatusRequest: {
+            status: components["schemas"]["ReportStatus"];
+            /**
+             * Format: text
+             * @description Note of the app, which no user sees: 1 to 1,000 code points. `null` removes it. An absent note stays as it is.
+             */
+            note?: string | null;
+        };
+        /** @description A report as the member who made it sees it. */
+        SentReport: {
+            /**
+             * Format: int64
+             * @description Id of the report.
+             */
+            id: number;
+            /**
+             * Format: int64
+             * @description Id of the reported message.
+             */
+            message_id: number;
+            reason: components["schemas"]["ReportReason"];
+            /**
+             * Format: text
+             * @description What the member adds to the reason: 1 to 1,000 code points.
+             */
+            comment?: string;
+            /**
+             * Format: date-time
+             * @description Time of the report: RFC 3339, UTC, milliseconds.
+             */
+            created_at: string;
+        };
         /**
          * @description Answers a frame. The `ack` of a change has the cursor of its event and replaces that event in the stream.
          * @example {
@@ -2381,6 +2583,32 @@ export interface components {
              */
             type: "user";
             user: components["schemas"]["User"];
+        };
+        /** @description Why and until when an account is suspended. */
+        Suspension: {
+            /**
+             * Format: text
+             * @description Reason, which the user is shown: 1 to 1,000 code points.
+             */
+            reason: string;
+            /**
+             * Format: date-time
+             * @description End of the suspension: RFC 3339, UTC, milliseconds. Absent without an end.
+             */
+            until?: string;
+        };
+        /** @description Reason and end of a suspension. */
+        SuspensionRequest: {
+            /**
+             * Format: text
+             * @description Reason, which the user is shown: 1 to 1,000 code points.
+             */
+            reason: string;
+            /**
+             * Format: date-time
+             * @description End of the suspension: a time in the future (RFC 3339). If absent, it does not end.
+             */
+            until?: string;
         };
         /**
          * @description A page of events, in order. The next page begins at `cursor`.
@@ -2951,7 +3179,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description `FORBIDDEN`: Not allowed. `BLOCKED`: A block prevents this. `ORIGIN_NOT_ALLOWED`: This origin is not allowed. */
+        /** @description `FORBIDDEN`: Not allowed. `ACCOUNT_SUSPENDED`: The account is suspended. `BLOCKED`: A block prevents this. `ORIGIN_NOT_ALLOWED`: This origin is not allowed. */
         Forbidden: {
             headers: {
                 [name: string]: unknown;
@@ -2960,7 +3188,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description `ROUTE_NOT_FOUND`: Route not found. `USER_NOT_FOUND`: User not found. `CONVERSATION_NOT_FOUND`: Conversation not found. `MESSAGE_NOT_FOUND`: Message not found. `WEBHOOK_NOT_FOUND`: Webhook not found. */
+        /** @description `ROUTE_NOT_FOUND`: Route not found. `USER_NOT_FOUND`: User not found. `CONVERSATION_NOT_FOUND`: Conversation not found. `MESSAGE_NOT_FOUND`: Message not found. `WEBHOOK_NOT_FOUND`: Webhook not found. `REPORT_NOT_FOUND`: Report not found. */
         NotFound: {
             headers: {
                 [name: string]: unknown;
@@ -3126,7 +3354,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             /** @description `PASSWORD_REQUIRED`: A password is required. `INVALID_CREDENTIALS`: The username or the password is wrong. */
             401: components["responses"]["Unauthorized"];
-            /** @description `FORBIDDEN`: Not allowed. */
+            /** @description `FORBIDDEN`: Not allowed. `ACCOUNT_SUSPENDED`: The account is suspended. */
             403: components["responses"]["Forbidden"];
             /** @description `METHOD_NOT_ALLOWED`: Method not allowed. */
             405: components["responses"]["MethodNotAllowed"];
@@ -3176,7 +3404,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHORIZED`: A valid token is required. */
             401: components["responses"]["Unauthorized"];
-            /** @description `FORBIDDEN`: Not allowed. */
+            /** @description `FORBIDDEN`: Not allowed. `ACCOUNT_SUSPENDED`: The account is suspended. */
             403: components["responses"]["Forbidden"];
             /** @description `USER_NOT_FOUND`: User not found. */
             404: components["responses"]["NotFound"];
@@ -3229,7 +3457,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHORIZED`: A valid token is required. */
             401: components["responses"]["Unauthorized"];
-            /** @description `FORBIDDEN`: Not allowed. */
+            /** @description `FORBIDDEN`: Not allowed. `ACCOUNT_SUSPENDED`: The account is suspended. */
             403: components["responses"]["Forbidden"];
             /** @description `USER_NOT_FOUND`: User not found. */
             404: components["responses"]["NotFound"];
@@ -3279,7 +3507,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHORIZED`: A valid token is required. */
             401: components["responses"]["Unauthorized"];
-            /** @description `FORBIDDEN`: Not allowed. */
+            /** @description `FORBIDDEN`: Not allowed. `ACCOUNT_SUSPENDED`: The account is suspended. */
             403: components["responses"]["Forbidden"];
             /** @description `USER_NOT_FOUND`: User not found. */
             404: components["responses"]["NotFound"];
@@ -3323,7 +3551,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHORIZED`: A valid token is required. */
             401: components["responses"]["Unauthorized"];
-            /** @description `FORBIDDEN`: Not allowed. */
+            /** @description `FORBIDDEN`: Not allowed. `ACCOUNT_SUSPENDED`: The account is suspended. */
             403: components["responses"]["Forbidden"];
             /** @description `USER_NOT_FOUND`: User not found. */
             404: components["responses"]["NotFound"];
@@ -3377,7 +3605,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHORIZED`: A valid token is required. */
             401: components["responses"]["Unauthorized"];
-            /** @description `FORBIDDEN`: Not allowed. */
+            /** @description `FORBIDDEN`: Not allowed. `ACCOUNT_SUSPENDED`: The account is suspended. */
             403: components["responses"]["Forbidden"];
             /** @description `USER_NOT_FOUND`: User not found. */
             404: components["responses"]["NotFound"];
@@ -3431,7 +3659,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHORIZED`: A valid token is required. `INVALID_CREDENTIALS`: The username or the password is wrong. */
             401: components["responses"]["Unauthorized"];
-            /** @description `FORBIDDEN`: Not allowed. */
+            /** @description `FORBIDDEN`: Not allowed. `ACCOUNT_SUSPENDED`: The account is suspended. */
             403: components["responses"]["Forbidden"];
             /** @description `USER_NOT_FOUND`: User not found. */
             404: components["responses"]["NotFound"];
@@ -3490,7 +3718,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHORIZED`: A valid token is required. */
             401: components["responses"]["Unauthorized"];
-            /** @description `FORBIDDEN`: Not allowed. */
+            /** @description `FORBIDDEN`: Not allowed. `ACCOUNT_SUSPENDED`: The account is suspended. */
             403: components["responses"]["Forbidden"];
             /** @description `USER_NOT_FOUND`: User not found. */
             404: components["responses"]["NotFound"];
@@ -3542,7 +3770,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHORIZED`: A valid token is required. */
             401: components["responses"]["Unauthorized"];
-            /** @description `FORBIDDEN`: Not allowed. */
+            /** @description `FORBIDDEN`: Not allowed. `ACCOUNT_SUSPENDED`: The account is suspended. */
             403: components["responses"]["Forbidden"];
             /** @description `USER_NOT_FOUND`: User not found. */
             404: components["responses"]["NotFound"];
@@ -3696,7 +3924,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHORIZED`: A valid token is required. */
             401: components["responses"]["Unauthorized"];
-            /** @description `FORBIDDEN`: Not allowed. `BLOCKED`: A block prevents this. */
+            /** @description `FORBIDDEN`: Not allowed. `ACCOUNT_SUSPENDED`: The account is suspended. `BLOCKED`: A block prevents this. */
             403: components["responses"]["Forbidden"];
             /** @description `USER_NOT_FOUND`: User not found. `CONVERSATION_NOT_FOUND`: Conversation not found. `MESSAGE_NOT_FOUND`: Message not found. */
             404: components["responses"]["NotFound"];
@@ -3769,7 +3997,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHORIZED`: A valid token is required. */
             401: components["responses"]["Unauthorized"];
-            /** @description `FORBIDDEN`: Not allowed. */
+            /** @description `FORBIDDEN`: Not allowed. `ACCOUNT_SUSPENDED`: The account is suspended. */
             403: components["responses"]["Forbidden"];
             /** @description `USER_NOT_FOUND`: User not found. */
             404: components["responses"]["NotFound"];
@@ -3821,7 +4049,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHORIZED`: A valid token is required. */
             401: components["responses"]["Unauthorized"];
-            /** @description `FORBIDDEN`: Not allowed. */
+            /** @description `FORBIDDEN`: Not allowed. `ACCOUNT_SUSPENDED`: The account is suspended. */
             403: components["responses"]["Forbidden"];
             /** @description `USER_NOT_FOUND`: User not found. `MESSAGE_NOT_FOUND`: Message not found. */
             404: components["responses"]["NotFound"];
@@ -3883,7 +4111,73 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHORIZED`: A valid token is required. */
             401: components["responses"]["Unauthorized"];
-            /** @description `FORBIDDEN`: Not allowed. `BLOCKED`: A block prevents this. */
+            /** @description `FORBIDDEN`: Not allowed. `ACCOUNT_SUSPENDED`: The account is suspended. `BLOCKED`: A block prevents this. */
+            403: components["responses"]["Forbidden"];
+            /** @description `USER_NOT_FOUND`: User not found. `MESSAGE_NOT_FOUND`: Message not found. */
+            404: components["responses"]["NotFound"];
+            /** @description `METHOD_NOT_ALLOWED`: Method not allowed. */
+            405: components["responses"]["MethodNotAllowed"];
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: components["responses"]["RequestTimeout"];
+            /** @description `MESSAGE_DELETED`: The message was deleted. */
+            409: components["responses"]["Conflict"];
+            /** @description `PAYLOAD_TOO_LARGE`: The request is too large. */
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `URI_TOO_LONG`: The URL is too long. */
+            414: components["responses"]["UriTooLong"];
+            /** @description `UNSUPPORTED_MEDIA_TYPE`: The body must be application/json. */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `RATE_LIMITED`: Too many requests. */
+            429: components["responses"]["TooManyRequests"];
+            /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
+            431: components["responses"]["HeadersTooLarge"];
+            /** @description `INTERNAL`: Internal error. */
+            500: components["responses"]["InternalError"];
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `ISSUER_UNAVAILABLE`: The issuer of the token is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    reportMessage: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply.
+                 * @example bob
+                 */
+                "on-behalf-of"?: string;
+            };
+            path: {
+                /**
+                 * @description Id of the message.
+                 * @example 5
+                 */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReportRequest"];
+            };
+        };
+        responses: {
+            /** @description A report as the member who made it sees it. */
+            200: {
+                headers: {
+                    /** @description Present only if you reported the message before. The response is the first report. */
+                    "Idempotent-Replayed"?: "true";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SentReport"];
+                };
+            };
+            /** @description `BAD_REQUEST`: The request is malformed. `INVALID_JSON`: Invalid JSON. `VALIDATION_FAILED`: The request is not valid. */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHORIZED`: A valid token is required. */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN`: Not allowed. `ACCOUNT_SUSPENDED`: The account is suspended. */
             403: components["responses"]["Forbidden"];
             /** @description `USER_NOT_FOUND`: User not found. `MESSAGE_NOT_FOUND`: Message not found. */
             404: components["responses"]["NotFound"];
@@ -3942,7 +4236,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHORIZED`: A valid token is required. */
             401: components["responses"]["Unauthorized"];
-            /** @description `FORBIDDEN`: Not allowed. */
+            /** @description `FORBIDDEN`: Not allowed. `ACCOUNT_SUSPENDED`: The account is suspended. */
             403: components["responses"]["Forbidden"];
             /** @description `USER_NOT_FOUND`: User not found. */
             404: components["responses"]["NotFound"];
@@ -3981,7 +4275,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description A conversation as you see it. A direct conversation has `peer`, the marks of the peer and, if the peer has one, `peer_profile`. A group has `title` and, while you are a member, your `role`. `last_message` is absent if there is no message that you may read. */
+            /** @description A conversation as you see it. A direct conversation has `peer`, the marks of the peer and, if the peer has one, `peer_profile`. A group has `title` and, while you are a member, your `role`, and `key` and `metadata` if the app gave them. `last_message` is absent if there is no message that you may read. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3994,7 +4288,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHORIZED`: A valid token is required. */
             401: components["responses"]["Unauthorized"];
-            /** @description `FORBIDDEN`: Not allowed. */
+            /** @description `FORBIDDEN`: Not allowed. `ACCOUNT_SUSPENDED`: The account is suspended. */
             403: components["responses"]["Forbidden"];
             /** @description `USER_NOT_FOUND`: User not found. `CONVERSATION_NOT_FOUND`: Conversation not found. */
             404: components["responses"]["NotFound"];
@@ -4059,7 +4353,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHORIZED`: A valid token is required. */
             401: components["responses"]["Unauthorized"];
-            /** @description `FORBIDDEN`: Not allowed. */
+            /** @description `FORBIDDEN`: Not allowed. `ACCOUNT_SUSPENDED`: The account is suspended. */
             403: components["responses"]["Forbidden"];
             /** @description `USER_NOT_FOUND`: User not found. `CONVERSATION_NOT_FOUND`: Conversation not found. */
             404: components["responses"]["NotFound"];
@@ -4111,7 +4405,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHORIZED`: A valid token is required. */
             401: components["responses"]["Unauthorized"];
-            /** @description `FORBIDDEN`: Not allowed. */
+            /** @description `FORBIDDEN`: Not allowed. `ACCOUNT_SUSPENDED`: The account is suspended. */
             403: components["responses"]["Forbidden"];
             /** @description `USER_NOT_FOUND`: User not found. `CONVERSATION_NOT_FOUND`: Conversation not found. */
             404: components["responses"]["NotFound"];
@@ -4167,7 +4461,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHORIZED`: A valid token is required. */
             401: components["responses"]["Unauthorized"];
-            /** @description `FORBIDDEN`: Not allowed. */
+            /** @description `FORBIDDEN`: Not allowed. `ACCOUNT_SUSPENDED`: The account is suspended. */
             403: components["responses"]["Forbidden"];
             /** @description `USER_NOT_FOUND`: User not found. `CONVERSATION_NOT_FOUND`: Conversation not found. */
             404: components["responses"]["NotFound"];
@@ -4212,7 +4506,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description A conversation as you see it. A direct conversation has `peer`, the marks of the peer and, if the peer has one, `peer_profile`. A group has `title` and, while you are a member, your `role`. `last_message` is absent if there is no message that you may read. */
+            /** @description A conversation as you see it. A direct conversation has `peer`, the marks of the peer and, if the peer has one, `peer_profile`. A group has `title` and, while you are a member, your `role`, and `key` and `metadata` if the app gave them. `last_message` is absent if there is no message that you may read. */
             200: {
                 headers: {
                     /** @description Present only if the key was used before. The response is the original group in its current state. */
@@ -4227,7 +4521,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHORIZED`: A valid token is required. */
             401: components["responses"]["Unauthorized"];
-            /** @description `FORBIDDEN`: Not allowed. `BLOCKED`: A block prevents this. */
+            /** @description `FORBIDDEN`: Not allowed. `ACCOUNT_SUSPENDED`: The account is suspended. `BLOCKED`: A block prevents this. */
             403: components["responses"]["Forbidden"];
             /** @description `USER_NOT_FOUND`: User not found. */
             404: components["responses"]["NotFound"];
@@ -4278,7 +4572,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description A conversation as you see it. A direct conversation has `peer`, the marks of the peer and, if the peer has one, `peer_profile`. A group has `title` and, while you are a member, your `role`. `last_message` is absent if there is no message that you may read. */
+            /** @description A conversation as you see it. A direct conversation has `peer`, the marks of the peer and, if the peer has one, `peer_profile`. A group has `title` and, while you are a member, your `role`, and `key` and `metadata` if the app gave them. `last_message` is absent if there is no message that you may read. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -4291,7 +4585,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHORIZED`: A valid token is required. */
             401: components["responses"]["Unauthorized"];
-            /** @description `FORBIDDEN`: Not allowed. */
+            /** @description `FORBIDDEN`: Not allowed. `ACCOUNT_SUSPENDED`: The account is suspended. */
             403: components["responses"]["Forbidden"];
             /** @description `USER_NOT_FOUND`: User not found. `CONVERSATION_NOT_FOUND`: Conversation not found. */
             404: components["responses"]["NotFound"];
@@ -4339,9 +4633,13 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["MemberRequest"];
+            };
+        };
         responses: {
-            /** @description A conversation as you see it. A direct conversation has `peer`, the marks of the peer and, if the peer has one, `peer_profile`. A group has `title` and, while you are a member, your `role`. `last_message` is absent if there is no message that you may read. */
+            /** @description A conversation as you see it. A direct conversation has `peer`, the marks of the peer and, if the peer has one, `peer_profile`. A group has `title` and, while you are a member, your `role`, and `key` and `metadata` if the app gave them. `last_message` is absent if there is no message that you may read. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -4354,7 +4652,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHORIZED`: A valid token is required. */
             401: components["responses"]["Unauthorized"];
-            /** @description `FORBIDDEN`: Not allowed. `BLOCKED`: A block prevents this. */
+            /** @description `FORBIDDEN`: Not allowed. `ACCOUNT_SUSPENDED`: The account is suspended. `BLOCKED`: A block prevents this. */
             403: components["responses"]["Forbidden"];
             /** @description `USER_NOT_FOUND`: User not found. `CONVERSATION_NOT_FOUND`: Conversation not found. */
             404: components["responses"]["NotFound"];
@@ -4417,7 +4715,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHORIZED`: A valid token is required. */
             401: components["responses"]["Unauthorized"];
-            /** @description `FORBIDDEN`: Not allowed. */
+            /** @description `FORBIDDEN`: Not allowed. `ACCOUNT_SUSPENDED`: The account is suspended. */
             403: components["responses"]["Forbidden"];
             /** @description `USER_NOT_FOUND`: User not found. `CONVERSATION_NOT_FOUND`: Conversation not found. */
             404: components["responses"]["NotFound"];
@@ -4475,7 +4773,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHORIZED`: A valid token is required. */
             401: components["responses"]["Unauthorized"];
-            /** @description `FORBIDDEN`: Not allowed. */
+            /** @description `FORBIDDEN`: Not allowed. `ACCOUNT_SUSPENDED`: The account is suspended. */
             403: components["responses"]["Forbidden"];
             /** @description `USER_NOT_FOUND`: User not found. */
             404: components["responses"]["NotFound"];
@@ -4531,7 +4829,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHORIZED`: A valid token is required. */
             401: components["responses"]["Unauthorized"];
-            /** @description `FORBIDDEN`: Not allowed. */
+            /** @description `FORBIDDEN`: Not allowed. `ACCOUNT_SUSPENDED`: The account is suspended. */
             403: components["responses"]["Forbidden"];
             /** @description `USER_NOT_FOUND`: User not found. */
             404: components["responses"]["NotFound"];
@@ -4588,7 +4886,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHORIZED`: A valid token is required. */
             401: components["responses"]["Unauthorized"];
-            /** @description `FORBIDDEN`: Not allowed. */
+            /** @description `FORBIDDEN`: Not allowed. `ACCOUNT_SUSPENDED`: The account is suspended. */
             403: components["responses"]["Forbidden"];
             /** @description `USER_NOT_FOUND`: User not found. */
             404: components["responses"]["NotFound"];
@@ -4641,7 +4939,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHORIZED`: A valid token is required. */
             401: components["responses"]["Unauthorized"];
-            /** @description `FORBIDDEN`: Not allowed. */
+            /** @description `FORBIDDEN`: Not allowed. `ACCOUNT_SUSPENDED`: The account is suspended. */
             403: components["responses"]["Forbidden"];
             /** @description `USER_NOT_FOUND`: User not found. */
             404: components["responses"]["NotFound"];
@@ -4686,7 +4984,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHORIZED`: A valid token is required. */
             401: components["responses"]["Unauthorized"];
-            /** @description `FORBIDDEN`: Not allowed. `ORIGIN_NOT_ALLOWED`: This origin is not allowed. */
+            /** @description `FORBIDDEN`: Not allowed. `ACCOUNT_SUSPENDED`: The account is suspended. `ORIGIN_NOT_ALLOWED`: This origin is not allowed. */
             403: components["responses"]["Forbidden"];
             /** @description `METHOD_NOT_ALLOWED`: Method not allowed. */
             405: components["responses"]["MethodNotAllowed"];
@@ -4736,7 +5034,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHORIZED`: A valid token is required. */
             401: components["responses"]["Unauthorized"];
-            /** @description `FORBIDDEN`: Not allowed. */
+            /** @description `FORBIDDEN`: Not allowed. `ACCOUNT_SUSPENDED`: The account is suspended. */
             403: components["responses"]["Forbidden"];
             /** @description `USER_NOT_FOUND`: User not found. */
             404: components["responses"]["NotFound"];
@@ -5180,6 +5478,269 @@ export interface operations {
             /** @description `FORBIDDEN`: Not allowed. */
             403: components["responses"]["Forbidden"];
             /** @description `WEBHOOK_NOT_FOUND`: Webhook not found. */
+            404: components["responses"]["NotFound"];
+            /** @description `METHOD_NOT_ALLOWED`: Method not allowed. */
+            405: components["responses"]["MethodNotAllowed"];
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: components["responses"]["RequestTimeout"];
+            /** @description `PAYLOAD_TOO_LARGE`: The request is too large. */
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `URI_TOO_LONG`: The URL is too long. */
+            414: components["responses"]["UriTooLong"];
+            /** @description `UNSUPPORTED_MEDIA_TYPE`: The body must be application/json. */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
+            431: components["responses"]["HeadersTooLarge"];
+            /** @description `INTERNAL`: Internal error. */
+            500: components["responses"]["InternalError"];
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `ISSUER_UNAVAILABLE`: The issuer of the token is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    suspendUser: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Username: 1 to 64 letters, digits, `.`, `_` or `-`, but not `.` or `..`. Names that your app creates may also have `@`, `+`, `:`, `|` and `~`. Case is ignored.
+                 * @example bob
+                 */
+                username: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SuspensionRequest"];
+            };
+        };
+        responses: {
+            /** @description Why and until when an account is suspended. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Suspension"];
+                };
+            };
+            /** @description `BAD_REQUEST`: The request is malformed. `INVALID_JSON`: Invalid JSON. `VALIDATION_FAILED`: The request is not valid. */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHORIZED`: A valid token is required. */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN`: Not allowed. */
+            403: components["responses"]["Forbidden"];
+            /** @description `USER_NOT_FOUND`: User not found. */
+            404: components["responses"]["NotFound"];
+            /** @description `METHOD_NOT_ALLOWED`: Method not allowed. */
+            405: components["responses"]["MethodNotAllowed"];
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: components["responses"]["RequestTimeout"];
+            /** @description `PAYLOAD_TOO_LARGE`: The request is too large. */
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `URI_TOO_LONG`: The URL is too long. */
+            414: components["responses"]["UriTooLong"];
+            /** @description `UNSUPPORTED_MEDIA_TYPE`: The body must be application/json. */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
+            431: components["responses"]["HeadersTooLarge"];
+            /** @description `INTERNAL`: Internal error. */
+            500: components["responses"]["InternalError"];
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `ISSUER_UNAVAILABLE`: The issuer of the token is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    endSuspension: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Username: 1 to 64 letters, digits, `.`, `_` or `-`, but not `.` or `..`. Names that your app creates may also have `@`, `+`, `:`, `|` and `~`. Case is ignored.
+                 * @example bob
+                 */
+                username: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The request succeeded. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `BAD_REQUEST`: The request is malformed. `INVALID_JSON`: Invalid JSON. `VALIDATION_FAILED`: The request is not valid. */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHORIZED`: A valid token is required. */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN`: Not allowed. */
+            403: components["responses"]["Forbidden"];
+            /** @description `USER_NOT_FOUND`: User not found. */
+            404: components["responses"]["NotFound"];
+            /** @description `METHOD_NOT_ALLOWED`: Method not allowed. */
+            405: components["responses"]["MethodNotAllowed"];
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: components["responses"]["RequestTimeout"];
+            /** @description `PAYLOAD_TOO_LARGE`: The request is too large. */
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `URI_TOO_LONG`: The URL is too long. */
+            414: components["responses"]["UriTooLong"];
+            /** @description `UNSUPPORTED_MEDIA_TYPE`: The body must be application/json. */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
+            431: components["responses"]["HeadersTooLarge"];
+            /** @description `INTERNAL`: Internal error. */
+            500: components["responses"]["InternalError"];
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `ISSUER_UNAVAILABLE`: The issuer of the token is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    listReports: {
+        parameters: {
+            query?: {
+                /** @description Only reports with this status. */
+                status?: "open" | "resolved" | "dismissed";
+                /** @description Maximum number of items on the page. */
+                limit?: number;
+                /** @description `before` of the previous page. */
+                before?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of reports, newest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReportList"];
+                };
+            };
+            /** @description `BAD_REQUEST`: The request is malformed. `VALIDATION_FAILED`: The request is not valid. */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHORIZED`: A valid token is required. */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN`: Not allowed. */
+            403: components["responses"]["Forbidden"];
+            /** @description `METHOD_NOT_ALLOWED`: Method not allowed. */
+            405: components["responses"]["MethodNotAllowed"];
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: components["responses"]["RequestTimeout"];
+            /** @description `URI_TOO_LONG`: The URL is too long. */
+            414: components["responses"]["UriTooLong"];
+            /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
+            431: components["responses"]["HeadersTooLarge"];
+            /** @description `INTERNAL`: Internal error. */
+            500: components["responses"]["InternalError"];
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `ISSUER_UNAVAILABLE`: The issuer of the token is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    setReport: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Id of the report.
+                 * @example 9
+                 */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReportStatusRequest"];
+            };
+        };
+        responses: {
+            /** @description A report of a message, with the text that the member saw. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Report"];
+                };
+            };
+            /** @description `BAD_REQUEST`: The request is malformed. `INVALID_JSON`: Invalid JSON. `VALIDATION_FAILED`: The request is not valid. */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHORIZED`: A valid token is required. */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN`: Not allowed. */
+            403: components["responses"]["Forbidden"];
+            /** @description `REPORT_NOT_FOUND`: Report not found. */
+            404: components["responses"]["NotFound"];
+            /** @description `METHOD_NOT_ALLOWED`: Method not allowed. */
+            405: components["responses"]["MethodNotAllowed"];
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: components["responses"]["RequestTimeout"];
+            /** @description `PAYLOAD_TOO_LARGE`: The request is too large. */
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `URI_TOO_LONG`: The URL is too long. */
+            414: components["responses"]["UriTooLong"];
+            /** @description `UNSUPPORTED_MEDIA_TYPE`: The body must be application/json. */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
+            431: components["responses"]["HeadersTooLarge"];
+            /** @description `INTERNAL`: Internal error. */
+            500: components["responses"]["InternalError"];
+            /** @description `OVERLOADED`: The server is overloaded. `STORAGE_UNAVAILABLE`: The database is unavailable. `ISSUER_UNAVAILABLE`: The issuer of the token is unavailable. `SHUTTING_DOWN`: The server is shutting down. */
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    putGroup: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply.
+                 * @example bob
+                 */
+                "on-behalf-of"?: string;
+            };
+            path: {
+                /**
+                 * @description Key of the group, which you choose: 1 to 128 printable ASCII characters, percent-encoded, but not `.` or `..`.
+                 * @example order-4711
+                 */
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GroupRequest"];
+            };
+        };
+        responses: {
+            /** @description A conversation as you see it. A direct conversation has `peer`, the marks of the peer and, if the peer has one, `peer_profile`. A group has `title` and, while you are a member, your `role`, and `key` and `metadata` if the app gave them. `last_message` is absent if there is no message that you may read. */
+            200: {
+                headers: {
+                    /** @description Present only if the group existed. The response is the group in its current state. */
+                    "Idempotent-Replayed"?: "true";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Conversation"];
+                };
+            };
+            /** @description `BAD_REQUEST`: The request is malformed. `INVALID_JSON`: Invalid JSON. `VALIDATION_FAILED`: The request is not valid. */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHORIZED`: A valid token is required. */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN`: Not allowed. `ACCOUNT_SUSPENDED`: The account is suspended. `BLOCKED`: A block prevents this. */
+            403: components["responses"]["Forbidden"];
+            /** @description `USER_NOT_FOUND`: User not found. */
             404: components["responses"]["NotFound"];
             /** @description `METHOD_NOT_ALLOWED`: Method not allowed. */
             405: components["responses"]["MethodNotAllowed"];

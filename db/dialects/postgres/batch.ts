@@ -75,7 +75,8 @@ const runTransaction = async (
 ): Promise<BatchResult> => {
   const { client, caches } = session
   const rows = new Rows()
-  explore(new Transaction(exploring(rows), caches, session.head, 0), batch)
+  // The time of the database is not known yet. A wrong one costs at most another round trip.
+  explore(new Transaction(exploring(rows), caches, session.head, Date.now()), batch)
   const expected = rows.takeMissing()
   try {
     sendTogether(client)

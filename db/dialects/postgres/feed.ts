@@ -91,6 +91,7 @@ const forgetChanged = (caches: Caches, { changes }: Batch) => {
 const forgetNoticed = (caches: Caches, notice: Notice) => {
   switch (notice.type) {
     case 'user':
+    case 'suspension':
     case 'tokens_ended':
       caches.users.delete(notice.user_id)
       return
