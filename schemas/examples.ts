@@ -46,18 +46,41 @@ const group = {
   delivered_up_to: 0,
   read_up_to: 0,
 }
+/** As the app gets it. */
+const keyed = {
+  id: 3,
+  kind: 'group',
+  title: 'Friday lunch',
+  key: 'order-4711',
+  member_count: 1,
+  unread_count: 0,
+  delivered_up_to: 0,
+  read_up_to: 0,
+}
 const renamed = { ...group, title: 'Saturday lunch' }
 const profile = { display_name: 'Bob Weaver', avatar_url: 'https://example.com/bob.png' }
 const bob = { id: 2, username: 'bob', profile }
 const receipt = { conversation_id: 1, username: 'bob', delivered_up_to: 5, read_up_to: 5 }
 const block = { username: 'bob', blocked_at: '2026-11-20T09:03:00.000Z' }
+const complaint = { reason: 'spam', comment: 'I do not know the sender.' }
+const sentReport = { id: 8, message_id: 5, ...complaint, created_at: '2026-11-20T09:01:30.000Z' }
+const report = {
+  ...sentReport,
+  conversation_id: 1,
+  sender: 'alice',
+  reporter: 'bob',
+  content: changed.content,
+  status: 'open',
+}
+const decision = { status: 'dismissed', note: 'They are colleagues.' }
+const suspension = { reason: 'Spam', until: '2030-01-01T00:00:00.000Z' }
 const webhook = {
   name: 'orders',
   url: 'https://app.invalid/webhooks',
   types: ['message.created'],
   status: 'active',
   created_at: '2026-11-20T09:04:00.000Z',
-  cursor: cursor(22),
+  cursor: cursor(27),
   lag: 0,
   lag_seconds: 0,
   attempts: 0,
@@ -94,7 +117,7 @@ export const examples = {
   EditRequest: [{ content: changed.content }],
   Message: [edited, deleted],
   MessageList: [[sent]],
-  Conversation: [direct, group, renamed, { ...renamed, member_count: 3 }],
+  Conversation: [direct, group, renamed, { ...renamed, member_count: 3 }, keyed],
   ConversationList: [{ conversations: [direct], cursor: cursor(2) }],
   Member: [{ user_id: 1, username: 'alice', role: 'member', delivered_up_to: 0, read_up_to: 0 }],
   MemberList: [
@@ -137,6 +160,13 @@ export const examples = {
       more: true,
     },
   ],
+  ReportRequest: [complaint],
+  SentReport: [sentReport],
+  Report: [report, { ...report, ...decision }],
+  ReportList: [{ reports: [report] }],
+  ReportStatusRequest: [decision],
+  SuspensionRequest: [suspension],
+  Suspension: [suspension],
   WebhookRequest: [{ url: webhook.url, types: webhook.types }],
   PutWebhook: [{ ...webhook, secret }],
   Webhook: [webhook],

@@ -110,7 +110,7 @@ export const ReportsQuery = request({
 })
 export type ReportsQuery = Static<typeof ReportsQuery>
 
-export const ReportParams = request({ id: idOf('report', 9) })
+export const ReportParams = request({ id: idOf('report', 8) })
 
 export const ReportStatusRequest = request(
   {

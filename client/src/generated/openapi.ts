@@ -1170,6 +1170,16 @@ export interface components {
          *       "delivered_up_to": 0,
          *       "read_up_to": 0
          *     }
+         * @example {
+         *       "id": 3,
+         *       "kind": "group",
+         *       "title": "Friday lunch",
+         *       "key": "order-4711",
+         *       "member_count": 1,
+         *       "unread_count": 0,
+         *       "delivered_up_to": 0,
+         *       "read_up_to": 0
+         *     }
          */
         Conversation: {
             /**
@@ -2238,7 +2248,34 @@ export interface components {
          * @enum {string}
          */
         RequestPart: "body" | "query" | "path" | "header" | "frame";
-        /** @description A report of a message, with the text that the member saw. */
+        /**
+         * @description A report of a message, with the text that the member saw.
+         * @example {
+         *       "id": 8,
+         *       "message_id": 5,
+         *       "reason": "spam",
+         *       "comment": "I do not know the sender.",
+         *       "created_at": "2026-11-20T09:01:30.000Z",
+         *       "conversation_id": 1,
+         *       "sender": "alice",
+         *       "reporter": "bob",
+         *       "content": "Lunch on Friday at noon?",
+         *       "status": "open"
+         *     }
+         * @example {
+         *       "id": 8,
+         *       "message_id": 5,
+         *       "reason": "spam",
+         *       "comment": "I do not know the sender.",
+         *       "created_at": "2026-11-20T09:01:30.000Z",
+         *       "conversation_id": 1,
+         *       "sender": "alice",
+         *       "reporter": "bob",
+         *       "content": "Lunch on Friday at noon?",
+         *       "status": "dismissed",
+         *       "note": "They are colleagues."
+         *     }
+         */
         Report: {
             /**
              * Format: int64
@@ -2279,7 +2316,25 @@ export interface components {
              */
             note?: string;
         };
-        /** @description A page of reports, newest first. */
+        /**
+         * @description A page of reports, newest first.
+         * @example {
+         *       "reports": [
+         *         {
+         *           "id": 8,
+         *           "message_id": 5,
+         *           "reason": "spam",
+         *           "comment": "I do not know the sender.",
+         *           "created_at": "2026-11-20T09:01:30.000Z",
+         *           "conversation_id": 1,
+         *           "sender": "alice",
+         *           "reporter": "bob",
+         *           "content": "Lunch on Friday at noon?",
+         *           "status": "open"
+         *         }
+         *       ]
+         *     }
+         */
         ReportList: {
             /** @description Reports, newest first. */
             reports: components["schemas"]["Report"][];
@@ -2295,7 +2350,13 @@ export interface components {
          * @enum {string}
          */
         ReportReason: "spam" | "abuse" | "illegal" | "other";
-        /** @description Why a message is reported. */
+        /**
+         * @description Why a message is reported.
+         * @example {
+         *       "reason": "spam",
+         *       "comment": "I do not know the sender."
+         *     }
+         */
         ReportRequest: {
             reason: components["schemas"]["ReportReason"];
             /**
@@ -2309,7 +2370,13 @@ export interface components {
          * @enum {string}
          */
         ReportStatus: "open" | "resolved" | "dismissed";
-        /** @description What the app decides about a report. */
+        /**
+         * @description What the app decides about a report.
+         * @example {
+         *       "status": "dismissed",
+         *       "note": "They are colleagues."
+         *     }
+         */
         ReportStatusRequest: {
             status: components["schemas"]["ReportStatus"];
             /**
@@ -2318,7 +2385,16 @@ export interface components {
              */
             note?: string | null;
         };
-        /** @description A report as the member who made it sees it. */
+        /**
+         * @description A report as the member who made it sees it.
+         * @example {
+         *       "id": 8,
+         *       "message_id": 5,
+         *       "reason": "spam",
+         *       "comment": "I do not know the sender.",
+         *       "created_at": "2026-11-20T09:01:30.000Z"
+         *     }
+         */
         SentReport: {
             /**
              * Format: int64
@@ -2584,7 +2660,13 @@ export interface components {
             type: "user";
             user: components["schemas"]["User"];
         };
-        /** @description Why and until when an account is suspended. */
+        /**
+         * @description Why and until when an account is suspended.
+         * @example {
+         *       "reason": "Spam",
+         *       "until": "2030-01-01T00:00:00.000Z"
+         *     }
+         */
         Suspension: {
             /**
              * Format: text
@@ -2597,7 +2679,13 @@ export interface components {
              */
             until?: string;
         };
-        /** @description Reason and end of a suspension. */
+        /**
+         * @description Reason and end of a suspension.
+         * @example {
+         *       "reason": "Spam",
+         *       "until": "2030-01-01T00:00:00.000Z"
+         *     }
+         */
         SuspensionRequest: {
             /**
              * Format: text
@@ -2663,7 +2751,7 @@ export interface components {
          *       ],
          *       "status": "active",
          *       "created_at": "2026-11-20T09:04:00.000Z",
-         *       "cursor": "h2TqYw9k.25",
+         *       "cursor": "h2TqYw9k.30",
          *       "lag": 0,
          *       "lag_seconds": 0,
          *       "attempts": 0,
@@ -2766,7 +2854,7 @@ export interface components {
          *       ],
          *       "status": "active",
          *       "created_at": "2026-11-20T09:04:00.000Z",
-         *       "cursor": "h2TqYw9k.25",
+         *       "cursor": "h2TqYw9k.30",
          *       "lag": 0,
          *       "lag_seconds": 0,
          *       "attempts": 0
@@ -2879,7 +2967,7 @@ export interface components {
          *           ],
          *           "status": "active",
          *           "created_at": "2026-11-20T09:04:00.000Z",
-         *           "cursor": "h2TqYw9k.25",
+         *           "cursor": "h2TqYw9k.30",
          *           "lag": 0,
          *           "lag_seconds": 0,
          *           "attempts": 0
@@ -5651,7 +5739,7 @@ export interface operations {
             path: {
                 /**
                  * @description Id of the report.
-                 * @example 9
+                 * @example 8
                  */
                 id: number;
             };
