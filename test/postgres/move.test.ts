@@ -13,6 +13,7 @@ import { listen } from '../support/listen.ts'
 import { operator } from '../support/operator.ts'
 import { EXTENSION_TABLE, GUARDED, query, withoutPostgres as skip } from '../support/postgres.ts'
 import { startProcess } from '../support/process.ts'
+import { createApp } from '../support/server-key.ts'
 import { call, logIn, type Person, person, startServer, temporaryFolder } from '../support/server.ts'
 import { eventsAfter, headOf } from '../support/stream.ts'
 import { createPostgres } from '../support/test-database.ts'
@@ -103,6 +104,10 @@ t.test('devices continue on PostgreSQL after a move', { skip }, async (t) => {
   await carol.call('PUT', '/blocks/alice')
   const other = person(t, old.url, await logIn(old.url, 'alice'))
   await other.call('POST', '/logout')
+  const app = await createApp(old)
+  const webhook = { url: 'https://app.invalid/webhooks', types: ['report.created'] }
+  t.equal((await app.call('PUT', '/webhooks/reports', webhook)).status, 200)
+  t.equal((await bob.call('POST', `/messages/${edited.id}/reports`, { reason: 'spam' })).status, 200)
 
   const cursor = await headOf(alice)
   const missed = [await bob.send('alice', 'missed 1'), await bob.send(made.id, 'missed 2')]
@@ -127,9 +132,12 @@ t.test('devices continue on PostgreSQL after a move', { skip }, async (t) => {
     'epochs',
     'members',
     'messages',
+    'reports',
     'revoked_tokens',
+    'server_keys',
     'token_eras',
     'users',
+    'webhooks',
   ]
   t.strictSame(await filledTables(target), [...tables, 'commits', 'settings'].sort())
   t.ok(readFileSync(path).equals(bytes), 'the source is unchanged')
