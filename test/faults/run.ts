@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto'
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,16 +9,18 @@ import { reconnectAtOnce } from './crowd.ts'
 import { killUnderLoad } from './kill.ts'
 import { underPressure } from './pressure.ts'
 import { stalledReaders } from './stalled.ts'
+import { webhooksUnderFaults } from './webhooks.ts'
+import { seededRandom } from '../support/unreliable-proxy.ts'
 import { type AttackFigures, attackTable, underAttack } from './under-attack.ts'
 
-const PARTS = ['killed', 'crowd', 'stalled', 'pressure', 'cluster']
+const PARTS = ['killed', 'crowd', 'stalled', 'pressure', 'webhooks', 'cluster']
 /** The parts that run by default on each database. The attacks run on SQLite. */
 const DATABASES: Record<string, string[]> = {
-  sqlite: ['killed', 'crowd', 'stalled', 'pressure', ...attacks.map(({ name }) => name)],
+  sqlite: ['killed', 'crowd', 'stalled', 'pressure', 'webhooks', ...attacks.map(({ name }) => name)],
   postgres: ['cluster'],
 }
 
-const USAGE = `npm run test:faults -- [--database NAME] [--sends N] [--kills N] [--restarts N] [--promotions N] [--sockets N] [--readers N] [--mebibytes N] [--seconds N] [--attacks N] [--only NAMES] [--lenient]
+const USAGE = `npm run test:faults -- [--database NAME] [--sends N] [--kills N] [--restarts N] [--promotions N] [--sockets N] [--readers N] [--mebibytes N] [--seconds N] [--blows N] [--attacks N] [--only NAMES] [--lenient]
 
 --database NAME  sqlite (default), or postgres: two nodes of a PostgreSQL that this run starts
 --restarts N  restarts of PostgreSQL (default 10)
@@ -28,6 +31,7 @@ const USAGE = `npm run test:faults -- [--database NAME] [--sends N] [--kills N] 
 --readers N   readers that stop reading (default 200)
 --mebibytes N MiB to send to each of these readers (default 150)
 --seconds N   duration of each overload phase (default 10)
+--blows N     kills and network faults of a server and an app that gets its webhooks (default 200)
 --attacks N   counts and durations of the attacks in percent (default 100)
 --only NAMES  run only these parts, separated by commas: ${PARTS.join(', ')};
               and these attacks: ${attacks.map(({ name }) => name).join(', ')}
@@ -55,6 +59,7 @@ const options = () => {
         readers: { type: 'string', default: '200' },
         mebibytes: { type: 'string', default: '150' },
         seconds: { type: 'string', default: '10' },
+        blows: { type: 'string', default: '200' },
         attacks: { type: 'string', default: '100' },
         only: { type: 'string', default: '' },
         lenient: { type: 'boolean', default: false },
@@ -87,6 +92,7 @@ const options = () => {
       readers: number('readers'),
       mebibytes: number('mebibytes'),
       seconds: number('seconds'),
+      blows: number('blows'),
       percent: number('attacks'),
     }
   } catch (error) {
@@ -108,6 +114,7 @@ const {
   readers,
   mebibytes,
   seconds,
+  blows,
   percent,
 } = options()
 if (help) {
@@ -183,6 +190,19 @@ const parts: Record<string, () => Promise<void>> = {
     const pressure = await underPressure(owner, await folder('pressure'), seconds, lenient)
     report('overload', pressure)
     operations += pressure.replies
+  },
+  async webhooks() {
+    const seed = randomInt(2 ** 31)
+    const path = await folder('webhooks')
+    const deadline = 120 + blows * 10
+    const figures = await webhooksUnderFaults(owner, {
+      folder: path,
+      blows,
+      random: seededRandom(seed),
+      deadline,
+    })
+    report('webhooks of a killed server to a killed app', { seed, ...figures })
+    operations += figures.messages
   },
 }
 const attacked: AttackFigures[] = []

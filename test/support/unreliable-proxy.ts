@@ -1,6 +1,6 @@
 import { connect, createServer, type Socket } from 'node:net'
-import type { Test } from 'tap'
 import { listen } from './listen.ts'
+import type { Owner } from './process.ts'
 
 /** @returns a generator of numbers in [0, 1), reproducible by its seed (mulberry32). */
 export const seededRandom = (seed: number) => () => {
@@ -17,7 +17,7 @@ type Fate = (typeof fates)[number]
  * A TCP proxy that fails as networks do: after a random number of bytes, up to `mostBytes`, a connection is reset, stalls
  * forever, becomes slow, or is closed in one direction. `calm()` makes later connections reliable.
  */
-export const startProxy = async (t: Test, target: string, random: () => number, mostBytes: number) => {
+export const startProxy = async (t: Owner, target: string, random: () => number, mostBytes: number) => {
   const { hostname, port } = new URL(target)
   const sockets = new Set<Socket>()
   const happened: Record<Fate, number> = { cut: 0, stall: 0, slow: 0, 'half-close': 0 }
