@@ -130,7 +130,12 @@ const lazyRefs = (document: object) => {
     ajv ??= new Ajv({
       strict: false,
       discriminator: false,
-      formats: { text: true, int64: true, 'date-time': /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/ },
+      formats: {
+        text: true,
+        int64: true,
+        https: /^https:/,
+        'date-time': /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/,
+      },
     }).addSchema(closed(document) as object, 'document')
     const known = compiled.get(ref) ?? ajv.compile({ $ref: `document${ref}` })
     compiled.set(ref, known)
