@@ -114,7 +114,7 @@ export const metrics = plugin(
     )
     counter(
       'messenger_frames_dropped_total',
-      'Typing and presence frames that were dropped for slow readers.',
+      'Typing, presence and user frames that were dropped for slow readers.',
       [],
       (metric) => {
         metric.inc(app.sockets.counts.dropped)
@@ -160,7 +160,7 @@ export const metrics = plugin(
     )
     counter(
       'messenger_lock_wait_seconds_total',
-      'Sum of the times that transactions waited for the lock of the writing process, a round trip each included.',
+      'Sum of the times that transactions waited for the lock of the writing process, each with its round trip.',
       [],
       (metric) => metric.inc(figures().lockWait),
     )

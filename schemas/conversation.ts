@@ -30,7 +30,7 @@ import { Message } from './message.ts'
 export const ConversationKind = openEnum(['direct', 'group'], {
   $id: 'ConversationKind',
   description:
-    '`direct`: a conversation of two users, one per pair. `group`: a conversation with a title and an owner. More kinds may be added: treat an unknown kind as `group`.',
+    '`direct`: a conversation of two users, one per pair. `group`: a conversation with a title and any number of members. More kinds may be added: treat an unknown kind as `group`.',
 })
 export type ConversationKind = Static<typeof ConversationKind>
 
@@ -85,7 +85,7 @@ export const Conversation = reply(
   {
     $id: 'Conversation',
     description:
-      'A conversation as you see it. A direct conversation has `peer`, the marks of the peer and, if the peer has one, `peer_profile`. A group has `title` and, while you are a member, your `role`, and `key` and `metadata` if the app gave them. `last_message` is absent if there is no message that you may read.',
+      'A conversation as you see it. A direct conversation has `peer`, the marks of the peer and, if the peer has one, `peer_profile`. A group has `title`, `key` and `metadata` if it has them, and, while you are a member, your `role`. `last_message` is absent if there is no message that you may read.',
   },
 )
 export type Conversation = Static<typeof Conversation>

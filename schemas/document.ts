@@ -5,7 +5,7 @@ import { webhookEvents } from './webhook.ts'
 /** `info` of the OpenAPI document. */
 export const apiInfo = {
   title: 'Messenger',
-  version: '1.1.0',
+  version: '1.2.0',
   license: { name: 'MIT', identifier: 'MIT' },
   contact: { name: 'The operator of this server' },
   description: [
@@ -34,12 +34,15 @@ export const apiServers = [
 ]
 
 export const apiTags = [
-  { name: 'Accounts', description: 'Login, tokens, passwords and user search.' },
-  { name: 'Messages', description: 'Send, read, edit and delete messages.' },
+  { name: 'Accounts', description: 'Login, tokens, passwords, profiles and user search.' },
+  { name: 'Messages', description: 'Send, read, edit, delete and report messages.' },
   { name: 'Conversations', description: 'Your conversations, their members and read marks.' },
   { name: 'Groups', description: 'Create groups and change their members.' },
   { name: 'Blocks', description: 'Block and unblock users.' },
-  { name: 'App', description: 'For the backend of your app, with a server key.' },
+  {
+    name: 'App',
+    description: 'Accounts, moderation, events and webhooks: for the backend of your app, with a server key.',
+  },
   { name: 'Stream', description: 'Receive events over a WebSocket or by long polling.' },
   { name: 'Operation', description: 'Health, metrics and API documents.' },
 ]
@@ -48,7 +51,8 @@ export const bearerScheme = {
   type: 'http' as const,
   scheme: 'bearer',
   bearerFormat: 'JWT',
-  description: 'The `token` of `POST /login`. It expires after `TOKEN_TTL` (default 24 hours).',
+  description:
+    'The `token` of `POST /login`, which expires after `TOKEN_TTL` (default 24 hours), or a token of an issuer in `TOKEN_ISSUERS`.',
 }
 
 export const serverKeyScheme = {
@@ -81,7 +85,7 @@ export const apiWebhooks = {
       responses: {
         204: { description: 'The events are stored. Any 2xx says so.' },
         409: { description: 'The receiver has another cursor, which the body names: `{"cursor": "…"}`.' },
-        410: { description: 'The webhook is to be disabled.' },
+        410: { description: 'The receiver is gone: the server disables the webhook.' },
       },
       'x-events': Object.fromEntries(
         Object.entries(webhookEvents).map(([type, { $id }]) => [

@@ -57,7 +57,7 @@ export const Environment = Type.Object(
     REGISTRATION: stringEnum(['open', 'closed'], {
       default: 'open',
       description:
-        '`open`: a login with a new username creates an account. `closed`: only `npm run admin -- create-user` creates accounts.',
+        '`open`: a login with a new username creates an account. `closed`: only `npm run admin -- create-user`, server keys and TOKEN_ISSUERS create accounts.',
     }),
     TOKEN_ISSUERS: Type.Optional(
       Type.String({
@@ -138,7 +138,7 @@ export const Environment = Type.Object(
     ),
     NODE_TIMEOUT_MS: count(
       15_000,
-      'Milliseconds without a sign of life after which the users of another node are offline. Only with PostgreSQL.',
+      'Milliseconds without a sign of life after which the users of another node are offline. Its webhooks continue at another node within twice this time. Only with PostgreSQL.',
       100,
     ),
     SOCKET_FRAMES_PER_SECOND: count(

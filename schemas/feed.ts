@@ -85,7 +85,7 @@ export const MessageDeleted = feedEvent(
 export const ReceiptUpdated = feedEvent(
   'receipt.updated',
   'ReceiptUpdated',
-  'The marks of a member moved. Marks that move several times within a second may come a second time, unchanged.',
+  'The marks of a member moved. Of marks that move several times within a second, the last state may be sent twice.',
   {
     conversation_id: ConversationId,
     username: described(Username, 'Username of the member.'),
@@ -102,7 +102,7 @@ export const ConversationCreated = feedEvent(
 export const ConversationUpdated = feedEvent(
   'conversation.updated',
   'ConversationUpdated',
-  'A conversation was renamed, or its members changed.',
+  'The title, the metadata, the members or a role of a conversation changed.',
   conversation,
 )
 export const MemberJoined = feedEvent('member.joined', 'MemberJoined', 'A user became a member.', member)

@@ -64,7 +64,7 @@ export const WebhookBatch = reply(
   {
     previous: described(
       Cursor,
-      'The cursor of the batch before, as you received it, or as you gave it in an answer 409. If you stored another one, answer 409 with `{"cursor": …}`.',
+      'The cursor of the previous batch, or the one that you gave in an answer 409. If you stored another one, answer 409 with `{"cursor": …}`.',
     ),
     cursor: described(
       Cursor,
@@ -103,7 +103,7 @@ const PushAfter = Type.Integer({
   minimum: 1,
   maximum: 86_400,
   description:
-    'Seconds after which a message that no device of a user has received is announced by `unread.pending`. Asks for this event. If absent, 10 if `types` names it.',
+    'Seconds after which `unread.pending` announces a message that no device of a user has received. A value adds this event to `types`. Default: 10 if `types` names `unread.pending`, otherwise the event is not sent.',
 })
 
 export const WebhookRequest = request(
@@ -140,7 +140,8 @@ const state = {
   description: Type.Optional(Description),
   push_after_seconds: Type.Optional(
     Type.Integer({
-      description: 'Seconds until `unread.pending`. Absent: the webhook does not get this event.',
+      description:
+        'Seconds after which `unread.pending` is sent. Absent: the webhook does not get this event.',
     }),
   ),
   status: ref(WebhookStatus),
@@ -157,7 +158,7 @@ const state = {
   lag_seconds: Type.Number({
     description: 'Age of the oldest message or batch that is not delivered yet. 0: none.',
   }),
-  attempts: Type.Integer({ description: 'Failed attempts to deliver the next batch.' }),
+  attempts: Type.Integer({ description: 'Number of failed attempts to deliver the next batch.' }),
   last_error: Type.Optional(
     Type.String({ description: 'Why the last attempt failed. Absent if it did not.' }),
   ),
@@ -218,6 +219,6 @@ export const WebhookTest = reply(
     error: Type.Optional(Type.String({ description: 'Why the receiver did not answer. Absent if it did.' })),
     duration_ms: Type.Integer({ description: 'Milliseconds until the answer or the failure.' }),
   },
-  { $id: 'WebhookTest', description: 'What came of a test request.' },
+  { $id: 'WebhookTest', description: 'The result of a test request.' },
 )
 export type WebhookTest = Static<typeof WebhookTest>

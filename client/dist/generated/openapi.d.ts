@@ -1116,7 +1116,7 @@ export interface components {
             before?: string;
         };
         /**
-         * @description A conversation as you see it. A direct conversation has `peer`, the marks of the peer and, if the peer has one, `peer_profile`. A group has `title` and, while you are a member, your `role`, and `key` and `metadata` if the app gave them. `last_message` is absent if there is no message that you may read.
+         * @description A conversation as you see it. A direct conversation has `peer`, the marks of the peer and, if the peer has one, `peer_profile`. A group has `title`, `key` and `metadata` if it has them, and, while you are a member, your `role`. `last_message` is absent if there is no message that you may read.
          * @example {
          *       "id": 1,
          *       "kind": "direct",
@@ -1225,7 +1225,7 @@ export interface components {
             peer_read_up_to?: number;
         };
         /**
-         * @description `direct`: a conversation of two users, one per pair. `group`: a conversation with a title and an owner. More kinds may be added: treat an unknown kind as `group`.
+         * @description `direct`: a conversation of two users, one per pair. `group`: a conversation with a title and any number of members. More kinds may be added: treat an unknown kind as `group`.
          * @enum {string}
          */
         ConversationKind: "direct" | "group";
@@ -1764,7 +1764,7 @@ export interface components {
             key?: string;
             metadata?: components["schemas"]["Metadata"];
         };
-        /** @description A conversation was renamed, or its members changed. */
+        /** @description The title, the metadata, the members or a role of a conversation changed. */
         ConversationUpdated: {
             /**
              * @description The type of the event: `conversation.updated`.
@@ -1902,7 +1902,7 @@ export interface components {
             cursor: string;
             message: components["schemas"]["Message"];
         };
-        /** @description The marks of a member moved. Marks that move several times within a second may come a second time, unchanged. */
+        /** @description The marks of a member moved. Of marks that move several times within a second, the last state may be sent twice. */
         ReceiptUpdated: {
             /**
              * @description The type of the event: `receipt.updated`.
@@ -2765,7 +2765,7 @@ export interface components {
             types?: string[];
             /** @description A note for people. */
             description?: string;
-            /** @description Seconds until `unread.pending`. Absent: the webhook does not get this event. */
+            /** @description Seconds after which `unread.pending` is sent. Absent: the webhook does not get this event. */
             push_after_seconds?: number;
             status: components["schemas"]["WebhookStatus"];
             /**
@@ -2782,7 +2782,7 @@ export interface components {
             lag: number;
             /** @description Age of the oldest message or batch that is not delivered yet. 0: none. */
             lag_seconds: number;
-            /** @description Failed attempts to deliver the next batch. */
+            /** @description Number of failed attempts to deliver the next batch. */
             attempts: number;
             /** @description Why the last attempt failed. Absent if it did not. */
             last_error?: string;
@@ -2867,7 +2867,7 @@ export interface components {
             types?: string[];
             /** @description A note for people. */
             description?: string;
-            /** @description Seconds until `unread.pending`. Absent: the webhook does not get this event. */
+            /** @description Seconds after which `unread.pending` is sent. Absent: the webhook does not get this event. */
             push_after_seconds?: number;
             status: components["schemas"]["WebhookStatus"];
             /**
@@ -2884,7 +2884,7 @@ export interface components {
             lag: number;
             /** @description Age of the oldest message or batch that is not delivered yet. 0: none. */
             lag_seconds: number;
-            /** @description Failed attempts to deliver the next batch. */
+            /** @description Number of failed attempts to deliver the next batch. */
             attempts: number;
             /** @description Why the last attempt failed. Absent if it did not. */
             last_error?: string;
@@ -2906,7 +2906,7 @@ export interface components {
         };
         /** @description The body of one request to a webhook: at most 100 events and 1 MiB, unless a single change has more. */
         WebhookBatch: {
-            /** @description The cursor of the batch before, as you received it, or as you gave it in an answer 409. If you stored another one, answer 409 with `{"cursor": …}`. */
+            /** @description The cursor of the previous batch, or the one that you gave in an answer 409. If you stored another one, answer 409 with `{"cursor": …}`. */
             previous: string;
             /** @description The cursor after this batch: store it together with the effects of the events. Equal to `previous` in a batch of `unread.pending` and in a test. */
             cursor: string;
@@ -2993,7 +2993,7 @@ export interface components {
             types?: ("message.created" | "message.updated" | "message.deleted" | "receipt.updated" | "conversation.created" | "conversation.updated" | "member.joined" | "member.left" | "user.created" | "user.updated" | "user.removed" | "report.created" | "unread.pending")[];
             /** @description A note for people. */
             description?: string;
-            /** @description Seconds after which a message that no device of a user has received is announced by `unread.pending`. Asks for this event. If absent, 10 if `types` names it. */
+            /** @description Seconds after which `unread.pending` announces a message that no device of a user has received. A value adds this event to `types`. Default: 10 if `types` names `unread.pending`, otherwise the event is not sent. */
             push_after_seconds?: number;
             /** @description Where a new webhook begins. `0`: at the beginning. Absent: after the newest change. Ignored if the webhook exists. */
             cursor?: string;
@@ -3004,7 +3004,7 @@ export interface components {
          */
         WebhookStatus: "active" | "failing" | "disabled";
         /**
-         * @description What came of a test request.
+         * @description The result of a test request.
          * @example {
          *       "error": "app.invalid has no address.",
          *       "duration_ms": 12
@@ -4361,7 +4361,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description A conversation as you see it. A direct conversation has `peer`, the marks of the peer and, if the peer has one, `peer_profile`. A group has `title` and, while you are a member, your `role`, and `key` and `metadata` if the app gave them. `last_message` is absent if there is no message that you may read. */
+            /** @description A conversation as you see it. A direct conversation has `peer`, the marks of the peer and, if the peer has one, `peer_profile`. A group has `title`, `key` and `metadata` if it has them, and, while you are a member, your `role`. `last_message` is absent if there is no message that you may read. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -4592,7 +4592,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description A conversation as you see it. A direct conversation has `peer`, the marks of the peer and, if the peer has one, `peer_profile`. A group has `title` and, while you are a member, your `role`, and `key` and `metadata` if the app gave them. `last_message` is absent if there is no message that you may read. */
+            /** @description A conversation as you see it. A direct conversation has `peer`, the marks of the peer and, if the peer has one, `peer_profile`. A group has `title`, `key` and `metadata` if it has them, and, while you are a member, your `role`. `last_message` is absent if there is no message that you may read. */
             200: {
                 headers: {
                     /** @description Present only if the key was used before. The response is the original group in its current state. */
@@ -4658,7 +4658,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description A conversation as you see it. A direct conversation has `peer`, the marks of the peer and, if the peer has one, `peer_profile`. A group has `title` and, while you are a member, your `role`, and `key` and `metadata` if the app gave them. `last_message` is absent if there is no message that you may read. */
+            /** @description A conversation as you see it. A direct conversation has `peer`, the marks of the peer and, if the peer has one, `peer_profile`. A group has `title`, `key` and `metadata` if it has them, and, while you are a member, your `role`. `last_message` is absent if there is no message that you may read. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -4725,7 +4725,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description A conversation as you see it. A direct conversation has `peer`, the marks of the peer and, if the peer has one, `peer_profile`. A group has `title` and, while you are a member, your `role`, and `key` and `metadata` if the app gave them. `last_message` is absent if there is no message that you may read. */
+            /** @description A conversation as you see it. A direct conversation has `peer`, the marks of the peer and, if the peer has one, `peer_profile`. A group has `title`, `key` and `metadata` if it has them, and, while you are a member, your `role`. `last_message` is absent if there is no message that you may read. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -5548,7 +5548,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description What came of a test request. */
+            /** @description The result of a test request. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -5809,7 +5809,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description A conversation as you see it. A direct conversation has `peer`, the marks of the peer and, if the peer has one, `peer_profile`. A group has `title` and, while you are a member, your `role`, and `key` and `metadata` if the app gave them. `last_message` is absent if there is no message that you may read. */
+            /** @description A conversation as you see it. A direct conversation has `peer`, the marks of the peer and, if the peer has one, `peer_profile`. A group has `title`, `key` and `metadata` if it has them, and, while you are a member, your `role`. `last_message` is absent if there is no message that you may read. */
             200: {
                 headers: {
                     /** @description Present only if the group existed. The response is the group in its current state. */
@@ -6042,7 +6042,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description The webhook is to be disabled. */
+            /** @description The receiver is gone: the server disables the webhook. */
             410: {
                 headers: {
                     [name: string]: unknown;
