@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { isNotice, type Notice } from '../../db/changes.ts'
+import type { Notice } from '../../db/changes.ts'
 import { foldName, unknownUser } from '../../db/names.ts'
 import * as keys from '../../db/queries/server-keys.ts'
 import * as users from '../../db/queries/users.ts'
@@ -7,6 +7,7 @@ import { refuseSuspended } from '../../db/refusals.ts'
 import { createCache } from '../cache.ts'
 import { invalid } from '../errors.ts'
 import type { Chat, Identity } from './context.ts'
+import { followEndings } from './endings.ts'
 import { unauthorized } from './tokens.ts'
 
 const PREFIX = 'msk_'
@@ -29,8 +30,8 @@ type User = NonNullable<(typeof users.userById)['row']>
 type Verified = Pick<Identity, 'jti' | 'verified_at'> & { key: string }
 
 /**
- * Verifies server keys, and finds the users on whose behalf they act. Both are cached until a key ends or an account may have
- * been removed or suspended. A key is looked up by its hash, so the time that a lookup takes tells nothing about other keys, and the
+ * Verifies server keys, and finds the users on whose behalf they act. Both are cached until a key may have ended, or
+ * an account may have been removed or suspended. A key is looked up by its hash, so the time that a lookup takes tells nothing about other keys, and the
  * memory of the server holds no key.
  */
 export const createServerKeys = ({ reader, bus, turns }: Chat) => {
@@ -38,40 +39,27 @@ export const createServerKeys = ({ reader, bus, turns }: Chat) => {
   const verified = createCache<string, Verified>(1000)
   /** By the folded name. */
   const found = createCache<string, Pick<Identity, 'user_id' | 'username'>>(50_000)
-  /** The number of the last change that this server knows. */
-  let head = 0
-  /** Keys may have ended and accounts may have been removed or suspended up to this number. What was read before must not be cached. */
-  let ended = 0
-
-  bus.subscribe({
-    batch({ first, last, changes }) {
-      // A lost batch may have ended anything. So may what came before the first batch.
-      const isComplete = first === head + 1
-      head = last
-      if (isComplete && !changes.some(({ event }) => isNotice(event) && mayEnd[event.type])) return
-      ended = last
-      verified.clear()
-      found.clear()
-    },
-    signal: () => {},
+  const endings = followEndings(bus, mayEnd, () => {
+    verified.clear()
+    found.clear()
   })
 
   const lookUpKey = async (hash: string): Promise<Verified> => {
-    const verified_at = head
+    const verified_at = endings.head
     const row = await reader.get(keys.serverKeyByHash, { hash: Buffer.from(hash, 'base64url') })
     if (!row) throw unauthorized('The server key is not valid or was revoked. Send another one.')
     const key = { key: row.name, jti: hash, verified_at }
-    if (verified_at >= ended) verified.set(hash, key)
+    if (endings.isCurrent(verified_at)) verified.set(hash, key)
     return key
   }
 
   const lookUpUser = async (folded: string, name: string) => {
-    const read_at = head
+    const read_at = endings.head
     const row = await reader.get(users.userByKey, { key: folded })
     if (!row || row.removed_at !== null) throw unknownUser(name, HEADER_PATH)
     refuseSuspended(row)
     const user = { user_id: row.id, username: row.username }
-    if (read_at >= ended) found.set(folded, user)
+    if (endings.isCurrent(read_at)) found.set(folded, user)
     return user
   }
 
@@ -115,7 +103,7 @@ export const createServerKeys = ({ reader, bus, turns }: Chat) => {
      *   if the key of `me` did, or `ACCOUNT_SUSPENDED` if the user is suspended
      */
     recheck(me: Identity): Promise<void> | undefined {
-      return me.verified_at >= ended ? undefined : checkAgain(me)
+      return endings.isCurrent(me.verified_at) ? undefined : checkAgain(me)
     },
   }
 }

@@ -1,6 +1,6 @@
 import { createCache } from '../cache.ts'
 import { randomBytes } from 'node:crypto'
-import { isNotice, type Notice } from '../../db/changes.ts'
+import type { Notice } from '../../db/changes.ts'
 import * as users from '../../db/queries/users.ts'
 import { isTokenOf, toTokenId } from '../../db/token-family.ts'
 import type { Profile } from '../../db/transaction.ts'
@@ -9,6 +9,7 @@ import { AppError } from '../errors.ts'
 import { lazyValidator, strictAjv } from '../../schemas/validation.ts'
 import { refuseSuspended } from '../../db/refusals.ts'
 import type { Chat, Identity } from './context.ts'
+import { followEndings } from './endings.ts'
 import { createAdmission } from './issuer-accounts.ts'
 import { issuerOf, verifyIssued } from './issuer-tokens.ts'
 import type { Issuer, Issuers } from './issuers.ts'
@@ -52,22 +53,9 @@ export const createTokens = (signer: Signer, chat: Chat, issuers: Issuers, ttl: 
   /** Those of issuers. Verified again after a while, because an issuer may withdraw a key. */
   const verifiedOfIssuers = createCache<string, Identity>(50_000, { ttl: FRESH_MS })
   const admit = createAdmission(chat)
-  /** The number of the last change that this server knows. */
-  let head = 0
-  /** Tokens may have ended up to this number. What was read before must not be cached. */
-  let ended = 0
-
-  bus.subscribe({
-    batch({ first, last, changes }) {
-      // A lost batch may have ended tokens. So may what came before the first batch.
-      const isComplete = first === head + 1
-      head = last
-      if (isComplete && !changes.some(({ event }) => isNotice(event) && mayEndTokens[event.type])) return
-      ended = last
-      verified.clear()
-      verifiedOfIssuers.clear()
-    },
-    signal: () => {},
+  const endings = followEndings(bus, mayEndTokens, () => {
+    verified.clear()
+    verifiedOfIssuers.clear()
   })
 
   /** @throws AppError `UNAUTHORIZED` if the token was revoked or its account was removed; `ACCOUNT_SUSPENDED` */
@@ -87,26 +75,26 @@ export const createTokens = (signer: Signer, chat: Chat, issuers: Issuers, ttl: 
   }
 
   const lookUpIssued = async (issuer: Issuer, token: string): Promise<Identity> => {
-    const verified_at = head
+    const verified_at = endings.head
     const issued = await verifyIssued(issuer, token)
     const { username, jti, issued_at, expires } = issued
     const user_id = await admit(issued, newTokenFamily())
     const identity = { user_id, username, jti, issued_at, expires, verified_at }
     await checkHolder(identity)
-    if (verified_at >= ended) verifiedOfIssuers.set(token, identity)
+    if (endings.isCurrent(verified_at)) verifiedOfIssuers.set(token, identity)
     return identity
   }
 
   const lookUp = async (token: string): Promise<Identity> => {
     const issuer = issuerOf(issuers, token)
     if (issuer) return lookUpIssued(issuer, token)
-    const verified_at = head
+    const verified_at = endings.head
     const { claims, until } = await checkFresh(signer, token)
     const { user_id, username, jti } = claims
     await checkHolder({ user_id, username, jti })
     // A token of a retired secret may outlive the secret. It must not be cached for longer than the secret verifies.
     const identity = { user_id, username, jti, expires: Math.min(claims.exp * 1000, until), verified_at }
-    if (verified_at >= ended) verified.set(token, identity)
+    if (endings.isCurrent(verified_at)) verified.set(token, identity)
     return identity
   }
 
@@ -155,7 +143,7 @@ export const createTokens = (signer: Signer, chat: Chat, issuers: Issuers, ttl: 
      *   `UNAUTHORIZED` if the token was revoked or its account was removed, or `ACCOUNT_SUSPENDED`
      */
     recheck(me: Identity): Promise<void> | undefined {
-      return me.verified_at >= ended ? undefined : checkAgain(me)
+      return endings.isCurrent(me.verified_at) ? undefined : checkAgain(me)
     },
   }
 }
