@@ -8,7 +8,6 @@ import {
   described,
   Metadata,
   openEnum,
-  PageSize,
   ReadMark,
   ref,
   reply,
@@ -21,6 +20,7 @@ import { ConversationKind, MemberRole } from './conversation.ts'
 import type { Members } from './frame.ts'
 import { Message } from './message.ts'
 import { Report } from './report.ts'
+import { SyncPage, SyncQuery } from './sync.ts'
 
 export const ConversationState = reply(
   {
@@ -156,25 +156,15 @@ export const FeedEvent = Type.Unsafe<FeedEvent>({
 })
 
 export const EventsQuery = request({
+  ...SyncQuery.properties,
   cursor: Type.Optional(
     described(CursorInput, 'The newest cursor that you received. `0` is the cursor of the beginning.'),
   ),
-  limit: PageSize,
-  wait: Type.Integer({
-    minimum: 0,
-    maximum: 30,
-    default: 0,
-    description: 'Seconds to wait for an event if there is none after the cursor.',
-  }),
 })
 export type EventsQuery = Static<typeof EventsQuery>
 
 export const FeedPage = reply(
-  {
-    events: Type.Array(ref(FeedEvent), { description: 'Oldest first.' }),
-    cursor: described(Cursor, 'The cursor of the next page.'),
-    more: Type.Boolean({ description: 'Whether more events exist now: request the next page at once.' }),
-  },
+  { ...SyncPage.properties, events: Type.Array(ref(FeedEvent), { description: 'Oldest first.' }) },
   {
     $id: 'FeedPage',
     description: 'A page of the changes of everybody, in order. The next page begins at `cursor`.',

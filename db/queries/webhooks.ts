@@ -3,22 +3,12 @@ import { query } from '../query.ts'
 import { scopes } from '../scopes.ts'
 import type { Tables } from '../tables.ts'
 
-/** All columns but the bytes of the batch in flight, which may be 1 MiB. */
-const columns = [
-  'name',
-  'url',
-  'types',
-  'description',
-  'push_after',
-  'secret',
-  'previous_secret',
-  'previous_until',
-  'created_at',
-  'version',
+const deliveryColumns = [
   'cursor',
   'position',
   'scanned',
   'push_scanned',
+  'version',
   'disabled',
   'batch_id',
   'batch_end',
@@ -31,6 +21,20 @@ const columns = [
   'delivered_at',
   'lease',
   'lease_until',
+] as const
+
+/** All columns but the bytes of the batch in flight, which may be 1 MiB. */
+const columns = [
+  'name',
+  'url',
+  'types',
+  'description',
+  'push_after',
+  'secret',
+  'previous_secret',
+  'previous_until',
+  'created_at',
+  ...deliveryColumns,
 ] as const
 
 type Name = { name: string }
@@ -166,26 +170,6 @@ export const insertPush = query<{
         .doUpdateSet(({ ref }) => ({ read_up_to: ref('excluded.read_up_to') })),
     ),
 )
-
-const deliveryColumns = [
-  'cursor',
-  'position',
-  'scanned',
-  'push_scanned',
-  'version',
-  'disabled',
-  'batch_id',
-  'batch_end',
-  'batch_cursor',
-  'batch_at',
-  'attempts',
-  'next_at',
-  'last_error',
-  'last_error_at',
-  'delivered_at',
-  'lease',
-  'lease_until',
-] as const
 
 /** The state of delivery, without the bytes of the batch. */
 export type Delivery = Pick<Selectable<Tables['webhooks']>, (typeof deliveryColumns)[number]>
