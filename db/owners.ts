@@ -1,6 +1,6 @@
 /**
  * Who created an account and vouches for its user: null for a login at this server, `APP` for a server key, or an issuer of tokens.
- * Only the owner can give somebody the account.
+ * Only tokens of the owner log in to the account.
  */
 export type Owner = string | null
 

@@ -12,7 +12,7 @@ import type { Source } from '../src/load/turns.ts'
 
 /**
  * Decorates `secrets`, `issuers`, `tokens`, `authenticate`, the hook that verifies the token or the server key of a request, and
- * `sourceOf`, which says before that whom the request is for.
+ * `sourceOf`, which names the user or the network of a request before it is verified.
  */
 export const auth = plugin(
   async (app) => {

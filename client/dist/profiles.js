@@ -8,7 +8,7 @@ const MAX_LIST = 8000;
 const MAX_CACHED = 5000;
 /** Milliseconds without look-ups by `peek()` after one that failed. */
 const PAUSE = 5000;
-/** No user has another name. One that the server does not accept would fail the look-up of all others. */
+/** The names that users can have. The server refuses a whole look-up if it contains another name. */
 const NAME = /^[^,\p{Cc}\p{Cs}]{1,64}$/u;
 /**
  * The profiles of users, by username. Look-ups made in one turn share a request for up to 100 names. The last 5,000 profiles

@@ -11,7 +11,7 @@ const MAX_LIST = 8000
 const MAX_CACHED = 5000
 /** Milliseconds without look-ups by `peek()` after one that failed. */
 const PAUSE = 5000
-/** No user has another name. One that the server does not accept would fail the look-up of all others. */
+/** The names that users can have. The server refuses a whole look-up if it contains another name. */
 const NAME = /^[^,\p{Cc}\p{Cs}]{1,64}$/u
 
 type Entry = { username: string; profile: Profile; isStale: boolean }

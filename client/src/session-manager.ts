@@ -35,7 +35,7 @@ export class SessionManager {
   /** By the clock of this machine, which may differ from the clock of the server. */
   #renewAt = Date.now()
   #renewing: Promise<Session> | undefined
-  /** The server no longer accepts the token, or the app no longer stands by it. */
+  /** The server refused the token, or `getToken()` returned none or one of another user. */
   #isRefused = false
 
   constructor(api: Api, options: Options) {

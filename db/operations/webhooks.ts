@@ -4,7 +4,7 @@ import { noWebhook } from '../refusals.ts'
 import type { Transaction } from '../transaction.ts'
 import { movedDelivery, storeDelivery } from './deliveries.ts'
 
-/** Each webhook delivers by itself and is looked at every second. */
+/** Each webhook has a delivery of its own, and its row is read every second. */
 const MAX_WEBHOOKS = 32
 
 export type PutWebhook = {

@@ -4,9 +4,9 @@ import * as counter from '../../db/queries/counter.ts'
 import type { Reads } from '../../db/query.ts'
 
 /**
- * Formats and parses cursors. A cursor is `<epoch>.<number>`. On SQLite every start of the server begins an
- * epoch, on PostgreSQL every restart, promotion or copy of the database. A cursor is valid only if its number is below the first number of the next epoch, so a restored or copied database rejects the cursors that
- * the original database gave out later.
+ * Formats and parses cursors. A cursor is `<epoch>.<number>`. On SQLite every start of the server begins an epoch, on PostgreSQL
+ * every restart, promotion or copy of the database. A cursor is valid only if its number is below the first number of the next
+ * epoch, so a restored or copied database rejects the cursors that the original database gave out later.
  */
 export const createCursors = ({ epoch, head }: Pick<Database, 'epoch' | 'head'>) => ({
   /** Reads what `format` and `parse` need. */

@@ -70,7 +70,7 @@ export const verifyIssued = async (issuer: Issuer, token: string): Promise<Issue
   }
 }
 
-/** The way out is the same for all: this server has no login for such an account. */
+/** Every error names the same way out, because this server has no login for such an account. */
 const refused = (detail: string) =>
   new AppError('UNAUTHORIZED', `${detail} Get a new token where your app logs you in.`)
 

@@ -43,7 +43,7 @@ export const createJwks = (
   let fetching: Promise<boolean> | undefined
 
   const isUsable = () => keys !== undefined && clock() - fetchedAt < MAX_AGE_MS
-  /** No fetch begins before. */
+  /** No fetch begins before this time. */
   const next = () => attemptedAt + (isUsable() ? REFRESH_MS : RETRY_MS)
   const unavailable = () =>
     new AppError('ISSUER_UNAVAILABLE', `The keys of ${issuer} cannot be fetched at the moment. Try again.`, {

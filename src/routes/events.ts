@@ -13,7 +13,7 @@ export const eventRoutes: FastifyPluginAsyncTypebox = async (app) => {
         operationId: 'getEvents',
         summary: 'Get the changes of everybody after a cursor',
         description:
-          'Returns each change of the system in order, as its rows are now. Without a cursor, returns the current cursor and no events; `0` is the cursor of the beginning. With `wait`, waits up to that many seconds for the first event. A page is limited to about 1 MiB, so it may have fewer than `limit` events. It has more only if one change alone does, such as the creation of a large group: the events of a change are never split.',
+          'Returns each change of the system in order, as its rows are now. Without a cursor, returns the current cursor and no events; `0` is the cursor of the beginning. With `wait`, waits up to that many seconds for the first event. A page is limited to about 1 MiB, so it may have fewer than `limit` events. It has more than `limit` only if one change has more events, such as the creation of a large group: the events of one change are never split.',
         tags: ['App'],
         querystring: EventsQuery,
         response: {

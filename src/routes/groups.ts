@@ -57,7 +57,7 @@ export const groupRoutes: FastifyPluginAsyncTypebox = async (app) => {
         operationId: 'renameGroup',
         summary: 'Rename a group, or change its metadata',
         description:
-          'Only an owner and the app can do this. What is the same already changes nothing. Every member sees the metadata. The app, which is no member, gets no `role`, and 0 for what it has read.',
+          'Only an owner and the app can do this. Values that are the same change nothing. Every member sees the metadata. The app, which is no member, gets the group without a `role`, with marks and an unread count of 0.',
         tags,
         params: GroupParams,
         body: ref(RenameRequest),
@@ -78,7 +78,7 @@ export const groupRoutes: FastifyPluginAsyncTypebox = async (app) => {
         operationId: 'addMember',
         summary: 'Add a member to a group, or change the role of a member',
         description:
-          'Only an owner and the app can do this. An owner can make other members owners, make an owner a member again, and hand the group over: make somebody an owner, then yourself a member. The last owner stays, unless the app wants otherwise. Repeating the request changes nothing.',
+          'Only an owner and the app can do this. An owner can make other members owners, make an owner a member again, and hand the group over: make somebody an owner, then yourself a member. The last owner cannot become a member, except by the app. Repeating the request changes nothing.',
         tags,
         params: GroupMemberParams,
         body: ref(MemberRequest),

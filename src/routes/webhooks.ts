@@ -32,7 +32,7 @@ export const webhookRoutes: FastifyPluginAsyncTypebox = async (app) => {
         operationId: 'putWebhook',
         summary: 'Create a webhook, or change its settings',
         description:
-          'A new webhook gets a secret, which is shown only in this reply. Of an existing one all settings are replaced; it stays where it is, is enabled again, and makes its next attempt at once. There are at most 32 webhooks.',
+          'A new webhook gets a secret, which is shown only in this reply. Replaces all settings of an existing webhook, which keeps its cursor, is enabled again, and makes its next attempt at once. There are at most 32 webhooks.',
         tags,
         params: WebhookParams,
         body: ref(WebhookRequest),

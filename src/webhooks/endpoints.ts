@@ -22,7 +22,7 @@ import type { Webhooks } from './engine.ts'
 import { lagOf } from './lag.ts'
 import { newSecret } from './signature.ts'
 
-/** The use cases of webhooks. `webhooks` is told of each change, so that delivery follows it at once. */
+/** The use cases of webhooks. They notify `webhooks` of each change, so that delivery follows it at once. */
 type Tools = { chat: Chat; webhooks: Webhooks }
 
 /** Seconds after which a message is pushed if `types` names `unread.pending` and nothing else is said. */

@@ -1,4 +1,4 @@
-/** Lets a delivery wait. What it is told while it does not wait ends its next wait at once. */
+/** Lets a delivery wait. A notice that arrives while it does not wait ends its next wait at once. */
 export const createPause = (stop: AbortSignal) => {
   let hasCommit = false
   let hasChange = false

@@ -43,7 +43,7 @@ export const post = async ({ url, addresses, headers, body, signal }: Post): Pro
     const status = response.statusCode as number
     return { status, text: status === 409 ? await read(response) : '' }
   } finally {
-    // The rest of an answer, which may be endless, says nothing more.
+    // The rest of an answer is not needed, and may be endless.
     request.destroy()
   }
 }

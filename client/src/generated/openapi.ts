@@ -376,7 +376,7 @@ export interface paths {
         head?: never;
         /**
          * Rename a group, or change its metadata
-         * @description Only an owner and the app can do this. What is the same already changes nothing. Every member sees the metadata. The app, which is no member, gets no `role`, and 0 for what it has read.
+         * @description Only an owner and the app can do this. Values that are the same change nothing. Every member sees the metadata. The app, which is no member, gets the group without a `role`, with marks and an unread count of 0.
          */
         patch: operations["renameGroup"];
         trace?: never;
@@ -391,7 +391,7 @@ export interface paths {
         get?: never;
         /**
          * Add a member to a group, or change the role of a member
-         * @description Only an owner and the app can do this. An owner can make other members owners, make an owner a member again, and hand the group over: make somebody an owner, then yourself a member. The last owner stays, unless the app wants otherwise. Repeating the request changes nothing.
+         * @description Only an owner and the app can do this. An owner can make other members owners, make an owner a member again, and hand the group over: make somebody an owner, then yourself a member. The last owner cannot become a member, except by the app. Repeating the request changes nothing.
          */
         put: operations["addMember"];
         post?: never;
@@ -538,7 +538,7 @@ export interface paths {
         };
         /**
          * Get the changes of everybody after a cursor
-         * @description Returns each change of the system in order, as its rows are now. Without a cursor, returns the current cursor and no events; `0` is the cursor of the beginning. With `wait`, waits up to that many seconds for the first event. A page is limited to about 1 MiB, so it may have fewer than `limit` events. It has more only if one change alone does, such as the creation of a large group: the events of a change are never split.
+         * @description Returns each change of the system in order, as its rows are now. Without a cursor, returns the current cursor and no events; `0` is the cursor of the beginning. With `wait`, waits up to that many seconds for the first event. A page is limited to about 1 MiB, so it may have fewer than `limit` events. It has more than `limit` only if one change has more events, such as the creation of a large group: the events of one change are never split.
          */
         get: operations["getEvents"];
         put?: never;
@@ -563,7 +563,7 @@ export interface paths {
         get: operations["getWebhook"];
         /**
          * Create a webhook, or change its settings
-         * @description A new webhook gets a secret, which is shown only in this reply. Of an existing one all settings are replaced; it stays where it is, is enabled again, and makes its next attempt at once. There are at most 32 webhooks.
+         * @description A new webhook gets a secret, which is shown only in this reply. Replaces all settings of an existing webhook, which keeps its cursor, is enabled again, and makes its next attempt at once. There are at most 32 webhooks.
          */
         put: operations["putWebhook"];
         post?: never;
