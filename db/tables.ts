@@ -106,7 +106,8 @@ export type Tables = {
   }
   /**
    * One row for each time that the tokens of all accounts were ended: the number of the change, a name that the ids of later
-   * tokens carry, and the time in seconds since 1970, after which tokens of issuers were issued. Tokens of all eras but the newest have ended. The first era has no row and an empty name.
+   * tokens carry, and the time in seconds since 1970, up to which tokens of issuers have ended. Tokens of all eras but the newest
+   * have ended. The first era has no row and an empty name.
    */
   token_eras: { number: number; name: string; began: number }
   revoked_tokens: { jti: string; expires_at: number }

@@ -149,7 +149,7 @@ export const changeGroup = (tx: Transaction, { user_id, conversation_id, ...chan
 /**
  * Adds a member, or changes the role of a current member. A role that the member already has changes nothing.
  * @throws AppError as `ownGroup` does; `USER_NOT_FOUND`, `BLOCKED`, `GROUP_FULL`; `FORBIDDEN` if the last owner would become a
- *   member, unless the app wants it
+ *   member, unless the app makes the change
  */
 export const addMember = (tx: Transaction, input: AddMember): void => {
   const conversation = ownGroup(tx, input.user_id, input.conversation_id)
