@@ -62,6 +62,10 @@ const answerTo = (request: ClientRequest, body: string) =>
     request.on('response', resolve)
     // Errors after the answer, such as that of `destroy`, are ignored: the promise is settled.
     request.on('error', reject)
+    // Node ends a connection without an event of its own after an answer 101.
+    request.on('close', () =>
+      reject(new Error('The connection ended without an answer, or with a change of the protocol.')),
+    )
     request.end(body)
   })
 

@@ -195,6 +195,8 @@ t.test('a failing receiver of any kind holds up only itself', async (t) => {
     redirecting: (_request, response) => void response.writeHead(307, { location: elsewhere.url }).end(),
     endless: endless(409),
     closing: (_request, response) => void response.destroy(),
+    upgrading: (_request, response) =>
+      void response.writeHead(101, { upgrade: 'websocket', connection: 'upgrade' }).end(),
     pouring: endless(200),
   }
   for (const [name, answer] of Object.entries(answers))
@@ -208,6 +210,7 @@ t.test('a failing receiver of any kind holds up only itself', async (t) => {
     redirecting: 'The receiver answered 307. Redirects are not followed.',
     endless: 'The answer 409 has more than 65536 bytes.',
     closing: 'socket hang up',
+    upgrading: 'The connection ended without an answer, or with a change of the protocol.',
     refusing: /ECONNREFUSED/,
   }
   for (const [name, last_error] of Object.entries(errors))
