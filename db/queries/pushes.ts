@@ -16,10 +16,10 @@ export const messageTimes = query<{ after: number; limit: number }>()((db, arg) 
 
 /**
  * Members who have neither delivered nor read a message of others with an id in (`after`, `up_to`], and to whom the webhook pushed
- * nothing in the conversation since they last read something in it. `cross join` fixes the join order: the messages are a small range.
+ * nothing in the conversation since they last read something in it. Suspended users may not read, so nothing is pushed to them. `cross join` fixes the join order: the messages are a small range.
  */
 export const unreadMembers = query<
-  { webhook: string; after: number; up_to: number; limit: number } & UnreadBounds
+  { webhook: string; after: number; up_to: number; limit: number; now: number } & UnreadBounds
 >()((db, arg) =>
   db
     .selectFrom(
@@ -51,6 +51,16 @@ export const unreadMembers = query<
             eb('pushes.read_up_to', 'is', null),
             eb('pushes.read_up_to', '<', eb.ref('members.read_up_to')),
           ]),
+        )
+        .where(({ exists, not, selectFrom }) =>
+          not(
+            exists(
+              selectFrom('users')
+                .select('users.id')
+                .whereRef('users.id', '=', 'members.user_id')
+                .where('users.suspended_until', '>', arg('now')),
+            ),
+          ),
         )
         .where(({ eb, exists, not, or, ref }) =>
           or([

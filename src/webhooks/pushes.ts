@@ -49,6 +49,7 @@ export const readPushes = async (
       after,
       up_to: last.id,
       limit: PUSHES,
+      now,
       max_unread: MAX_UNREAD,
       max_looked: MAX_EXAMINED,
     })

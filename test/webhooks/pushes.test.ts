@@ -70,6 +70,24 @@ t.test('what was delivered, read, deleted, sent by the user or blocked is not pu
   )
 })
 
+t.test('nothing is pushed to a suspended user', async (t) => {
+  const server = await startServer(t, RECEIVABLE)
+  const app = await createWebhookApp(server)
+  const receiver = await startReceiver(t)
+  const [ann] = [await server.login('ann'), await server.login('bob'), await server.login('cid')]
+  await app.put('a', { url: receiver.url, ...PUSHES })
+  await app.call('PUT', '/users/bob/suspension', { reason: 'Insults' })
+  await ann.send('bob', 'to the suspended')
+  const { id } = await ann.send('cid', 'to another')
+  await receiver.untilRequests(1)
+  t.match(pushesOf(receiver), [{ user: { username: 'cid' }, newest_id: id }])
+  t.equal(pushesOf(receiver).length, 1)
+  await app.call('DELETE', '/users/bob/suspension')
+  const { id: after } = await ann.send('bob', 'after the suspension')
+  await receiver.untilRequests(2)
+  t.match(pushesOf(receiver)[1], { user: { username: 'bob' }, newest_id: after, unread_count: 2 })
+})
+
 t.test('a webhook gets changes and pushes in one stream, also if many are pushed', async (t) => {
   const server = await startServer(t, RECEIVABLE)
   const app = await createWebhookApp(server)
