@@ -71,10 +71,12 @@ export const createServerKeys = ({ reader, bus, turns }: Chat) => {
     return identityOf(key, found.get(folded) ?? (await lookUpUser(folded, name)))
   }
 
-  const checkAgain = async ({ user_id, jti }: Identity): Promise<void> => {
+  const checkAgain = async ({ user_id, username, jti }: Identity): Promise<void> => {
     await turns.ready(user_id)
     await lookUpKey(jti)
-    refuseSuspended((await reader.get(users.userById, { id: user_id })) as User)
+    const user = (await reader.get(users.userById, { id: user_id })) as User
+    if (user.removed_at !== null) throw unknownUser(username, HEADER_PATH)
+    refuseSuspended(user)
   }
 
   return {
@@ -100,7 +102,7 @@ export const createServerKeys = ({ reader, bus, turns }: Chat) => {
     /**
      * Like `recheck` of `Tokens`, for a user on whose behalf a key acts.
      * @returns undefined if no key ended since `me` was verified; else a promise that rejects with AppError `UNAUTHORIZED`
-     *   if the key of `me` did, or `ACCOUNT_SUSPENDED` if the user is suspended
+     *   if the key of `me` did, `USER_NOT_FOUND` if the user was removed, or `ACCOUNT_SUSPENDED` if the user is suspended
      */
     recheck(me: Identity): Promise<void> | undefined {
       return endings.isCurrent(me.verified_at) ? undefined : checkAgain(me)

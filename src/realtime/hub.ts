@@ -193,7 +193,11 @@ export class Hub {
       for (const connection of [...this.connectionsOf(user_id)]) {
         if (isEnded(connection.me)) connection.finish(errors.UNAUTHORIZED.close)
       }
-      for (const { me, wake } of this.#polls.get(user_id) ?? []) if (isEnded(me)) wake('token_ended')
+      for (const { me, wake } of this.#polls.get(user_id) ?? []) {
+        if (isEnded(me)) wake('token_ended')
+        // The account may have been removed. The wait of a server key then ends when it is verified again.
+        else if (me.key !== undefined) wake('again')
+      }
     }
   }
 

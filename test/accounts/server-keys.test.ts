@@ -279,6 +279,18 @@ t.test('a revoked key ends at once, and so do the calls that wait', async (t) =>
   t.match(await hers, { status: 200, body: { events: [{}, {}] } }, 'the user is not concerned')
 })
 
+t.test('a call that waits on behalf of a user ends when the account is removed', async (t) => {
+  const server = await start(t)
+  const { login, asApp } = server
+  const alice = await login('alice')
+  const { body } = await alice.call<SyncPage>('GET', '/sync')
+  const isWaiting = nextWait(server)
+  const waiting = asApp('GET', `/sync?wait=30&cursor=${body.cursor}`, undefined, onBehalf)
+  await isWaiting
+  t.match(await asApp('DELETE', '/users/alice'), { status: 204 })
+  t.match(await waiting, { status: 404, body: { code: 'USER_NOT_FOUND' } })
+})
+
 t.test('a lost notice ends the calls of the revoked key only', async (t) => {
   const server = await startServer(t)
   const { app, login } = server
