@@ -51,7 +51,9 @@ export const startDelivery = (tools: DeliveryTools, name: string): Delivery => {
   let bytes: { id: string; body: string } | undefined
   /** Whether the last batch had pushes. */
   let wasPush = false
-  /** Answers 409 since the last delivery. */
+  /** The last number that was ever delivered. */
+  let furthest = -1
+  /** Answers 409 since the last delivery beyond `furthest`. */
   let moves = 0
   /** Whether another server delivers. */
   let isLost = false
@@ -135,10 +137,13 @@ export const startDelivery = (tools: DeliveryTools, name: string): Delivery => {
     } else if (outcome.type === 'moved') {
       await step(from, { outcome })
       moves += 1
-      // A receiver that never accepts a place must not be called without a pause.
+      // A receiver that never accepts a place, or takes the same batch for ever, must not be called without a pause.
       if (moves > 1) await pause.untilChange(retryDelay(moves - 2))
     } else {
-      moves = 0
+      if ((from.batch_end as number) > furthest) {
+        furthest = from.batch_end as number
+        moves = 0
+      }
       const place = { ...from, position: from.batch_end as number, cursor: from.batch_cursor as string }
       const next: Next = await nextBatch(chat, from, place, !wasPush)
       if (next.batch) wasPush = next.pushes !== undefined

@@ -158,6 +158,25 @@ t.test('a receiver that answers each batch by 409 is called with pauses, and can
   await app.untilState('a', ({ lag }) => lag === 0)
 })
 
+t.test('a receiver that forgets each batch is called with pauses, and can recover', async (t) => {
+  const server = await startServer(t, RECEIVABLE)
+  const app = await createWebhookApp(server)
+  const receiver = await startReceiver(t, ({ batch }) =>
+    batch.previous === '0' ? 204 : [409, { cursor: '0' }],
+  )
+  const ann = await server.login('ann')
+  await Promise.all(Array.from({ length: 250 }, (_, n) => ann.send('ann', `message ${n}`)))
+  await app.put('a', { url: receiver.url, cursor: '0' })
+  // Pauses double from the second 409 on. The one after the fourth has 4 s, in which the place is read and nothing is sent.
+  await receiver.untilRequests(8)
+  await app.untilState('a', ({ cursor }) => cursor === '0')
+  t.equal(receiver.requests.length, 8)
+  receiver.setAnswer(() => 204)
+  await app.put('a', { url: receiver.url })
+  await app.untilState('a', ({ lag }) => lag === 0)
+  t.strictSame(new Set(contents(receiver)).size, 250)
+})
+
 t.test('a webhook with types gets those only, and advances without requests', async (t) => {
   const server = await startServer(t, RECEIVABLE)
   const app = await createWebhookApp(server)
