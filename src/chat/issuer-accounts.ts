@@ -17,31 +17,35 @@ type ProfileOfToken = { display_name?: string; avatar_url?: string }
  */
 export const createAdmission = (chat: Chat) => {
   const { reader, writer } = chat
-  /** When the newest token whose profile was stored was issued, by user. The profile of an older one is out of date. */
-  const profiledAt = createCache<number, number>(50_000)
+  /**
+   * The newest token whose profile was stored, by user. The profile of an older one is out of date. That of the token itself may be
+   * so too, when the token is verified again: the user or the app may have changed the profile since.
+   */
+  const profiledBy = createCache<number, Pick<IssuedToken, 'issued_at' | 'jti'>>(50_000)
 
   /** Failures are left to the next verification of a token of the user, so nobody waits. */
-  const updateProfile = (user: StoredUser, issued_at: number, change: ProfileOfToken) => {
-    if ((profiledAt.get(user.id) ?? 0) > issued_at) return
-    profiledAt.set(user.id, issued_at)
+  const updateProfile = (user: StoredUser, { issued_at, jti }: IssuedToken, change: ProfileOfToken) => {
+    const newest = profiledBy.get(user.id)
+    if (newest && (newest.issued_at > issued_at || newest.jti === jti)) return
+    profiledBy.set(user.id, { issued_at, jti })
     const isKnown = Object.entries(change).every(([name, value]) => user[name as keyof StoredUser] === value)
     if (isKnown) return
     writer
       .append('setProfile', { user_id: user.id, change })
       /* c8 ignore next -- only a database that fails at this moment, or an account that is removed, refuses it */
-      .catch(() => profiledAt.delete(user.id))
+      .catch(() => profiledBy.delete(user.id))
   }
 
   /** @param family the token family of a new account */
   return async (issued: IssuedToken, family: string): Promise<number> => {
-    const { issuer, username, issued_at } = issued
+    const { issuer, username } = issued
     const { owner } = issuer
     const profile = profileOf(issued)
     const known = await reader.get(users.userByKey, { key: foldName(username) })
     if (!known && !issuer.provision)
       throw refused(`No account has the name ${username}. Your app must create it first.`)
-    const { user, created } = known
-      ? { user: known, created: false }
+    const { user } = known
+      ? { user: known }
       : await writer.append('createUser', {
           username,
           password_hash: null,
@@ -54,7 +58,7 @@ export const createAdmission = (chat: Chat) => {
     // Names are compared without case. For the issuer they may be two users.
     if (user.username !== username)
       throw refused(`The account is named ${user.username}, which differs from the name in the token.`)
-    if (!created && user.removed_at === null && !isSuspended(user)) updateProfile(user, issued_at, profile)
+    if (user.removed_at === null && !isSuspended(user)) updateProfile(user, issued, profile)
     return user.id
   }
 }

@@ -287,6 +287,17 @@ t.test('the profile follows the claims of the newest token, and an invalid claim
   )
 })
 
+t.test('a token that is verified again does not undo a later change of the profile', async (t) => {
+  const pam = await enter(t, issuedToken('pam', { name: 'Pam' }))
+  await pam.call('PATCH', '/users/me', { display_name: 'Pamela' })
+  // The end of any token makes the server verify all others again.
+  await (await server.login('passer-by')).call('POST', '/logout')
+  await pam.call('GET', '/users/me')
+  // Writes are in order: a write of the token would be stored before this one.
+  await pam.send('pam', 'note')
+  t.match((await pam.call('GET', '/users/me')).body, { profile: { display_name: 'Pamela' } })
+})
+
 t.test('POST /logout ends a token of an issuer, however its signature is written', async (t) => {
   const [ann, still] = [await enter(t, issuedToken('ann')), issuedToken('ann', { jti: 'another' })]
   const socket = await ann.connect()
