@@ -3466,10 +3466,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /**
-                 * @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply.
-                 * @example bob
-                 */
+                /** @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply. */
                 "on-behalf-of"?: string;
             };
             path?: never;
@@ -3521,10 +3518,7 @@ export interface operations {
                 everywhere?: boolean;
             };
             header?: {
-                /**
-                 * @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply.
-                 * @example bob
-                 */
+                /** @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply. */
                 "on-behalf-of"?: string;
             };
             path?: never;
@@ -3569,10 +3563,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /**
-                 * @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply.
-                 * @example bob
-                 */
+                /** @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply. */
                 "on-behalf-of"?: string;
             };
             path?: never;
@@ -3615,10 +3606,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /**
-                 * @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply.
-                 * @example bob
-                 */
+                /** @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply. */
                 "on-behalf-of"?: string;
             };
             path?: never;
@@ -3663,10 +3651,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /**
-                 * @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply.
-                 * @example bob
-                 */
+                /** @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply. */
                 "on-behalf-of"?: string;
             };
             path?: never;
@@ -3719,10 +3704,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /**
-                 * @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply.
-                 * @example bob
-                 */
+                /** @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply. */
                 "on-behalf-of"?: string;
             };
             path?: never;
@@ -3780,10 +3762,7 @@ export interface operations {
                 usernames?: string;
             };
             header?: {
-                /**
-                 * @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply.
-                 * @example bob
-                 */
+                /** @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply. */
                 "on-behalf-of"?: string;
             };
             path?: never;
@@ -3826,10 +3805,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /**
-                 * @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply.
-                 * @example bob
-                 */
+                /** @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply. */
                 "on-behalf-of"?: string;
             };
             path: {
@@ -3980,10 +3956,7 @@ export interface operations {
             header?: {
                 /** @description Idempotency key of the message, unique per sender for ever: a repeated key returns the original message. Use a UUIDv7. If you also send the `Idempotency-Key` header, both must be equal. */
                 "idempotency-key"?: string;
-                /**
-                 * @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply.
-                 * @example bob
-                 */
+                /** @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply. */
                 "on-behalf-of"?: string;
             };
             path?: never;
@@ -4047,10 +4020,7 @@ export interface operations {
                 after?: number;
             };
             header?: {
-                /**
-                 * @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply.
-                 * @example bob
-                 */
+                /** @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply. */
                 "on-behalf-of"?: string;
             };
             path: {
@@ -4105,10 +4075,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /**
-                 * @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply.
-                 * @example bob
-                 */
+                /** @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply. */
                 "on-behalf-of"?: string;
             };
             path: {
@@ -4163,10 +4130,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /**
-                 * @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply.
-                 * @example bob
-                 */
+                /** @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply. */
                 "on-behalf-of"?: string;
             };
             path: {
@@ -4227,10 +4191,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /**
-                 * @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply.
-                 * @example bob
-                 */
+                /** @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply. */
                 "on-behalf-of"?: string;
             };
             path: {
@@ -4298,10 +4259,7 @@ export interface operations {
                 before?: number;
             };
             header?: {
-                /**
-                 * @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply.
-                 * @example bob
-                 */
+                /** @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply. */
                 "on-behalf-of"?: string;
             };
             path?: never;
@@ -4344,10 +4302,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /**
-                 * @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply.
-                 * @example bob
-                 */
+                /** @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply. */
                 "on-behalf-of"?: string;
             };
             path: {
@@ -4403,10 +4358,7 @@ export interface operations {
                 after?: number;
             };
             header?: {
-                /**
-                 * @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply.
-                 * @example bob
-                 */
+                /** @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply. */
                 "on-behalf-of"?: string;
             };
             path: {
@@ -4461,10 +4413,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /**
-                 * @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply.
-                 * @example bob
-                 */
+                /** @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply. */
                 "on-behalf-of"?: string;
             };
             path: {
@@ -4513,10 +4462,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /**
-                 * @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply.
-                 * @example bob
-                 */
+                /** @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply. */
                 "on-behalf-of"?: string;
             };
             path: {
@@ -4577,10 +4523,7 @@ export interface operations {
             header?: {
                 /** @description Idempotency key of the group: a repeated key returns the original group. Use a UUIDv7. */
                 "idempotency-key"?: string;
-                /**
-                 * @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply.
-                 * @example bob
-                 */
+                /** @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply. */
                 "on-behalf-of"?: string;
             };
             path?: never;
@@ -4637,10 +4580,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /**
-                 * @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply.
-                 * @example bob
-                 */
+                /** @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply. */
                 "on-behalf-of"?: string;
             };
             path: {
@@ -4699,10 +4639,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /**
-                 * @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply.
-                 * @example bob
-                 */
+                /** @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply. */
                 "on-behalf-of"?: string;
             };
             path: {
@@ -4768,10 +4705,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /**
-                 * @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply.
-                 * @example bob
-                 */
+                /** @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply. */
                 "on-behalf-of"?: string;
             };
             path: {
@@ -4829,10 +4763,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /**
-                 * @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply.
-                 * @example bob
-                 */
+                /** @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply. */
                 "on-behalf-of"?: string;
             };
             path: {
@@ -4887,10 +4818,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /**
-                 * @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply.
-                 * @example bob
-                 */
+                /** @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply. */
                 "on-behalf-of"?: string;
             };
             path: {
@@ -4948,10 +4876,7 @@ export interface operations {
                 before?: string;
             };
             header?: {
-                /**
-                 * @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply.
-                 * @example bob
-                 */
+                /** @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply. */
                 "on-behalf-of"?: string;
             };
             path?: never;
@@ -5001,10 +4926,7 @@ export interface operations {
                 wait?: number;
             };
             header?: {
-                /**
-                 * @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply.
-                 * @example bob
-                 */
+                /** @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply. */
                 "on-behalf-of"?: string;
             };
             path?: never;
@@ -5788,10 +5710,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /**
-                 * @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply.
-                 * @example bob
-                 */
+                /** @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply. */
                 "on-behalf-of"?: string;
             };
             path: {

@@ -3468,10 +3468,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /**
-                 * @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply.
-                 * @example bob
-                 */
+                /** @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply. */
                 "on-behalf-of"?: string;
             };
             path?: never;
@@ -3523,10 +3520,7 @@ export interface operations {
                 everywhere?: boolean;
             };
             header?: {
-                /**
-                 * @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply.
-                 * @example bob
-                 */
+                /** @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply. */
                 "on-behalf-of"?: string;
             };
             path?: never;
@@ -3571,10 +3565,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /**
-                 * @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply.
-                 * @example bob
-                 */
+                /** @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply. */
                 "on-behalf-of"?: string;
             };
             path?: never;
@@ -3617,10 +3608,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /**
-                 * @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply.
-                 * @example bob
-                 */
+                /** @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply. */
                 "on-behalf-of"?: string;
             };
             path?: never;
@@ -3665,10 +3653,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /**
-                 * @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply.
-                 * @example bob
-                 */
+                /** @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply. */
                 "on-behalf-of"?: string;
             };
             path?: never;
@@ -3721,10 +3706,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /**
-                 * @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply.
-                 * @example bob
-                 */
+                /** @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply. */
                 "on-behalf-of"?: string;
             };
             path?: never;
@@ -3782,10 +3764,7 @@ export interface operations {
                 usernames?: string;
             };
             header?: {
-                /**
-                 * @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply.
-                 * @example bob
-                 */
+                /** @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply. */
                 "on-behalf-of"?: string;
             };
             path?: never;
@@ -3828,10 +3807,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /**
-                 * @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply.
-                 * @example bob
-                 */
+                /** @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply. */
                 "on-behalf-of"?: string;
             };
             path: {
@@ -3982,10 +3958,7 @@ export interface operations {
             header?: {
                 /** @description Idempotency key of the message, unique per sender for ever: a repeated key returns the original message. Use a UUIDv7. If you also send the `Idempotency-Key` header, both must be equal. */
                 "idempotency-key"?: string;
-                /**
-                 * @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply.
-                 * @example bob
-                 */
+                /** @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply. */
                 "on-behalf-of"?: string;
             };
             path?: never;
@@ -4049,10 +4022,7 @@ export interface operations {
                 after?: number;
             };
             header?: {
-                /**
-                 * @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply.
-                 * @example bob
-                 */
+                /** @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply. */
                 "on-behalf-of"?: string;
             };
             path: {
@@ -4107,10 +4077,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /**
-                 * @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply.
-                 * @example bob
-                 */
+                /** @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply. */
                 "on-behalf-of"?: string;
             };
             path: {
@@ -4165,10 +4132,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /**
-                 * @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply.
-                 * @example bob
-                 */
+                /** @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply. */
                 "on-behalf-of"?: string;
             };
             path: {
@@ -4229,10 +4193,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /**
-                 * @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply.
-                 * @example bob
-                 */
+                /** @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply. */
                 "on-behalf-of"?: string;
             };
             path: {
@@ -4300,10 +4261,7 @@ export interface operations {
                 before?: number;
             };
             header?: {
-                /**
-                 * @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply.
-                 * @example bob
-                 */
+                /** @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply. */
                 "on-behalf-of"?: string;
             };
             path?: never;
@@ -4346,10 +4304,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /**
-                 * @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply.
-                 * @example bob
-                 */
+                /** @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply. */
                 "on-behalf-of"?: string;
             };
             path: {
@@ -4405,10 +4360,7 @@ export interface operations {
                 after?: number;
             };
             header?: {
-                /**
-                 * @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply.
-                 * @example bob
-                 */
+                /** @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply. */
                 "on-behalf-of"?: string;
             };
             path: {
@@ -4463,10 +4415,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /**
-                 * @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply.
-                 * @example bob
-                 */
+                /** @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply. */
                 "on-behalf-of"?: string;
             };
             path: {
@@ -4515,10 +4464,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /**
-                 * @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply.
-                 * @example bob
-                 */
+                /** @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply. */
                 "on-behalf-of"?: string;
             };
             path: {
@@ -4579,10 +4525,7 @@ export interface operations {
             header?: {
                 /** @description Idempotency key of the group: a repeated key returns the original group. Use a UUIDv7. */
                 "idempotency-key"?: string;
-                /**
-                 * @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply.
-                 * @example bob
-                 */
+                /** @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply. */
                 "on-behalf-of"?: string;
             };
             path?: never;
@@ -4639,10 +4582,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /**
-                 * @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply.
-                 * @example bob
-                 */
+                /** @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply. */
                 "on-behalf-of"?: string;
             };
             path: {
@@ -4701,10 +4641,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /**
-                 * @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply.
-                 * @example bob
-                 */
+                /** @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply. */
                 "on-behalf-of"?: string;
             };
             path: {
@@ -4770,10 +4707,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /**
-                 * @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply.
-                 * @example bob
-                 */
+                /** @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply. */
                 "on-behalf-of"?: string;
             };
             path: {
@@ -4831,10 +4765,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /**
-                 * @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply.
-                 * @example bob
-                 */
+                /** @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply. */
                 "on-behalf-of"?: string;
             };
             path: {
@@ -4889,10 +4820,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /**
-                 * @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply.
-                 * @example bob
-                 */
+                /** @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply. */
                 "on-behalf-of"?: string;
             };
             path: {
@@ -4950,10 +4878,7 @@ export interface operations {
                 before?: string;
             };
             header?: {
-                /**
-                 * @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply.
-                 * @example bob
-                 */
+                /** @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply. */
                 "on-behalf-of"?: string;
             };
             path?: never;
@@ -5003,10 +4928,7 @@ export interface operations {
                 wait?: number;
             };
             header?: {
-                /**
-                 * @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply.
-                 * @example bob
-                 */
+                /** @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply. */
                 "on-behalf-of"?: string;
             };
             path?: never;
@@ -5790,10 +5712,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /**
-                 * @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply.
-                 * @example bob
-                 */
+                /** @description Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply. */
                 "on-behalf-of"?: string;
             };
             path: {
