@@ -21,10 +21,18 @@ const ONCE: [reason: string, ...patterns: string[]][] = [
     'test/messages/{activity,timestamps}.test.ts',
     'test/accounts/passwords.test.ts',
     'test/storage/cache.test.ts',
-    'test/client/client-parts.test.ts',
   ],
-  ['It is about what the client’s package contains.', 'test/client/client-package.test.ts'],
-  ['It is about the page, which talks to a server over HTTP only.', 'test/page/*.test.ts'],
+  [
+    'It is about a program that talks to a server over HTTP and sockets only.',
+    'test/page/*.test.ts',
+    'test/client/*.test.ts',
+    'test/documents/{generated-sdk,python-sdk}.test.ts',
+    'test/examples/!(webhook-chaos).test.ts',
+  ],
+  [
+    'It is about HTTP before a route is called.',
+    'test/http/{bodies,cors,field-errors,hostile-bodies,hostile-http,static-files}.test.ts',
+  ],
 ]
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
