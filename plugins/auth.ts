@@ -37,12 +37,13 @@ export const auth = plugin(
     app.decorate('secrets', secrets)
     const issuers = openIssuers(app.config, (error) => app.problems.note(error, {}))
     app.decorate('issuers', issuers)
-    const tokens = createTokens(signer, app.chat, issuers, TOKEN_TTL)
+    const ofUsers = createTokens(signer, app.chat, issuers, TOKEN_TTL)
     const keys = createServerKeys(app.chat)
-    app.decorate('tokens', {
-      ...tokens,
-      recheck: (me: Identity) => (me.key === undefined ? tokens : keys).recheck(me),
-    })
+    const tokens: Tokens = {
+      ...ofUsers,
+      recheck: (me) => (me.key === undefined ? ofUsers : keys).recheck(me),
+    }
+    app.decorate('tokens', tokens)
     app.decorateRequest('me', null as never)
     app.decorateRequest('caller', null)
 
