@@ -47,7 +47,7 @@ export const openapi = plugin(
   { name: 'openapi', dependencies: ['bodies'] },
 )
 
-type RequestBody = { required: boolean; content: Record<string, { schema: { $ref?: string } }> }
+type RequestBody = { required: boolean; content: Record<string, { schema: { $ref: string } }> }
 type Reply = { content?: Record<string, { 'x-codes'?: ErrorCode[] }> }
 type Operation = {
   requestBody?: RequestBody
@@ -78,8 +78,8 @@ const shareProblems = ({ paths, components }: OpenApi) => {
 
 /** A body that may be null may also be absent. */
 const allowNoBody = (body: RequestBody, schemas: Record<string, { type?: unknown }>) => {
-  const [media] = Object.values(body.content)
-  const name = media?.schema.$ref?.split('/').at(-1) ?? ''
+  const [{ schema }] = Object.values(body.content) as [{ schema: { $ref: string } }]
+  const name = schema.$ref.split('/').at(-1) as string
   if (Array.isArray(schemas[name]?.type)) body.required = false
 }
 
