@@ -35,6 +35,7 @@ export const outcomeOf = async (
     const position = feedPosition(chat, cursor, await chat.cursors.head())
     return { type: 'moved', position, cursor, batch_id: `msg_${randomUUID()}` }
   } catch (cause) {
+    /* c8 ignore next -- only storage fails otherwise, and when is a race */
     if (!(cause instanceof AppError)) throw cause
     return failed(row, `The receiver answered 409. ${cause.message}`)
   }

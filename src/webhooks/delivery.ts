@@ -113,6 +113,7 @@ export const startDelivery = (tools: DeliveryTools, name: string): Delivery => {
     const current = row as StoredWebhook
     // The URL and the secrets may have changed.
     const receiver = await chat.reader.get(queries.webhookByName, { name })
+    /* c8 ignore next 4 -- a race: the webhook is changed between two reads */
     if (receiver?.version !== current.version) {
       row = receiver
       return
@@ -162,6 +163,7 @@ export const startDelivery = (tools: DeliveryTools, name: string): Delivery => {
         if (isLost || !row || row.disabled === 1 || isHeldByOther(row)) return
         await (row.batch_id === null ? prepare(row) : deliver(row))
       } catch (error) {
+        /* c8 ignore next 4 -- only storage fails here, and when is a race */
         if (stop.aborted) return
         tools.report(error)
         row = undefined

@@ -55,6 +55,7 @@ const MAX_ERROR = 500
 
 /** Node leaves the message of an AggregateError empty: a name with several addresses, none of which answers. */
 const describe = ({ message, ...rest }: Error & { code?: string }): string =>
+  /* c8 ignore next -- whether a name has several addresses depends on the machine */
   (message || (rest.code as string)).slice(0, MAX_ERROR)
 
 /** @returns why a status other than 2xx is no delivery */

@@ -104,6 +104,7 @@ t.test('bytes that are not HTTP are answered with a problem', async (t) => {
     ],
     ['GET /health/live HTTP/1.1\r\nConnection: close\r\n\r\n', 'BAD_REQUEST'],
     [`POST /login HTTP/1.1\r\nExpect: miracles${end}`, 'BAD_REQUEST'],
+    [`CONNECT example.org:443 HTTP/1.1${end}`, 'METHOD_NOT_ALLOWED'],
   ] as const) {
     const [reply] = await sendRaw(t, url, request)
     isProblem(t, reply, code, request.slice(0, 40))

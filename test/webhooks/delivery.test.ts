@@ -122,6 +122,7 @@ const conflicts: [string, unknown, string][] = [
     'The receiver answered 409 with the cursor that the batch has',
   ],
   ['that is no text', { cursor: 1 }, 'The receiver answered 409 without {"cursor": …}.'],
+  ['that is missing', null, 'The receiver answered 409 without {"cursor": …}.'],
 ]
 for (const [what, body, error] of conflicts) {
   t.test(`an answer 409 with a cursor ${what} is an error, and the batch is sent again`, async (t) => {
@@ -129,7 +130,7 @@ for (const [what, body, error] of conflicts) {
     const app = await createWebhookApp(server)
     const receiver = await startReceiver(t, ({ batch }) => [
       409,
-      (body as object) ?? { cursor: batch.previous },
+      body === undefined ? { cursor: batch.previous } : (body as object),
     ])
     const ann = await server.login('ann')
     await app.put('a', { url: receiver.url })

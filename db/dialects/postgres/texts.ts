@@ -13,6 +13,7 @@ export const createTexts = (pool: pg.Pool): Texts => {
     }
   }
   return {
+    /* c8 ignore next -- only for the message on a text that somebody emptied, tested with files */
     locate: (name) => `The row "${name}" of the table settings`,
     read: async (name) => (await run('select value from settings where name = $1', [name]))[0]?.value,
     async write(name, text, replace) {
