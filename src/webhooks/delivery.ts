@@ -162,13 +162,14 @@ export const startDelivery = (tools: DeliveryTools, name: string): Delivery => {
         if (pause.takeChange() || !row) await read()
         if (isLost || !row || row.disabled === 1 || isHeldByOther(row)) return
         await (row.batch_id === null ? prepare(row) : deliver(row))
+        /* c8 ignore start -- only storage fails here, and when is a race */
       } catch (error) {
-        /* c8 ignore next 4 -- only storage fails here, and when is a race */
         if (stop.aborted) return
         tools.report(error)
         row = undefined
         await pause.untilChange(ERROR_MS)
       }
+      /* c8 ignore stop */
     }
   }
 

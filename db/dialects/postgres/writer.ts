@@ -121,13 +121,13 @@ export const createPostgresWriter = async (
           doubt.settle(open)
           return doubt.result
         })
-      } catch (error) {
         /* c8 ignore start -- how long the database is away during a commit is a race */
+      } catch (error) {
         const isBroken = error instanceof StorageError && error.kind === 'broken'
         if (isBroken || isEnded || performance.now() > end) throw error
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS))
-        /* c8 ignore stop */
       }
+      /* c8 ignore stop */
     }
   }
 
