@@ -184,7 +184,7 @@ export const PutWebhook = reply(
     ...state,
     secret: Type.Optional(described(Secret, `${Secret.description} Present if the webhook is new.`)),
   },
-  { $id: 'PutWebhook', description: 'A webhook. A new one has its secret.' },
+  { $id: 'PutWebhook', description: 'A webhook, with its secret if it is new.' },
 )
 export type PutWebhook = Static<typeof PutWebhook>
 

@@ -7,7 +7,7 @@ import type { Conversation, Message, Profile } from '../src/index.ts'
 export const plainText = (text: string) =>
   text.replaceAll(/[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu, (character) => (character === '\n' ? '\n  ' : '�'))
 
-/** @returns how to show the user who has a username */
+/** @returns the text that the terminal shows for a user */
 export type ShowUser = (username: string) => string
 
 /** @returns the name that commands take, and before it the display name, if there is one: `Bob Brown (bob)` */

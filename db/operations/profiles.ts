@@ -30,7 +30,7 @@ export const changeProfile = (tx: Transaction, user: StoredUser, change: Profile
 export const publishUser = (tx: Transaction, number: number, { id }: StoredUser) =>
   tx.publish(number, [], { type: 'user', user_id: id })
 
-/** @returns the key by which search finds a display name */
+/** @returns the folded display name, which search compares */
 export const displayKey = ({ display_name }: Profile) =>
   display_name === null ? null : foldName(display_name)
 

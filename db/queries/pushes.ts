@@ -15,8 +15,9 @@ export const messageTimes = query<{ after: number; limit: number }>()((db, arg) 
 )
 
 /**
- * Members who have neither delivered nor read a message of others with an id in (`after`, `up_to`], and to whom the webhook pushed
- * nothing in the conversation since they last read something in it. Suspended users may not read, so nothing is pushed to them. `cross join` fixes the join order: the messages are a small range.
+ * Members with a message of another user that is neither delivered nor read, and whose id lies in (`after`, `up_to`]. Leaves out
+ * members for whom the webhook has pushed in the conversation since they last read in it, and suspended users, who may not read.
+ * `cross join` fixes the join order: the messages are a small range.
  */
 export const unreadMembers = query<
   { webhook: string; after: number; up_to: number; limit: number; now: number } & UnreadBounds

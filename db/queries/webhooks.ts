@@ -99,7 +99,7 @@ export const insertWebhook = query<
     push_after: arg('push_after'),
     secret: arg('secret'),
     created_at: arg('now'),
-    // A new webhook of the name of a deleted one must not have its versions.
+    // A webhook that is created again under a name must not repeat the versions of the deleted one.
     version: arg('now'),
     cursor: arg('cursor'),
     position: arg('position'),

@@ -4,7 +4,7 @@ import { getSetting, setSetting } from './database.ts'
 import { userOf } from './sessions.ts'
 import { appUrl } from './settings.ts'
 
-/** Signs the tokens by which the app's users chat. The key survives a restart, or every token would end with it. */
+/** Signs the chat tokens of the app's users. The key is stored, so that tokens stay valid after a restart. */
 export const chatTokens = async (app: FastifyInstance) => {
   if (!getSetting('key')) {
     const { privateKey } = await generateKeyPair('RS256', { extractable: true })

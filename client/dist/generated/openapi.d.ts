@@ -2740,7 +2740,7 @@ export interface components {
             cursor: string;
         };
         /**
-         * @description A webhook. A new one has its secret.
+         * @description A webhook, with its secret if it is new.
          * @example {
          *       "name": "orders",
          *       "url": "https://app.invalid/webhooks",
@@ -5226,7 +5226,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description A webhook. A new one has its secret. */
+            /** @description A webhook, with its secret if it is new. */
             200: {
                 headers: {
                     [name: string]: unknown;

@@ -2742,7 +2742,7 @@ export interface components {
             cursor: string;
         };
         /**
-         * @description A webhook. A new one has its secret.
+         * @description A webhook, with its secret if it is new.
          * @example {
          *       "name": "orders",
          *       "url": "https://app.invalid/webhooks",
@@ -5228,7 +5228,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description A webhook. A new one has its secret. */
+            /** @description A webhook, with its secret if it is new. */
             200: {
                 headers: {
                     [name: string]: unknown;
