@@ -12,7 +12,7 @@ import {
   Username,
 } from './common.ts'
 import { ConversationKind, MemberRole } from './conversation.ts'
-import { serverFrame } from './frame.ts'
+import { eventSchema, serverFrame } from './frame.ts'
 import { Message } from './message.ts'
 
 export const MessageFrame = serverFrame(
@@ -86,22 +86,14 @@ export const EventType = openEnum(Object.keys(eventFrames), {
     'The type of an event. New types may be added: skip an event of an unknown type, and keep its cursor.',
 })
 
-/**
- * The events as one object schema with the members of all of them. A `oneOf` makes generated clients refuse a whole page
- * for one unknown variant, and ogen does not support an overlapping `anyOf`.
- */
-export const Event = Type.Unsafe<EventFrame>({
-  $id: 'Event',
-  type: 'object',
-  description:
-    'An event, as `GET /ws` sends it. `type` decides which members it has: `x-frames` names the schema of each type. New types may be added: skip events of an unknown type, and keep their cursor.',
-  required: ['type', 'cursor'],
-  properties: {
-    ...Object.assign({}, ...Object.values(eventFrames).map(({ properties }) => properties)),
-    type: ref(EventType),
-    cursor: Cursor,
+export const Event = eventSchema<EventFrame>(
+  eventFrames,
+  'x-frames',
+  { type: ref(EventType), cursor: Cursor },
+  {
+    $id: 'Event',
+    description:
+      'An event, as `GET /ws` sends it. `type` decides which members it has: `x-frames` names the schema of each type. New types may be added: skip events of an unknown type, and keep their cursor.',
+    required: ['type', 'cursor'],
   },
-  'x-frames': Object.fromEntries(
-    Object.entries(eventFrames).map(([type, { $id }]) => [type, `#/components/schemas/${$id}`]),
-  ),
-})
+)

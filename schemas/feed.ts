@@ -17,7 +17,7 @@ import {
   Username,
 } from './common.ts'
 import { ConversationKind, MemberRole } from './conversation.ts'
-import type { Members } from './frame.ts'
+import { eventSchema, type Members } from './frame.ts'
 import { Message } from './message.ts'
 import { Report } from './report.ts'
 import { SyncPage, SyncQuery } from './sync.ts'
@@ -138,22 +138,17 @@ export const FeedEventType = openEnum(Object.keys(feedEvents), {
     'The type of an event of the feed. New types may be added: skip an event of an unknown type, and keep its cursor.',
 })
 
-/** One object schema with the members of all events, for the reason that `Event` states. */
-export const FeedEvent = Type.Unsafe<FeedEvent>({
-  $id: 'FeedEvent',
-  type: 'object',
-  description:
-    'A change, as its row is now. `type` decides which members the event has: `x-events` names the schema of each type. One change may have several events: those before its last one have the cursor before the change, so resuming from the cursor of any event loses none. New types may be added: skip events of an unknown type, and keep their cursor.',
-  required: ['type', 'cursor'],
-  properties: {
-    ...Object.assign({}, ...Object.values(feedEvents).map(({ properties }) => properties)),
-    type: ref(FeedEventType),
-    cursor: Cursor,
+export const FeedEvent = eventSchema<FeedEvent>(
+  feedEvents,
+  'x-events',
+  { type: ref(FeedEventType), cursor: Cursor },
+  {
+    $id: 'FeedEvent',
+    description:
+      'A change, as its row is now. `type` decides which members the event has: `x-events` names the schema of each type. One change may have several events: those before its last one have the cursor before the change, so resuming from the cursor of any event loses none. New types may be added: skip events of an unknown type, and keep their cursor.',
+    required: ['type', 'cursor'],
   },
-  'x-events': Object.fromEntries(
-    Object.entries(feedEvents).map(([type, { $id }]) => [type, `#/components/schemas/${$id}`]),
-  ),
-})
+)
 
 export const EventsQuery = request({
   ...SyncQuery.properties,

@@ -14,7 +14,8 @@ import {
   stringEnum,
   Timestamp,
 } from './common.ts'
-import { FeedEvent, feedEvents } from './feed.ts'
+import { type FeedEvent, feedEvents } from './feed.ts'
+import { eventSchema } from './frame.ts'
 import { Message } from './message.ts'
 
 export const UnreadPending = reply(
@@ -39,25 +40,22 @@ export const webhookEvents = { ...feedEvents, 'unread.pending': UnreadPending }
 
 const types = Object.keys(webhookEvents)
 
-export const WebhookEvent = Type.Unsafe<FeedEvent | UnreadPending>({
-  $id: 'WebhookEvent',
-  type: 'object',
-  description:
-    'An event of the feed, or `unread.pending`, which has no cursor. `x-events` names the schema of each type. New types may be added: skip events of an unknown type.',
-  required: ['type'],
-  properties: {
-    ...FeedEvent.properties,
-    ...UnreadPending.properties,
+export const WebhookEvent = eventSchema<FeedEvent | UnreadPending>(
+  webhookEvents,
+  'x-events',
+  {
     type: openEnum(types, {
       description: 'The type of the event. More values may be added: skip an event of an unknown type.',
     }),
     cursor: Cursor,
   },
-  'x-events': {
-    ...FeedEvent['x-events'],
-    'unread.pending': '#/components/schemas/UnreadPending',
+  {
+    $id: 'WebhookEvent',
+    description:
+      'An event of the feed, or `unread.pending`, which has no cursor. `x-events` names the schema of each type. New types may be added: skip events of an unknown type.',
+    required: ['type'],
   },
-})
+)
 export type WebhookEvent = Static<typeof WebhookEvent>
 
 export const WebhookBatch = reply(
