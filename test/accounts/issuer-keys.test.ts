@@ -55,7 +55,7 @@ t.test('keys are fetched once, and again for an unknown key at most once in 30 s
   t.equal(server.requests, 3, 'a flood of unknown keys is one fetch')
 })
 
-t.test('keys of five minutes are fetched again while they verify', async (t) => {
+t.test('keys older than five minutes are fetched again while they still verify', async (t) => {
   const { server, clock, find } = await start(t, [key('a')])
   await find('a')
   server.keys = [key('b')]

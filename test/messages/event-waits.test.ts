@@ -37,7 +37,7 @@ t.test('a call for events waits for the next change, whichever server makes it',
   const [ann, bob] = [await writing.login('ann'), await writing.login('bob')]
   const cursor = await headOf(reading)
 
-  t.test('without a cursor it returns the newest cursor at once', async (t) => {
+  t.test('a call without a cursor returns the newest cursor at once', async (t) => {
     const { page } = poll(reading, {})
     t.strictSame(await page, { events: [], cursor, more: false })
   })
@@ -56,14 +56,14 @@ t.test('a call for events waits for the next change, whichever server makes it',
     }
   })
 
-  t.test('it ends with the event of a change', async (t) => {
+  t.test('a waiting call ends with the event of a change', async (t) => {
     const { page, isWaiting } = poll(reading, { cursor })
     await isWaiting
     await ann.send('ann', 'there')
     t.match(await page, { events: [{ type: 'conversation.created' }], more: Boolean })
   })
 
-  t.test('a change without an event does not end it', async (t) => {
+  t.test('a change without an event does not end a waiting call', async (t) => {
     const start = await headOf(reading)
     const { page, isWaiting } = poll(reading, { cursor: start })
     await isWaiting
@@ -79,7 +79,7 @@ t.test('a call for events waits for the next change, whichever server makes it',
     t.match(events.at(-1), { type: 'message.created', message: { id } })
   })
 
-  t.test('it ends without events at its timeout', async (t) => {
+  t.test('a waiting call ends without events at its timeout', async (t) => {
     const start = await headOf(reading)
     const { page, isWaiting } = poll(reading, { cursor: start, wait: 1 })
     await isWaiting
@@ -89,7 +89,7 @@ t.test('a call for events waits for the next change, whichever server makes it',
     t.not(end, start, 'the cursor is past the change without an event')
   })
 
-  t.test('a lost batch wakes it with the next one', async (t) => {
+  t.test('the batch after a lost one wakes a waiting call', async (t) => {
     const { page, isWaiting } = poll(reading, { cursor: await headOf(reading) })
     await isWaiting
     loseNextBatch(reading)

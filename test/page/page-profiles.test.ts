@@ -83,7 +83,7 @@ t.test(
   },
 )
 
-t.test('a user finds others by display name, and edits the own profile', { skip: noBrowser }, async (t) => {
+t.test('a user finds others by display name and edits their own profile', { skip: noBrowser }, async (t) => {
   const { url, login } = await startServer(t)
   const bob = await login('bob')
   await bob.call('PATCH', '/users/me', { display_name: 'Robert Brown' })

@@ -47,7 +47,7 @@ t.test('the app creates, changes, lists and deletes webhooks, and sees a secret 
     })
 })
 
-t.test('what a webhook cannot be is refused, and changes nothing', async (t) => {
+t.test('an invalid webhook is refused and changes nothing', async (t) => {
   const server = await startServer(t, RECEIVABLE)
   const app = await createWebhookApp(server)
   const { url } = await startReceiver(t)
