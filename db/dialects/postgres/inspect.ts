@@ -41,22 +41,23 @@ const findDamage = async (pool: pg.Pool): Promise<string[]> => {
   const client = await pool.connect()
   /** Runs a query in a transaction of its own, because an error ends its transaction. @returns the column `count` of its row */
   const count = async (what: string, query: string): Promise<number> => {
+    let found = 0
     try {
       await client.query('begin transaction read only')
       // The check reads whole tables. The settings of the connection are for queries that use an index.
       await client.query('set local enable_seqscan = on')
       await client.query('set local enable_hashjoin = on')
       const { rows } = await client.query<{ count: number }>(query)
-      return rows[0]?.count as number
+      found = rows[0]?.count as number
     } catch (error) {
       /* c8 ignore next -- a race: the connection is lost during the check */
       if (isConnectionError(error)) throw toStorageError(error)
       damage.push(`${what}: ${(error as Error).message}`)
-      return 0
     } finally {
       /* c8 ignore next -- a race: the connection is lost during the check */
       await client.query('rollback').catch(() => {})
     }
+    return found
   }
   try {
     const tables = [

@@ -95,10 +95,9 @@ export const createPostgresWriter = async (
   const use = async <T>(body: (session: Session) => Promise<T>): Promise<T> => {
     session ??= await open()
     const used = session
+    let result: T
     try {
-      const result = await body(used)
-      currentAt = performance.now()
-      return result
+      result = await body(used)
     } catch (error) {
       /* c8 ignore next -- which statement notices a lost connection is a race */
       if (isConnectionError(error) || error instanceof InDoubt) {
@@ -110,6 +109,8 @@ export const createPostgresWriter = async (
       head = used.head
       for (const batch of used.news.splice(0)) pending.publish(batch)
     }
+    currentAt = performance.now()
+    return result
   }
 
   const resolveDoubt = async (doubt: InDoubt): Promise<InDoubt['result'] | undefined> => {
