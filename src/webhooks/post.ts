@@ -24,7 +24,6 @@ export type Answer = { status: number; text: string }
  */
 export const post = async ({ url, addresses, headers, body, signal }: Post): Promise<Answer> => {
   const host = hostOf(url)
-  /* c8 ignore next -- no test has a certificate that Node trusts */
   const request = (url.protocol === 'https:' ? httpsRequest : httpRequest)(url, {
     method: 'POST',
     agent: false,
@@ -37,7 +36,6 @@ export const post = async ({ url, addresses, headers, body, signal }: Post): Pro
     },
     lookup: pinned(addresses),
     signal,
-    /* c8 ignore next -- the same */
     ...(url.protocol === 'https:' && isIP(host) === 0 && { servername: host }),
   })
   const response = await answerTo(request, body)

@@ -1,8 +1,16 @@
-import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http'
+import {
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type RequestListener,
+  type ServerResponse,
+} from 'node:http'
+import { createServer as createSecureServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Test } from 'tap'
 import type { PutWebhook, Webhook, WebhookBatch, WebhookEvent } from '../../schemas/webhook.ts'
+import type { Certificate } from './certificates.ts'
 import { createApp } from './server-key.ts'
 import type { Env, Server } from './server.ts'
 
@@ -26,9 +34,10 @@ export type Answer = (
 
 /**
  * Starts a receiver of webhooks. It answers 204 until `answer` is set.
+ * @param certificate with it, the receiver uses TLS
  * @returns what it received, and a function that waits until that fulfils a condition
  */
-export const startReceiver = async (t: Test, given: Answer = () => 204) => {
+export const startReceiver = async (t: Test, given: Answer = () => 204, certificate?: Certificate) => {
   const requests: Received[] = []
   let answer = given
   let noticed = Promise.withResolvers<void>()
@@ -42,11 +51,13 @@ export const startReceiver = async (t: Test, given: Answer = () => 204) => {
     const [status, body] = typeof reply === 'number' ? [reply, undefined] : reply
     response.writeHead(status, { 'content-type': 'application/json' }).end(body && JSON.stringify(body))
   }
-  const server = createServer((request, response) => {
+  const listener: RequestListener = (request, response) => {
     const chunks: Buffer[] = []
     request.on('data', (chunk: Buffer) => chunks.push(chunk))
     request.on('end', () => void receive(request, Buffer.concat(chunks).toString(), response))
-  }).listen(0, '127.0.0.1')
+  }
+  const server = certificate ? createSecureServer(certificate, listener) : createServer(listener)
+  server.listen(0, '127.0.0.1')
   await new Promise((resolve) => server.once('listening', resolve))
   t.teardown(() => {
     server.closeAllConnections()
@@ -57,7 +68,7 @@ export const startReceiver = async (t: Test, given: Answer = () => 204) => {
     while (!isDone()) await noticed.promise
   }
   return {
-    url: `http://127.0.0.1:${port}/hook`,
+    url: `${certificate ? 'https' : 'http'}://127.0.0.1:${port}/hook`,
     port,
     requests,
     /** The events of all requests, in order, each batch once. */
