@@ -197,6 +197,23 @@ t.test('a webhook with types gets those only, and advances without requests', as
   t.match(await app.state('pushes'), { push_after_seconds: 10, types: ['unread.pending'] })
 })
 
+t.test('a webhook delivers an event that follows 10,000 changes of other types', async (t) => {
+  const server = await startServer(t, RECEIVABLE)
+  const app = await createWebhookApp(server)
+  const receiver = await startReceiver(t)
+  const ann = await server.login('ann')
+  const { writer } = server.app.database
+  const input = { sender_id: ann.id, receiver_username: 'ann', content: 'x' }
+  for (let n = 0; n < 10; n += 1)
+    await Promise.all(Array.from({ length: 1000 }, () => writer.append('send', input)))
+  const { id } = await ann.send('ann', 'the last')
+  await ann.call('DELETE', `/messages/${id}`)
+  await app.put('a', { url: receiver.url, types: ['message.deleted'], cursor: '0' })
+  const { batch } = await receiver.untilRequests(1)
+  t.match(batch, { previous: '0', events: [{ type: 'message.deleted', message: { id } }] })
+  await app.untilState('a', ({ lag }) => lag === 0)
+})
+
 t.test('a failing receiver of any kind holds up only itself', async (t) => {
   const server = await startServer(t, RECEIVABLE)
   const app = await createWebhookApp(server)

@@ -2,6 +2,7 @@ import t from 'tap'
 import type { UnreadPending } from '../../schemas/webhook.ts'
 import { createWebhookApp, RECEIVABLE, type Receiver, startReceiver } from '../support/receiver.ts'
 import { startServer } from '../support/server.ts'
+import { write } from '../support/test-database.ts'
 
 const PUSHES = { types: ['unread.pending'], push_after_seconds: 1 }
 
@@ -111,6 +112,23 @@ t.test('a webhook gets changes and pushes in one stream, also if many are pushed
     t.equal(batch.cursor === batch.previous, isPush)
     previous = batch.cursor
   }
+})
+
+t.test('a message is pushed although many before it are not', async (t) => {
+  const server = await startServer(t, RECEIVABLE)
+  const app = await createWebhookApp(server)
+  const receiver = await startReceiver(t)
+  const [ann] = [await server.login('ann'), await server.login('bob')]
+  await app.put('a', { url: receiver.url, push_after_seconds: 3600 })
+  // Several reads consider them. Nobody but ann sees them.
+  await Promise.all(Array.from({ length: 150 }, (_, n) => ann.send('ann', `note ${n}`)))
+  const { id } = await ann.send('bob', 'to bob')
+  await app.untilState('a', ({ lag }) => lag === 0)
+  await write(server.folder, 'update messages set timestamp = timestamp - 7200000')
+  await app.put('a', { url: receiver.url, push_after_seconds: 3600 })
+  const pushes = () => pushesOf(receiver).filter(({ type }) => type === 'unread.pending')
+  await receiver.until(() => pushes().length > 0)
+  t.match(pushes(), [{ user: { username: 'bob' }, newest_id: id }])
 })
 
 t.test('a push in flight survives a restart and a move of the webhook', async (t) => {
