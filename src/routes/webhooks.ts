@@ -146,13 +146,13 @@ export const webhookRoutes: FastifyPluginAsyncTypebox = async (app) => {
         operationId: 'testWebhook',
         summary: 'Send a test request to a webhook',
         description:
-          'Sends a signed batch without events now, also if the webhook is disabled, and returns how the receiver answered. Its `previous` and its `cursor` are those of the last delivered batch.',
+          'Sends a signed batch without events now, also if the webhook is disabled, and returns how the receiver answered. Its `previous` and its `cursor` are those of the last delivered batch. At most 32 tests run at the same time on a server.',
         tags,
         params: WebhookParams,
         querystring: NoQuery,
         response: {
           200: ref(WebhookTest),
-          ...writeProblems('VALIDATION_FAILED', 'FORBIDDEN', 'WEBHOOK_NOT_FOUND'),
+          ...writeProblems('VALIDATION_FAILED', 'FORBIDDEN', 'WEBHOOK_NOT_FOUND', 'RATE_LIMITED'),
         },
       },
     },

@@ -109,14 +109,14 @@ export const moveWebhook = async (
   return getWebhook(chat, name)
 }
 
-/** Sends a batch without events, and does not wait for those in flight. @throws AppError `WEBHOOK_NOT_FOUND` */
+/** Sends a batch without events, and does not wait for those in flight. @throws AppError `WEBHOOK_NOT_FOUND`, `RATE_LIMITED` */
 export const testWebhook = async ({ chat, webhooks }: Tools, name: string): Promise<WebhookTest> => {
   const row = await chat.reader.get(queries.webhookByName, { name })
   if (!row) throw noWebhook()
   const started = performance.now()
   const { cursor, position } = row
   const batch = makeBatch(position, { previous: cursor, cursor, events: [] })
-  const { answer, error } = await webhooks.send(row, batch)
+  const { answer, error } = await webhooks.test(row, batch)
   return {
     ...(answer && { status: answer.status }),
     ...(error !== undefined && { error }),

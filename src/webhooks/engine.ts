@@ -2,14 +2,18 @@ import * as queries from '../../db/queries/webhooks.ts'
 import type { Chat } from '../chat/context.ts'
 import { readHead } from '../chat/cursors.ts'
 import type { Report } from '../chat/failures.ts'
+import { AppError } from '../errors.ts'
 import { type Resolver, systemResolver } from './addresses.ts'
 import type { Outcome } from './answers.ts'
 import { type Delivery, startDelivery } from './delivery.ts'
 import { lagOf } from './lag.ts'
-import { type Receiver, sendBatch } from './sending.ts'
+import { type Attempt, type Receiver, sendBatch } from './sending.ts'
 
 /** Milliseconds between two looks for webhooks that nobody delivers. */
 const LOOK_MS = 1000
+
+/** Test requests that may be under way at the same time, each for up to 10 s. An app can test all of its webhooks at once. */
+const MAX_TESTS = 32
 
 /** Attempts of one webhook since the start of this server. */
 export type Counts = { delivered: number; failed: number; moved: number }
@@ -34,6 +38,8 @@ export const createWebhooks = (chat: Chat, alone: boolean, log: WebhookLog, repo
   let timer: NodeJS.Timeout | undefined
   let looking = Promise.resolve()
   let isReported = false
+  /** Test requests that are under way. */
+  let tests = 0
   let resolver: Resolver = systemResolver
 
   const send = (receiver: Receiver, batch: { id: string; body: string }) =>
@@ -121,8 +127,14 @@ export const createWebhooks = (chat: Chat, alone: boolean, log: WebhookLog, repo
       for (const delivery of deliveries.values()) delivery.noticeChange()
       void lookAgain()
     },
-    /** Sends a batch once, whatever else is delivered. */
-    send,
+    /** Sends a batch once, whatever else is delivered. @throws AppError `RATE_LIMITED` if too many are sent so */
+    async test(receiver: Receiver, batch: { id: string; body: string }): Promise<Attempt> {
+      if (tests >= MAX_TESTS) throw tooManyTests()
+      tests += 1
+      const attempt = await send(receiver, batch)
+      tests -= 1
+      return attempt
+    },
     /** What metrics show. */
     counts: counts as ReadonlyMap<string, Counts>,
     get seen(): readonly Seen[] {
@@ -144,4 +156,10 @@ export const createWebhooks = (chat: Chat, alone: boolean, log: WebhookLog, repo
     },
   }
 }
+
+const tooManyTests = () =>
+  new AppError('RATE_LIMITED', `At most ${MAX_TESTS} tests of webhooks may run. Wait for one to end.`, {
+    retryAfter: 5,
+  })
+
 export type Webhooks = ReturnType<typeof createWebhooks>

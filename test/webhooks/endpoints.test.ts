@@ -151,6 +151,38 @@ t.test('a test request is signed, has no events, and returns how the receiver an
   t.match((await app.call<WebhookTest>('POST', '/webhooks/a/test')).body, { error: /ECONNREFUSED/ })
 })
 
+t.test('at most 32 test requests run at the same time', async (t) => {
+  const server = await startServer(t, RECEIVABLE)
+  const app = await createWebhookApp(server)
+  const held = Promise.withResolvers<204>()
+  const receiver = await startReceiver(t, () => held.promise)
+  await app.put('a', { url: receiver.url })
+  await app.put('b', { url: receiver.url })
+  let refused = 0
+  const replies = await Promise.all(
+    Array.from({ length: 100 }, async (_, n) => {
+      const reply = await app.call<WebhookTest & { code: string }>(
+        'POST',
+        `/webhooks/${n % 2 ? 'a' : 'b'}/test`,
+      )
+      if (reply.status !== 200) refused += 1
+      // The others are answered only after these were refused.
+      if (refused === 68) held.resolve(204)
+      return reply
+    }),
+  )
+  const byStatus = Map.groupBy(replies, ({ status }) => status)
+  t.strictSame(
+    byStatus.get(200)?.map(({ body }) => body.status),
+    Array.from({ length: 32 }, () => 204),
+  )
+  t.match(byStatus.get(429)?.[0]?.body, { code: 'RATE_LIMITED', detail: /^At most 32 tests of webhooks/ })
+  t.equal(byStatus.get(429)?.[0]?.headers.get('retry-after'), '5')
+  t.equal(byStatus.get(429)?.length, 68)
+  t.equal(receiver.requests.length, 32)
+  t.match((await app.call<WebhookTest>('POST', '/webhooks/a/test')).body, { status: 204 })
+})
+
 t.test('metrics and the log show which webhooks fail', async (t) => {
   const server = await startServer(t, RECEIVABLE)
   const app = await createWebhookApp(server)

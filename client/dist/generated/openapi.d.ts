@@ -646,7 +646,7 @@ export interface paths {
         put?: never;
         /**
          * Send a test request to a webhook
-         * @description Sends a signed batch without events now, also if the webhook is disabled, and returns how the receiver answered. Its `previous` and its `cursor` are those of the last delivered batch.
+         * @description Sends a signed batch without events now, also if the webhook is disabled, and returns how the receiver answered. Its `previous` and its `cursor` are those of the last delivered batch. At most 32 tests run at the same time on a server.
          */
         post: operations["testWebhook"];
         delete?: never;
@@ -5497,6 +5497,8 @@ export interface operations {
             414: components["responses"]["UriTooLong"];
             /** @description `UNSUPPORTED_MEDIA_TYPE`: The body must be application/json. */
             415: components["responses"]["UnsupportedMediaType"];
+            /** @description `RATE_LIMITED`: Too many requests. */
+            429: components["responses"]["TooManyRequests"];
             /** @description `HEADERS_TOO_LARGE`: The headers are too large. */
             431: components["responses"]["HeadersTooLarge"];
             /** @description `INTERNAL`: Internal error. */
