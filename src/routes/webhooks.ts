@@ -32,7 +32,7 @@ export const webhookRoutes: FastifyPluginAsyncTypebox = async (app) => {
         operationId: 'putWebhook',
         summary: 'Create a webhook, or change its settings',
         description:
-          'A new webhook gets a secret, which is shown only in this reply. Replaces all settings of an existing webhook, which keeps its cursor, is enabled again, and makes its next attempt at once. There are at most 32 webhooks.',
+          'A new webhook gets a secret, which is shown only in this reply. Replaces all settings of an existing webhook, which keeps its cursor, is enabled again, and makes its next attempt at once. A request that is under way ends. There are at most 32 webhooks.',
         tags,
         params: WebhookParams,
         body: ref(WebhookRequest),
@@ -84,7 +84,7 @@ export const webhookRoutes: FastifyPluginAsyncTypebox = async (app) => {
       schema: {
         operationId: 'deleteWebhook',
         summary: 'Delete a webhook',
-        description: 'A request that is on its way may still arrive.',
+        description: 'A request that is under way ends, but its receiver may have it already.',
         tags,
         params: WebhookParams,
         response: {

@@ -1,15 +1,15 @@
 import type { StepDelivery, StoredWebhook } from '../../db/deliveries.ts'
 import * as queries from '../../db/queries/webhooks.ts'
-import type { Chat } from '../chat/context.ts'
 import { type Outcome, outcomeOf, retryDelay } from './answers.ts'
+import { type AttemptTools, createAttempts } from './attempts.ts'
 import { type Next, nextBatch } from './batches.ts'
 import { createPause } from './pause.ts'
-import { type Attempt, EXCHANGE_MS, type Receiver } from './sending.ts'
+import { EXCHANGE_MS } from './sending.ts'
 
 export type Delivery = {
   /** A commit may have changes for the webhook. */
   noticeCommit(): void
-  /** The row of the webhook was changed. */
+  /** The row of the webhook may have been changed. If it was, an attempt that is under way ends. */
   noticeChange(): void
   /** The version of the row that this delivery knows; undefined: it reads the row next. */
   readonly version: number | undefined
@@ -17,18 +17,13 @@ export type Delivery = {
   readonly ended: Promise<void>
 }
 
-export type DeliveryTools = {
-  chat: Chat
+export type DeliveryTools = AttemptTools & {
   /** Milliseconds for which a step makes this server the one that delivers. */
   lease_ms: number
   /** Whether no other server can have the database open. */
   alone: boolean
-  stop: AbortSignal
-  send: (receiver: Receiver, batch: { id: string; body: string }) => Promise<Attempt>
   /** Receives each outcome of an attempt. */
   note: (name: string, outcome: Outcome) => void
-  /** Receives the error of a read or write, after which the delivery continues. */
-  report: (error: unknown) => void
 }
 
 /** Changes and milliseconds without an event for the webhook after which its place is stored. */
@@ -45,10 +40,9 @@ const ERROR_MS = 1000
 export const startDelivery = (tools: DeliveryTools, name: string): Delivery => {
   const { chat, lease_ms, alone, stop } = tools
   const pause = createPause(stop)
+  const attempts = createAttempts(tools, name)
   /** The row as this server knows it; undefined: to be read. `scanned` may be ahead of the stored row. */
   let row: StoredWebhook | undefined
-  /** The bytes of the batch in flight. */
-  let bytes: { id: string; body: string } | undefined
   /** Whether the last batch had pushes. */
   let wasPush = false
   /** The last number that was ever delivered. */
@@ -82,7 +76,7 @@ export const startDelivery = (tools: DeliveryTools, name: string): Delivery => {
       return false
     }
     stored = { scanned, at: performance.now() }
-    if (more.batch) bytes = more.batch
+    if (more.batch) attempts.remember(more.batch)
     return true
   }
 
@@ -111,24 +105,9 @@ export const startDelivery = (tools: DeliveryTools, name: string): Delivery => {
     // After a long wait another server may deliver.
     if (!alone && from.lease_until - Date.now() < EXCHANGE_MS && !(await step(from, {}))) return
     const current = row as StoredWebhook
-    // The URL and the secrets may have changed.
-    const receiver = await chat.reader.get(queries.webhookByName, { name })
-    /* c8 ignore next 4 -- a race: the webhook is changed between two reads */
-    if (receiver?.version !== current.version) {
-      row = receiver
-      return
-    }
-    const batch = await bytesOf(current)
-    const attempt = await tools.send(receiver, batch)
-    if (stop.aborted) return
-    await settle(current, await outcomeOf(chat, current, attempt))
-  }
-
-  const bytesOf = async ({ batch_id }: StoredWebhook) => {
-    if (bytes?.id === batch_id) return bytes
-    const found = (await chat.reader.get(queries.batchOf, { name })) as { batch_id: string; batch: string }
-    bytes = { id: found.batch_id, body: found.batch }
-    return bytes
+    const attempt = await attempts.make(current)
+    if (attempt) await settle(current, await outcomeOf(chat, current, attempt))
+    else if (!stop.aborted) row = undefined
   }
 
   const settle = async (from: StoredWebhook, outcome: Outcome) => {
@@ -185,7 +164,10 @@ export const startDelivery = (tools: DeliveryTools, name: string): Delivery => {
 
   return {
     noticeCommit: pause.noticeCommit,
-    noticeChange: pause.noticeChange,
+    noticeChange() {
+      pause.noticeChange()
+      attempts.noticeChange()
+    },
     get version() {
       return row?.version
     },

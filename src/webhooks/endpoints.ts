@@ -54,7 +54,7 @@ export const putWebhook = async (
     position: cursor === undefined ? head.last : feedPosition(chat, cursor, head),
     cursor: cursor ?? chat.cursors.format(head.last, head),
   })
-  webhooks.noticeChange()
+  webhooks.noticeChange(name)
   return { ...(await getWebhook(chat, name)), ...(isNew && { secret }) }
 }
 
@@ -83,7 +83,7 @@ export const getWebhook = (chat: Chat, name: string): Promise<Webhook> =>
 /** @throws AppError `WEBHOOK_NOT_FOUND` */
 export const deleteWebhook = async ({ chat, webhooks }: Tools, name: string): Promise<void> => {
   await chat.writer.append('deleteWebhook', { name })
-  webhooks.noticeChange()
+  webhooks.noticeChange(name)
 }
 
 /** @throws AppError `WEBHOOK_NOT_FOUND` */
@@ -105,7 +105,7 @@ export const moveWebhook = async (
 ): Promise<Webhook> => {
   const position = feedPosition(chat, cursor, await chat.cursors.head())
   await chat.writer.append('moveWebhook', { name, position, cursor, batch_id: `msg_${randomUUID()}` })
-  webhooks.noticeChange()
+  webhooks.noticeChange(name)
   return getWebhook(chat, name)
 }
 

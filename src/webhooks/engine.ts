@@ -42,8 +42,8 @@ export const createWebhooks = (chat: Chat, alone: boolean, log: WebhookLog, repo
   let tests = 0
   let resolver: Resolver = systemResolver
 
-  const send = (receiver: Receiver, batch: { id: string; body: string }) =>
-    sendBatch(chat.config, (name) => resolver(name), receiver, batch, stopping.signal)
+  const send = (receiver: Receiver, batch: { id: string; body: string }, end: AbortSignal) =>
+    sendBatch(chat.config, (name) => resolver(name), receiver, batch, end)
 
   const note = (name: string, outcome: Outcome) => {
     const count = counts.get(name) ?? { delivered: 0, failed: 0, moved: 0 }
@@ -122,16 +122,16 @@ export const createWebhooks = (chat: Chat, alone: boolean, log: WebhookLog, repo
   return {
     /** Looks now, and every second from now on. */
     start: () => void lookAgain(),
-    /** Call it after a change of the webhooks. Other servers see it at their next look. */
-    noticeChange() {
-      for (const delivery of deliveries.values()) delivery.noticeChange()
+    /** Call it after a change of a webhook. Other servers see it at their next look. */
+    noticeChange(name: string) {
+      deliveries.get(name)?.noticeChange()
       void lookAgain()
     },
     /** Sends a batch once, whatever else is delivered. @throws AppError `RATE_LIMITED` if too many are sent so */
     async test(receiver: Receiver, batch: { id: string; body: string }): Promise<Attempt> {
       if (tests >= MAX_TESTS) throw tooManyTests()
       tests += 1
-      const attempt = await send(receiver, batch)
+      const attempt = await send(receiver, batch, stopping.signal)
       tests -= 1
       return attempt
     },

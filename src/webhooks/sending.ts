@@ -43,6 +43,7 @@ const TIMEOUT = `The receiver did not answer within ${EXCHANGE_MS / 1000} second
 /** A lookup of a name cannot be ended. */
 const abortOf = (signal: AbortSignal) =>
   new Promise<never>((_, reject) => {
+    signal.throwIfAborted()
     signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true })
   })
 

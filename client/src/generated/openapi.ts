@@ -563,13 +563,13 @@ export interface paths {
         get: operations["getWebhook"];
         /**
          * Create a webhook, or change its settings
-         * @description A new webhook gets a secret, which is shown only in this reply. Replaces all settings of an existing webhook, which keeps its cursor, is enabled again, and makes its next attempt at once. There are at most 32 webhooks.
+         * @description A new webhook gets a secret, which is shown only in this reply. Replaces all settings of an existing webhook, which keeps its cursor, is enabled again, and makes its next attempt at once. A request that is under way ends. There are at most 32 webhooks.
          */
         put: operations["putWebhook"];
         post?: never;
         /**
          * Delete a webhook
-         * @description A request that is on its way may still arrive.
+         * @description A request that is under way ends, but its receiver may have it already.
          */
         delete: operations["deleteWebhook"];
         options?: never;
