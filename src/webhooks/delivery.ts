@@ -1,8 +1,9 @@
 import type { StepDelivery, StoredWebhook } from '../../db/deliveries.ts'
 import * as queries from '../../db/queries/webhooks.ts'
-import { type Outcome, outcomeOf, retryDelay } from './answers.ts'
+import { type Outcome, outcomeOf } from './answers.ts'
 import { type AttemptTools, createAttempts } from './attempts.ts'
 import { type Next, nextBatch } from './batches.ts'
+import { createMoves } from './moves.ts'
 import { createPause } from './pause.ts'
 import { EXCHANGE_MS } from './sending.ts'
 
@@ -41,14 +42,11 @@ export const startDelivery = (tools: DeliveryTools, name: string): Delivery => {
   const { chat, lease_ms, alone, stop } = tools
   const pause = createPause(stop)
   const attempts = createAttempts(tools, name)
+  const moves = createMoves()
   /** The row as this server knows it; undefined: to be read. `scanned` may be ahead of the stored row. */
   let row: StoredWebhook | undefined
   /** Whether the last batch had pushes. */
   let wasPush = false
-  /** The last number that was ever delivered. */
-  let furthest = -1
-  /** Answers 409 since the last delivery beyond `furthest`. */
-  let moves = 0
   /** Whether another server delivers. */
   let isLost = false
   /** When and up to where the place was last stored. */
@@ -115,20 +113,26 @@ export const startDelivery = (tools: DeliveryTools, name: string): Delivery => {
     if (outcome.type === 'failed') {
       await step(from, { outcome })
     } else if (outcome.type === 'moved') {
-      await step(from, { outcome })
-      moves += 1
-      // A receiver that never accepts a place, or takes the same batch for ever, must not be called without a pause.
-      if (moves > 1) await pause.untilChange(retryDelay(moves - 2))
+      const wait = moves.noticeMove()
+      if (await step(from, { outcome })) await rest(wait)
     } else {
-      if ((from.batch_end as number) > furthest) {
-        furthest = from.batch_end as number
-        moves = 0
-      }
+      moves.noticeDelivery(from.batch_end as number)
       const place = { ...from, position: from.batch_end as number, cursor: from.batch_cursor as string }
       const next: Next = await nextBatch(chat, from, place, !wasPush)
       if (next.batch) wasPush = next.pushes !== undefined
       const { batch, pushes } = next
       await step(from, { outcome, ...(batch && { batch }), ...(pushes && { pushes }) }, next)
+    }
+  }
+
+  /** Waits until a change, at most `ms` milliseconds. Keeps the lease, because another server would continue without a wait. */
+  const rest = async (ms: number) => {
+    const slice = alone ? ms : lease_ms / 2
+    let isKept = true
+    for (let left = ms; isKept && left > 0; left -= slice) {
+      await pause.untilChange(Math.min(left, slice))
+      if (pause.hasChange() || stop.aborted) return
+      if (left > slice) isKept = await step(row as StoredWebhook, {})
     }
   }
 

@@ -30,6 +30,7 @@ export const createPause = (stop: AbortSignal) => {
     },
     /** Waits for a change of the row of the webhook, for at most `ms` milliseconds. */
     untilChange: (ms: number) => wait(ms, () => hasChange),
+    hasChange: () => hasChange,
     /** @returns whether the row was changed since the last call */
     takeChange(): boolean {
       const had = hasChange

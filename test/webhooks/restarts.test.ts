@@ -1,4 +1,5 @@
 import t from 'tap'
+import type { StepDelivery } from '../../db/deliveries.ts'
 import { startProcess } from '../support/process.ts'
 import { createWebhookApp, RECEIVABLE, type Receiver, startReceiver } from '../support/receiver.ts'
 import { login, startServer, temporaryFolder } from '../support/server.ts'
@@ -91,4 +92,33 @@ t.test('nodes deliver each batch once, and one continues when another ends', { s
   await there.send('ann', 'last')
   await receiver.until(() => contents(receiver).includes('last'))
   t.strictSame(contents(receiver), [...names, 'last'])
+})
+
+t.test('a node keeps a webhook while it waits after answers 409', { skip }, async (t) => {
+  // A lease lasts 200 ms, and the first wait a second.
+  const server = await startServer(t, { ...RECEIVABLE, NODE_TIMEOUT_MS: '100' })
+  const app = await createWebhookApp(server)
+  const kept = Promise.withResolvers<boolean>()
+  const steps: ('extension' | 'outcome or batch' | 'request')[] = []
+  const { writer } = server.app.database
+  const { append } = writer
+  writer.append = ((name: 'stepDelivery', input: StepDelivery) => {
+    if (name === 'stepDelivery') {
+      const step = input.outcome || input.batch ? 'outcome or batch' : 'extension'
+      // One extension precedes each request. A second one in a row is part of a wait.
+      if (step === 'extension' && steps.at(-1) === 'extension') kept.resolve(true)
+      steps.push(step)
+    }
+    return append(name, input)
+  }) as typeof append
+  const cursors: string[] = []
+  const receiver = await startReceiver(t, ({ batch }) => {
+    steps.push('request')
+    cursors.push(batch.previous)
+    return [409, { cursor: batch.previous === '0' ? cursors[0] : '0' }]
+  })
+  const ann = await server.login('ann')
+  await app.put('a', { url: receiver.url })
+  await ann.send('ann', 'first')
+  t.ok(await Promise.race([kept.promise, receiver.untilRequests(6).then(() => false)]))
 })
