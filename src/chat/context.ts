@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import pLimit from 'p-limit'
 import { createCache } from '../cache.ts'
 import type { Database } from '../../db/database.ts'
 import type { Reads } from '../../db/query.ts'
@@ -37,6 +38,12 @@ export type Identity = {
 /** A page of events that is complete up to the number `position`. */
 export type EventPage = { events: EventFrame[]; position: number }
 
+/**
+ * Reads of the feed that run at the same time: few of the connections to PostgreSQL. Each has ten queries. Without a limit, the reads
+ * of users wait behind those of all calls for events.
+ */
+const FEED_READS = 2
+
 /** The dependencies and shared state of all use cases. */
 export type Chat = ReturnType<typeof createChat>
 
@@ -61,6 +68,8 @@ export const createChat = (
   /** Reads of `/sync` in progress. Identical calls of one user share a read. */
   syncReads: new Map<string, Promise<EventPage>>(),
   feedWaits: createFeedWaits(bus),
+  /** Runs reads of the feed, a few at a time. */
+  feedReads: pLimit(FEED_READS),
   loginLimit: createSharedLimit(config.RATE_LIMIT_LOGIN, cluster),
   sendLimit: createUserLimit(config.RATE_LIMIT_SEND),
   /** The cost of a change is the number of members that it affects. */

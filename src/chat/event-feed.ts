@@ -81,7 +81,9 @@ export const readFeed = async (
     await chat.turns.ready('events')
     const rows = maxRows(chat.config, Math.min(CHUNK, limit - events.length))
     const range = { after: position, up_to: head.last, limit: rows }
-    const { changes, end } = await chat.reader.snapshot((read) => readChanges(read, chat, range, head))
+    const { changes, end } = await chat.feedReads(() =>
+      chat.reader.snapshot((read) => readChanges(read, chat, range, head)),
+    )
     for (const change of changes) {
       bytes += Buffer.byteLength(JSON.stringify(change.events))
       const isFull = events.length + change.events.length > limit || bytes > PAGE_BYTES

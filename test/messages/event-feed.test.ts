@@ -2,7 +2,7 @@ import t from 'tap'
 import { type FeedEvent, feedEvents } from '../../schemas/feed.ts'
 import { readHead } from '../../src/chat/cursors.ts'
 import { readFeed } from '../../src/chat/event-feed.ts'
-import { committerOf, wrapReads } from '../support/reads.ts'
+import { committerOf, createGate, wrapReads } from '../support/reads.ts'
 import * as feed from '../../db/queries/feed.ts'
 import { type Person, type Server, startServer } from '../support/server.ts'
 import { receiptsPublished } from '../support/stream.ts'
@@ -324,4 +324,30 @@ t.test('a page is bounded in bytes, and by its limit except for one change', asy
   await ann.send('ann', '\u0001'.repeat(65_536))
   const last = await readAll(server, 1000, end.last)
   t.strictSame(last.pages, [2])
+})
+
+t.test('reads of users do not wait for the reads of many calls for events', async (t) => {
+  const server = await startServer(t, ENV)
+  const ann = await server.login('ann')
+  await ann.send('ann', 'a note')
+  const { chat } = server.app
+  const gate = createGate()
+  let begun = 0
+  const end = wrapReads(chat.reader, (read) => ({
+    ...read,
+    all(query, args) {
+      if ((query as unknown) !== feed.newMessages) return read.all(query, args)
+      begun += 1
+      return gate.hold(read.all(query, args))
+    },
+  }))
+  const head = await chat.cursors.head()
+  const pages = Array.from({ length: 20 }, () => readFeed(chat, { after: 0, limit: 1000, head }))
+  await gate.reached
+  t.match(await ann.call('GET', '/history/ann'), { status: 200, body: [{ content: 'a note' }] })
+  t.ok(begun < 10, `${begun} reads of events have begun`)
+  gate.release()
+  const [first, ...others] = await Promise.all(pages)
+  end()
+  for (const page of others) t.strictSame(page, first)
 })
