@@ -15,6 +15,7 @@ const asApp = async (method: string, path: string, body: object) => {
 const answer = async (path: string, response: ServerResponse) => {
   // Your app takes the user from its own session.
   if (path === '/chat-token') return response.end((await asApp('POST', '/users/ann/tokens', {})).token)
+  if (path === '/settings.json') return response.end(JSON.stringify({ url: MESSENGER_URL }))
   const module = /^\/client\/([\w/-]+\.js)$/.exec(path)?.[1]
   const file =
     path === '/'
@@ -30,4 +31,4 @@ await asApp('PUT', '/users/ann', { display_name: 'Ann' })
 createServer((request, response) => {
   const { pathname } = new URL(request.url ?? '/', 'http://localhost')
   answer(pathname, response).catch((error: Error) => response.writeHead(500).end(error.message))
-}).listen(Number(PORT), () => console.log(`open http://localhost:${PORT}`))
+}).listen(Number(PORT), 'localhost', () => console.log(`open http://localhost:${PORT}`))

@@ -20,8 +20,11 @@ app.get('/settings.json', () => ({ url: serverUrl }))
 app.get('/openapi-fetch.js', async (_, reply) =>
   reply.type(script).send(await file('node_modules/openapi-fetch/dist/index.mjs')),
 )
-app.get<{ Params: { '*': string } }>('/client/*', async ({ params }, reply) =>
-  reply.type(script).send(await file(`client/dist/${params['*']}`)),
+app.get<{ Params: { '*': string } }>('/client/*', async ({ params: { '*': path } }, reply) =>
+  // Without dots, a path leads to no other folder.
+  /^[\w/-]+\.js$/.test(path)
+    ? reply.type(script).send(await file(`client/dist/${path}`))
+    : reply.callNotFound(),
 )
 
 await app.listen({ port })

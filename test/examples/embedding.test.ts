@@ -17,6 +17,8 @@ t.test('one command starts the server and an app whose page chats', { skip: noBr
   const example = startExample(t, 'embedding/start.ts', folder, { FOLDER: folder, PORT, APP_PORT })
   const url = `http://localhost:${APP_PORT}`
   await example.until(`open ${url}`)
+  for (const path of ['..%2f..%2fpackage.json', '..%2findex.js', 'index.js.map'])
+    t.equal((await fetch(`${url}/client/${path}`)).status, 404, path)
   const browser = await startBrowser(t)
   const page = await (await browser.newContext()).newPage()
   page.on('pageerror', (error) => t.fail(`the page threw: ${error.stack}`))
