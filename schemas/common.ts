@@ -1,4 +1,5 @@
 import { type Static, type TSchema, Type } from '@sinclair/typebox'
+import { patterns } from './patterns.ts'
 
 export type { Static } from '@sinclair/typebox'
 
@@ -93,7 +94,7 @@ export const ContentInput = Type.String({
 export const ClientId = Type.String({
   minLength: 1,
   maxLength: 64,
-  pattern: '^[\\x20-\\x7e]+$',
+  pattern: patterns.clientId.pattern,
   description:
     'Idempotency key of the message, unique per sender for ever: a repeated key returns the original message. Use a UUIDv7. If you also send the `Idempotency-Key` header, both must be equal.',
 })

@@ -26,6 +26,7 @@ import {
 } from './common.ts'
 import { Profile } from './account.ts'
 import { Message } from './message.ts'
+import { patterns } from './patterns.ts'
 
 export const ConversationKind = openEnum(['direct', 'group'], {
   $id: 'ConversationKind',
@@ -45,11 +46,10 @@ export const MemberRole = openEnum(memberRoles, {
 })
 export type MemberRole = Static<typeof MemberRole>
 
-/** A key in the URL of `PUT /groups/by-key/{key}`, where `.` and `..` would be removed (WHATWG URL standard, 4.4). */
 const GroupKey = Type.String({
   minLength: 1,
   maxLength: 128,
-  pattern: '^(?!\\.{1,2}$)[\\x20-\\x7e]+$',
+  pattern: patterns.groupKey.pattern,
   description:
     'Key of the group, which you choose: 1 to 128 printable ASCII characters, percent-encoded, but not `.` or `..`.',
   examples: ['order-4711'],
@@ -235,6 +235,6 @@ export type BlockList = Static<typeof BlockList>
 export const BlocksQuery = request({
   limit: { ...PageSize, default: 1000 },
   before: Type.Optional(
-    Type.String({ pattern: '^\\d{1,16}\\.\\d{1,16}$', description: '`before` of the previous page.' }),
+    Type.String({ pattern: patterns.blockPosition.pattern, description: '`before` of the previous page.' }),
   ),
 })

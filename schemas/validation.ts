@@ -1,5 +1,6 @@
 import { Ajv, type ErrorObject, type Options, type ValidateFunction } from 'ajv'
 import { namedSchemas } from './index.ts'
+import { patterns } from './patterns.ts'
 import { trusted } from './trusted.ts'
 import { type FieldError, fieldError, type RequestPart } from '../src/errors.ts'
 
@@ -60,6 +61,8 @@ export const fieldErrors = (
 
 const count = (limit: number) => limit.toLocaleString('en')
 
+const ruleOf = new Map(Object.values(patterns).map(({ pattern, rule }) => [pattern, rule]))
+
 /** Error messages by keyword of Ajv. */
 const rules: Record<string, (params: ErrorObject['params']) => string> = {
   format: ({ format }) =>
@@ -70,6 +73,9 @@ const rules: Record<string, (params: ErrorObject['params']) => string> = {
   maxLength: ({ limit }) => `must not be longer than ${count(limit)} characters`,
   minimum: ({ limit }) => `must be at least ${count(limit)}`,
   maximum: ({ limit }) => `must be at most ${count(limit)}`,
+  pattern: ({ pattern }) => ruleOf.get(pattern) as string,
+  minItems: () => 'must not be empty',
+  uniqueItems: () => 'must not have the same item twice',
   maxItems: ({ limit }) => `must not have more than ${count(limit)} items`,
   minProperties: () => 'must not be empty',
   type: ({ type }) => `must be ${/^[aio]/.test(type) ? 'an' : 'a'} ${[type].flat().join(' or ')}`,

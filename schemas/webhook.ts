@@ -17,6 +17,7 @@ import {
 import { type FeedEvent, feedEvents } from './feed.ts'
 import { eventSchema } from './frame.ts'
 import { Message } from './message.ts'
+import { patterns } from './patterns.ts'
 
 export const UnreadPending = reply(
   {
@@ -79,7 +80,7 @@ export const WebhookBatch = reply(
 export type WebhookBatch = Static<typeof WebhookBatch>
 
 const Name = Type.String({
-  pattern: '^[A-Za-z0-9_-]{1,64}$',
+  pattern: patterns.webhookName.pattern,
   description: 'Name of the webhook: 1 to 64 letters, digits, `_` or `-`.',
   examples: ['orders'],
 })
@@ -96,7 +97,7 @@ const Url = Type.String({
   maxLength: 2048,
   description: 'URL that receives the batches: `https`, at a public address.',
 })
-const Description = Type.String({ maxLength: 256, description: 'A note for people.' })
+const Description = Type.String({ maxLength: 256, format: 'text', description: 'A note for people.' })
 const PushAfter = Type.Integer({
   minimum: 1,
   maximum: 86_400,

@@ -39,6 +39,34 @@ t.test('each field error names the member and its part of the request', async (t
     ['GET', '/history/alice?before=2&after=1', undefined, '/after', 'query', /^after and before cannot/],
     ['GET', '/history/nobody', undefined, '/username', 'path', /\w/],
     ['DELETE', '/messages/x', undefined, '/id', 'path', 'id must be an integer'],
+    ['GET', '/blocks?before=x', undefined, '/before', 'query', 'before must be the `before` of a page'],
+    [
+      'PUT',
+      '/groups/by-key/%C3%A9',
+      { title: 'x', members: [] },
+      '/key',
+      'path',
+      'key must have printable ASCII characters only, and must not be "." or ".."',
+    ],
+    [
+      'PUT',
+      '/webhooks/a.b',
+      { url: 'https://app.example.org' },
+      '/name',
+      'path',
+      'name must be 1 to 64 ASCII letters, digits, "_" or "-"',
+    ],
+    ...(
+      [
+        [{ types: [] }, '/types', 'types must not be empty'],
+        [{ types: ['user.created', 'user.created'] }, '/types', 'types must not have the same item twice'],
+        [{ description: '\0' }, '/description', /^description must be well-formed Unicode without/],
+        [{ description: '\ud800' }, '/description', /^description must be well-formed Unicode without/],
+      ] as const
+    ).map(
+      ([members, at, message]) =>
+        ['PUT', '/webhooks/x', { url: 'https://app.example.org', ...members }, at, 'body', message] as const,
+    ),
   ] as const) {
     const { body: problem } = await alice.call<Problem>(method, path, body)
     const name = `${method} ${path} ${JSON.stringify(body)?.slice(0, 80)}`
@@ -56,6 +84,10 @@ t.test('a header error names the header', async (t) => {
       in: 'header',
       message: 'idempotency-key must not be longer than 64 characters',
     },
+  ])
+  const latin = await alice.call('POST', '/send', content, { 'idempotency-key': 'é' })
+  t.match(latin.body.errors, [
+    { in: 'header', message: 'idempotency-key must have printable ASCII characters only' },
   ])
 })
 

@@ -2765,7 +2765,10 @@ export interface components {
             url: string;
             /** @description Types of the events that are delivered. Absent: all types of the feed. */
             types?: string[];
-            /** @description A note for people. */
+            /**
+             * Format: text
+             * @description A note for people.
+             */
             description?: string;
             /** @description Seconds after which `unread.pending` is sent. Absent: the webhook does not get this event. */
             push_after_seconds?: number;
@@ -2867,7 +2870,10 @@ export interface components {
             url: string;
             /** @description Types of the events that are delivered. Absent: all types of the feed. */
             types?: string[];
-            /** @description A note for people. */
+            /**
+             * Format: text
+             * @description A note for people.
+             */
             description?: string;
             /** @description Seconds after which `unread.pending` is sent. Absent: the webhook does not get this event. */
             push_after_seconds?: number;
@@ -2993,7 +2999,10 @@ export interface components {
             url: string;
             /** @description Types of the events to deliver. Absent: all types of the feed. */
             types?: ("message.created" | "message.updated" | "message.deleted" | "receipt.updated" | "conversation.created" | "conversation.updated" | "member.joined" | "member.left" | "user.created" | "user.updated" | "user.removed" | "report.created" | "unread.pending")[];
-            /** @description A note for people. */
+            /**
+             * Format: text
+             * @description A note for people.
+             */
             description?: string;
             /** @description Seconds after which `unread.pending` announces a message that no device of a user has received. A value adds this event to `types`. Default: 10 if `types` names `unread.pending`, otherwise the event is not sent. */
             push_after_seconds?: number;
