@@ -45,7 +45,10 @@ export const listReports = async (
   const rows = await (status === undefined
     ? reader.all(queries.reportsBefore, page)
     : reader.all(queries.reportsWithStatus, { ...page, status }))
-  const texts = rows.map(({ content }) => ({ content, metadata: null }))
+  const texts = rows.map(({ content, comment, note }) => ({
+    content: `${content}${comment ?? ''}${note ?? ''}`,
+    metadata: null,
+  }))
   const shown = rows.slice(0, countFitting(texts, limit))
   const last = shown.length < rows.length ? shown.at(-1) : undefined
   return { reports: shown.map(toReport), ...(last && { before: last.id }) }

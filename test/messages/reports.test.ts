@@ -162,6 +162,19 @@ t.test('a page of long reports has at most about 1 MiB', async (t) => {
   const page = await list()
   t.equal(page.reports.length, 4)
   t.equal((await list(`?before=${page.before}`)).reports.length, 2)
+
+  t.test('the comment of the member and the note of the app count', async (t) => {
+    const { login, list, asApp } = await start(t, { MAX_MESSAGE_LENGTH: '65536' })
+    const [alice, bob] = [await login('alice'), await login('bob')]
+    const made: number[] = []
+    for (let n = 0; n < 4; n += 1) {
+      const { id } = await bob.send('alice', '𝄞'.repeat(65_535))
+      made.push((await report(alice, id, { reason: 'spam', comment: '𝄞' })).body.id)
+    }
+    t.equal((await list()).reports.length, 4)
+    await asApp('PATCH', `/reports/${made[0]}`, { status: 'resolved', note: 'x' })
+    t.equal((await list()).reports.length, 3)
+  })
 })
 
 t.test('reports count as changes against the rate limit', async (t) => {
