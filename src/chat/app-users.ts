@@ -3,8 +3,8 @@ import type { TokenRequest, UserRequest } from '../../schemas/server-keys.ts'
 import { foldName, unknownUser } from '../../db/names.ts'
 import { refuseSuspended } from '../../db/refusals.ts'
 import * as users from '../../db/queries/users.ts'
-import { invalid } from '../errors.ts'
-import { accountNamed } from './administration.ts'
+import { AppError, invalid } from '../errors.ts'
+import { accountNamed, revokeTokens } from './administration.ts'
 import type { Chat } from './context.ts'
 import type { Issuers } from './issuers.ts'
 import { toProfileChange, toUser } from './profiles.ts'
@@ -31,8 +31,27 @@ export const putUser = async (
 }
 
 /** Removes an account as its user can. @throws AppError `USER_NOT_FOUND`, `VALIDATION_FAILED` */
-export const removeUser = async (chat: Chat, username: string): Promise<void> =>
-  removeAccount(chat, await accountNamed(chat, username))
+export const removeUser = (chat: Chat, username: string): Promise<void> =>
+  withAccount(chat, username, removeAccount)
+
+/** Revokes all tokens of an account. @throws AppError `USER_NOT_FOUND`, `VALIDATION_FAILED` */
+export const logOutUser = (chat: Chat, username: string): Promise<void> =>
+  withAccount(chat, username, revokeTokens)
+
+/** An account that is removed while a request for it runs is not found. `UNAUTHORIZED` would blame the server key. */
+const withAccount = async (
+  chat: Chat,
+  username: string,
+  run: (chat: Chat, user_id: number) => Promise<void>,
+): Promise<void> => {
+  const id = await accountNamed(chat, username)
+  try {
+    await run(chat, id)
+  } catch (error) {
+    const isRemoved = error instanceof AppError && error.code === 'UNAUTHORIZED'
+    throw isRemoved ? unknownUser(username, '/username') : error
+  }
+}
 
 /**
  * @param request `expires_in`: lifetime in seconds, by default `TOKEN_TTL`

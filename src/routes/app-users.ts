@@ -3,8 +3,7 @@ import { Session, User } from '../../schemas/account.ts'
 import { TokenRequest, UserRequest } from '../../schemas/server-keys.ts'
 import { NoContent, NoQuery, ref, UsernameParams } from '../../schemas/common.ts'
 import { writeProblems } from '../../schemas/problem.ts'
-import { accountNamed, revokeTokens } from '../chat/administration.ts'
-import { issueToken, putUser, removeUser } from '../chat/app-users.ts'
+import { issueToken, logOutUser, putUser, removeUser } from '../chat/app-users.ts'
 
 const tags = ['App']
 
@@ -87,7 +86,7 @@ export const appUserRoutes: FastifyPluginAsyncTypebox = async (app) => {
       },
     },
     async ({ params }, reply) => {
-      await revokeTokens(app.chat, await accountNamed(app.chat, params.username))
+      await logOutUser(app.chat, params.username)
       return reply.code(204).send(null)
     },
   )

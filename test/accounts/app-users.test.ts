@@ -2,6 +2,8 @@ import t, { type Test } from 'tap'
 import type { Session, User } from '../../schemas/account.ts'
 import type { SyncPage } from '../../schemas/sync.ts'
 import { operator } from '../support/operator.ts'
+import * as users from '../../db/queries/users.ts'
+import { holdRead } from '../support/reads.ts'
 import { createApp } from '../support/server-key.ts'
 import { type Env, person, startServer } from '../support/server.ts'
 import { digestOf } from '../support/test-database.ts'
@@ -172,4 +174,20 @@ t.test('the app removes a user, and the name stays taken', async (t) => {
   t.match(await bob.conversation(group.id), { role: 'owner', member_count: 1 })
   t.match(await asApp('PUT', '/users/alice', {}), { status: 400 })
   t.match(await operator(folder).admin(['users', '--prefix', 'al']), { out: /20\S+Z +20\S+Z +- +alice$/m })
+})
+
+t.test('an account that is removed while the app removes it or ends its tokens is not found', async (t) => {
+  const { app, login, asApp } = await start(t)
+  for (const [name, method, path] of [
+    ['ann', 'DELETE', '/users/ann'],
+    ['bob', 'POST', '/users/bob/logout'],
+  ] as const) {
+    const user = await login(name)
+    const held = holdRead({ app }, users.userByKey)
+    const late = asApp(method, path)
+    await held.reached
+    t.equal((await user.call('DELETE', '/users/me')).status, 204)
+    held.release()
+    t.match(await late, { status: 404, body: { code: 'USER_NOT_FOUND', errors: [{ path: '/username' }] } })
+  }
 })
