@@ -61,7 +61,11 @@ export const putGroup = async (
     members,
     metadata: metadata && metadataText(metadata),
   }
-  const { id, duplicate } = await chat.writer.append('putGroup', input, { weight })
+  // A repeat is only a read: it never waits for, or is refused because of, changes of other groups.
+  const existing = await chat.reader.get(conversations.groupByKey, { key })
+  const { id, duplicate } = existing
+    ? { id: existing.id, duplicate: true }
+    : await chat.writer.append('putGroup', input, { weight })
   const group = (me && (await findConversation(chat, me, id))) ?? (await getGroup(chat, id))
   return { group, duplicate }
 }

@@ -67,6 +67,15 @@ t.test('the app makes a group for a thing, and a repeated call returns it as it 
   t.not((await put('Order-4711', order)).body.id, id, 'keys are compared exactly')
 })
 
+t.test('repeated calls for a large group are no changes, so none is refused', async (t) => {
+  const { asApp, put } = await start(t, { MAX_QUEUE: '100' })
+  const members = Array.from({ length: 20 }, (_, n) => `user${n}`)
+  for (const name of members) await asApp('PUT', `/users/${name}`, {})
+  const { body } = await put('large', { title: 'large', members })
+  const again = await Promise.all(Array.from({ length: 30 }, () => put('large', { title: 'large', members })))
+  for (const reply of again) t.strictSame([reply.status, reply.body], [200, body])
+})
+
 t.test('simultaneous calls make one group', async (t) => {
   const { login, put, rows } = await start(t)
   await login('alice')
