@@ -48,8 +48,9 @@ const withAccount = async (
   try {
     await run(chat, id)
   } catch (error) {
-    const isRemoved = error instanceof AppError && error.code === 'UNAUTHORIZED'
-    throw isRemoved ? unknownUser(username, '/username') : error
+    /* c8 ignore next -- only storage fails otherwise, and when is a race */
+    if (!(error instanceof AppError) || error.code !== 'UNAUTHORIZED') throw error
+    throw unknownUser(username, '/username')
   }
 }
 
