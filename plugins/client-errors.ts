@@ -60,7 +60,8 @@ const parserCodes: Record<string, ErrorCode> = {
 }
 
 const details: Partial<Record<ErrorCode, string>> = {
-  HEADERS_TOO_LARGE: 'The headers are larger than 16 KiB. Send fewer or shorter headers.',
+  HEADERS_TOO_LARGE:
+    'The URL and the headers are together larger than 16 KiB. Shorten the URL, or send fewer or shorter headers.',
   URI_TOO_LONG: 'The URL is longer than 16 KiB. Shorten it.',
   REQUEST_TIMEOUT: 'The request did not arrive in time. Send it again.',
 }

@@ -144,7 +144,7 @@ export const UsersQuery = request({
       maxLength: 8192,
       format: 'text',
       description:
-        'Up to 100 usernames, separated by commas. Case is ignored. Names that no user has are left out. Do not combine with `prefix`.',
+        'Up to 100 usernames, separated by commas. Case is ignored. Names that no user has are left out. The URL and the headers have together at most 16 KiB: ask for fewer names if they are long when percent-encoded. Do not combine with `prefix`.',
     }),
   ),
 })

@@ -76,7 +76,7 @@ const details: Record<ErrorCode, Example> = {
   IDEMPOTENCY_KEY_REUSED: 'This key was used for another message. Use a new key.',
   UPGRADE_REQUIRED: 'Connect to this path with a WebSocket.',
   RATE_LIMITED: 'The limit is 300 per minute. Try again in 2 s.',
-  HEADERS_TOO_LARGE: 'The headers are larger than 16 KiB.',
+  HEADERS_TOO_LARGE: 'The URL and the headers are together larger than 16 KiB.',
   INTERNAL: 'The server failed unexpectedly. The cause is logged; try again later.',
   OVERLOADED: 'The server is overloaded. Try again in a moment.',
   STORAGE_UNAVAILABLE: 'The disk is full. Try again later.',

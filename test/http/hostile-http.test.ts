@@ -90,6 +90,14 @@ t.test('headers above 16 KiB are 431', async (t) => {
   const many = 'X-A: b\r\n'.repeat(3000)
   const [second] = await sendRaw(t, url, `GET /health/live HTTP/1.1\r\nHost: x\r\n${many}\r\n`)
   isProblem(t, second, 431, 'HEADERS_TOO_LARGE', 'many short ones')
+  const health = 'GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n'
+  const [, third] = await sendRaw(
+    t,
+    url,
+    `${health}GET /users?usernames=${'a'.repeat(20_000)} HTTP/1.1\r\nHost: x\r\n\r\n`,
+  )
+  isProblem(t, third, 431, 'HEADERS_TOO_LARGE', 'a long URL on a connection that was used before')
+  t.match(third?.body, { detail: /^The URL and the headers .* Shorten the URL, or/ })
 })
 
 t.test('a slow client is disconnected at the timeout, and others are served meanwhile', async (t) => {

@@ -3769,7 +3769,7 @@ export interface operations {
                 prefix?: string;
                 /** @description Maximum number of users that a `prefix` finds. */
                 limit?: number;
-                /** @description Up to 100 usernames, separated by commas. Case is ignored. Names that no user has are left out. Do not combine with `prefix`. */
+                /** @description Up to 100 usernames, separated by commas. Case is ignored. Names that no user has are left out. The URL and the headers have together at most 16 KiB: ask for fewer names if they are long when percent-encoded. Do not combine with `prefix`. */
                 usernames?: string;
             };
             header?: {
