@@ -85,7 +85,11 @@ const typesOf = ({ types }: Settings) =>
 
 const nextPushes = async (chat: Chat, { name, push_after }: Settings, place: Place) => {
   if (push_after === null) return { push_scanned: place.push_scanned, more: false, pushIn: undefined }
-  const { events, pushes, ...found } = await readPushes(chat, name, push_after, place.push_scanned)
+  const { events, pushes, ...found } = await readPushes(chat, {
+    webhook: name,
+    push_after,
+    after: place.push_scanned,
+  })
   if (events.length === 0) return found
   const { cursor, position } = place
   return { ...found, pushes, batch: makeBatch(position, { previous: cursor, cursor, events }) }
