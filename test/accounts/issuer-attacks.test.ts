@@ -7,6 +7,7 @@ import {
   ed25519,
   ISSUER,
   issuedToken,
+  issuerEntry,
   issuerEnv,
   jwk,
   pem,
@@ -24,8 +25,8 @@ import { forgeToken, SECRET } from '../support/token.ts'
 
 const attacker = generateKeyPairSync('rsa', { modulusLength: 2048 })
 const weak = generateKeyPairSync('rsa', { modulusLength: 1024 })
-const B = { issuer: 'https://b.example.org', audience: AUDIENCE }
-const C = { issuer: 'https://c.example.org', audience: AUDIENCE }
+const B = 'https://b.example.org'
+const C = 'https://c.example.org'
 const secret = 'the secret of the issuer c, which is long enough'
 
 const setUp = async (test: Test) => {
@@ -34,8 +35,8 @@ const setUp = async (test: Test) => {
   const server = await startServer(test, {
     ...issuerEnv(
       rsaIssuer,
-      { ...B, algorithms: ['RS256', 'EdDSA'], jwks_url: keys.url },
-      { ...C, algorithms: ['HS256'], secret },
+      issuerEntry(B, ['RS256', 'EdDSA'], { jwks_url: keys.url }),
+      issuerEntry(C, ['HS256'], { secret }),
     ),
     JWT_SECRET: SECRET,
   })
@@ -71,7 +72,7 @@ const forgeries: Record<string, string> = {
   ),
   'the key of a set as a secret': signToken(
     { alg: 'HS256', kid: 'b' },
-    claims({ iss: B.issuer }),
+    claims({ iss: B }),
     JSON.stringify(jwk(rsa)),
   ),
   'an algorithm of the same key that is not configured': signToken(
@@ -83,7 +84,7 @@ const forgeries: Record<string, string> = {
   'the algorithm of another issuer': signToken({ alg: 'EdDSA' }, claims(), ed25519.privateKey),
   'an algorithm that only the key of another issuer has': signToken(
     { alg: 'HS256' },
-    claims({ iss: B.issuer }),
+    claims({ iss: B }),
     secret,
   ),
   'the key of another issuer': signToken({ alg: 'HS256' }, claims(), secret),
@@ -100,7 +101,7 @@ const forgeries: Record<string, string> = {
   'a key id that is not a text': signed({}, { kid: { $ne: 1 } }),
   'a key id of an issuer with a set: a path': signToken(
     { alg: 'RS256', kid: '/dev/null' },
-    claims({ iss: B.issuer }),
+    claims({ iss: B }),
     attacker.privateKey,
   ),
   'a URL of keys': attacked({ jku: hostile.url, kid: 'a' }),
@@ -146,14 +147,10 @@ const forgeries: Record<string, string> = {
     JSON.stringify(claims()).replace('{', '{"s\\u0075b":"bob",'),
     rsa.privateKey,
   ),
-  'the issuer twice': signToken({ alg: 'RS256' }, duplicates('iss', B.issuer), rsa.privateKey),
+  'the issuer twice': signToken({ alg: 'RS256' }, duplicates('iss', B), rsa.privateKey),
   'claims that are a list': signToken({ alg: 'RS256' }, '[]', rsa.privateKey),
   'claims that are not JSON': signToken({ alg: 'RS256' }, 'iss', rsa.privateKey),
-  'a weak RSA key of the set': signToken(
-    { alg: 'RS256', kid: 'weak' },
-    claims({ iss: B.issuer }),
-    weak.privateKey,
-  ),
+  'a weak RSA key of the set': signToken({ alg: 'RS256', kid: 'weak' }, claims({ iss: B }), weak.privateKey),
   'an empty signature of ECDSA': `${Buffer.from('{"alg":"ES256"}').toString('base64url')}.${payload}.${Buffer.alloc(64).toString('base64url')}`,
   'a changed payload': `${head}.${Buffer.from(JSON.stringify(claims({ sub: 'bob' }))).toString('base64url')}.${signature}`,
   'a payload of another token': `${head}.${issuedToken('bob').split('.')[1]}.${signature}`,
@@ -213,8 +210,8 @@ t.test('clocks may differ by one minute, and members of other kinds are allowed'
 
 t.test('a user of one issuer is not a user of another one, or of this server', async (t) => {
   const tokens = [
-    signToken({ alg: 'HS256' }, claimsFor('cora', { iss: C.issuer }), secret),
-    signToken({ alg: 'RS256', kid: 'b' }, claimsFor('cora', { iss: B.issuer }), rsa.privateKey),
+    signToken({ alg: 'HS256' }, claimsFor('cora', { iss: C }), secret),
+    signToken({ alg: 'RS256', kid: 'b' }, claimsFor('cora', { iss: B }), rsa.privateKey),
     issuedToken('cora'),
   ]
   for (const [index, token] of tokens.entries()) {

@@ -5,11 +5,11 @@ import t, { type Test } from 'tap'
 import { createJwks } from '../../src/chat/jwks.ts'
 import type { AppError } from '../../src/errors.ts'
 import {
-  AUDIENCE,
   claimsFor,
   ed25519,
   ISSUER,
   issuedToken,
+  issuerEntry,
   issuerEnv,
   jwk,
   rsa,
@@ -175,12 +175,7 @@ t.test(
   'a token whose keys cannot be fetched gets 503 with Retry-After, and others work meanwhile',
   async (t) => {
     const keys = await startKeyServer(t, [key('a')])
-    const remote = {
-      issuer: 'https://b.example.org',
-      audience: AUDIENCE,
-      algorithms: ['RS256'],
-      jwks_url: keys.url,
-    }
+    const remote = issuerEntry('https://b.example.org', ['RS256'], { jwks_url: keys.url })
     const { call, login } = await startServer(t, issuerEnv(rsaIssuer, remote))
     const arrived = Promise.withResolvers<void>()
     const release = Promise.withResolvers<void>()

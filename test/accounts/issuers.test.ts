@@ -1,7 +1,7 @@
 import type { KeyObject } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { createAccount, resetPassword } from '../../src/chat/administration.ts'
 import type { Me } from '../../schemas/account.ts'
 import {
@@ -9,8 +9,10 @@ import {
   claimsFor,
   ec,
   ed25519,
+  enter,
   ISSUER,
   issuedToken,
+  issuerEntry,
   issuerEnv,
   jwk,
   pem,
@@ -28,15 +30,8 @@ import { claimsOf } from '../support/token.ts'
 const server = await startServer(t, issuerEnv(rsaIssuer))
 const me = (token: string, url = server.url) => call<Me>(url, 'GET', '/users/me', { token })
 
-/** @returns the actions of the user of a token, whose account is created if it does not exist */
-const enter = async (test: Test, token: string, url = server.url) => {
-  const { status, body } = await me(token, url)
-  if (status !== 200) throw new Error(JSON.stringify(body))
-  return person(test, url, { token, expires_at: '', user: { id: body.id, username: body.username } })
-}
-
 t.test('a token of an issuer works over HTTP and at sockets like one of this server', async (t) => {
-  const [ann, bob] = [await enter(t, issuedToken('ann')), await server.login('bob')]
+  const [ann, bob] = [await enter(t, server.url, issuedToken('ann')), await server.login('bob')]
   const sockets = [
     await ann.connect(),
     await ann.connect({ plain: true }),
@@ -76,18 +71,12 @@ t.test('every kind of key verifies its algorithms', async (t) => {
     jwk(p256, { kid: 'ec' }),
     jwk(ed25519, { kid: 'ed', alg: 'EdDSA' }),
   ])
-  const issuers = kinds.map(([algorithms, key], index) => ({
-    issuer: `https://${index}.example.org`,
-    audience: AUDIENCE,
-    algorithms,
-    ...key,
-  }))
-  const remote = {
-    issuer: 'https://jwks.example.org',
-    audience: AUDIENCE,
-    algorithms: ['RS256', 'ES256', 'EdDSA'],
+  const issuers = kinds.map(([algorithms, key], index) =>
+    issuerEntry(`https://${index}.example.org`, algorithms, key),
+  )
+  const remote = issuerEntry('https://jwks.example.org', ['RS256', 'ES256', 'EdDSA'], {
     jwks_url: keyServer.url,
-  }
+  })
   const { url } = await startServer(t, issuerEnv(...issuers, remote))
   for (const [index, [algorithms, , key]] of kinds.entries()) {
     for (const alg of algorithms) {
@@ -139,7 +128,7 @@ t.test('the claim of the configuration names the user', async (t) => {
 
 t.test('without provision, a token opens only an account that the issuer owns already', async (t) => {
   const first = await startServer(t, issuerEnv(rsaIssuer))
-  await enter(t, issuedToken('old'), first.url)
+  await enter(t, first.url, issuedToken('old'))
   await first.app.close()
   const { url, rows } = await startServer(t, issuerEnv({ ...rsaIssuer, provision: false }), first.folder)
   t.equal((await me(issuedToken('old'), url)).status, 200)
@@ -163,7 +152,7 @@ t.test('names of the app work in paths, bodies and frames, with a user of this s
     'Zoë|Ω',
     'x'.repeat(64),
   ]) {
-    const ann = await enter(t, issuedToken(name))
+    const ann = await enter(t, server.url, issuedToken(name))
     const path = encodeURIComponent(name)
     const his = await ann.connect()
     t.match(await bob.send(name, `to ${name}`), { receiver: name })
@@ -182,19 +171,14 @@ t.test('names of the app work in paths, bodies and frames, with a user of this s
 })
 
 t.test('an account belongs to whoever created it, under every mode', async (t) => {
-  const other = {
-    ...rsaIssuer,
-    issuer: 'https://other.example.org',
-    public_key: pem(ed25519),
-    algorithms: ['EdDSA'],
-  }
+  const other = issuerEntry('https://other.example.org', ['EdDSA'], { public_key: pem(ed25519) })
   for (const AUTH_MODE of ['open', 'password']) {
     const { url, call, login, app } = await startServer(t, { ...issuerEnv(rsaIssuer, other), AUTH_MODE })
     const tokenOf = (sub: string) =>
       signToken({ alg: 'EdDSA' }, claimsFor(sub, { iss: other.issuer }), ed25519.privateKey)
     await login('local', 'correct horse')
-    await enter(t, issuedToken('ann'), url)
-    await enter(t, tokenOf('bob'), url)
+    await enter(t, url, issuedToken('ann'))
+    await enter(t, url, tokenOf('bob'))
     await app.chat.writer.append('createUser', {
       username: 'shop',
       password_hash: null,
@@ -226,7 +210,7 @@ t.test('an account belongs to whoever created it, under every mode', async (t) =
 })
 
 t.test('an account with an owner has no password and no renewal', async (t) => {
-  const ann = await enter(t, issuedToken('ann'))
+  const ann = await enter(t, server.url, issuedToken('ann'))
   const forbidden = { status: 403, body: { code: 'FORBIDDEN', detail: /does not log in here/ } }
   t.match(await ann.call('POST', '/token'), forbidden)
   t.match(await ann.call('PUT', '/users/me/password', { password: 'correct horse' }), forbidden)
@@ -266,16 +250,16 @@ t.test('the profile follows the claims of the newest token, and an invalid claim
   }
   const picture = 'https://example.org/pia.png'
   const iat = seconds() - 100
-  await enter(t, issuedToken('pia', { name: 'Pia', picture: 'javascript:alert(1)', iat }))
+  await enter(t, server.url, issuedToken('pia', { name: 'Pia', picture: 'javascript:alert(1)', iat }))
   t.strictSame(await profile(), { display_name: 'Pia', avatar_url: null })
   const socket = await (
-    await enter(t, issuedToken('pia', { name: 'Pia P.', picture, iat: iat + 2 }))
+    await enter(t, server.url, issuedToken('pia', { name: 'Pia P.', picture, iat: iat + 2 }))
   ).connect()
   await until('Pia P.', picture)
-  await enter(t, issuedToken('pia', { name: 'Old', iat: iat + 1 }))
-  await enter(t, issuedToken('pia', { name: 7, picture: 'http://example.org/x', iat: iat + 3 }))
-  await enter(t, issuedToken('pia', { iat: iat + 4 }))
-  await enter(t, issuedToken('pia', { name: 'x'.repeat(129), picture: [], iat: iat + 5 }))
+  await enter(t, server.url, issuedToken('pia', { name: 'Old', iat: iat + 1 }))
+  await enter(t, server.url, issuedToken('pia', { name: 7, picture: 'http://example.org/x', iat: iat + 3 }))
+  await enter(t, server.url, issuedToken('pia', { iat: iat + 4 }))
+  await enter(t, server.url, issuedToken('pia', { name: 'x'.repeat(129), picture: [], iat: iat + 5 }))
   t.match(await socket.request({ type: 'auth', token: issuedToken('pia', { name: 'Last', iat: iat + 6 }) }), {
     type: 'ack',
   })
@@ -288,7 +272,7 @@ t.test('the profile follows the claims of the newest token, and an invalid claim
 })
 
 t.test('a token that is verified again does not undo a later change of the profile', async (t) => {
-  const pam = await enter(t, issuedToken('pam', { name: 'Pam' }))
+  const pam = await enter(t, server.url, issuedToken('pam', { name: 'Pam' }))
   await pam.call('PATCH', '/users/me', { display_name: 'Pamela' })
   // The end of any token makes the server verify all others again.
   await (await server.login('passer-by')).call('POST', '/logout')
@@ -299,7 +283,10 @@ t.test('a token that is verified again does not undo a later change of the profi
 })
 
 t.test('POST /logout ends a token of an issuer, however its signature is written', async (t) => {
-  const [ann, still] = [await enter(t, issuedToken('ann')), issuedToken('ann', { jti: 'another' })]
+  const [ann, still] = [
+    await enter(t, server.url, issuedToken('ann')),
+    issuedToken('ann', { jti: 'another' }),
+  ]
   const socket = await ann.connect()
   const waiting = ann.call(
     'GET',
@@ -321,7 +308,7 @@ t.test(
   'ending all tokens of an account ends those that were issued before, and sockets and long polls',
   async (t) => {
     const earlier = { iat: seconds() - 10 }
-    const ann = await enter(t, issuedToken('ann', earlier))
+    const ann = await enter(t, server.url, issuedToken('ann', earlier))
     const without = issuedToken('ann', { iat: undefined })
     const later = issuedToken('ann', { iat: seconds() + 30 })
     for (const token of [without, later]) t.equal((await me(token)).status, 200)
@@ -344,12 +331,12 @@ t.test(
 
 t.test('ending the tokens of everybody, and removing an account, end tokens of issuers', async (t) => {
   const { url, app } = await startServer(t, issuerEnv(rsaIssuer))
-  const ann = await enter(t, issuedToken('ann', { iat: seconds() - 1 }), url)
+  const ann = await enter(t, url, issuedToken('ann', { iat: seconds() - 1 }))
   const socket = await ann.connect()
   await app.chat.writer.append('revokeEverybody', { era: 'next' })
   t.match(await socket.closed, { code: 4401 })
   t.equal((await me(ann.token, url)).status, 401)
-  const again = await enter(t, issuedToken('ann', { iat: seconds() + 30 }), url)
+  const again = await enter(t, url, issuedToken('ann', { iat: seconds() + 30 }))
   const second = await again.connect()
   t.equal((await again.call('DELETE', '/users/me')).status, 204)
   t.match(await second.closed, { code: 4401 })

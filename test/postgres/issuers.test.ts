@@ -1,39 +1,32 @@
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { revokeEveryToken } from '../../src/chat/administration.ts'
-import type { Me } from '../../schemas/account.ts'
-import { issuedToken, issuerEnv, rsaIssuer, seconds } from '../support/issuer.ts'
-import { call, person, type Server, startServer, temporaryFolder } from '../support/server.ts'
+import { enter, issuedToken, issuerEnv, rsaIssuer, seconds } from '../support/issuer.ts'
+import { startNodes } from '../support/server.ts'
 import { only } from '../support/test-database.ts'
 
 const skip = only('postgres', 'several nodes share the database')
 
-const startNodes = async (t: Test): Promise<[Server, Server]> => {
-  const folder = await temporaryFolder(t)
-  const env = issuerEnv(rsaIssuer)
-  return [await startServer(t, env, folder), await startServer(t, env, folder)]
-}
-
-const enter = async (t: Test, { url }: Server, token: string) => {
-  const { status, body } = await call<Me>(url, 'GET', '/users/me', { token })
-  if (status !== 200) throw new Error(JSON.stringify(body))
-  return person(t, url, { token, expires_at: '', user: { id: body.id, username: body.username } })
-}
-
 t.test('a token of an issuer makes one account, whichever nodes it comes to first', { skip }, async (t) => {
-  const [a, b] = await startNodes(t)
-  const users = await Promise.all([a, b, a, b].map((node) => enter(t, node, issuedToken('ann@example.org'))))
+  const [a, b] = await startNodes(t, 2, issuerEnv(rsaIssuer))
+  const users = await Promise.all(
+    [a, b, a, b].map((node) => enter(t, node.url, issuedToken('ann@example.org'))),
+  )
   t.equal(new Set(users.map(({ id }) => id)).size, 1)
-  const bob = await enter(t, b, issuedToken('bob'))
+  const bob = await enter(t, b.url, issuedToken('bob'))
   const his = await bob.connect()
   await users[0]?.send('bob', 'hello')
   t.match(await his.wait('message'), { sender: 'ann@example.org' })
 })
 
 t.test('a revocation at one node ends tokens of an issuer at the other', { skip }, async (t) => {
-  const [a, b] = await startNodes(t)
+  const [a, b] = await startNodes(t, 2, issuerEnv(rsaIssuer))
   const token = issuedToken('ann', { iat: seconds() - 1 })
   const later = issuedToken('ann', { iat: seconds() + 40 })
-  const [here, there, after] = [await enter(t, a, token), await enter(t, b, token), await enter(t, b, later)]
+  const [here, there, after] = [
+    await enter(t, a.url, token),
+    await enter(t, b.url, token),
+    await enter(t, b.url, later),
+  ]
   const [first, second, open] = [await here.connect(), await there.connect(), await after.connect()]
   const { cursor } = (await there.call<{ cursor: string }>('GET', '/sync')).body
   const waiting = there.call('GET', `/sync?cursor=${cursor}&wait=20`)
@@ -46,7 +39,7 @@ t.test('a revocation at one node ends tokens of an issuer at the other', { skip 
   t.equal((await after.call('POST', '/logout')).status, 204)
   t.match(await open.closed, { code: 4401 })
 
-  const last = await enter(t, b, issuedToken('bob', { iat: seconds() - 1 }))
+  const last = await enter(t, b.url, issuedToken('bob', { iat: seconds() - 1 }))
   const his = await last.connect()
   await revokeEveryToken(a.app.chat)
   t.match(await his.closed, { code: 4401 })

@@ -14,6 +14,7 @@ import {
   type Person,
   person,
   type Server,
+  startNodes,
   startServer,
   temporaryFolder,
 } from '../support/server.ts'
@@ -26,13 +27,6 @@ const skip = only('postgres', 'several nodes share the database')
 const ENV = { RATE_LIMIT_SEND: '0', RATE_LIMIT_CHANGES: '0' }
 
 /** Starts nodes on one new database. */
-const startNodes = async (t: Test, count: number, env: Record<string, string> = {}) => {
-  const folder = await temporaryFolder(t)
-  const nodes: Server[] = []
-  for (let n = 0; n < count; n += 1) nodes.push(await startServer(t, { ...ENV, ...env }, folder))
-  return nodes as [Server, Server, ...Server[]]
-}
-
 /** A user at another node, with the same token. */
 const at = (t: Test, { url }: { url: string }, { session }: Person) => person(t, url, session)
 
@@ -42,7 +36,7 @@ const eventsOf = ({ frames }: TestSocket) =>
   frames.filter((frame) => ['message', 'message_updated', 'receipt', 'conversation'].includes(frame.type))
 
 t.test('users of two nodes talk', { skip }, async (t) => {
-  const [a, b] = await startNodes(t, 2)
+  const [a, b] = await startNodes(t, 2, ENV)
   const [alice, bob] = [await a.login('alice'), await b.login('bob')]
   const [hers, his] = [await alice.connect(), await bob.connect()]
 
@@ -200,7 +194,7 @@ t.test('a user of a killed node goes offline on the others', { skip }, async (t)
 })
 
 t.test('a new secret is used by every node', { skip }, async (t) => {
-  const [a, b] = await startNodes(t, 2)
+  const [a, b] = await startNodes(t, 2, ENV)
   const before = await b.login('alice')
   for (const isUrgent of [false, true]) {
     const secret = a.app.secrets.current
@@ -235,7 +229,7 @@ t.test('a new secret is used by every node', { skip }, async (t) => {
 })
 
 t.test('a server key and its end are known to every node', { skip }, async (t) => {
-  const [a, b] = await startNodes(t, 2)
+  const [a, b] = await startNodes(t, 2, ENV)
   const alice = await a.login('alice')
   const { key } = await createApp(a)
   const onBehalf = { 'on-behalf-of': 'alice' }
@@ -254,7 +248,7 @@ t.test(
   'a suspension closes the sockets of other nodes and holds there, until it is lifted',
   { skip },
   async (t) => {
-    const [a, b] = await startNodes(t, 2)
+    const [a, b] = await startNodes(t, 2, ENV)
     const [alice, bob] = [await a.login('alice'), await b.login('bob')]
     const { call: asApp } = await createApp(a)
     await bob.send('alice', 'before')
@@ -283,7 +277,7 @@ t.test(
 )
 
 t.test('a key that is sent to two nodes at once makes one group', { skip }, async (t) => {
-  const [a, b] = await startNodes(t, 2)
+  const [a, b] = await startNodes(t, 2, ENV)
   const alice = await a.login('alice')
   const { key } = await createApp(a)
   const putAt = ({ url }: { url: string }, name: string) =>
@@ -305,7 +299,7 @@ t.test('a key that is sent to two nodes at once makes one group', { skip }, asyn
 })
 
 t.test('the limit of logins counts the calls on all nodes', { skip }, async (t) => {
-  const [a, b] = await startNodes(t, 2, { RATE_LIMIT_LOGIN: '6' })
+  const [a, b] = await startNodes(t, 2, { ...ENV, RATE_LIMIT_LOGIN: '6' })
   for (const node of [a, b, a, b, a, b]) await node.login('alice')
   for (const node of [a, b]) {
     const reply = await call(node.url, 'POST', '/login', { body: { username: 'alice' } })
@@ -315,7 +309,7 @@ t.test('the limit of logins counts the calls on all nodes', { skip }, async (t) 
 })
 
 t.test('after random operations on three nodes every device has the same stream', { skip }, async (t) => {
-  const nodes = await startNodes(t, 3)
+  const nodes = await startNodes(t, 3, ENV)
   const names = ['alice', 'bob', 'carol', 'dora']
   const users = new Map<string, Person[]>()
   const devices = new Map<string, TestSocket[]>()

@@ -8,7 +8,9 @@ import {
 } from 'node:crypto'
 import { createServer, type RequestListener } from 'node:http'
 import type { Test } from 'tap'
+import type { Me } from '../../schemas/account.ts'
 import { listen } from './listen.ts'
+import { call, person } from './server.ts'
 
 export const ISSUER = 'https://login.example.org'
 export const AUDIENCE = 'chat'
@@ -71,11 +73,26 @@ export const jwk = ({ publicKey }: KeyPairKeyObjectResult, more: object = {}) =>
   ...more,
 })
 
-/** An entry of TOKEN_ISSUERS with the public key of `rsa`. */
-export const rsaIssuer = { issuer: ISSUER, audience: AUDIENCE, algorithms: ['RS256'], public_key: pem(rsa) }
+/** @returns an entry of TOKEN_ISSUERS. @param key `jwks_url`, `public_key` or `secret`, and optional members */
+export const issuerEntry = <K extends object>(issuer: string, algorithms: readonly string[], key: K) => ({
+  issuer,
+  audience: AUDIENCE,
+  algorithms,
+  ...key,
+})
+
+/** The entry of `ISSUER`, with the public key of `rsa`. */
+export const rsaIssuer = issuerEntry(ISSUER, ['RS256'], { public_key: pem(rsa) })
 
 /** @returns the environment of a server with these issuers */
 export const issuerEnv = (...issuers: object[]) => ({ TOKEN_ISSUERS: JSON.stringify(issuers) })
+
+/** @returns the actions of the user of a token, whose account the first token creates */
+export const enter = async (t: Test, url: string, token: string) => {
+  const { status, body } = await call<Me>(url, 'GET', '/users/me', { token })
+  if (status !== 200) throw new Error(JSON.stringify(body))
+  return person(t, url, { token, expires_at: '', user: { id: body.id, username: body.username } })
+}
 
 /** Starts a server of keys. It answers with `keys`, or as `respond` does. */
 export const startKeyServer = async (t: Test, keys: object[] = []) => {

@@ -56,6 +56,14 @@ export const startServer = async (t: Test, env: Env = {}, given?: string) => {
 }
 export type Server = Awaited<ReturnType<typeof startServer>>
 
+/** Starts several nodes on one new database, which must be PostgreSQL. */
+export const startNodes = async (t: Test, count: number, env: Env = {}) => {
+  const folder = await temporaryFolder(t)
+  const nodes: Server[] = []
+  for (let n = 0; n < count; n += 1) nodes.push(await startServer(t, env, folder))
+  return nodes as [Server, Server, ...Server[]]
+}
+
 /** A reply with its parsed body, which is undefined if the reply has none. */
 export type Reply<T = unknown> = { status: number; headers: Headers; body: T }
 
