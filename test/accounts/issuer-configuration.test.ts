@@ -22,7 +22,7 @@ const fails = (test: Test, text: string, sentence: RegExp) => {
 }
 
 t.test(
-  'a key that is missing, weak, private or of another kind stops the start with a sentence',
+  'a missing, weak, private or unsuitable key stops the start with an error that names the mistake',
   async (t) => {
     const refused = (more: object, sentence: RegExp) =>
       fails(t, JSON.stringify([{ ...base, ...more }]), sentence)
@@ -65,13 +65,13 @@ t.test(
   },
 )
 
-t.test('keys of the machine itself may come over http', async (t) => {
+t.test('a jwks_url on the loopback interface may use http', async (t) => {
   for (const host of ['localhost:3000', '127.0.0.1', '127.1.2.3', '[::1]:80'])
     t.equal(open(JSON.stringify([{ ...base, jwks_url: `http://${host}/jwks` }])).size, 1, host)
   t.equal(open(JSON.stringify([{ ...base, jwks_url: 'https://login.example.org/jwks' }])).size, 1)
 })
 
-t.test('a list that is not valid stops the start with a sentence', async (t) => {
+t.test('an invalid list stops the start with an error that names the mistake', async (t) => {
   const wrong = (value: unknown, sentence: RegExp) => fails(t, JSON.stringify(value), sentence)
   fails(t, '[hush', /TOKEN_ISSUERS is not valid JSON/)
   wrong({ hush: 1 }, /TOKEN_ISSUERS is not valid: it must be array/)
@@ -89,7 +89,7 @@ t.test('a list that is not valid stops the start with a sentence', async (t) => 
   t.strictSame([...open(JSON.stringify([{ ...rsaIssuer, audience: [AUDIENCE, 'x'] }])).keys()], [ISSUER])
 })
 
-t.test('a file that is missing or not valid is named', async (t) => {
+t.test('the error about a missing or invalid file names the file', async (t) => {
   const folder = await temporaryFolder(t)
   const path = join(folder, 'issuers.json')
   fails(t, path, /The file .*issuers\.json of TOKEN_ISSUERS cannot be read: ENOENT/)

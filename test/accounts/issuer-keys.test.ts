@@ -137,7 +137,7 @@ const hostile: Record<string, RequestListener> = {
   ),
 }
 
-t.test('a server of keys that misbehaves costs its own tokens a 503, and others nothing', async (t) => {
+t.test('an answer that is not a usable JWK Set makes keys unavailable after one fetch', async (t) => {
   for (const [name, respond] of Object.entries(hostile)) {
     const { server, reports, find } = await start(t, [])
     server.respond = respond
@@ -147,7 +147,7 @@ t.test('a server of keys that misbehaves costs its own tokens a 503, and others 
   }
 })
 
-t.test('keys of wrong types or kinds do not verify, and do not hide a right one', async (t) => {
+t.test('unusable keys in a JWK Set do not verify and do not hide a usable one', async (t) => {
   const keys = [
     {},
     { kty: 7, kid: 'a' },
@@ -172,7 +172,7 @@ t.test('keys of wrong types or kinds do not verify, and do not hide a right one'
 })
 
 t.test(
-  'a token whose keys cannot be fetched gets 503 with Retry-After, and others work meanwhile',
+  'a token whose keys cannot be fetched gets 503 with Retry-After, and other tokens still work',
   async (t) => {
     const keys = await startKeyServer(t, [key('a')])
     const remote = issuerEntry('https://b.example.org', ['RS256'], { jwks_url: keys.url })
