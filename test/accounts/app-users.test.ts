@@ -4,19 +4,17 @@ import type { SyncPage } from '../../schemas/sync.ts'
 import { operator } from '../support/operator.ts'
 import * as users from '../../db/queries/users.ts'
 import { holdRead } from '../support/reads.ts'
-import { createApp } from '../support/server-key.ts'
-import { type Env, person, startServer } from '../support/server.ts'
+import { startWithKey } from '../support/server-key.ts'
+import { type Env, person } from '../support/server.ts'
 import { digestOf } from '../support/test-database.ts'
 
 const start = async (t: Test, env: Env = {}) => {
-  const server = await startServer(t, env)
-  const { call } = await createApp(server)
+  const server = await startWithKey(t, env)
   return {
     ...server,
-    asApp: call,
     /** Creates a token of a user of the app. */
     tokenOf: async (username: string, body: object = {}) => {
-      const reply = await call<Session>('POST', `/users/${encodeURIComponent(username)}/tokens`, body)
+      const reply = await server.asApp<Session>('POST', `/users/${encodeURIComponent(username)}/tokens`, body)
       t.equal(reply.status, 200)
       return person(t, server.url, reply.body)
     },

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import * as keys from '../../db/queries/server-keys.ts'
 import * as users from '../../db/queries/users.ts'
 import type { Conversation } from '../../schemas/conversation.ts'
@@ -10,18 +10,12 @@ import type { Message, SentMessage } from '../../schemas/message.ts'
 import type { SyncPage } from '../../schemas/sync.ts'
 import { removeAccount } from '../../src/chat/removal.ts'
 import { operator } from '../support/operator.ts'
-import { createApp } from '../support/server-key.ts'
-import { type Env, type Person, startServer } from '../support/server.ts'
+import { createApp, startWithKey } from '../support/server-key.ts'
+import { type Person, startServer } from '../support/server.ts'
 import { refusedHandshake } from '../support/socket.ts'
 import { loseNextBatch, nextWait } from '../support/stream.ts'
 import { holdRead } from '../support/reads.ts'
 import { digestOf } from '../support/test-database.ts'
-
-const start = async (t: Test, env: Env = {}) => {
-  const server = await startServer(t, env)
-  const { key, call } = await createApp(server)
-  return { ...server, key, asApp: call }
-}
 
 const onBehalf = { 'on-behalf-of': 'alice' }
 
@@ -60,7 +54,7 @@ const steps: Record<string, (stage: Stage, suffix: string) => readonly [string, 
 }
 
 t.test('a request on behalf of a user is the same as one by that user', async (t) => {
-  const { login, asApp, rows } = await start(t, { RATE_LIMIT_LOGIN: '0' })
+  const { login, asApp, rows } = await startWithKey(t, { RATE_LIMIT_LOGIN: '0' })
   let runs = 0
   const perform = async (name: string, callerOf: (ann: Person) => Caller) => {
     const suffix = `-${(runs += 1)}`
@@ -102,7 +96,7 @@ const relative = (value: unknown): unknown => {
 }
 
 t.test('the limits of a user do not apply to what a server key does', async (t) => {
-  const { login, asApp } = await start(t, { RATE_LIMIT_SEND: '1', RATE_LIMIT_CHANGES: '2' })
+  const { login, asApp } = await startWithKey(t, { RATE_LIMIT_SEND: '1', RATE_LIMIT_CHANGES: '2' })
   const [alice, bob] = [await login('alice'), await login('bob')]
   const request = { receiver_username: 'bob', content: 'hello' }
   const sent = await alice.send('bob', 'hello')
@@ -121,7 +115,7 @@ t.test('the limits of a user do not apply to what a server key does', async (t) 
 })
 
 t.test('every request says whether it is made by a user, on behalf of one, or by the app', async (t) => {
-  const { login, asApp, call, folder } = await start(t)
+  const { login, asApp, call, folder } = await startWithKey(t)
   const alice = await login('alice')
   const direct = await alice.send('alice', 'note')
   const before = await digestOf(folder)
@@ -162,7 +156,7 @@ t.test('every request says whether it is made by a user, on behalf of one, or by
 })
 
 t.test('a server key opens no socket', async (t) => {
-  const { login, key, url } = await start(t)
+  const { login, key, url } = await startWithKey(t)
   const alice = await login('alice')
   const detail = /POST \/users\/\{username\}\/tokens/
   const ws = `${url.replace('http', 'ws')}/ws`
@@ -184,7 +178,7 @@ t.test('a server key opens no socket', async (t) => {
 })
 
 t.test('On-Behalf-Of is one name of a user, percent-encoded', async (t) => {
-  const { login, asApp, key, url } = await start(t)
+  const { login, asApp, key, url } = await startWithKey(t)
   await login('Zoë')
   await login('removed')
   const me = (name: string) =>
@@ -242,7 +236,7 @@ t.test('On-Behalf-Of is one name of a user, percent-encoded', async (t) => {
 })
 
 t.test('only a complete key of this server is accepted, and no part of it is stored or logged', async (t) => {
-  const { asApp, call, key, rows, folder } = await start(t)
+  const { asApp, call, key, rows, folder } = await startWithKey(t)
   t.match(key, /^msk_[\w-]{43}$/)
   const put = (token: string) => call('PUT', '/users/alice', { token, body: {} })
   t.match(await asApp('PUT', '/users/alice', {}), { status: 200, body: { username: 'alice' } })
@@ -264,7 +258,7 @@ t.test('only a complete key of this server is accepted, and no part of it is sto
 })
 
 t.test('a revoked key ends at once, and so do the calls that wait', async (t) => {
-  const { login, asApp, folder } = await start(t)
+  const { login, asApp, folder } = await startWithKey(t)
   const alice = await login('alice')
   const { admin } = operator(folder)
   const { body } = await alice.call<SyncPage>('GET', '/sync')
@@ -280,7 +274,7 @@ t.test('a revoked key ends at once, and so do the calls that wait', async (t) =>
 })
 
 t.test('a call that waits on behalf of a user ends when the account is removed', async (t) => {
-  const server = await start(t)
+  const server = await startWithKey(t)
   const { login, asApp } = server
   const alice = await login('alice')
   const { body } = await alice.call<SyncPage>('GET', '/sync')
@@ -313,7 +307,7 @@ t.test('a lost notice ends the calls of the revoked key only', async (t) => {
 })
 
 t.test('what was read before a key ended or a user was removed is not cached', async (t) => {
-  const server = await start(t)
+  const server = await startWithKey(t)
   const { asApp, app, login, folder } = server
   await login('alice')
   const me = () => asApp('GET', '/users/me', undefined, onBehalf)
@@ -335,7 +329,7 @@ t.test('what was read before a key ended or a user was removed is not cached', a
 })
 
 t.test('the app deletes every message, and changes every group', async (t) => {
-  const { login, asApp } = await start(t)
+  const { login, asApp } = await startWithKey(t)
   const [alice, bob, carol] = [await login('alice'), await login('bob'), await login('carol')]
   const direct = await alice.send('bob', 'rude')
   const group = await alice.createGroup('g', ['bob'])

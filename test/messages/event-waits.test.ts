@@ -4,7 +4,7 @@ import { readHead } from '../../src/chat/cursors.ts'
 import { getEvents } from '../../src/chat/event-feed.ts'
 import type { Waiter } from '../../src/chat/waiter.ts'
 import { type Server, startServer, temporaryFolder } from '../support/server.ts'
-import { loseNextBatch } from '../support/stream.ts'
+import { loseNextBatch, withNotice } from '../support/stream.ts'
 import { onPostgres } from '../support/test-database.ts'
 
 /** Calls for events. `isWaiting` resolves when the call begins to wait. */
@@ -12,13 +12,7 @@ const poll = ({ app }: Server, query: Partial<EventsQuery>) => {
   const { promise, resolve } = Promise.withResolvers<Waiter>()
   const page: Promise<FeedPage> = getEvents(app.chat, { limit: 100, wait: 30, ...query }, () => {
     const waiter = app.chat.feedWaits.add()
-    return {
-      ...waiter,
-      wait(ms) {
-        resolve(waiter)
-        return waiter.wait(ms)
-      },
-    }
+    return withNotice(waiter, () => resolve(waiter))
   })
   return { page, isWaiting: promise }
 }

@@ -3,25 +3,8 @@ import type { FeedPage } from '../../schemas/feed.ts'
 import { operator } from '../support/operator.ts'
 import { dial, rawRequest } from '../support/raw.ts'
 import { createApp } from '../support/server-key.ts'
-import { type Server, startServer } from '../support/server.ts'
-
-/** @returns a promise that resolves when the next call for events begins to wait */
-const nextWait = ({ app }: Server): Promise<void> => {
-  const { feedWaits } = app.chat
-  const { add } = feedWaits
-  const { promise, resolve } = Promise.withResolvers<void>()
-  feedWaits.add = (verified) => {
-    const waiter = add(verified)
-    return {
-      ...waiter,
-      wait: (ms) => {
-        resolve()
-        return waiter.wait(ms)
-      },
-    }
-  }
-  return promise
-}
+import { startServer } from '../support/server.ts'
+import { nextEventsWait } from '../support/stream.ts'
 
 t.test('GET /events returns the changes of everybody to the app, and to nobody else', async (t) => {
   const server = await startServer(t)
@@ -55,20 +38,20 @@ t.test('a waiting call ends with a change, with its key, and with its client', a
   const { body } = await backend.call<FeedPage>('GET', '/events')
   const path = `/events?wait=30&cursor=${body.cursor}`
 
-  const first = nextWait(server)
+  const first = nextEventsWait(server)
   const page = backend.call<FeedPage>('GET', path)
   await first
   await alice.createGroup('a group', [])
   t.match(await page, { status: 200, body: { events: [{ type: 'conversation.created' }, {}] } })
 
   const { cursor } = (await backend.call<FeedPage>('GET', '/events')).body
-  const second = nextWait(server)
+  const second = nextEventsWait(server)
   const connection = await dial(t, server.url)
   connection.write(rawRequest('GET', `/events?wait=30&cursor=${cursor}`, backend.key))
   await second
   connection.socket.destroy()
 
-  const third = nextWait(server)
+  const third = nextEventsWait(server)
   const ended = backend.call('GET', `/events?wait=30&cursor=${cursor}`)
   await third
   await operator(server.folder).admin(['key', 'revoke', 'app'])

@@ -1,15 +1,15 @@
 import t, { type Test } from 'tap'
 import type { Conversation, Member } from '../../schemas/conversation.ts'
-import { createApp } from '../support/server-key.ts'
-import { type Person, startServer } from '../support/server.ts'
+import { startWithKey } from '../support/server-key.ts'
+import type { Person } from '../support/server.ts'
 import { eventsAfter, headOf } from '../support/stream.ts'
 import { digestOf } from '../support/test-database.ts'
 
 const start = async (t: Test) => {
-  const server = await startServer(t)
+  const server = await startWithKey(t)
   const { login } = server
   const people = [await login('alice'), await login('bob'), await login('carol')] as const
-  return { ...server, asApp: (await createApp(server)).call, people }
+  return { ...server, people }
 }
 
 const setRole = (who: Person, id: number, username: string, role: string) =>

@@ -1,19 +1,17 @@
 import t, { type Test } from 'tap'
 import type { Conversation, Member } from '../../schemas/conversation.ts'
-import { createApp } from '../support/server-key.ts'
-import { type Env, type Person, startServer } from '../support/server.ts'
+import { startWithKey } from '../support/server-key.ts'
+import type { Env, Person } from '../support/server.ts'
 import { eventsAfter, headOf } from '../support/stream.ts'
 import { digestOf } from '../support/test-database.ts'
 
 const start = async (t: Test, env: Env = {}) => {
-  const server = await startServer(t, env)
-  const { call } = await createApp(server)
+  const server = await startWithKey(t, env)
   return {
     ...server,
-    asApp: call,
     /** @param owner the user on whose behalf the app makes the request */
     put: (key: string, body: object, owner?: string) =>
-      call<Conversation>(
+      server.asApp<Conversation>(
         'PUT',
         `/groups/by-key/${encodeURIComponent(key)}`,
         body,

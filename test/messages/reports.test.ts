@@ -1,17 +1,15 @@
 import t, { type Test } from 'tap'
 import type { FeedPage } from '../../schemas/feed.ts'
 import type { Report, ReportList, SentReport } from '../../schemas/report.ts'
-import { createApp } from '../support/server-key.ts'
-import { type Env, type Person, startServer } from '../support/server.ts'
+import { startWithKey } from '../support/server-key.ts'
+import type { Env, Person } from '../support/server.ts'
 import { digestOf } from '../support/test-database.ts'
 
 const start = async (t: Test, env: Env = {}) => {
-  const server = await startServer(t, env)
-  const { call } = await createApp(server)
+  const server = await startWithKey(t, env)
   return {
     ...server,
-    asApp: call,
-    list: async (query = '') => (await call<ReportList>('GET', `/reports${query}`)).body,
+    list: async (query = '') => (await server.asApp<ReportList>('GET', `/reports${query}`)).body,
   }
 }
 

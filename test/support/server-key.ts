@@ -1,5 +1,6 @@
+import type { Test } from 'tap'
 import { operator } from './operator.ts'
-import { call, type Server } from './server.ts'
+import { call, type Env, type Server, startServer } from './server.ts'
 
 /** Creates a server key. @returns the key, and a function that calls the API with it */
 export const createApp = async ({ folder, url }: Pick<Server, 'folder' | 'url'>, name = 'app') => {
@@ -16,4 +17,11 @@ export const createApp = async ({ folder, url }: Pick<Server, 'folder' | 'url'>,
       headers: Record<string, string> = {},
     ) => call<T>(url, method, path, { token: key, headers, ...(body !== undefined && { body }) }),
   }
+}
+
+/** Starts a server with a server key. `asApp` calls its API with the key. */
+export const startWithKey = async (t: Test, env: Env = {}) => {
+  const server = await startServer(t, env)
+  const { key, call: asApp } = await createApp(server)
+  return { ...server, key, asApp }
 }

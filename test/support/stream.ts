@@ -5,6 +5,7 @@ import { OPEN } from '../../db/tables.ts'
 import type { Message } from '../../schemas/message.ts'
 import type { SyncPage } from '../../schemas/sync.ts'
 import type { App } from '../../src/app.ts'
+import type { Waiter } from '../../src/chat/waiter.ts'
 import type { Person, Server } from './server.ts'
 
 /** @returns the current cursor of a user's stream. */
@@ -54,18 +55,27 @@ export const holdReplays = ({ app }: Server) => {
 export const nextWait = ({ app }: Server): Promise<void> => {
   const { hub } = app.sockets
   const { promise, resolve } = Promise.withResolvers<void>()
-  hub.waitFor = (me) => {
-    const waiter = Object.getPrototypeOf(hub).waitFor.call(hub, me)
-    return {
-      ...waiter,
-      wait: (ms) => {
-        resolve()
-        return waiter.wait(ms)
-      },
-    }
-  }
+  hub.waitFor = (me) => withNotice(Object.getPrototypeOf(hub).waitFor.call(hub, me), resolve)
   return promise
 }
+
+/** @returns a promise that resolves when the next call of `GET /events` starts to wait. */
+export const nextEventsWait = ({ app }: Server): Promise<void> => {
+  const { feedWaits } = app.chat
+  const { add } = feedWaits
+  const { promise, resolve } = Promise.withResolvers<void>()
+  feedWaits.add = (verified) => withNotice(add(verified), resolve)
+  return promise
+}
+
+/** @returns the waiter, which calls `onWait` when a call starts to wait. */
+export const withNotice = (waiter: Waiter, onWait: () => void): Waiter => ({
+  ...waiter,
+  wait: (ms) => {
+    onWait()
+    return waiter.wait(ms)
+  },
+})
 
 /** Makes the bus drop the next batch. */
 export const loseNextBatch = ({ app }: Server) => {
