@@ -1,6 +1,3 @@
-import * as events from '../../db/queries/events.ts'
-import * as members from '../../db/queries/members.ts'
-import { OPEN } from '../../db/tables.ts'
 import type { ProfileChange, Profile as StoredProfile } from '../../db/transaction.ts'
 import type { Me, Profile, ProfileRequest, User } from '../../schemas/account.ts'
 import { metadataText } from './content.ts'
@@ -53,36 +50,3 @@ export const toProfile = ({ display_name, avatar_url, metadata }: StoredProfile)
     ...(metadata !== null && { metadata: JSON.parse(metadata) as Record<string, unknown> }),
   }
 }
-
-/** Membership periods that one read of `contactsOf` covers. */
-const PERIODS = 128
-
-/**
- * Finds users who are in a conversation with a user and whom no block separates from the user. Other work runs between two
- * reads.
- * @param maxRows after how many rows, of membership periods and of members, it reads no further
- * @yields the user first, then the members of one conversation after the other, the user included
- */
-export const contactsOf = async function* (
-  { reader, turns }: Chat,
-  user_id: number,
-  maxRows: number,
-): AsyncGenerator<readonly number[]> {
-  yield [user_id]
-  let after: members.PeriodPosition | undefined = { conversation_id: 0, from_number: 0 }
-  for (let rows = 0; after && rows < maxRows; ) {
-    await turns.ready(user_id)
-    const page: Period[] = await reader.all(events.periodsOf, { user_id, ...after, limit: PERIODS })
-    rows += page.length
-    for (const { conversation_id, to_number } of page) {
-      if (to_number !== OPEN || rows >= maxRows) continue
-      await turns.ready(user_id)
-      const found = await reader.all(members.unblockedMembers, { user_id, conversation_id })
-      rows += found.length
-      yield found.map((member) => member.user_id)
-    }
-    after = page[PERIODS - 1]
-  }
-}
-
-type Period = NonNullable<(typeof events.periodsOf)['row']>

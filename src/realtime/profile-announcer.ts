@@ -1,7 +1,8 @@
 import * as users from '../../db/queries/users.ts'
 import type { StoredUser } from '../../db/transaction.ts'
+import { contactsOf } from '../chat/contacts.ts'
 import type { Chat } from '../chat/context.ts'
-import { contactsOf, toUser } from '../chat/profiles.ts'
+import { toUser } from '../chat/profiles.ts'
 import type { Subscriber } from './subscriber.ts'
 import { textFrame } from './transport.ts'
 

@@ -1,7 +1,7 @@
 import t from 'tap'
 import * as members from '../../db/queries/members.ts'
 import * as users from '../../db/queries/users.ts'
-import { contactsOf } from '../../src/chat/profiles.ts'
+import { contactsOf } from '../../src/chat/contacts.ts'
 import { ProfileAnnouncer } from '../../src/realtime/profile-announcer.ts'
 import { beforeReads } from '../support/reads.ts'
 import { type Person, startServer } from '../support/server.ts'
