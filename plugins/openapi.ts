@@ -3,7 +3,6 @@ import type { FastifySchema } from 'fastify'
 import plugin from 'fastify-plugin'
 import { codesAnywhere, problemRefs, problemResponses } from '../schemas/problem-responses.ts'
 import { type ErrorCode, errors } from '../src/errors.ts'
-import { OnBehalfOf } from '../schemas/server-keys.ts'
 import {
   addExamples,
   apiInfo,
@@ -11,6 +10,7 @@ import {
   apiTags,
   apiWebhooks,
   bearerScheme,
+  OnBehalfOf,
   serverKeyScheme,
 } from '../schemas/document.ts'
 
@@ -27,7 +27,7 @@ export const openapi = plugin(
       },
       transform: ({ schema, url, route }) => ({
         schema: {
-          // Only the authenticated scope sets it.
+          // Only the scopes that verify a token or a key set it.
           security: [],
           ...withOnBehalfOf(withOptionalDefaults(schema), route.config?.callers),
           hide: schema?.hide ?? route.config?.isInternal,

@@ -62,6 +62,16 @@ export const serverKeyScheme = {
     'A server key, `msk_…`, of `npm run admin -- key create NAME`. For the backend of your app only: a key may do everything. With `On-Behalf-Of` it does what a user does, without it what the app does.',
 }
 
+/**
+ * The header of a request that a server key makes on behalf of a user. `src/chat/server-keys.ts` validates it, when it decodes the
+ * name. It has no example, because the reference page would send the example with each request.
+ */
+export const OnBehalfOf = {
+  type: 'string',
+  description:
+    'Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply.',
+}
+
 /** Requests that the server sends to the app. `FeedEvent` names the schema of each type of event. */
 export const apiWebhooks = {
   events: {

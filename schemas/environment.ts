@@ -1,5 +1,5 @@
 import { Type } from '@sinclair/typebox'
-import { MAX_TOKEN_TTL } from './server-keys.ts'
+import { MAX_TOKEN_TTL } from './app-users.ts'
 import { type Static, stringEnum } from './common.ts'
 
 const count = (value: number, description: string, minimum = 1, maximum = 1_000_000_000) =>

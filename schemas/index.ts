@@ -1,6 +1,6 @@
 import { Kind, type TSchema } from '@sinclair/typebox'
 import * as account from './account.ts'
-import * as serverKeys from './server-keys.ts'
+import * as appUsers from './app-users.ts'
 import * as clientFrames from './client-frames.ts'
 import * as common from './common.ts'
 import * as conversation from './conversation.ts'
@@ -23,7 +23,7 @@ const isNamed = (value: unknown): value is TSchema & { $id: string } =>
 export const namedSchemas = [
   ...[
     account,
-    serverKeys,
+    appUsers,
     common,
     conversation,
     document,

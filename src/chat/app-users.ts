@@ -1,5 +1,5 @@
 import type { Session, User } from '../../schemas/account.ts'
-import type { TokenRequest, UserRequest } from '../../schemas/server-keys.ts'
+import type { TokenRequest, UserRequest } from '../../schemas/app-users.ts'
 import { foldName, unknownUser } from '../../db/names.ts'
 import { refuseSuspended } from '../../db/refusals.ts'
 import * as users from '../../db/queries/users.ts'

@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Session, User } from '../../schemas/account.ts'
-import { TokenRequest, UserRequest } from '../../schemas/server-keys.ts'
+import { TokenRequest, UserRequest } from '../../schemas/app-users.ts'
 import { NoContent, NoQuery, ref, UsernameParams } from '../../schemas/common.ts'
 import { writeProblems } from '../../schemas/problem.ts'
 import { issueToken, logOutUser, putUser, removeUser } from '../chat/app-users.ts'

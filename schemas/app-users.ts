@@ -36,13 +36,3 @@ export const TokenRequest = request(
   { $id: 'TokenRequest', description: 'Lifetime of a new token.' },
 )
 export type TokenRequest = Static<typeof TokenRequest>
-
-/**
- * The header of a request that a server key makes on behalf of a user. Not validated as a schema, but when it is decoded. It has no
- * example, because the reference page would send it.
- */
-export const OnBehalfOf = {
-  type: 'string',
-  description:
-    'Only with a server key: the name of the user on whose behalf the request is made, in UTF-8 and percent-encoded. The limits of the user do not apply.',
-}
