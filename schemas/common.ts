@@ -10,6 +10,11 @@ export const ref = <T extends TSchema>(schema: T) => Type.Unsafe<Static<T>>({ $r
 export const withHeaders = <T extends TSchema>(schema: T, headers: Record<string, TSchema>) =>
   Type.Unsafe<Static<T>>({ ...ref(schema), headers })
 
+/** @returns the response header that marks a repeated request. @param description what the response is then */
+export const replayed = (description: string) => ({
+  'Idempotent-Replayed': stringEnum(['true'], { description }),
+})
+
 /** A string enum. TypeBox's union of literals becomes `anyOf`, which generates worse SDK types. */
 export const stringEnum = <const T extends string>(values: readonly T[], options: object = {}) =>
   Type.Unsafe<T>({ type: 'string', enum: values, ...options })

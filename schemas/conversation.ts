@@ -16,7 +16,7 @@ import {
   removable,
   reply,
   request,
-  stringEnum,
+  replayed,
   type Static,
   Timestamp,
   Title,
@@ -177,12 +177,9 @@ export const GroupHeaders = Type.Object({
 })
 
 /** Response headers of group creation. */
-export const groupHeaders = {
-  'Idempotent-Replayed': stringEnum(['true'], {
-    description:
-      'Present only if the key was used before. The response is the original group in its current state.',
-  }),
-}
+export const groupHeaders = replayed(
+  'Present only if the key was used before. The response is the original group in its current state.',
+)
 
 export const RenameRequest = request(
   { title: Type.Optional(Title), metadata: removable<Record<string, unknown>>('object', metadataRule) },
@@ -197,11 +194,9 @@ export type RenameRequest = Static<typeof RenameRequest>
 export const GroupKeyParams = request({ key: GroupKey })
 
 /** Response headers of a group with a key. */
-export const groupKeyHeaders = {
-  'Idempotent-Replayed': stringEnum(['true'], {
-    description: 'Present only if the group existed. The response is the group in its current state.',
-  }),
-}
+export const groupKeyHeaders = replayed(
+  'Present only if the group existed. The response is the group in its current state.',
+)
 
 export const MemberRequest = Type.Unsafe<{ role?: MemberRole } | null>({
   ...request({ role: Type.Optional(ref(MemberRole)) }),

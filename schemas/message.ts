@@ -10,6 +10,7 @@ import {
   Metadata,
   PageSize,
   ref,
+  replayed,
   reply,
   request,
   type Static,
@@ -117,12 +118,9 @@ export const pageHeaders = {
 }
 
 /** Response headers of a send. */
-export const sentHeaders = {
-  'Idempotent-Replayed': stringEnum(['true'], {
-    description:
-      'Present only if the key was used before. The response is the original message in its current state.',
-  }),
-}
+export const sentHeaders = replayed(
+  'Present only if the key was used before. The response is the original message in its current state.',
+)
 
 export const PageQuery = request({
   limit: PageSize,

@@ -7,10 +7,11 @@ import {
   openEnum,
   PageSize,
   ref,
+  removable,
+  replayed,
   reply,
   request,
   type Static,
-  stringEnum,
   Timestamp,
   Username,
 } from './common.ts'
@@ -70,11 +71,9 @@ export const SentReport = reply(sentReport, {
 export type SentReport = Static<typeof SentReport>
 
 /** Response headers of a report. */
-export const sentReportHeaders = {
-  'Idempotent-Replayed': stringEnum(['true'], {
-    description: 'Present only if you reported the message before. The response is the first report.',
-  }),
-}
+export const sentReportHeaders = replayed(
+  'Present only if you reported the message before. The response is the first report.',
+)
 
 export const Report = reply(
   {
@@ -115,14 +114,11 @@ export const ReportParams = request({ id: idOf('report', 8) })
 export const ReportStatusRequest = request(
   {
     status: ref(ReportStatus),
-    note: Type.Optional(
-      Type.Unsafe<string | null>({
-        ...note,
-        type: ['string', 'null'],
-        description: `${note.description} \`null\` removes it. An absent note stays as it is.`,
-      }),
-    ),
+    note: removable<string>('string', note),
   },
-  { $id: 'ReportStatusRequest', description: 'What the app decides about a report.' },
+  {
+    $id: 'ReportStatusRequest',
+    description: 'What the app decides about a report. An absent note stays as it is.',
+  },
 )
 export type ReportStatusRequest = Static<typeof ReportStatusRequest>

@@ -2371,7 +2371,7 @@ export interface components {
          */
         ReportStatus: "open" | "resolved" | "dismissed";
         /**
-         * @description What the app decides about a report.
+         * @description What the app decides about a report. An absent note stays as it is.
          * @example {
          *       "status": "dismissed",
          *       "note": "They are colleagues."
@@ -2381,7 +2381,7 @@ export interface components {
             status: components["schemas"]["ReportStatus"];
             /**
              * Format: text
-             * @description Note of the app, which no user sees: 1 to 1,000 code points. `null` removes it. An absent note stays as it is.
+             * @description Note of the app, which no user sees: 1 to 1,000 code points. `null` removes it.
              */
             note?: string | null;
         };
