@@ -4,14 +4,15 @@ import plugin from 'fastify-plugin'
 import type { Identity } from '../src/chat/context.ts'
 import { type Issuers, openIssuers } from '../src/chat/issuers.ts'
 import { createServerKeys, isServerKey } from '../src/chat/server-keys.ts'
-import { createTokens, type Tokens, unauthorized } from '../src/chat/tokens.ts'
+import { createTokens, type Tokens } from '../src/chat/tokens.ts'
 import { networkOf } from '../src/chat/rate-limit.ts'
-import { AppError } from '../src/errors.ts'
+import { forbidden, unauthorized } from '../src/errors.ts'
+import { type Caller, type Callers, refusalOf } from '../src/http/callers.ts'
 import { followSecrets, openSecrets, type Secrets, type VerifyingSecret } from '../src/chat/secrets.ts'
 import type { Source } from '../src/load/turns.ts'
 
 /**
- * Decorates `secrets`, `issuers`, `tokens`, `authenticate`, the hook that verifies the token or the server key of a request, and
+ * Decorates `secrets`, `issuers` and `tokens`; `authenticate`, the hook that verifies the token or the server key of a request; and
  * `sourceOf`, which names the user or the network of a request before it is verified.
  */
 export const auth = plugin(
@@ -37,22 +38,22 @@ export const auth = plugin(
     app.decorate('secrets', secrets)
     const issuers = openIssuers(app.config, (error) => app.problems.note(error, {}))
     app.decorate('issuers', issuers)
-    const ofUsers = createTokens(signer, app.chat, issuers, TOKEN_TTL)
-    const keys = createServerKeys(app.chat)
+    const userTokens = createTokens(signer, app.chat, issuers, TOKEN_TTL)
+    const serverKeys = createServerKeys(app.chat)
     const tokens: Tokens = {
-      ...ofUsers,
-      recheck: (me) => (me.key === undefined ? ofUsers : keys).recheck(me),
+      ...userTokens,
+      recheck: (me) => (me.key === undefined ? userTokens : serverKeys).recheck(me),
     }
     app.decorate('tokens', tokens)
     app.decorateRequest('me', null as never)
     app.decorateRequest('caller', null)
 
     const identify = (request: FastifyRequest): Caller | Promise<Caller> => {
-      const token = bearer(request)
+      const token = requireToken(request)
       const name = request.headers['on-behalf-of'] as string | undefined
       if (isServerKey(token)) {
         if (request.ws) throw forbidden(NO_SOCKET)
-        return keys.identify(token, name)
+        return serverKeys.identify(token, name)
       }
       if (name !== undefined) throw forbidden(NO_KEY)
       return tokens.verify(token)
@@ -71,7 +72,7 @@ export const auth = plugin(
     app.decorate('sourceOf', (request) => {
       const token = tokenOf(request)
       if (token !== undefined && isServerKey(token)) {
-        const key = keys.known(token)
+        const key = serverKeys.known(token)
         // Users on whose behalf a key acts take turns like users who act themselves.
         if (key !== undefined) return `${key} ${String(request.headers['on-behalf-of'])}`
       }
@@ -82,28 +83,9 @@ export const auth = plugin(
   { name: 'auth', dependencies: ['problems', 'database', 'chat'] },
 )
 
-/** The user of a request; null for the app, which sent a server key without On-Behalf-Of. */
-type Caller = Identity | null
-
-/** Who may call a route. `keys`: the app, with or without On-Behalf-Of. */
-type Callers = 'users' | 'app' | 'keys' | 'all'
-
-/** @returns the error for a caller who may not call a route */
-const refusalOf = (caller: Caller, callers: Callers = 'users'): AppError | undefined => {
-  if (caller === null) return callers === 'users' ? forbidden(NO_USER) : undefined
-  if (callers === 'users' || callers === 'all') return undefined
-  if (caller.key === undefined) return forbidden(NOT_APP)
-  return callers === 'app' ? forbidden(NOT_ON_BEHALF) : undefined
-}
-
-const forbidden = (detail: string) => new AppError('FORBIDDEN', detail)
-
 const NO_SOCKET =
   'A server key can’t open a socket. Get a token of the user from POST /users/{username}/tokens, and connect with that.'
 const NO_KEY = 'Only a server key may act on behalf of a user. Send the request without On-Behalf-Of.'
-const NO_USER = 'Only a user may do this. Send the name of the user in On-Behalf-Of.'
-const NOT_APP = 'Only the app may do this. Send a server key: Authorization: Bearer msk_….'
-const NOT_ON_BEHALF = 'The app does this itself. Send the request without On-Behalf-Of.'
 
 /** A decoded token. Its header may name only the algorithm and the type. */
 type CompleteToken = { header: object; payload: unknown }
@@ -120,12 +102,12 @@ const verifyWithAny = <T>(keys: readonly VerifyingSecret[], verify: (key: Verify
   return verify(keys.at(-1) as VerifyingSecret)
 }
 
-/** @returns the token of a request (RFC 6750, section 2.1) */
+/** @returns the token or the server key of a request (RFC 6750, section 2.1) */
 const tokenOf = ({ headers, ws }: FastifyRequest): string | undefined =>
   /^Bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1] ?? (ws ? offeredToken(headers) : undefined)
 
-/** @returns the token of a request. @throws AppError `UNAUTHORIZED` if it has none */
-const bearer = (request: FastifyRequest): string => {
+/** @returns the same. @throws AppError `UNAUTHORIZED` if the request has neither */
+const requireToken = (request: FastifyRequest): string => {
   const token = tokenOf(request)
   if (!token)
     throw unauthorized(
@@ -155,7 +137,7 @@ declare module 'fastify' {
     caller: Caller
   }
   interface FastifyContextConfig {
-    /** By default `users`, who may send tokens or be named by On-Behalf-Of. */
+    /** By default `users`. */
     callers?: Callers
   }
 }

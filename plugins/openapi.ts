@@ -3,6 +3,7 @@ import type { FastifySchema } from 'fastify'
 import plugin from 'fastify-plugin'
 import { codesAnywhere, problemRefs, problemResponses } from '../schemas/problem-responses.ts'
 import { type ErrorCode, errors } from '../src/errors.ts'
+import type { Callers } from '../src/http/callers.ts'
 import {
   addExamples,
   apiInfo,
@@ -87,7 +88,7 @@ const order = Object.keys(errors)
 const byTable = (one: ErrorCode, other: ErrorCode) => order.indexOf(one) - order.indexOf(other)
 
 /** Adds the header to the operations that a server key can call on behalf of a user. */
-const withOnBehalfOf = (schema: FastifySchema, callers: string | undefined): FastifySchema => {
+const withOnBehalfOf = (schema: FastifySchema, callers: Callers | undefined): FastifySchema => {
   if ((schema?.security?.length ?? 0) < 2 && callers !== 'keys') return schema
   const { properties } = (schema.headers ?? {}) as { properties?: object }
   return { ...schema, headers: { type: 'object', properties: { ...properties, 'on-behalf-of': OnBehalfOf } } }

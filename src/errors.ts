@@ -90,6 +90,10 @@ export const errorInfo = (code: ErrorCode): ErrorInfo => errors[code]
 export const overloaded = (detail: string, overload: Overload = 'other') =>
   new AppError('OVERLOADED', detail, { overload, retryAfter: 1 + Math.floor(Math.random() * 3) })
 
+export const unauthorized = (detail: string) => new AppError('UNAUTHORIZED', detail)
+
+export const forbidden = (detail: string) => new AppError('FORBIDDEN', detail)
+
 /** Wraps an unexpected error. The client sees no details; the log has `cause`. */
 export const internal = (cause: unknown) =>
   new AppError('INTERNAL', 'The server failed unexpectedly. The cause is logged; try again later.', { cause })

@@ -5,10 +5,9 @@ import * as keys from '../../db/queries/server-keys.ts'
 import * as users from '../../db/queries/users.ts'
 import { refuseSuspended } from '../../db/refusals.ts'
 import { createCache } from '../cache.ts'
-import { invalid } from '../errors.ts'
+import { invalid, unauthorized } from '../errors.ts'
 import type { Chat, Identity } from './context.ts'
 import { followEndings } from './endings.ts'
-import { unauthorized } from './tokens.ts'
 
 const PREFIX = 'msk_'
 
@@ -26,13 +25,13 @@ const hashOf = (key: string) => createHash('sha256').update(key).digest('base64u
 
 type User = NonNullable<(typeof users.userById)['row']>
 
-/** A key that was verified. */
+/** A key that was verified: its name, its hash, and the number of a change after which it was valid. */
 type Verified = Pick<Identity, 'jti' | 'verified_at'> & { key: string }
 
 /**
- * Verifies server keys, and finds the users on whose behalf they act. Both are cached until a key may have ended, or
- * an account may have been removed or suspended. A key is looked up by its hash, so the time that a lookup takes tells nothing about other keys, and the
- * memory of the server holds no key.
+ * Verifies server keys, and finds the users on whose behalf they act. Both are cached until a key may have ended, or an account
+ * may have been removed or suspended. A key is looked up by its hash, so the time that a lookup takes tells nothing about other
+ * keys, and the memory of the server holds no key.
  */
 export const createServerKeys = ({ reader, bus, turns }: Chat) => {
   /** By the hash of the key. Keys are created by hand, so there are few. */
@@ -80,15 +79,15 @@ export const createServerKeys = ({ reader, bus, turns }: Chat) => {
   }
 
   return {
-    /** @returns the name of a key that was verified before and is cached */
+    /** @returns the name of the key, if it was verified before and is cached */
     known: (key: string): string | undefined => verified.get(hashOf(key))?.key,
 
     /**
      * @param header the value of On-Behalf-Of, if the request has one
-     * @returns the user on whose behalf the request is made; null without a user: the app itself makes it. Not a promise if
-     *   both are cached.
-     * @throws AppError `UNAUTHORIZED` for a key that does not exist, synchronously or as a rejection, like the others:
-     *   `USER_NOT_FOUND`; `ACCOUNT_SUSPENDED`; `VALIDATION_FAILED` if the header can't be the name of a user
+     * @returns the user on whose behalf the request is made; null without the header: the app itself makes the request. Not a
+     *   promise if the key and the user are cached.
+     * @throws AppError, synchronously or as a rejection: `UNAUTHORIZED` for a key that does not exist, `USER_NOT_FOUND`,
+     *   `ACCOUNT_SUSPENDED`, or `VALIDATION_FAILED` if the header cannot be the name of a user
      */
     identify(key: string, header: string | undefined): Identity | null | Promise<Identity | null> {
       const hash = hashOf(key)
@@ -101,8 +100,8 @@ export const createServerKeys = ({ reader, bus, turns }: Chat) => {
 
     /**
      * Like `recheck` of `Tokens`, for a user on whose behalf a key acts.
-     * @returns undefined if no key ended since `me` was verified; else a promise that rejects with AppError `UNAUTHORIZED`
-     *   if the key of `me` did, `USER_NOT_FOUND` if the user was removed, or `ACCOUNT_SUSPENDED` if the user is suspended
+     * @returns undefined if neither a key nor an account ended since `me` was verified; else a promise that rejects with AppError
+     *   `UNAUTHORIZED` if the key of `me` was revoked, `USER_NOT_FOUND` if the user was removed, or `ACCOUNT_SUSPENDED`
      */
     recheck(me: Identity): Promise<void> | undefined {
       return endings.isCurrent(me.verified_at) ? undefined : checkAgain(me)
@@ -134,7 +133,7 @@ const decodeName = (header: string): string => {
 
 const badHeader = () => invalid(HEADER_PATH, 'must be one username in UTF-8, percent-encoded')
 
-/** Whether a notice may end a key or concern the removal of an account. A missing row does not compile. */
+/** Whether a notice may be about the end of a key, or the removal or suspension of an account. A missing row does not compile. */
 const mayEnd: Record<Notice['type'], boolean> = {
   token_ended: false,
   tokens_ended: true,

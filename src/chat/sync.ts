@@ -2,11 +2,10 @@ import type { Head } from '../../db/epochs.ts'
 import * as users from '../../db/queries/users.ts'
 import { refuseSuspended, type Suspension } from '../../db/refusals.ts'
 import type { SyncPage, SyncQuery } from '../../schemas/sync.ts'
-import { AppError } from '../errors.ts'
+import { AppError, unauthorized } from '../errors.ts'
 import type { Chat, EventPage, Identity } from './context.ts'
 import { toEventFrame } from './event-frames.ts'
 import { createReplay } from './replay.ts'
-import { unauthorized } from './tokens.ts'
 import type { Waiter } from './waiter.ts'
 
 /**

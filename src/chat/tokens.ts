@@ -1,31 +1,20 @@
-import { createCache } from '../cache.ts'
 import { randomBytes } from 'node:crypto'
 import type { Notice } from '../../db/changes.ts'
 import * as users from '../../db/queries/users.ts'
 import { isTokenOf, toTokenId } from '../../db/token-family.ts'
 import type { Profile } from '../../db/transaction.ts'
-import { type Session, TokenClaims } from '../../schemas/account.ts'
-import { AppError } from '../errors.ts'
-import { lazyValidator, strictAjv } from '../../schemas/validation.ts'
 import { refuseSuspended } from '../../db/refusals.ts'
+import type { Session } from '../../schemas/account.ts'
+import { createCache } from '../cache.ts'
+import { unauthorized } from '../errors.ts'
 import type { Chat, Identity } from './context.ts'
 import { followEndings } from './endings.ts'
 import { createAdmission } from './issuer-accounts.ts'
 import { issuerOf, verifyIssued } from './issuer-tokens.ts'
 import type { Issuer, Issuers } from './issuers.ts'
 import { FRESH_MS } from './jwks.ts'
+import { type Signer, verifyOwn } from './own-tokens.ts'
 import { toUser } from './profiles.ts'
-
-/**
- * Signs and verifies JSON Web Tokens (RFC 7519). `verify` throws if the token is invalid in any way. Its `until` is the time
- * until which the secret of the token verifies, in milliseconds since 1970.
- */
-export type Signer = {
-  sign(claims: TokenClaims): string
-  verify(token: string): { claims: unknown; until: number }
-  /** Looks for new secrets after `verify` threw; resolves to whether to try again. Absent if no other process replaces them. */
-  refresh: (() => Promise<boolean>) | undefined
-}
 
 type Account = { id: number; username: string; token_family: string; token_era: string } & Profile
 type Holder = Pick<Identity, 'user_id' | 'username' | 'jti' | 'issued_at'>
@@ -89,7 +78,7 @@ export const createTokens = (signer: Signer, chat: Chat, issuers: Issuers, ttl: 
     const issuer = issuerOf(issuers, token)
     if (issuer) return lookUpIssued(issuer, token)
     const verified_at = endings.head
-    const { claims, until } = await checkFresh(signer, token)
+    const { claims, until } = await verifyOwn(signer, token)
     const { user_id, username, jti } = claims
     await checkHolder({ user_id, username, jti })
     // A token of a retired secret may outlive the secret. It must not be cached for longer than the secret verifies.
@@ -162,32 +151,3 @@ const mayEndTokens: Record<Notice['type'], boolean> = {
 }
 
 export type Tokens = ReturnType<typeof createTokens>
-
-export const unauthorized = (detail: string) => new AppError('UNAUTHORIZED', detail)
-
-const validClaims = lazyValidator(() => strictAjv.compile(TokenClaims))
-const isClaims = (claims: unknown): claims is TokenClaims => validClaims(claims)
-
-const checkFresh = async (signer: Signer, token: string): Promise<Checked> => {
-  try {
-    return check(signer, token)
-  } catch (error) {
-    if (!(await signer.refresh?.())) throw error
-    return check(signer, token)
-  }
-}
-
-type Checked = { claims: TokenClaims; until: number }
-
-const check = (signer: Signer, token: string): Checked => {
-  let verifiedToken: ReturnType<Signer['verify']>
-  try {
-    verifiedToken = signer.verify(token)
-  } catch {
-    throw unauthorized('The token is not valid or has expired. Log in again.')
-  }
-  const { claims, until } = verifiedToken
-  if (!isClaims(claims) || claims.sub !== String(claims.user_id))
-    throw unauthorized('The token was not issued by this server. Log in again.')
-  return { claims, until }
-}
