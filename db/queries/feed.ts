@@ -11,12 +11,9 @@ import { namedReports } from './reports.ts'
  * joined table.
  */
 type Range = { after: number; up_to: number; limit: number }
+type Arg = <K extends keyof Range>(name: K) => Range[K]
 
-const messagesBy = (
-  db: Kysely<Tables>,
-  arg: <K extends keyof Range>(name: K) => Range[K],
-  number: 'id' | 'changed',
-) =>
+const messagesBy = (db: Kysely<Tables>, arg: Arg, number: 'id' | 'changed') =>
   db
     .selectFrom('messages')
     .crossJoin('conversations')
@@ -49,11 +46,7 @@ export const receipts = query<Range>()((db, arg) =>
     .limit(arg('limit')),
 )
 
-const conversationsBy = (
-  db: Kysely<Tables>,
-  arg: <K extends keyof Range>(name: K) => Range[K],
-  number: 'created' | 'changed',
-) =>
+const conversationsBy = (db: Kysely<Tables>, arg: Arg, number: 'created' | 'changed') =>
   db
     .selectFrom('conversations')
     .select(`${number} as number`)
@@ -118,11 +111,7 @@ export const left = query<Range>()((db, arg) =>
     .limit(arg('limit')),
 )
 
-const usersBy = (
-  db: Kysely<Tables>,
-  arg: <K extends keyof Range>(name: K) => Range[K],
-  number: 'created_number' | 'changed',
-) =>
+const usersBy = (db: Kysely<Tables>, arg: Arg, number: 'created_number' | 'changed') =>
   db
     .selectFrom('users')
     .select(`${number} as number`)
