@@ -100,8 +100,8 @@ export const readFeed = async (
 type Change = { number: number; events: FeedEvent[] }
 
 /**
- * Between two reads a row may change. Its change has a number above `up_to` then: the event comes under that number, and the event
- * of an earlier number that was not read yet is no longer there.
+ * A row may change between two reads. Its new number is then above `up_to`: the event comes under the new number, and no longer under
+ * the earlier one if that was not read yet.
  * @returns the first changes of the range, in order, complete up to the number `end`
  */
 const readChanges = async (

@@ -4,7 +4,7 @@ import type { Algorithm, TokenIssuer } from '../../schemas/issuers.ts'
 /** RFC 7518, sections 3.3 and 3.5. */
 const MIN_RSA_BITS = 2048
 
-/** The kind of key that each algorithm needs, and for a secret its length in bytes (RFC 7518, section 3.2). */
+/** The type or curve of the key that each algorithm needs; for a secret its minimum length in bytes (RFC 7518, section 3.2). */
 const needs: Record<Algorithm, string> = {
   HS256: 'secret of 32',
   HS384: 'secret of 48',
@@ -53,7 +53,7 @@ const readUrl = (text: string, refuse: (mistake: string) => never): URL => {
   if (!url || url.username !== '' || url.password !== '')
     return refuse('has a jwks_url that is not a URL, or has a password in it')
   if (url.protocol !== 'https:' && !(url.protocol === 'http:' && isLoopback(url.hostname)))
-    return refuse('has a jwks_url without https. Only the address of the machine itself may use http')
+    return refuse('has a jwks_url without https. Only a loopback address may use http')
   return url
 }
 
@@ -85,7 +85,7 @@ const readPublicKey = (
   const { asymmetricKeyType: type, asymmetricKeyDetails: details } = key
   const kind = type === 'ec' ? details?.namedCurve : type
   const wrong = algorithms.find((algorithm) => needs[algorithm] !== kind)
-  if (wrong) return refuse(`has a public_key of the kind ${kind}, which ${wrong} in algorithms does not use`)
+  if (wrong) return refuse(`has a public_key of the type ${kind}, which ${wrong} in algorithms does not use`)
   const bits = details?.modulusLength ?? MIN_RSA_BITS
   if (bits < MIN_RSA_BITS) return refuse(`has an RSA key of ${bits} bits. ${MIN_RSA_BITS} is the minimum`)
   return key

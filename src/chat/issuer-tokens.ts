@@ -89,7 +89,7 @@ const REFUSED_MEMBERS = ['jwk', 'jku', 'x5c', 'x5u', 'crit', 'b64', 'zip', 'enc'
 /** Types of tokens that give access. Others, such as logout tokens, do not (RFC 8725, section 3.11). */
 const TYPES = ['jwt', 'at+jwt', 'application/jwt', 'application/at+jwt']
 
-/** Refuses what jose does not look at. */
+/** Refuses what jose does not check. */
 const checkShape = (token: string, end: number) => {
   if (token.length > MAX_TOKEN) throw refused(`The token is longer than ${MAX_TOKEN} characters.`)
   const [head = '', payload = ''] = token.slice(0, end).split('.')
@@ -102,8 +102,8 @@ const checkShape = (token: string, end: number) => {
 }
 
 /**
- * @returns an object in JSON in base64url; undefined if it is none, or has a member twice, of which two readers may see
- *   different ones (RFC 8725, section 2.4)
+ * @returns the JSON object that `part` has in base64url; undefined if there is none, or if a name occurs twice in it: two parsers may
+ *   then read different values (RFC 7515, section 4; RFC 7519, section 4)
  */
 const decode = (part: string): Record<string, unknown> | undefined => {
   try {

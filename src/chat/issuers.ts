@@ -32,7 +32,7 @@ export type Issuers = ReadonlyMap<string, Issuer>
 /**
  * Reads TOKEN_ISSUERS.
  * @param report receives the error of each fetch of keys that fails
- * @throws ConfigError names the mistake. It shows no part of the value, which may have secrets
+ * @throws ConfigError, whose message names the mistake and shows no secret
  */
 export const openIssuers = ({ TOKEN_ISSUERS }: Config, report: (error: AppError) => void): Issuers => {
   const issuers = new Map<string, Issuer>()
@@ -73,7 +73,7 @@ const readFile = (path: string, name: string) => {
 }
 
 const refuse = (index: number, mistake: string): never => {
-  throw new ConfigError(`The entry ${index} of TOKEN_ISSUERS ${mistake}. See SECURITY.md for an example.`)
+  throw new ConfigError(`Entry ${index} of TOKEN_ISSUERS ${mistake}. See SECURITY.md for an example.`)
 }
 
 const createIssuer = (given: TokenIssuer, index: number, report: (error: AppError) => void): Issuer => {

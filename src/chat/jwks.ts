@@ -5,7 +5,7 @@ import { AppError } from '../errors.ts'
 export const FRESH_MS = 300_000
 /** Keys of this age no longer verify. They may have been withdrawn while every fetch failed. */
 const MAX_AGE_MS = 3_600_000
-/** Milliseconds after a fetch in which a token with an unknown key does not cause another one. Anybody can send such tokens. */
+/** Milliseconds after a fetch in which an unknown key causes no other fetch. Anybody can send tokens with unknown keys. */
 const REFRESH_MS = 30_000
 /** Milliseconds between a fetch that failed and the next one, while no key is known. */
 const RETRY_MS = 1000
@@ -44,10 +44,10 @@ export const createJwks = (
 
   const isUsable = () => keys !== undefined && clock() - fetchedAt < MAX_AGE_MS
   /** No fetch begins before this time. */
-  const next = () => attemptedAt + (isUsable() ? REFRESH_MS : RETRY_MS)
+  const nextFetchAt = () => attemptedAt + (isUsable() ? REFRESH_MS : RETRY_MS)
   const unavailable = () =>
     new AppError('ISSUER_UNAVAILABLE', `The keys of ${issuer} cannot be fetched at the moment. Try again.`, {
-      retryAfter: Math.max(1, Math.ceil((next() - clock()) / 1000)),
+      retryAfter: Math.max(1, Math.ceil((nextFetchAt() - clock()) / 1000)),
       cause,
     })
   const fetchKeys = async (): Promise<boolean> => {
@@ -70,11 +70,11 @@ export const createJwks = (
 
   return async (header, token) => {
     if (isUsable()) {
-      if (clock() - fetchedAt >= FRESH_MS && clock() >= next()) void refresh()
+      if (clock() - fetchedAt >= FRESH_MS && clock() >= nextFetchAt()) void refresh()
       const key = await find(keys as JWTVerifyGetKey, header, token)
       if (key) return key
     }
-    if (!fetching && clock() < next()) throw cause ? unavailable() : new errors.JWKSNoMatchingKey()
+    if (!fetching && clock() < nextFetchAt()) throw cause ? unavailable() : new errors.JWKSNoMatchingKey()
     if (!(await refresh())) throw unavailable()
     return (keys as JWTVerifyGetKey)(header, token)
   }
@@ -97,7 +97,7 @@ const fetchJwks = async (url: string): Promise<JSONWebKeySet> => {
     headers: { accept: 'application/jwk-set+json, application/json' },
   })
   const body = await readText(reply)
-  if (reply.status !== 200) throw new Error(`The server of the keys answered with ${reply.status}.`)
+  if (reply.status !== 200) throw new Error(`The key server answered with status ${reply.status}.`)
   const jwks = JSON.parse(body) as JSONWebKeySet
   const { length } = jwks.keys
   // jose checks that the keys are a list of objects.

@@ -1,6 +1,9 @@
 /** Waits for an event. Must be created before the read that finds no event, so that no event is missed between. */
 export type Waiter = {
-  /** Rejects with AppError `UNAUTHORIZED` if the token ended, or `ACCOUNT_SUSPENDED` if its user was suspended, since its verification. */
+  /**
+   * Rejects with AppError `UNAUTHORIZED` if the token or the server key of the call ended since it was verified, or `ACCOUNT_SUSPENDED`
+   * if the user was suspended. Undefined: neither happened.
+   */
   verified: Promise<void> | undefined
   /** Resolves with the reason for waking, after `ms` milliseconds at the latest. */
   wait(ms: number): Promise<WakeReason>

@@ -28,7 +28,7 @@ t.test(
       fails(t, JSON.stringify([{ ...base, ...more }]), sentence)
     const small = generateKeyPairSync('rsa', { modulusLength: 1024 })
     const hush = 'hush '.repeat(6)
-    refused({}, /The entry 0 of TOKEN_ISSUERS needs exactly one of jwks_url, public_key and secret/)
+    refused({}, /Entry 0 of TOKEN_ISSUERS needs exactly one of jwks_url, public_key and secret/)
     refused({ public_key: pem(rsa), secret: hush }, /exactly one of/)
     refused({ algorithms: ['HS256'], secret: hush }, /shorter than the 32 bytes that HS256 needs/)
     refused(
@@ -49,8 +49,8 @@ t.test(
     refused({ public_key: rsa.privateKey.export({ format: 'jwk' }) }, /has a private key/)
     for (const public_key of ['hush', { kty: 'RSA' }, { kty: 'oct', k: 'hush' }, { kty: 'x' }])
       refused({ public_key }, /neither a PEM text nor a JWK/)
-    refused({ public_key: pem(ed25519) }, /of the kind ed25519, which RS256 in algorithms does not use/)
-    refused({ algorithms: ['ES256'], public_key: jwk(ec('P-384')) }, /of the kind secp384r1, which ES256/)
+    refused({ public_key: pem(ed25519) }, /of the type ed25519, which RS256 in algorithms does not use/)
+    refused({ algorithms: ['ES256'], public_key: jwk(ec('P-384')) }, /of the type secp384r1, which ES256/)
     for (const jwks_url of ['x', '/jwks', 'https://user:hush@x.org/jwks', 'https://:hush@x.org'])
       refused({ jwks_url }, /has a jwks_url that is not a URL, or has a password/)
     for (const jwks_url of [
@@ -84,7 +84,7 @@ t.test('an invalid list stops the start with an error that names the mistake', a
   wrong([{ ...rsaIssuer, audience: [] }], /\/0\/audience/)
   wrong([{ ...rsaIssuer, audience: undefined }], /\/0 must have required property 'audience'/)
   wrong([{ ...rsaIssuer, jwks_uri: 'x' }], /\/0 must NOT have additional properties \(jwks_uri\)/)
-  wrong([rsaIssuer, rsaIssuer], /The entry 1 of TOKEN_ISSUERS has the issuer of an earlier entry/)
+  wrong([rsaIssuer, rsaIssuer], /Entry 1 of TOKEN_ISSUERS has the issuer of an earlier entry/)
   t.equal(open('[]').size, 0)
   t.strictSame([...open(JSON.stringify([{ ...rsaIssuer, audience: [AUDIENCE, 'x'] }])).keys()], [ISSUER])
 })

@@ -73,7 +73,7 @@ t.test('known keys verify for an hour while fetches fail, at most one in 30 s', 
   clock.now = 30_000
   await t.rejects(find('b'), unavailable(30))
   t.match(reports, [
-    { code: 'ISSUER_UNAVAILABLE', message: /keys of https:\/\/login/, cause: { message: /with 500/ } },
+    { code: 'ISSUER_UNAVAILABLE', message: /keys of https:\/\/login/, cause: { message: /with status 500/ } },
   ])
   await t.rejects(find('b'), unavailable(30), 'a token that needs another key waits for the next attempt')
   t.equal(server.requests, 2)

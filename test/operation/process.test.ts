@@ -204,7 +204,7 @@ t.test('the process says whose tokens it accepts, and a mistake in the list stop
     ...issuerEnv({ ...rsaIssuer, public_key: 'x' }),
   })
   t.equal(code, 1)
-  t.match(refused, /The entry 0 of TOKEN_ISSUERS has a public_key that is neither a PEM text nor a JWK/)
+  t.match(refused, /Entry 0 of TOKEN_ISSUERS has a public_key that is neither a PEM text nor a JWK/)
   t.notMatch(refused, /\n +at /, 'no stack')
 })
 
