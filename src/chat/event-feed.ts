@@ -4,6 +4,7 @@ import type { EventsQuery, FeedEvent, FeedPage } from '../../schemas/feed.ts'
 import { AppError } from '../errors.ts'
 import type { Chat } from './context.ts'
 import { type Range, sources } from './feed-sources.ts'
+import { longPoll } from './long-poll.ts'
 import { maxRows, PAGE_BYTES } from './page-bytes.ts'
 import type { Waiter } from './waiter.ts'
 
@@ -20,31 +21,18 @@ const BEGINNING = '0'
  * @throws AppError `CURSOR_UNKNOWN` with the cursor of the newest change; `RATE_LIMITED` if too many calls wait; what
  *   `verified` of the waiter rejects with
  */
-export const getEvents = async (
+export const getEvents = (
   chat: Chat,
   { cursor, limit, wait }: EventsQuery,
   waitFor: () => Waiter,
-): Promise<FeedPage> => {
-  let deadline = performance.now() + (cursor === undefined ? 0 : wait * 1000)
-  let position = cursor
-  for (;;) {
-    const waiter = waitFor()
-    try {
-      await waiter.verified
-      const head = await chat.cursors.head()
-      // Parsed again after each wait: the database may have been restored or promoted meanwhile.
-      const after = position === undefined ? head.last : feedPosition(chat, position, head)
-      const page = await readFeed(chat, { after, limit, head })
-      position = chat.cursors.format(page.position, head)
-      const left = deadline - performance.now()
-      if (page.events.length > 0 || left <= 0)
-        return { events: page.events, cursor: position, more: page.position < head.last }
-      if ((await waiter.wait(left)) === 'stop') deadline = 0
-    } finally {
-      waiter.cancel()
-    }
-  }
-}
+): Promise<FeedPage> =>
+  longPoll(chat, {
+    cursor,
+    maxWait: wait * 1000,
+    waitFor,
+    parse: (position, head) => feedPosition(chat, position, head),
+    read: (after, head) => readFeed(chat, { after, limit, head }),
+  })
 
 /**
  * @param head was read after the cursor was received

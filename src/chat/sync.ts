@@ -5,6 +5,7 @@ import type { SyncPage, SyncQuery } from '../../schemas/sync.ts'
 import { AppError, unauthorized } from '../errors.ts'
 import type { Chat, EventPage, Identity } from './context.ts'
 import { toEventFrame } from './event-frames.ts'
+import { longPoll } from './long-poll.ts'
 import { createReplay } from './replay.ts'
 import type { Waiter } from './waiter.ts'
 
@@ -14,40 +15,29 @@ import type { Waiter } from './waiter.ts'
  * @throws AppError `CURSOR_UNKNOWN` with the cursor of the newest change; `UNAUTHORIZED` if the token ends during the wait;
  *   `ACCOUNT_SUSPENDED`
  */
-export const sync = async (
+export const sync = (
   chat: Chat,
   me: Identity,
   { cursor, limit, wait }: SyncQuery,
   waitFor: (me: Identity) => Waiter,
-): Promise<SyncPage> => {
-  const maxWait = cursor === undefined ? 0 : Math.min(wait * 1000, me.expires - Date.now())
-  let deadline = performance.now() + maxWait
-  let position = cursor
-  for (;;) {
-    const waiter = waitFor(me)
-    try {
-      await waiter.verified
-      const head = await chat.cursors.head()
-      // Parsed again after each wait: the database may have been restored or promoted meanwhile.
-      const after = position === undefined ? head.last : chat.cursors.parse(position, head)
-      if (after === undefined) throw cursorUnknown(chat.cursors.format(head.last, head))
-      const page = await readShared(chat, me.user_id, after, limit, head)
-      position = chat.cursors.format(page.position, head)
-      const left = deadline - performance.now()
-      if (page.events.length > 0 || left <= 0) {
-        // Calls that share a page build their responses in separate turns of the event loop.
-        await chat.turns.ready(me.user_id)
-        return { events: page.events, cursor: position, more: page.position < head.last }
-      }
-      const reason = await waiter.wait(left)
+): Promise<SyncPage> =>
+  longPoll(chat, {
+    cursor,
+    maxWait: Math.min(wait * 1000, me.expires - Date.now()),
+    waitFor: () => waitFor(me),
+    parse(position, head) {
+      const number = chat.cursors.parse(position, head)
+      if (number === undefined) throw cursorUnknown(chat.cursors.format(head.last, head))
+      return number
+    },
+    read: (after, head) => readShared(chat, me.user_id, after, limit, head),
+    async woken(reason) {
       if (reason === 'token_ended') throw unauthorized('The token was revoked. Log in again.')
       if (reason === 'suspended') await refuseSuspendedUser(chat, me)
-      if (reason === 'stop') deadline = 0
-    } finally {
-      waiter.cancel()
-    }
-  }
-}
+    },
+    // Calls that share a page build their responses in separate turns of the event loop.
+    beforeReturn: () => chat.turns.ready(me.user_id),
+  })
 
 /** @throws AppError `ACCOUNT_SUSPENDED`, unless the suspension was lifted in the meantime */
 const refuseSuspendedUser = async ({ reader }: Chat, { user_id }: Identity): Promise<void> =>

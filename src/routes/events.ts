@@ -3,7 +3,7 @@ import { ref } from '../../schemas/common.ts'
 import { EventsQuery, FeedPage } from '../../schemas/feed.ts'
 import { readProblems } from '../../schemas/problem.ts'
 import { getEvents } from '../chat/event-feed.ts'
-import type { Waiter } from '../chat/waiter.ts'
+import { endedByDisconnect } from '../http/disconnects.ts'
 
 export const eventRoutes: FastifyPluginAsyncTypebox = async (app) => {
   app.get(
@@ -23,20 +23,13 @@ export const eventRoutes: FastifyPluginAsyncTypebox = async (app) => {
       },
     },
     async (request, reply) => {
-      let waiter: Waiter | undefined
-      // A client that disconnects must not stay counted as a waiting one.
-      reply.raw.once('close', () => waiter?.end())
-      /** The key may have been revoked since the request or its last wait began. */
+      /** Rejects if the key was revoked since the request or its last wait began. */
       const verified = () =>
         new Promise<void>((resolve, reject) => {
           app.authenticate.call(app, request, reply, (error) => (error ? reject(error) : resolve()))
         })
-      return getEvents(app.chat, request.query, () => {
-        waiter = app.chat.feedWaits.add(verified())
-        /* c8 ignore next -- whether a client disconnects between two reads is a race */
-        if (reply.raw.closed) waiter.end()
-        return waiter
-      })
+      const waitFor = endedByDisconnect(reply, () => app.chat.feedWaits.add(verified()))
+      return getEvents(app.chat, request.query, waitFor)
     },
   )
 }

@@ -3,7 +3,8 @@ import { ref } from '../../schemas/common.ts'
 import { SyncPage, SyncQuery } from '../../schemas/sync.ts'
 import { readProblems } from '../../schemas/problem.ts'
 import { sync } from '../chat/sync.ts'
-import type { Waiter } from '../chat/waiter.ts'
+import type { Identity } from '../chat/context.ts'
+import { endedByDisconnect } from '../http/disconnects.ts'
 
 export const syncRoutes: FastifyPluginAsyncTypebox = async (app) => {
   app.get(
@@ -23,17 +24,14 @@ export const syncRoutes: FastifyPluginAsyncTypebox = async (app) => {
       },
     },
     async ({ me, query }, reply) => {
-      let waiter: Waiter | undefined
-      // A client that disconnects must not stay counted as a waiting one.
-      reply.raw.once('close', () => waiter?.end())
-      return sync(app.chat, me, query, (who) => {
+      let isCounted = false
+      const waitFor = endedByDisconnect(reply, (who: Identity) => {
         // In the same turn as the first registration, so that calls that begin at once count each other.
-        if (!waiter && query.wait > 0) app.sockets.checkPollCapacity(me)
-        waiter = app.sockets.hub.waitFor(who)
-        /* c8 ignore next -- whether a client disconnects between two reads is a race */
-        if (reply.raw.closed) waiter.end()
-        return waiter
+        if (!isCounted && query.wait > 0) app.sockets.checkPollCapacity(me)
+        isCounted = true
+        return app.sockets.hub.waitFor(who)
       })
+      return sync(app.chat, me, query, waitFor)
     },
   )
 }
