@@ -10,9 +10,8 @@ import { newTokenFamily, type Tokens } from './tokens.ts'
 
 /**
  * Logs in by username. The password is required if the account has one or if AUTH_MODE is `password`. Creates the account
- * if it does not exist, unless REGISTRATION is `closed`.
+ * if it does not exist, unless REGISTRATION is `closed`. An account with an owner has no login here: only tokens of its owner log in.
  * @param address IP address of the client; logins are limited per address
- * An account with an owner has no login here: only tokens of its owner log in.
  * @returns a new token
  * @throws AppError `RATE_LIMITED`, `PASSWORD_REQUIRED`, `INVALID_CREDENTIALS`, `VALIDATION_FAILED`, `FORBIDDEN`,
  *   `ACCOUNT_SUSPENDED`, `OVERLOADED`

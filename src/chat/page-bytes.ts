@@ -6,9 +6,9 @@ export const PAGE_BYTES = 1_048_576
 /** Bytes that one read may load if all messages have the maximum length. */
 const READ_BYTES = 16_777_216
 
-type MessageText = { content: string; metadata: string | null }
+type MessageText = { content: string; metadata?: string | null }
 
-/** @returns how many of these messages fit on one page: at least one, at most `limit`. */
+/** @returns how many of these texts fit on one page: at least one, at most `limit`. */
 export const countFitting = (texts: readonly (MessageText | undefined)[], limit: number): number => {
   if (isShort(texts)) return Math.min(limit, texts.length)
   let bytes = 0

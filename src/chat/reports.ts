@@ -2,12 +2,12 @@ import * as queries from '../../db/queries/reports.ts'
 import { OPEN } from '../../db/tables.ts'
 import {
   type Report,
-  type ReportStatusRequest,
-  type ReportStatus,
-  reportStatuses,
   type ReportList,
   type ReportRequest,
+  type ReportStatus,
+  type ReportStatusRequest,
   type ReportsQuery,
+  reportStatuses,
   type SentReport,
 } from '../../schemas/report.ts'
 import { invalid } from '../errors.ts'
@@ -47,7 +47,6 @@ export const listReports = async (
     : reader.all(queries.reportsWithStatus, { ...page, status }))
   const texts = rows.map(({ content, comment, note }) => ({
     content: `${content}${comment ?? ''}${note ?? ''}`,
-    metadata: null,
   }))
   const shown = rows.slice(0, countFitting(texts, limit))
   const last = shown.length < rows.length ? shown.at(-1) : undefined
@@ -86,7 +85,7 @@ const toSentReport = ({ id, message_id, reason, comment, created_at }: Sent): Se
   created_at: timestamp(created_at),
 })
 
-/** @returns the report as the app sees it */
+/** @returns a report as the app sees it */
 export const toReport = (row: Row): Report => ({
   ...toSentReport(row),
   conversation_id: row.conversation_id,
