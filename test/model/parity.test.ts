@@ -1,11 +1,18 @@
 import t from 'tap'
+import type { Me } from '../../schemas/account.ts'
 import type { Conversation } from '../../schemas/conversation.ts'
 import type { SentMessage } from '../../schemas/message.ts'
-import { type Person, startServer } from '../support/server.ts'
-import { counterOf } from '../support/stream.ts'
+import type { Problem } from '../../schemas/problem.ts'
+import { issuedToken, issuerEnv, rsaIssuer } from '../support/issuer.ts'
+import { createApp } from '../support/server-key.ts'
+import { person, type Person, type Server, startServer } from '../support/server.ts'
+import type { TestSocket } from '../support/socket.ts'
+import { counterOf, loseNextBatch } from '../support/stream.ts'
 
 /** The start of a scenario: ann and bob have exchanged messages, both share a group with cid, and ann has left another. */
 type Stage = {
+  server: Server
+  asApp: Awaited<ReturnType<typeof createApp>>['call']
   ann: Person
   bob: Person
   cid: Person
@@ -22,6 +29,8 @@ type Scenario = {
   prepare?: (stage: Stage) => Promise<unknown>
   http: (stage: Stage) => readonly [method: string, path: string, body?: object]
   frame: (stage: Stage) => Record<string, unknown>
+  /** Whether the error of a frame has other words. A body may be empty, a frame always has members. */
+  inOtherWords?: true
 }
 
 const send = (code: string, body: (stage: Stage) => object, prepare?: Scenario['prepare']): Scenario => ({
@@ -54,6 +63,15 @@ const mark = (code: string, id: (stage: Stage) => number, marks: (stage: Stage) 
 })
 
 const block = ({ ann, bob }: Stage) => bob.call('PUT', `/blocks/${ann.username}`)
+const removeBob = ({ bob }: Stage) => bob.call('DELETE', '/users/me')
+const takeDown = ({ asApp, direct }: Stage) => asApp('DELETE', `/messages/${direct.id}`)
+const suspendBob = ({ asApp, bob }: Stage) =>
+  asApp('PUT', `/users/${bob.username}/suspension`, { reason: 'Spam' })
+/** The tokens and sockets of ann work until the server notices that it lost a batch. The writer knows of the suspension. */
+const suspendUnnoticed = async ({ server, ann }: Stage) => {
+  loseNextBatch(server)
+  await server.app.chat.writer.append('suspend', { username: ann.username, reason: 'Spam' })
+}
 const keyed = ({ bob }: Stage) => ({ receiver_username: bob.username, content: 'keyed', client_id: 'key' })
 
 const scenarios: Record<string, Scenario> = {
@@ -127,6 +145,31 @@ const scenarios: Record<string, Scenario> = {
     conversation_id: left.id,
     content: 'hi',
   })),
+  'to a group after the app removed the sender': send(
+    'FORBIDDEN',
+    ({ group }) => ({ conversation_id: group.id, content: 'hi' }),
+    ({ asApp, ann, group }) => asApp('DELETE', `/groups/${group.id}/members/${ann.username}`),
+  ),
+  'to a suspended user': send(
+    'ok',
+    ({ bob }) => ({ receiver_username: bob.username, content: 'hi' }),
+    suspendBob,
+  ),
+  'to a removed user': send(
+    'USER_NOT_FOUND',
+    ({ bob }) => ({ receiver_username: bob.username, content: 'hi' }),
+    removeBob,
+  ),
+  'to a conversation with a removed user': send(
+    'FORBIDDEN',
+    ({ direct }) => ({ conversation_id: direct.conversation_id, content: 'hi' }),
+    removeBob,
+  ),
+  'by a suspended user': send(
+    'ACCOUNT_SUSPENDED',
+    ({ bob }) => ({ receiver_username: bob.username, content: 'hi' }),
+    suspendUnnoticed,
+  ),
   'a reply to another conversation': send('MESSAGE_NOT_FOUND', ({ group, direct }) => ({
     conversation_id: group.id,
     content: 'hi',
@@ -142,6 +185,18 @@ const scenarios: Record<string, Scenario> = {
     'edited',
     ({ ann, direct }) => ann.call('DELETE', `/messages/${direct.id}`),
   ),
+  'an edit of a message that the app deleted': edit(
+    'MESSAGE_DELETED',
+    ({ direct }) => direct.id,
+    'edited',
+    takeDown,
+  ),
+  'an edit by a suspended user': edit(
+    'ACCOUNT_SUSPENDED',
+    ({ direct }) => direct.id,
+    'edited',
+    suspendUnnoticed,
+  ),
   'an edit during a block': edit('BLOCKED', ({ direct }) => direct.id, 'edited', block),
   'an edit to content that is too long': edit(
     'VALIDATION_FAILED',
@@ -155,6 +210,8 @@ const scenarios: Record<string, Scenario> = {
     ({ direct }) => direct.id,
     ({ ann, direct }) => ann.call('DELETE', `/messages/${direct.id}`),
   ),
+  'a deletion of a message that the app deleted': remove('ok', ({ direct }) => direct.id, takeDown),
+  'a deletion by a suspended user': remove('ACCOUNT_SUSPENDED', ({ direct }) => direct.id, suspendUnnoticed),
   'a deletion of another user’s message': remove('FORBIDDEN', ({ reply }) => reply.id),
   'a mark': mark(
     'ok',
@@ -166,10 +223,18 @@ const scenarios: Record<string, Scenario> = {
     ({ group }) => group.id,
     () => ({ read_up_to: 1 }),
   ),
-  'a receipt without a mark': mark(
+  'a receipt without a mark': {
+    ...mark(
+      'VALIDATION_FAILED',
+      ({ group }) => group.id,
+      () => ({}),
+    ),
+    inOtherWords: true,
+  },
+  'a mark that is no id': mark(
     'VALIDATION_FAILED',
     ({ group }) => group.id,
-    () => ({}),
+    () => ({ read_up_to: -1 }),
   ),
   'a mark in a group of other users': mark(
     'CONVERSATION_NOT_FOUND',
@@ -183,45 +248,59 @@ const scenarios: Record<string, Scenario> = {
   ),
 }
 
+/** How ann performs the request of a scenario. */
+const ways = [
+  'over HTTP',
+  'in a frame',
+  'by a server key on her behalf',
+  'in a frame, with a token of the app',
+] as const
+type Way = (typeof ways)[number]
+
+/** Whose request has no valid shape does not matter. */
+const waysOf = ({ code }: Scenario) => (code === 'VALIDATION_FAILED' ? ways.slice(0, 2) : ways)
+
+/** Frames that come at any time: the answer to `settle`, and profiles. */
+const unordered = new Set(['pong', 'user'])
+
 t.test(
-  'HTTP and the socket write the same rows, return the same codes and publish the same events',
+  'HTTP, the socket and a server key write the same rows, give the same answers and publish the same events',
   async (t) => {
-    const server = await startServer(t, { RATE_LIMIT_LOGIN: '0', RATE_LIMIT_SEND: '0' })
+    const server = await startServer(t, {
+      ...issuerEnv(rsaIssuer),
+      RATE_LIMIT_LOGIN: '0',
+      RATE_LIMIT_SEND: '0',
+    })
+    const { call: asApp } = await createApp(server)
     let runs = 0
 
-    const perform = async (scenario: Scenario, transport: 'http' | 'frame') => {
+    const perform = async (scenario: Scenario, way: Way) => {
       runs += 1
       const base = {
         number: await number('counter', 'last'),
         users: await number('users', 'id'),
         conversations: await number('conversations', 'id'),
       }
-      const stage = await setUp(`-${runs}`)
+      const stage = await setUp(`-${runs}`, way.endsWith('of the app'))
+      const { ann, bob, cid } = stage
+      const acting = await ann.connect()
       await scenario.prepare?.(stage)
-      const people = [stage.ann, stage.bob, stage.cid]
-      const watching = await Promise.all(people.map((person) => person.connect()))
-      const acting = await stage.ann.connect()
-      const before = { counter: await counterOf(stage.ann), rows: await rowsSince(base) }
-      let code = 'ok'
-      if (transport === 'http') {
-        const [method, path, body] = scenario.http(stage)
-        const reply = await stage.ann.call(method, path, body)
-        if (reply.status !== 200) code = reply.body.code
-      } else {
-        const reply = await acting.request(scenario.frame(stage))
-        if (reply.type === 'error') code = reply.problem.code
-      }
-      for (const socket of watching) await socket.settle()
+      const watching = await Promise.all([ann, bob, cid].map(watch))
+      const before = { counter: await counterOf(cid), rows: await rowsSince(base) }
+      const answer = way.startsWith('in a frame')
+        ? await overSocket(acting, scenario.frame(stage))
+        : await overHttp(way === 'over HTTP' ? ann.call : onBehalfOf(ann), scenario.http(stage))
+      for (const socket of watching) await socket?.settle()
       const frames = watching.map((socket) =>
         relative(
-          socket.frames.slice(1).filter(({ type }) => type !== 'pong'),
+          (socket?.frames ?? []).slice(1).filter(({ type }) => !unordered.has(type)),
           base,
         ),
       )
-      const after = { counter: await counterOf(stage.ann), rows: await rowsSince(base) }
-      for (const socket of [...watching, acting]) socket.socket.terminate()
+      const after = { counter: await counterOf(cid), rows: await rowsSince(base) }
+      for (const socket of [...watching, acting]) socket?.socket.terminate()
       return {
-        code,
+        answer: relative(answer, base) as typeof answer,
         before,
         after,
         frames,
@@ -230,8 +309,23 @@ t.test(
       }
     }
 
-    const setUp = async (suffix: string): Promise<Stage> => {
-      const ann = await server.login(`ann${suffix}`)
+    /** @returns undefined for an account that was removed or suspended */
+    const watch = (one: Person) => one.connect().catch(() => undefined)
+
+    const onBehalfOf =
+      ({ username }: Person): Person['call'] =>
+      (method, path, body) =>
+        asApp(method, path, body, { 'on-behalf-of': username })
+
+    /** @returns ann as a user of the issuer, whose account her token creates */
+    const enter = async (username: string) => {
+      const token = issuedToken(username)
+      const { id } = (await server.call<Me>('GET', '/users/me', { token })).body
+      return person(t, server.url, { token, expires_at: '', user: { id, username } })
+    }
+
+    const setUp = async (suffix: string, isIssued: boolean): Promise<Stage> => {
+      const ann = await (isIssued ? enter : server.login)(`ann${suffix}`)
       const bob = await server.login(`bob${suffix}`)
       const cid = await server.login(`cid${suffix}`)
       const make = (owner: Person, ...others: Person[]) =>
@@ -244,7 +338,7 @@ t.test(
       const group = await make(ann, bob, cid)
       const left = await make(bob, ann)
       await ann.call('DELETE', `/groups/${left.id}/members/${ann.username}`)
-      return { ann, bob, cid, direct, reply, group, left, theirs: await make(cid, bob) }
+      return { server, asApp, ann, bob, cid, direct, reply, group, left, theirs: await make(cid, bob) }
     }
 
     const number = async (table: string, column: string) => {
@@ -266,22 +360,47 @@ t.test(
 
     for (const [name, scenario] of Object.entries(scenarios)) {
       t.test(name, async (t) => {
-        const http = await perform(scenario, 'http')
-        const frame = await perform(scenario, 'frame')
-        t.equal(http.code, scenario.code)
-        t.equal(frame.code, scenario.code)
-        t.strictSame(frame.rows, http.rows, 'the same rows')
-        t.strictSame(frame.frames, http.frames, 'the same events on all other devices')
-        t.equal(frame.numbers, http.numbers, 'the same count of numbers')
-        if (scenario.code === 'ok') return
-        for (const { before, after, frames } of [http, frame]) {
-          t.strictSame(after, before, 'no row and no number')
-          t.strictSame(frames, [[], [], []], 'no frame')
+        const first = await perform(scenario, 'over HTTP')
+        for (const way of waysOf(scenario)) {
+          const { answer, rows, frames, numbers, before, after } =
+            way === 'over HTTP' ? first : await perform(scenario, way)
+          t.equal(answer.code, scenario.code, way)
+          if (!scenario.inOtherWords) t.strictSame(answer, first.answer, `${way}: the same answer`)
+          t.strictSame(rows, first.rows, `${way}: the same rows`)
+          t.strictSame(frames, first.frames, `${way}: the same events on all other devices`)
+          t.equal(numbers, first.numbers, `${way}: the same count of numbers`)
+          if (scenario.code === 'ok') continue
+          t.strictSame(after, before, `${way}: no row and no number`)
+          t.strictSame(frames.flat(), [], `${way}: no frame`)
         }
       })
     }
   },
 )
+
+type Answer = { code: string; body: object | undefined; isRepeat: boolean }
+
+/** Without the id of the request, and without `in`, which says whether a member is in a body or in a frame. */
+const refusal = ({ request_id: _, errors, ...problem }: Problem): Answer => ({
+  code: problem.code,
+  body: { ...problem, errors: errors?.map(({ in: _place, ...error }) => error) },
+  isRepeat: false,
+})
+
+const overHttp = async (call: Person['call'], [method, path, body]: ReturnType<Scenario['http']>) => {
+  const { status, body: answer, headers } = await call(method, path, body)
+  if (status !== 200) return refusal(answer)
+  // `status` of a sent message is for clients of the first server.
+  const { status: _, ...message } = answer
+  return { code: 'ok', body: message, isRepeat: headers.has('idempotent-replayed') }
+}
+
+const overSocket = async (socket: TestSocket, frame: Record<string, unknown>): Promise<Answer> => {
+  const reply = await socket.request(frame)
+  if (reply.type === 'error') return refusal(reply.problem)
+  const { message, receipt, duplicate = false } = reply as Extract<typeof reply, { type: 'ack' }>
+  return { code: 'ok', body: message ?? receipt, isRepeat: duplicate }
+}
 
 /** Ids, numbers and times differ between runs. Replaces them by their offset from the start of the run. */
 const relative = (
