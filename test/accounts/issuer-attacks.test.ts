@@ -1,4 +1,4 @@
-import { generateKeyPairSync } from 'node:crypto'
+import { generateKeyPairSync, type KeyObject } from 'node:crypto'
 import t, { type Test } from 'tap'
 import {
   AUDIENCE,
@@ -27,16 +27,21 @@ const attacker = generateKeyPairSync('rsa', { modulusLength: 2048 })
 const weak = generateKeyPairSync('rsa', { modulusLength: 1024 })
 const B = 'https://b.example.org'
 const C = 'https://c.example.org'
+/** Its set has another key under an id of the set of B. */
+const D = 'https://d.example.org'
+const other = generateKeyPairSync('rsa', { modulusLength: 2048 })
 const secret = 'the secret of the issuer c, which is long enough'
 
 const setUp = async (test: Test) => {
   const hostile = await startKeyServer(test, [jwk(attacker, { kid: 'a' })])
   const keys = await startKeyServer(test, [jwk(weak, { kid: 'weak' }), jwk(rsa, { kid: 'b' })])
+  const others = await startKeyServer(test, [jwk(other, { kid: 'b' })])
   const server = await startServer(test, {
     ...issuerEnv(
       rsaIssuer,
       issuerEntry(B, ['RS256', 'EdDSA'], { jwks_url: keys.url }),
       issuerEntry(C, ['HS256'], { secret }),
+      issuerEntry(D, ['RS256'], { jwks_url: others.url }),
     ),
     JWT_SECRET: SECRET,
   })
@@ -176,6 +181,20 @@ t.test('each attack is refused with 401 over HTTP, at a handshake and in a frame
   t.equal(hostile.requests, 0, 'no URL of a token was fetched')
   t.ok(keys.requests <= 2, 'the keys were fetched once, and once for all unknown ones')
   t.strictSame(await rows('select username from users'), [{ username: 'bob' }], 'no account was created')
+})
+
+t.test('two issuers whose keys have the same id do not share them', async (t) => {
+  const me = async (iss: string, sub: string, key: KeyObject) => {
+    const token = signToken({ alg: 'RS256', kid: 'b' }, claimsFor(sub, { iss }), key)
+    return (await call('GET', '/users/me', { token })).status
+  }
+  for (const round of ['before', 'after'].map((when) => `${when} both sets are known`)) {
+    t.equal(await me(B, 'bea', rsa.privateKey), 200, round)
+    t.equal(await me(D, 'bea', rsa.privateKey), 401, `${round}: a key of B under the name of D`)
+    t.equal(await me(D, 'dan', other.privateKey), 200, round)
+    t.equal(await me(B, 'dan', other.privateKey), 401, `${round}: a key of D under the name of B`)
+    t.equal(await me(D, 'eve', rsa.privateKey), 401, `${round}: no account is created`)
+  }
 })
 
 t.test('a very long token is refused', async (t) => {

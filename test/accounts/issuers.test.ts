@@ -332,6 +332,23 @@ t.test(
   },
 )
 
+t.test(
+  'a logout by a server key ends all tokens that the issuer signed before it, and sockets',
+  async (t) => {
+    const app = await createApp(server, 'backend')
+    const ann = await enter(t, server.url, issuedToken('lou', { iat: seconds() - 1 }))
+    const [bob, without] = [await server.login('bob'), issuedToken('lou', { iat: undefined })]
+    t.equal((await me(without)).status, 200)
+    const [socket, his] = [await ann.connect(), await bob.connect()]
+    t.equal((await app.call('POST', '/users/lou/logout')).status, 204)
+    t.match(await socket.closed, { code: 4401 })
+    for (const token of [ann.token, without, issuedToken('lou', { iat: seconds() - 1, jti: 'unused' })])
+      t.match(await me(token), { status: 401, body: { code: 'UNAUTHORIZED' } })
+    t.equal((await me(issuedToken('lou', { iat: seconds() + 30 }))).status, 200, 'a later one is valid')
+    t.match(await his.settle(), { type: 'pong' }, 'others stay connected')
+  },
+)
+
 t.test('ending the tokens of everybody, and removing an account, end tokens of issuers', async (t) => {
   const { url, app } = await startServer(t, issuerEnv(rsaIssuer))
   const ann = await enter(t, url, issuedToken('ann', { iat: seconds() - 1 }))
