@@ -11,6 +11,9 @@ import type { Waiter } from './waiter.ts'
 /** Events that one turn of the event loop reads. Each of the ten sources may read as many rows: together about 5 ms. */
 const CHUNK = 128
 
+/** Bytes around the events of a reply or of a webhook's batch: their cursors. Many receivers refuse a body of more than 1 MiB. */
+const ENVELOPE_BYTES = 256
+
 /** The cursor before the first change. */
 const BEGINNING = '0'
 
@@ -55,7 +58,7 @@ export const feedPosition = (chat: Chat, cursor: string, head: Head): number => 
  * @param after the number after which to read
  * @param limit maximum number of events
  * @param head the newest change: what is committed later is not read
- * @returns the next events in order, at most 1 MiB of JSON unless one event is larger, and the number up to which they are
+ * @returns the next events in order, at most 1 MiB of JSON with their envelope unless one change is larger, and the number up to which they are
  *   complete, that of `head` if there are no more
  */
 export const readFeed = async (
@@ -64,7 +67,7 @@ export const readFeed = async (
 ): Promise<{ events: FeedEvent[]; position: number }> => {
   const events: FeedEvent[] = []
   let position = after
-  let bytes = 0
+  let bytes = ENVELOPE_BYTES
   while (position < head.last && events.length < limit) {
     await chat.turns.ready('events')
     const rows = maxRows(chat.config, Math.min(CHUNK, limit - events.length))

@@ -1,9 +1,10 @@
 import t from 'tap'
-import { type FeedEvent, feedEvents } from '../../schemas/feed.ts'
+import { type FeedEvent, feedEvents, type FeedPage } from '../../schemas/feed.ts'
 import { readHead } from '../../src/chat/cursors.ts'
 import { readFeed } from '../../src/chat/event-feed.ts'
 import { committerOf, createGate, wrapReads } from '../support/reads.ts'
 import * as feed from '../../db/queries/feed.ts'
+import { createApp } from '../support/server-key.ts'
 import { type Person, type Server, startServer } from '../support/server.ts'
 import { receiptsPublished } from '../support/stream.ts'
 import { write } from '../support/test-database.ts'
@@ -350,4 +351,23 @@ t.test('reads of users do not wait for the reads of many calls for events', asyn
   const [first, ...others] = await Promise.all(pages)
   end()
   for (const page of others) t.strictSame(page, first)
+})
+
+t.test('a reply has at most 1 MiB, its cursors included', async (t) => {
+  const server = await startServer(t, { ...ENV, MAX_MESSAGE_LENGTH: '65536' })
+  const ann = await server.login('ann')
+  // Ids of two digits, so that the events differ in length by their content only.
+  for (let n = 0; n < 10; n += 1) await ann.send('ann', 'a note')
+  const { last } = await server.app.chat.cursors.head()
+  for (let n = 0; n < 15; n += 1) await ann.send('ann', 'x'.repeat(65_536))
+  const { events } = await readAll(server, 1000, last)
+  const bytes = Buffer.byteLength(JSON.stringify(events))
+  const withoutContent = Buffer.byteLength(JSON.stringify(events.at(-1))) - 65_536
+  // With a comma and this message, the list of events has 1 MiB less a few bytes.
+  await ann.send('ann', 'x'.repeat(MiB - bytes - withoutContent - 32))
+  const { call } = await createApp(server)
+  const { body } = await call<FeedPage>('GET', `/events?cursor=${server.app.chat.cursors.format(last)}`)
+  t.equal(body.events.length, 15)
+  t.equal(body.more, true)
+  t.ok(Buffer.byteLength(JSON.stringify(body)) <= MiB)
 })
