@@ -1,9 +1,13 @@
 import type { RequestListener } from 'node:http'
+import { createServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import { getCACertificates, setDefaultCACertificates } from 'node:tls'
 import { gzipSync } from 'node:zlib'
 import { setImmediate } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { createJwks } from '../../src/chat/jwks.ts'
 import type { AppError } from '../../src/errors.ts'
+import { createAuthority } from '../support/certificates.ts'
 import {
   claimsFor,
   ed25519,
@@ -18,6 +22,7 @@ import {
   signToken,
   startKeyServer,
 } from '../support/issuer.ts'
+import { listen } from '../support/listen.ts'
 import { startServer } from '../support/server.ts'
 
 /** Starts a cache whose clock a test moves. */
@@ -219,6 +224,29 @@ t.test(
     )
   },
 )
+
+t.test('keys come over https only from a server whose certificate has the name in the URL', async (t) => {
+  const authority = createAuthority('An authority of this test')
+  const keyServer = createServer(authority.issue({ names: ['localhost'] }), (_, reply) => {
+    reply.end(JSON.stringify({ keys: [key('a')] }))
+  })
+  await listen(t, keyServer)
+  const { port } = keyServer.address() as AddressInfo
+  const reports: AppError[] = []
+  const find = async (host: string) => {
+    const url = `https://${host}:${port}/jwks`
+    const jwks = createJwks(url, { issuer: ISSUER, report: (error) => reports.push(error) })
+    return jwks({ alg: 'RS256', kid: 'a' }, {} as never)
+  }
+  await t.rejects(find('localhost'), unavailable(1))
+  setDefaultCACertificates([...getCACertificates('default'), authority.cert])
+  t.ok(await find('localhost'))
+  await t.rejects(find('127.0.0.1'), unavailable(1))
+  t.match(reports, [
+    { cause: { cause: { code: 'UNABLE_TO_VERIFY_LEAF_SIGNATURE' } } },
+    { cause: { cause: { code: 'ERR_TLS_CERT_ALTNAME_INVALID' } } },
+  ])
+})
 
 t.test('a fetch ends after five seconds', { timeout: 60_000 }, async (t) => {
   const { server, reports, find } = await start(t, [])
