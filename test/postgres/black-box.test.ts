@@ -20,6 +20,7 @@ const ONCE: [reason: string, ...patterns: string[]][] = [
     'test/realtime/protocol.test.ts',
     'test/messages/{activity,timestamps}.test.ts',
     'test/accounts/passwords.test.ts',
+    'test/webhooks/retries.test.ts',
     'test/storage/cache.test.ts',
   ],
   [
