@@ -7,6 +7,7 @@ type Operation = { operationId: string; responses: Record<string, Response>; 'x-
 
 export type OpenApi = {
   paths: Record<string, Record<string, Operation>>
+  webhooks: { events: { post: { 'x-events': Record<string, { $ref: string }> } } }
   components: { schemas: Record<string, object>; responses: Record<string, Response> }
 }
 export type AsyncApi = {
@@ -84,6 +85,20 @@ const wrongEvent = (body: unknown): string | undefined => {
       return ref ? validate(openApiRefs, ref, event) : `an event of the type ${event.type}`
     })
     .find((wrong) => wrong !== undefined)
+}
+
+/** @returns the part of a request to a webhook that docs/openapi.json does not describe, or undefined. */
+export const checkBatch = (batch: { events: { type: string }[] }): string | undefined => {
+  const { 'x-events': schemas } = openApi.webhooks.events.post
+  const wrong =
+    validate(openApiRefs, '#/components/schemas/WebhookBatch', batch) ??
+    batch.events
+      .map((event) => {
+        const ref = schemas[event.type]?.$ref
+        return ref ? validate(openApiRefs, ref, event) : `an event of the type ${event.type}`
+      })
+      .find((each) => each !== undefined)
+  return wrong && `${wrong} is not in docs/openapi.json: ${JSON.stringify(batch).slice(0, 300)}`
 }
 
 /** @returns the reply, with its reference resolved. */

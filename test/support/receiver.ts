@@ -11,6 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Test } from 'tap'
 import type { PutWebhook, Webhook, WebhookBatch, WebhookEvent } from '../../schemas/webhook.ts'
 import type { Certificate } from './certificates.ts'
+import { checkBatch } from './documents.ts'
 import { createApp } from './server-key.ts'
 import type { Env, Server } from './server.ts'
 
@@ -33,7 +34,7 @@ export type Answer = (
 ) => number | [number, object] | void | Promise<number | [number, object] | void>
 
 /**
- * Starts a receiver of webhooks. It answers 204 until `answer` is set.
+ * Starts a receiver of webhooks, which checks each batch against its document. It answers 204 until `answer` is set.
  * @param certificate with it, the receiver uses TLS
  * @returns what it received, and a function that waits until that fulfils a condition
  */
@@ -43,6 +44,8 @@ export const startReceiver = async (t: Test, given: Answer = () => 204, certific
   let noticed = Promise.withResolvers<void>()
   const receive = async ({ headers, url = '' }: IncomingMessage, text: string, response: ServerResponse) => {
     const received = { id: String(headers['webhook-id']), text, batch: JSON.parse(text), headers, path: url }
+    const wrong = checkBatch(received.batch)
+    if (wrong) t.fail(wrong)
     requests.push(received)
     const reply = await answer(received, response)
     noticed.resolve()
