@@ -196,17 +196,30 @@ export class Actions {
     if (code === 'ok') this.#model.roleSet(chat, member, isOwner)
   }
 
-  /** Suspends a user, who can't send then, whoever makes the request. After the suspension the same send is a new one. */
+  /**
+   * Suspends a user, who can't change anything then, whoever makes the request. Others write to the user meanwhile. After the
+   * suspension the same send is a new one.
+   */
   async suspend(who: string, target: Target) {
     const { host } = this.#requests
     const path = `/users/${who}/suspension`
     const request = this.#request(target, this.#content())
     assert.equal((await host.asApp('PUT', path, { reason: 'Spam' })).code, 'ok')
-    for (const caller of [
-      { who, overSocket: false },
-      { who, overSocket: false, byKey: true },
-    ])
-      assert.equal((await this.#requests.perform(caller, 'send', request)).code, 'ACCOUNT_SUSPENDED')
+    const own = this.#model.entries.find(({ sender }) => sender === who)
+    const changes = own
+      ? ([
+          ['edit', { message_id: own.id, content: 'edited' }],
+          ['delete', { message_id: own.id }],
+          ['mark', { conversation_id: own.chat.id, read_up_to: own.id }],
+        ] as const)
+      : []
+    for (const byKey of [false, true])
+      for (const [operation, body] of [['send', request] as const, ...changes]) {
+        const { code } = await this.#requests.perform({ who, overSocket: false, byKey }, operation, body)
+        assert.equal(code, 'ACCOUNT_SUSPENDED')
+      }
+    const other = this.#model.users.find((name) => name !== who) as string
+    await this.send({ who: other, overSocket: true }, { receiver: who })
     assert.equal((await host.asApp('DELETE', path)).code, 'ok')
     const expected = this.#model.maySend(who, target, undefined)
     const { code, message } = await this.#requests.perform({ who, overSocket: false }, 'send', request)
