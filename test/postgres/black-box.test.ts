@@ -14,7 +14,7 @@ const ONCE: [reason: string, ...patterns: string[]][] = [
   ['It starts servers on both databases.', 'test/operation/bench.test.ts'],
   [
     'It reads and writes nothing in a database.',
-    'test/documents/{changelog,documents,embedding,public-judges,reference,schemas}.test.ts',
+    'test/documents/{changelog,compatibility,documents,embedding,public-judges,reference,schemas}.test.ts',
     'test/operation/{environment,start}.test.ts',
     'test/http/boot.test.ts',
     'test/realtime/protocol.test.ts',
