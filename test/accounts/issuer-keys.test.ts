@@ -24,6 +24,7 @@ import {
 } from '../support/issuer.ts'
 import { listen } from '../support/listen.ts'
 import { startServer } from '../support/server.ts'
+import { refusedHandshake } from '../support/socket.ts'
 
 /** Starts a cache whose clock a test moves. */
 const start = async (t: Test, keys: object[]) => {
@@ -181,7 +182,7 @@ t.test(
   async (t) => {
     const keys = await startKeyServer(t, [key('a')])
     const remote = issuerEntry('https://b.example.org', ['RS256'], { jwks_url: keys.url })
-    const { call, login } = await startServer(t, issuerEnv(rsaIssuer, remote))
+    const { call, login, url } = await startServer(t, issuerEnv(rsaIssuer, remote))
     const arrived = Promise.withResolvers<void>()
     const release = Promise.withResolvers<void>()
     keys.respond = (_, reply) => {
@@ -199,6 +200,7 @@ t.test(
     t.equal((await call('GET', '/users/me', { token: issuedToken('ann') })).status, 200)
     const socket = await bob.connect()
     const inFrame = socket.request({ type: 'auth', token: tokenOf('a') })
+    const atHandshake = refusedHandshake(`${url}/ws`, { authorization: `Bearer ${tokenOf('a')}` })
     release.resolve()
     for (const reply of await Promise.all(flood)) {
       if (reply.status === 503 && reply.headers.get('retry-after') === '1') continue
@@ -209,6 +211,11 @@ t.test(
       retryable: true,
       retry_after: 1,
       problem: { code: 'ISSUER_UNAVAILABLE' },
+    })
+    t.match(await atHandshake, {
+      status: 503,
+      headers: { 'retry-after': '1' },
+      body: { code: 'ISSUER_UNAVAILABLE' },
     })
     keys.respond = undefined
     for (;;) {
