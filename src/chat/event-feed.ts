@@ -5,14 +5,11 @@ import { AppError } from '../errors.ts'
 import type { Chat } from './context.ts'
 import { type Range, sources } from './feed-sources.ts'
 import { longPoll } from './long-poll.ts'
-import { maxRows, PAGE_BYTES } from './page-bytes.ts'
+import { ENVELOPE_BYTES, maxRows, PAGE_BYTES } from './page-bytes.ts'
 import type { Waiter } from './waiter.ts'
 
 /** Events that one turn of the event loop reads. Each of the ten sources may read as many rows: together about 5 ms. */
 const CHUNK = 128
-
-/** Bytes around the events of a reply or of a webhook's batch: their cursors. Many receivers refuse a body of more than 1 MiB. */
-const ENVELOPE_BYTES = 256
 
 /** The cursor before the first change. */
 const BEGINNING = '0'
@@ -58,8 +55,8 @@ export const feedPosition = (chat: Chat, cursor: string, head: Head): number => 
  * @param after the number after which to read
  * @param limit maximum number of events
  * @param head the newest change: what is committed later is not read
- * @returns the next events in order, at most 1 MiB of JSON with their envelope unless one change is larger, and the number up to which they are
- *   complete, that of `head` if there are no more
+ * @returns the next events in order, at most 1 MiB of JSON with their envelope unless one change is larger, and the number up to
+ *   which they are complete, that of `head` if there are no more
  */
 export const readFeed = async (
   chat: Chat,

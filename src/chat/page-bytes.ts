@@ -3,6 +3,9 @@ import type { Config } from '../config.ts'
 /** Bytes of text on one page of history or events. Bounds the memory that a slow reader occupies. */
 export const PAGE_BYTES = 1_048_576
 
+/** Bytes around the events of a reply or of a webhook's batch: their cursors. Many receivers refuse a body of more than 1 MiB. */
+export const ENVELOPE_BYTES = 256
+
 /** Bytes that one read may load if all messages have the maximum length. */
 const READ_BYTES = 16_777_216
 
@@ -17,6 +20,16 @@ export const countFitting = (texts: readonly (MessageText | undefined)[], limit:
     if (bytes > PAGE_BYTES && index > 0) return index
   }
   return Math.min(limit, texts.length)
+}
+
+/** @returns how many of these events fit, as JSON with their envelope, into 1 MiB: at least one */
+export const countFittingEvents = (events: readonly object[]): number => {
+  let bytes = ENVELOPE_BYTES
+  const full = events.findIndex((event) => {
+    bytes += Buffer.byteLength(JSON.stringify(event)) + 1
+    return bytes > PAGE_BYTES
+  })
+  return full === -1 ? events.length : Math.max(1, full)
 }
 
 /** A cheap upper bound that most pages pass: a UTF-16 unit takes at most three bytes in UTF-8. */

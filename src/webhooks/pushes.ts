@@ -6,7 +6,7 @@ import type { UnreadPending } from '../../schemas/webhook.ts'
 import type { Chat } from '../chat/context.ts'
 import { MAX_EXAMINED, MAX_UNREAD } from '../chat/conversations.ts'
 import { readMessage } from '../chat/feed-sources.ts'
-import { countFitting } from '../chat/page-bytes.ts'
+import { countFittingEvents } from '../chat/page-bytes.ts'
 import { toUser } from '../chat/profiles.ts'
 
 /** Messages that one read considers, and pushes that it finds: at most 8 ms, if the unread count of each reaches its limit. */
@@ -57,15 +57,7 @@ const findDue = async (read: Reads, chat: Chat, { webhook, push_after, after }: 
   const newest = new Map<number, Message>()
   for (const { newest_id: id } of found)
     if (!newest.has(id)) newest.set(id, await readMessage(read, chat, id))
-  const texts = found.map(({ newest_id }) => newest.get(newest_id) as Message)
-  const rows = found.slice(
-    0,
-    countFitting(
-      texts.map(({ content }) => ({ content, metadata: null })),
-      PUSHES,
-    ),
-  )
-  const events = rows.map(
+  const all = found.map(
     ({ conversation_id, read_up_to: _, newest_id, unread_count, ...user }): UnreadPending => ({
       type: 'unread.pending',
       user: toUser(user),
@@ -75,11 +67,12 @@ const findDue = async (read: Reads, chat: Chat, { webhook, push_after, after }: 
       newest: newest.get(newest_id) as Message,
     }),
   )
+  const events = all.slice(0, countFittingEvents(all))
   // Those that are pushed now are not found again.
-  const isComplete = rows.length === found.length && found.length < PUSHES
+  const isComplete = events.length < PUSHES && events.length === found.length
   return {
     events,
-    pushes: rows.map(({ id, conversation_id, read_up_to }) => ({
+    pushes: found.slice(0, events.length).map(({ id, conversation_id, read_up_to }) => ({
       user_id: id,
       conversation_id,
       read_up_to,

@@ -114,6 +114,22 @@ t.test('a webhook gets changes and pushes in one stream, also if many are pushed
   }
 })
 
+t.test('a batch of pushes has at most 1 MiB, also if JSON doubles the text of a message', async (t) => {
+  const server = await startServer(t, { ...RECEIVABLE, MAX_MESSAGE_LENGTH: '65536' })
+  const app = await createWebhookApp(server)
+  const receiver = await startReceiver(t)
+  const ann = await server.login('ann')
+  const names = Array.from({ length: 12 }, (_, n) => `user${n}`)
+  for (const name of names) await server.login(name)
+  const group = await ann.createGroup('a group', names)
+  await app.put('a', { url: receiver.url, ...PUSHES })
+  await ann.send(group.id, '"'.repeat(65_536))
+  const users = () => pushesOf(receiver).map(({ user }) => user.username)
+  await receiver.until(() => users().length >= names.length)
+  t.strictSame(users().toSorted(), names.toSorted())
+  for (const { text } of receiver.requests) t.ok(Buffer.byteLength(text) <= 1_048_576)
+})
+
 t.test('a message is pushed although many before it are not', async (t) => {
   const server = await startServer(t, RECEIVABLE)
   const app = await createWebhookApp(server)
