@@ -29,6 +29,8 @@ export type Tables = {
     metadata: Generated<string | null>
     /** Seconds since 1970. Tokens of an issuer that were issued at that second or before are revoked. */
     tokens_from: Generated<number>
+    /** Seconds since 1970. Tokens of an issuer that were issued at that second or before do not change the profile. */
+    profile_from: Generated<number>
     /** Null: not suspended. `OPEN`: without an end. */
     suspended_until: Generated<number | null>
     suspended_reason: Generated<string | null>

@@ -40,5 +40,12 @@ export const isOfEra = ({ jti, issued_at }: Token, { token_era, era_began }: Tok
   return token_era === (random === undefined ? '' : named)
 }
 
-/** A token of the second of a revocation may be older than the revocation, so it ends too. */
-const isAfter = (issued_at: number, revoked_at: number) => revoked_at === 0 || issued_at > revoked_at
+/**
+ * @param issued_at when a token of an issuer was issued, in whole seconds since 1970; 0 if unknown
+ * @param second when its account changed; 0 for never
+ * @returns whether the token is newer than the change. One of the same second may be older.
+ */
+export const isAfter = (issued_at: number, second: number) => second === 0 || issued_at > second
+
+/** @returns a time in milliseconds as the claims of tokens have it: in whole seconds */
+export const seconds = (ms: number) => Math.floor(ms / 1000)

@@ -3,7 +3,7 @@ import { checkUsername, foldName } from '../names.ts'
 import { APP, type Owner } from '../owners.ts'
 import { ownedAccount } from '../refusals.ts'
 import { OPEN } from '../tables.ts'
-import { isTokenOf } from '../token-family.ts'
+import { isTokenOf, seconds } from '../token-family.ts'
 import * as members from '../queries/members.ts'
 import * as users from '../queries/users.ts'
 import type { Conversation, StoredUser, Transaction } from '../transaction.ts'
@@ -25,6 +25,8 @@ export type CreateUser = {
   /** By default null. */
   owner?: Owner
   profile?: Profile | undefined
+  /** When the profile was known, in seconds since 1970; by default now. */
+  profile_from?: number | undefined
 }
 export type PutUser = {
   username: string
@@ -73,7 +75,8 @@ const STEP_PERIODS = 128
 export const createUser = (tx: Transaction, input: CreateUser): { user: StoredUser; created: boolean } => {
   const existing = tx.userByName(input.username)
   if (existing) return { user: existing, created: false }
-  const { owner = null, profile = NO_PROFILE } = input
+  const { owner = null, profile = NO_PROFILE, profile_from = seconds(tx.now) } = input
+  const { display_name, avatar_url } = profile
   checkUsername(input.username, '/username', owner)
   const username = input.username.normalize('NFC')
   // Read before a number is given.
@@ -90,6 +93,7 @@ export const createUser = (tx: Transaction, input: CreateUser): { user: StoredUs
     owner,
     ...profile,
     tokens_from: 0,
+    profile_from: display_name === null && avatar_url === null ? 0 : profile_from,
     suspended_until: null,
     suspended_reason: null,
     ...tokenEra,
@@ -111,7 +115,7 @@ export const putUser = (tx: Transaction, { username, family, change, owner }: Pu
   if (existing) {
     if (owner !== undefined && owner !== existing.owner)
       throw invalid('/issuer', 'must be the issuer with which the account was created')
-    return changeProfile(tx, existing, change)
+    return changeProfile(tx, existing, change, seconds(tx.now))
   }
   const { display_name = null, avatar_url = null, metadata = null } = change
   const profile = { display_name, avatar_url, metadata }
@@ -226,9 +230,6 @@ const withLogin = (user: StoredUser): StoredUser => {
   if (user.owner !== null) throw ownedAccount()
   return user
 }
-
-/** @returns the time in seconds, as in the claims of tokens */
-const seconds = (ms: number) => Math.floor(ms / 1000)
 
 const setCredentials = (
   tx: Transaction,

@@ -16,7 +16,7 @@ import { addMember, changeGroup, createGroup, putGroup, removeMember } from './g
 import { announceOverdue, mark } from './receipts.ts'
 import { edit, remove } from './edits.ts'
 import { probe } from './probe.ts'
-import { setProfile } from './profiles.ts'
+import { setProfile, setTokenProfile } from './profiles.ts'
 import { report, setReport } from './reports.ts'
 import { send } from './send.ts'
 import { createServerKey, revokeServerKey } from './server-keys.ts'
@@ -45,6 +45,7 @@ export const operations = {
   createUser,
   putUser,
   setProfile,
+  setTokenProfile,
   setPassword,
   revokeToken,
   revokeAll,

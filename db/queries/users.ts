@@ -33,6 +33,7 @@ const columns = [
   'avatar_url',
   'metadata',
   'tokens_from',
+  'profile_from',
   'suspended_until',
   'suspended_reason',
 ] as const
@@ -128,6 +129,7 @@ export const insertUser = query<{
   display_key: string | null
   avatar_url: string | null
   metadata: string | null
+  profile_from: number
   now: number
   number: number
 }>(scopes.known)((db, arg) =>
@@ -145,6 +147,7 @@ export const insertUser = query<{
     display_key: arg('display_key'),
     avatar_url: arg('avatar_url'),
     metadata: arg('metadata'),
+    profile_from: arg('profile_from'),
     created_number: arg('number'),
     changed: arg('number'),
   }),
@@ -156,6 +159,7 @@ export const setProfile = query<{
   display_key: string | null
   avatar_url: string | null
   metadata: string | null
+  profile_from: number
   number: number
 }>(scopes.known)((db, arg) =>
   db
@@ -165,6 +169,7 @@ export const setProfile = query<{
       display_key: arg('display_key'),
       avatar_url: arg('avatar_url'),
       metadata: arg('metadata'),
+      profile_from: arg('profile_from'),
       changed: arg('number'),
     })
     .where('id', '=', arg('id')),

@@ -1,10 +1,10 @@
 import { foldName } from '../../db/names.ts'
 import * as users from '../../db/queries/users.ts'
 import { isSuspended } from '../../db/refusals.ts'
+import { isAfter } from '../../db/token-family.ts'
 import type { StoredUser } from '../../db/transaction.ts'
 import { Profile } from '../../schemas/account.ts'
 import { lazyValidator, strictAjv } from '../../schemas/validation.ts'
-import { createCache } from '../cache.ts'
 import { AppError } from '../errors.ts'
 import type { Chat } from './context.ts'
 import type { IssuedToken } from './issuer-tokens.ts'
@@ -17,23 +17,14 @@ type ProfileOfToken = { display_name?: string; avatar_url?: string }
  */
 export const createAdmission = (chat: Chat) => {
   const { reader, writer } = chat
-  /**
-   * The newest token whose profile was stored, by user. The profile of an older one is out of date. That of the token itself may be
-   * so too, when the token is verified again: the user or the app may have changed the profile since.
-   */
-  const profiledBy = createCache<number, Pick<IssuedToken, 'issued_at' | 'jti'>>(50_000)
-
   /** Failures are left to the next verification of a token of the user, so nobody waits. */
-  const updateProfile = (user: StoredUser, { issued_at, jti }: IssuedToken, change: ProfileOfToken) => {
-    const newest = profiledBy.get(user.id)
-    if (newest && (newest.issued_at > issued_at || newest.jti === jti)) return
-    profiledBy.set(user.id, { issued_at, jti })
+  const updateProfile = (user: StoredUser, { issued_at }: IssuedToken, change: ProfileOfToken) => {
     const isKnown = Object.entries(change).every(([name, value]) => user[name as keyof StoredUser] === value)
-    if (isKnown) return
+    if (isKnown || !isAfter(issued_at, user.profile_from)) return
     writer
-      .append('setProfile', { user_id: user.id, change })
+      .append('setTokenProfile', { user_id: user.id, change, issued_at })
       /* c8 ignore next -- only a database that fails at this moment, or an account that is removed, refuses it */
-      .catch(() => profiledBy.delete(user.id))
+      .catch(() => {})
   }
 
   /** @param family the token family of a new account */
@@ -52,6 +43,7 @@ export const createAdmission = (chat: Chat) => {
           family,
           owner,
           profile: { display_name: null, avatar_url: null, metadata: null, ...profile },
+          profile_from: issued.issued_at,
         })
     if (user.owner !== owner)
       throw refused(`The account ${username} does not belong to the issuer of the token.`)

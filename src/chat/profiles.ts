@@ -11,7 +11,8 @@ import type { Chat, Identity } from './context.ts'
 export const setMyProfile = async (chat: Chat, me: Identity, request: ProfileRequest): Promise<Me> => {
   const change = toProfileChange(request)
   chat.changeLimit(me)
-  return toMe(await chat.writer.append('setProfile', { user_id: me.user_id, change }))
+  const { user_id, issued_at } = me
+  return toMe(await chat.writer.append('setProfile', { user_id, change, issued_at }))
 }
 
 /** @throws AppError `VALIDATION_FAILED` if `metadata` breaks the rules for metadata */

@@ -198,6 +198,22 @@ const drafts: Record<OperationName, fc.Arbitrary<Draft>> = {
       input: { user_id: names.user(by), change: { display_name, avatar_url, metadata } },
     }),
   ),
+  setTokenProfile: draft(
+    [
+      user,
+      maybe(fc.constantFrom('Ä', 'b')),
+      maybe(fc.constantFrom('https://a.example/')),
+      fc.nat({ max: 2 }),
+    ],
+    (names, [by, display_name, avatar_url, later]) => ({
+      name: 'setTokenProfile',
+      input: {
+        user_id: names.user(by),
+        change: { display_name, avatar_url },
+        issued_at: Math.floor(names.now() / 1000) + later,
+      },
+    }),
+  ),
   setPassword: draft([user, hash, hash, family, family], (names, [by, checked, next, kept, then]) => ({
     name: 'setPassword',
     input: {

@@ -93,6 +93,7 @@ t.test('devices continue on PostgreSQL after a move', { skip }, async (t) => {
   const deleted = await bob.send('alice', 'oops', { client_id: 'b2' })
   await bob.call('DELETE', `/messages/${deleted.id}`)
   await bob.call('PUT', `/conversations/${id}/receipt`, { read_up_to: answer.id })
+  await bob.call('PATCH', '/users/me', { display_name: 'Bob' })
   await alice.send('gone', 'farewell')
   await gone.call('DELETE', '/users/me')
   const group = { title: 'Climbing', members: ['bob', 'carol'] }
@@ -151,6 +152,8 @@ t.test('devices continue on PostgreSQL after a move', { skip }, async (t) => {
     )
   }
   t.match(await query(target, 'select last from commits'), [counter], 'the counter continues')
+  const [times] = await query(target, "select profile_from from users where username = 'bob'")
+  t.ok(Number(times?.profile_from) > 0, 'an older token does not change the profile there either')
 
   const server = await startServer(t, { DATABASE_URL: target })
   const on = (user: Person) => person(t, server.url, user.session)

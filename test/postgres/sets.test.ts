@@ -56,6 +56,7 @@ const named = (id: number) =>
     display_key: null,
     avatar_url: null,
     metadata: null,
+    profile_from: 0,
     now: 0,
     number: id,
   })

@@ -5,6 +5,7 @@ import { createKysely } from '../kysely.ts'
 import * as conversations from './0001-conversations.ts'
 import * as platform from './0002-platform.ts'
 import * as tokenEras from './0003-token-eras.ts'
+import * as profileTimes from './0004-profile-times.ts'
 
 /**
  * Every change of the schema, in order. A released migration and its name never change.
@@ -18,6 +19,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0001-conversations': conversations,
   '0002-platform': platform,
   '0003-token-eras': tokenEras,
+  '0004-profile-times': profileTimes,
 }
 
 /** @returns the number of the migration that a node must know to run on a schema with this migration; undefined if none */

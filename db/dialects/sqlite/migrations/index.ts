@@ -11,6 +11,7 @@ import * as boundedReads from './0006-bounded-reads.ts'
 import * as announcedAt from './0007-announced-at.ts'
 import * as platform from './0008-platform.ts'
 import * as tokenEras from './0009-token-eras.ts'
+import * as profileTimes from './0010-profile-times.ts'
 
 /** Every change of the schema, in order. A released migration and its name never change. */
 const migrations: Record<string, Migration> = {
@@ -23,6 +24,7 @@ const migrations: Record<string, Migration> = {
   '0007-announced-at': announcedAt,
   '0008-platform': platform,
   '0009-token-eras': tokenEras,
+  '0010-profile-times': profileTimes,
 }
 
 /**
