@@ -19,6 +19,8 @@ export const scopes = {
     const { low_id, high_id } = pairOf(a, b)
     return `block ${low_id} ${high_id}`
   },
+  /** Which accounts are suspended. */
+  suspensions: () => 'suspensions',
   report: (id: number) => `report ${id}`,
   reportKey: (message_id: number, reporter_id: number) => `report key ${message_id} ${reporter_id}`,
   serverKey: (name: string) => `server key ${name}`,

@@ -1,9 +1,12 @@
 import { createHash } from 'node:crypto'
 import type { Marks } from '../changes.ts'
 import { AppError, fieldError } from '../../src/errors.ts'
+import { packIds } from '../lists.ts'
 import { foldName, unknownUser } from '../names.ts'
 import * as conversations from '../queries/conversations.ts'
 import * as members from '../queries/members.ts'
+import * as users from '../queries/users.ts'
+import { isSuspended } from '../refusals.ts'
 import type { Conversation, Member, StoredUser, Transaction } from '../transaction.ts'
 import { actor, blocked, isBlocking, memberOf, membership, namedUser } from './access.ts'
 import { currentPeriod, type Period, publishTo } from './receipts.ts'
@@ -209,30 +212,51 @@ export const removeMember = (
   leave(tx, findLeaving(tx, conversation, member.user_id), max_group)
 }
 
-/** What `leave` needs to know. */
-export type Leaving = { conversation: Conversation; member: Member; period: Period }
+/** What `leave` needs to know. `successor`: the member who then becomes an owner. */
+export type Leaving = {
+  conversation: Conversation
+  member: Member
+  period: Period
+  successor: Member | undefined
+}
 
 /** Looks up the current membership of a user in a group. */
-export const findLeaving = (tx: Transaction, conversation: Conversation, user_id: number): Leaving => ({
-  conversation,
-  member: memberOf(conversation, user_id) as Member,
-  period: currentPeriod(tx, user_id, conversation.id),
-})
+export const findLeaving = (tx: Transaction, conversation: Conversation, user_id: number): Leaving => {
+  const member = memberOf(conversation, user_id) as Member
+  return {
+    conversation,
+    member,
+    period: currentPeriod(tx, user_id, conversation.id),
+    successor: findSuccessor(tx, conversation, member),
+  }
+}
 
-/** Ends a membership. If the last owner leaves, the oldest other member becomes an owner. */
-export const leave = (tx: Transaction, { conversation, member, period }: Leaving, max_group: number) => {
+/** @returns the oldest other member, if the last owner leaves: one who is not suspended, if there is one */
+const findSuccessor = (tx: Transaction, { members: all }: Conversation, leaving: Member) => {
+  const others = all.filter((other) => other !== leaving)
+  if (leaving.role !== 'owner' || others.length === 0 || ownersOf({ members: others }).length > 0)
+    return undefined
+  const rows = tx.all(users.suspensionsOf, { ids: packIds(others.map(({ user_id }) => user_id)) })
+  const suspended = new Set(rows.filter((row) => isSuspended(row, tx.now)).map(({ id }) => id))
+  return others.find(({ user_id }) => !suspended.has(user_id)) ?? others[0]
+}
+
+/** Ends a membership. If the last owner leaves, the successor becomes an owner. */
+export const leave = (
+  tx: Transaction,
+  { conversation, member, period, successor }: Leaving,
+  max_group: number,
+) => {
   // Marks that wait to be published belong to this period: after its end nothing publishes them.
   if (period.receipt_due === 1) publishTo(tx, conversation, member, period, max_group)
   const number = tx.next()
   const [id, title, count] = [conversation.id, conversation.title as string, conversation.members.length - 1]
   const { user_id, from_number } = member
   tx.run(members.endPeriod, { user_id, conversation_id: id, from_number, number, title, count })
-  const others = conversation.members.filter((other) => other !== member)
-  const [successor] = others
-  if (member.role === 'owner' && successor && ownersOf({ members: others }).length === 0) {
-    tx.run(members.setRole, { ...successor, conversation_id: id, role: 'owner' })
-    others[0] = { ...successor, role: 'owner' }
-  }
+  if (successor) tx.run(members.setRole, { ...successor, conversation_id: id, role: 'owner' })
+  const others = conversation.members
+    .filter((other) => other !== member)
+    .map((other) => (other === successor ? { ...other, role: 'owner' as const } : other))
   store(tx, { ...conversation, members: others }, { joined: [], left: [user_id] }, number)
 }
 

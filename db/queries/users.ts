@@ -1,5 +1,5 @@
 import { type ExpressionBuilder, type Kysely, sql } from 'kysely'
-import { listedKeys } from '../lists.ts'
+import { listedIds, listedKeys } from '../lists.ts'
 import type { Owner } from '../owners.ts'
 import { query } from '../query.ts'
 import { scopes } from '../scopes.ts'
@@ -193,11 +193,23 @@ export const setCredentials = query<{
     .where('id', '=', arg('id')),
 )
 
+const suspensions = () => [scopes.suspensions()]
+
+/** Those of these users who are or were suspended. */
+export const suspensionsOf = query<{ ids: string }>(suspensions)((db, arg) =>
+  db
+    .selectFrom(listedIds(arg('ids')))
+    .crossJoin('users')
+    .select(['users.id', 'users.suspended_until', 'users.suspended_reason'])
+    .whereRef('users.id', '=', 'listed.id')
+    .where('users.suspended_until', 'is not', null),
+)
+
 export const setSuspension = query<{
   id: number
   suspended_until: number | null
   suspended_reason: string | null
-}>(scopes.known)((db, arg) =>
+}>(suspensions)((db, arg) =>
   db
     .updateTable('users')
     .set({ suspended_until: arg('suspended_until'), suspended_reason: arg('suspended_reason') })

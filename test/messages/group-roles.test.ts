@@ -100,6 +100,40 @@ t.test('only when the last owner leaves does the oldest member become an owner',
   t.strictSame(await rolesIn(bob, id), ['bob owner'])
 })
 
+t.test('a suspended member becomes an owner only if all other members are suspended', async (t) => {
+  const { people, asApp, login } = await start(t)
+  const [alice, bob, carol] = people
+  const suspend = (name: string, more = {}) =>
+    asApp('PUT', `/users/${name}/suspension`, { reason: 'Insults', ...more })
+  const makeGroup = async (owner: Person, members: string[]) => (await owner.createGroup('g', members)).id
+  const [first, second, third] = [
+    await makeGroup(alice, ['bob', 'carol']),
+    await makeGroup(alice, ['bob', 'carol']),
+    await makeGroup(alice, ['bob', 'carol']),
+  ]
+  const dan = await login('dan')
+  const lonely = await makeGroup(dan, ['bob'])
+  t.equal((await suspend('bob')).status, 200)
+  t.equal((await alice.call('DELETE', `/groups/${first}/members/alice`)).status, 204)
+  t.strictSame(await rolesIn(carol, first), ['bob member', 'carol owner'])
+  t.equal((await asApp('DELETE', `/groups/${second}/members/alice`)).status, 204)
+  t.strictSame(await rolesIn(carol, second), ['bob member', 'carol owner'])
+
+  const socket = await carol.connect()
+  t.equal((await alice.call('DELETE', '/users/me')).status, 204)
+  t.match(await socket.wait('conversation', ({ conversation_id }) => conversation_id === third), {
+    you: 'member',
+    role: 'owner',
+  })
+  t.equal((await dan.call('DELETE', `/groups/${lonely}/members/dan`)).status, 204)
+  t.equal((await asApp('DELETE', '/users/bob/suspension')).status, 204)
+  t.match(await bob.conversation(lonely), { role: 'owner' }, 'a group keeps an owner')
+
+  const later = await makeGroup(carol, ['bob', 'dan'])
+  t.equal((await carol.call('DELETE', `/groups/${later}/members/carol`)).status, 204)
+  t.strictSame(await rolesIn(dan, later), ['bob owner', 'dan member'], 'a suspension that has ended')
+})
+
 t.test('a direct conversation and a former member have no role', async (t) => {
   const { people } = await start(t)
   const [alice, bob] = people
