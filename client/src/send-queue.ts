@@ -118,7 +118,8 @@ export class SendQueue {
 
   handleError({ id = '', retryable, retry_after = RETRY_AFTER, problem }: FrameOf<'error'>) {
     this.#inFlight.delete(id)
-    if (retryable) {
+    // The server closes the socket of a suspended user next. What is not stored waits for the end of the suspension.
+    if (retryable || problem.code === 'ACCOUNT_SUSPENDED') {
       this.#pausedUntil = Math.max(this.#pausedUntil, performance.now() + retry_after * 1000)
       this.#messages.requeue(id)
       this.#requests.requeue(id)

@@ -64,6 +64,41 @@ t.test('SendQueue repeats a request after the pause that a retryable error asks 
   queue.close({} as never)
 })
 
+t.test(
+  'SendQueue keeps what the server refuses because of a suspension for the next connection',
+  async (t) => {
+    const sent: ClientFrame[] = []
+    const queue = new SendQueue({ onSent: () => {}, onRejected: () => t.fail('the message left the queue') })
+    let onFrame = () => {}
+    const open = () =>
+      queue.connected(limits, (frame) => {
+        sent.push(frame)
+        onFrame()
+      })
+    open()
+    const stored = queue.add({ receiver_username: 'bob', content: 'hello', client_id: 'c' })
+    queue.markStored('c')
+    const problem = {
+      code: 'ACCOUNT_SUSPENDED',
+      detail: '',
+      status: 403,
+      title: '',
+      type: '',
+      request_id: '',
+    }
+    queue.handleError({ type: 'error', id: 'c', retryable: false, problem })
+    t.equal(sent.length, 1, 'it is not repeated over the connection that is about to close')
+    queue.disconnected()
+    const again = new Promise<void>((resolve) => (onFrame = resolve))
+    open()
+    await again
+    const [first, second] = sent
+    t.strictSame(second, first)
+    queue.close(new MessengerError('CLOSED', 'closed'))
+    await t.rejects(stored, { code: 'CLOSED' })
+  },
+)
+
 t.test('SendQueue sends the changes of one message one at a time, in the order of the calls', async (t) => {
   const sent: string[] = []
   const ids = new Map<string, string>()
