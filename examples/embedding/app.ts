@@ -4,6 +4,7 @@ import cookie from '@fastify/cookie'
 import Fastify from 'fastify'
 import { chatTokens } from './chat-tokens.ts'
 import { asApp } from './messenger.ts'
+import { moderate } from './moderation.ts'
 import { orders } from './orders.ts'
 import { sessions } from './sessions.ts'
 import { appUrl, port, serverUrl } from './settings.ts'
@@ -37,4 +38,5 @@ const connect = async () => {
 // The server of the chat may start after the app.
 while (!(await connect().catch((error: Error) => console.log(`no chat yet: ${error.message}`))))
   await sleep(500)
+void moderate().catch(console.error)
 console.log(`open ${appUrl}`)

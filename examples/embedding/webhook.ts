@@ -2,11 +2,13 @@ import type { FastifyInstance } from 'fastify'
 import { Webhook } from 'standardwebhooks'
 import { db, getSetting, setSetting } from './database.ts'
 import { asApp } from './messenger.ts'
+import { moderate } from './moderation.ts'
 import { appUrl, pushAfter } from './settings.ts'
 
 type Message = { id: number; conversation_id: number; sender: string; content: string }
 type Event =
   | { type: 'message.created' | 'message.updated' | 'message.deleted'; message: Message }
+  | { type: 'report.created' }
   | { type: 'unread.pending'; user: { username: string }; unread_count: number; newest: Message }
 type Batch = { previous: string; cursor: string; events: Event[] }
 
@@ -19,6 +21,7 @@ export const webhook = async (app: FastifyInstance) => {
     const headers = request.headers as Record<string, string>
     const batch = new Webhook(getSetting('webhook-secret') as string).verify(request.body, headers) as Batch
     const stored = apply.immediate(batch, headers['webhook-id'] as string)
+    if (batch.events.some(({ type }) => type === 'report.created')) void moderate().catch(console.error)
     return stored === undefined ? reply.code(204).send() : reply.code(409).send({ cursor: stored })
   })
 }
@@ -33,7 +36,7 @@ const apply = db.transaction(({ previous, cursor, events }: Batch, id: string): 
   for (const event of events) {
     if (event.type === 'unread.pending') push(event, id)
     else if (event.type === 'message.created') insert.run(event.message)
-    else update.run(event.message)
+    else if (event.type !== 'report.created') update.run(event.message)
   }
   setSetting('cursor', cursor)
   return undefined
@@ -49,7 +52,7 @@ const push = ({ user, unread_count, newest }: Extract<Event, { type: 'unread.pen
   console.log(`push to ${user.username}: ${unread_count} unread, the newest: ${newest.content}`)
 }
 
-const types = ['message.created', 'message.updated', 'message.deleted', 'unread.pending']
+const types = ['message.created', 'message.updated', 'message.deleted', 'report.created', 'unread.pending']
 
 /** Asks the server for everything since the beginning. The call may be repeated, and makes the next attempt due at once. */
 export const connectWebhook = async () => {
