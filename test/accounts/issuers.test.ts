@@ -327,9 +327,9 @@ t.test('a token of this server is verified once, and never by an issuer', async 
   t.match(tokens.verify(bob.token), { username: 'bob' }, 'cached by its text')
   t.equal(tokens.known(bob.token)?.issued_at, undefined)
   t.equal(claimsOf(bob.token).iss, undefined)
-  const issued = issuedToken('ann', { jti: 'cached' })
+  const issued = issuedToken('otto')
   await tokens.verify(issued)
-  t.match(tokens.verify(issued), { username: 'ann', issued_at: Number }, 'so is one of an issuer')
+  t.match(tokens.verify(issued), { username: 'otto', issued_at: Number }, 'so is one of an issuer')
 })
 
 t.test('a handshake with a token of no known issuer is refused', async (t) => {
