@@ -1,4 +1,4 @@
-import { asApp } from './messenger.ts'
+import { asApp } from './as-app.ts'
 
 type Report = { id: number; message_id: number; sender: string; content: string }
 

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { db } from './database.ts'
-import { asApp } from './messenger.ts'
+import { asApp } from './as-app.ts'
 import { type User, userOf } from './sessions.ts'
 import { appUrl } from './settings.ts'
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { db } from './database.ts'
-import { asApp } from './messenger.ts'
+import { asApp } from './as-app.ts'
 
 export type User = { username: string; name: string }
 

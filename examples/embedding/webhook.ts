@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { Webhook } from 'standardwebhooks'
 import { db, getSetting, setSetting } from './database.ts'
-import { asApp } from './messenger.ts'
+import { asApp } from './as-app.ts'
 import { moderate } from './moderation.ts'
 import { appUrl, pushAfter } from './settings.ts'
 

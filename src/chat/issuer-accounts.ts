@@ -5,7 +5,7 @@ import { isAfter } from '../../db/token-family.ts'
 import type { StoredUser } from '../../db/transaction.ts'
 import { Profile } from '../../schemas/account.ts'
 import { lazyValidator, strictAjv } from '../../schemas/validation.ts'
-import { AppError } from '../errors.ts'
+import { unauthorized } from '../errors.ts'
 import type { Chat } from './context.ts'
 import type { IssuedToken } from './issuer-tokens.ts'
 
@@ -34,7 +34,7 @@ export const createAdmission = (chat: Chat) => {
     const profile = profileOf(issued)
     const known = await reader.get(users.userByKey, { key: foldName(username) })
     if (!known && !issuer.provision)
-      throw refused(`No account has the name ${username}. Your app must create it first.`)
+      throw unauthorized(`No account has the name ${username}. Your app must create it first.`)
     const { user } = known
       ? { user: known }
       : await writer.append('createUser', {
@@ -46,10 +46,10 @@ export const createAdmission = (chat: Chat) => {
           profile_from: issued.issued_at,
         })
     if (user.owner !== owner)
-      throw refused(`The account ${username} does not belong to the issuer of the token.`)
+      throw unauthorized(`The account ${username} does not belong to the issuer of the token.`)
     // Names are compared without case. For the issuer they may be two users.
     if (user.username !== username)
-      throw refused(`The account is named ${user.username}, which differs from the name in the token.`)
+      throw unauthorized(`The account is named ${user.username}, which differs from the name in the token.`)
     if (user.removed_at === null && !isSuspended(user)) updateProfile(user, issued, profile)
     return user.id
   }
@@ -58,12 +58,7 @@ export const createAdmission = (chat: Chat) => {
 const isProfile = lazyValidator(() => strictAjv.compile(Profile))
 
 /** @returns the valid ones of the claims `name` and `picture` */
-const profileOf = ({ name, picture }: IssuedToken): ProfileOfToken =>
-  Object.assign(
-    {},
-    ...[{ display_name: name }, { avatar_url: picture }].filter((part) => hasValue(part) && isProfile(part)),
-  )
-
-const hasValue = (part: object) => Object.values(part)[0] !== undefined
-
-const refused = (detail: string) => new AppError('UNAUTHORIZED', detail)
+const profileOf = ({ name, picture }: IssuedToken): ProfileOfToken => ({
+  ...(typeof name === 'string' && isProfile({ display_name: name }) && { display_name: name }),
+  ...(typeof picture === 'string' && isProfile({ avatar_url: picture }) && { avatar_url: picture }),
+})

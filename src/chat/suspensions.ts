@@ -35,12 +35,18 @@ export const toSuspension = (account: Stored): Suspension | undefined => {
   }
 }
 
-/** RFC 3339 requires an offset from UTC. Without one, JavaScript would read the time as that of the server's own place. */
+/** RFC 3339 requires an offset from UTC. Without an offset, JavaScript reads a time in the server's own time zone. */
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/i
 
 /** @returns a time in milliseconds since 1970. @throws AppError `VALIDATION_FAILED` */
 const parseTime = (text: string): number => {
-  const time = TIME.test(text) ? Date.parse(text.toUpperCase()) : Number.NaN
+  const time = TIME.test(text) && hasDay(text) ? Date.parse(text.toUpperCase()) : Number.NaN
   if (Number.isNaN(time)) throw invalid('/until', 'must be a time such as 2030-12-31T23:59:59Z')
   return time
+}
+
+/** JavaScript reads 30 February as 2 March. */
+const hasDay = (text: string): boolean => {
+  const [year, month, day] = text.slice(0, 10).split('-').map(Number) as [number, number, number]
+  return new Date(Date.UTC(year, month - 1, day)).getUTCDate() === day
 }

@@ -1,11 +1,10 @@
 import { retryDelay } from './answers.ts'
 
 /**
- * Counts the answers 409 of a receiver. One that never accepts a place, or takes the same batches for ever, must not be called without
- * a pause. The count begins anew if another server continues because this one stops or is killed.
+ * Counts the answers 409 of a receiver. A receiver that answers 409 again and again must not be called without a pause. The count begins anew if another server continues because this one stops or is killed.
  */
 export const createMoves = () => {
-  /** The last number that was ever delivered. */
+  /** The highest number delivered since the start. */
   let furthest = -1
   /** Answers 409 since the last delivery beyond `furthest`. */
   let moves = 0

@@ -7,7 +7,7 @@ import { signatureHeaders } from './signature.ts'
 /** Milliseconds from the resolution of the name to the answer. */
 export const EXCHANGE_MS = 10_000
 
-/** What came of one attempt: a status and the text of an answer 409, or a sentence. */
+/** The result of one attempt: the answer, or a sentence on why there is none. */
 export type Attempt = { answer: Answer; error?: never } | { answer?: never; error: string }
 
 /** What an attempt needs of a webhook. */

@@ -150,9 +150,14 @@ t.test('a suspension that is not valid is refused', async (t) => {
     [{}, '/reason'],
     [{ reason: '' }, '/reason'],
     [{ reason: '𝄞'.repeat(1001) }, '/reason'],
-    ...['2020-01-01T00:00:00Z', '2999-01-01', '2999-01-01T00:00:00', '2999-13-01T00:00:00Z', 'tomorrow'].map(
-      (until) => [{ reason: 'x', until }, '/until'] as const,
-    ),
+    ...[
+      '2020-01-01T00:00:00Z',
+      '2999-01-01',
+      '2999-01-01T00:00:00',
+      '2999-13-01T00:00:00Z',
+      '2999-02-29T00:00:00Z',
+      'tomorrow',
+    ].map((until) => [{ reason: 'x', until }, '/until'] as const),
   ] as const) {
     t.match(await asApp('PUT', '/users/bob/suspension', body), {
       status: 400,

@@ -1,13 +1,18 @@
 import { serverKey, serverUrl } from './settings.ts'
 
 /** Calls the server of the chat with the key of the app. @throws an error with the server's problem */
-export const asApp = async <T>(method: string, path: string, body?: object, user?: string): Promise<T> => {
+export const asApp = async <T>(
+  method: string,
+  path: string,
+  body?: object,
+  onBehalfOf?: string,
+): Promise<T> => {
   const reply = await fetch(serverUrl + path, {
     method,
     headers: {
       authorization: `Bearer ${serverKey}`,
       ...(body && { 'content-type': 'application/json' }),
-      ...(user && { 'on-behalf-of': encodeURIComponent(user) }),
+      ...(onBehalfOf && { 'on-behalf-of': encodeURIComponent(onBehalfOf) }),
     },
     ...(body && { body: JSON.stringify(body) }),
   })
