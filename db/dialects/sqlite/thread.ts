@@ -2,7 +2,11 @@ import module from 'node:module'
 import { Worker } from 'node:worker_threads'
 
 const startThread = () =>
-  new Worker(new URL('./worker.ts', import.meta.url), { workerData: module.getCompileCacheDir() })
+  new Worker(new URL('./worker.ts', import.meta.url), {
+    workerData: module.getCompileCacheDir(),
+    // What the command line preloads, such as a test runner, is for the main thread. It would double the time to start.
+    execArgv: [],
+  })
 
 let early: Worker | undefined
 
