@@ -1,5 +1,7 @@
 import t from 'tap'
+import { Type } from '@sinclair/typebox'
 import type { Problem } from '../../schemas/problem.ts'
+import { fieldErrors, strictAjv } from '../../schemas/validation.ts'
 import { startServer } from '../support/server.ts'
 
 const { login, call } = await startServer(t)
@@ -107,4 +109,10 @@ t.test('the name of an unknown member is truncated in the message', async (t) =>
   const name = 'x'.repeat(10_000)
   const { body } = await call<Problem>('POST', '/login', { body: { username: 'a', [name]: 1 } })
   t.ok(body.detail.length < 200)
+})
+
+t.test('a rule of a schema that has no sentence of its own gets that of the validator', async (t) => {
+  const isEven = strictAjv.compile(Type.Object({ count: Type.Number({ multipleOf: 2 }) }))
+  t.notOk(isEven({ count: 3 }))
+  t.match(fieldErrors(isEven.errors), [{ path: '/count', message: 'count must be multiple of 2' }])
 })

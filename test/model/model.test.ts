@@ -1,14 +1,15 @@
 import * as fc from 'fast-check'
 import t from 'tap'
 import { receiptsPublished } from '../support/stream.ts'
+import { onPostgres } from '../support/test-database.ts'
 import { sendResults } from './actions.ts'
 import { command } from './commands.ts'
 import { Host } from './host.ts'
 import { World } from './world.ts'
 
-/** Worlds that share a server, and servers in sequence. */
+/** Worlds that share a server, and servers in sequence. On PostgreSQL a round takes three times as long. */
 const WORLDS = Number(process.env.MODEL_WORLDS ?? 30)
-const ROUNDS = Number(process.env.MODEL_ROUNDS ?? 10)
+const ROUNDS = Number(process.env.MODEL_ROUNDS ?? (onPostgres ? 4 : 10))
 const SEED = process.env.MODEL_SEED === undefined ? {} : { seed: Number(process.env.MODEL_SEED) }
 
 const world = fc.tuple(

@@ -4,9 +4,9 @@ import { errors } from '../../src/errors.ts'
 import { dial, replies } from '../support/raw.ts'
 import { call, type Reply, startServer } from '../support/server.ts'
 import { receiptsPublished } from '../support/stream.ts'
-import { digestOf } from '../support/test-database.ts'
+import { digestOf, onPostgres } from '../support/test-database.ts'
 
-const RUNS = Number(process.env.PROPERTY_RUNS ?? 150)
+const RUNS = Number(process.env.PROPERTY_RUNS ?? (onPostgres ? 60 : 150))
 
 const server = await startServer(t, { RATE_LIMIT_LOGIN: '0', RATE_LIMIT_SEND: '0' })
 const { app, url } = server
