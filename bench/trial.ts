@@ -71,9 +71,10 @@ export const withServer = async <T>(
   const folder = mkdtempSync(join(tmpdir(), 'messenger-bench-'))
   const port = await freePort()
   if (database) copyFileSync(database, join(folder, 'messenger.db'), constants.COPYFILE_FICLONE)
-  const [command, before] = fsyncDelay === undefined ? [process.execPath, []] : slowly(fsyncDelay)
+  const slow = fsyncDelay === undefined ? undefined : slowly(fsyncDelay)
+  const [command, ...before] = slow?.strace ?? [process.execPath]
   const started = performance.now()
-  const child = spawn(command, [...before, ...nodeOptions, ...profiling(), ...args], {
+  const child = spawn(command as string, [...before, ...nodeOptions, ...args], {
     cwd: folder,
     env: {
       ...process.env,
@@ -83,6 +84,8 @@ export const withServer = async <T>(
       PORT: String(port),
       ...LIFTED,
       ...env,
+      // The writer's thread gets these options too, unlike those of the command line.
+      NODE_OPTIONS: [...profiling(), ...(slow?.preload ?? [])].join(' '),
       ...(fsyncDelay !== undefined && { COMMIT_DELAY_MS: String(fsyncDelay) }),
     },
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -114,17 +117,16 @@ export const runLoad = async (port: number, pid: number, { scenario, ...work }: 
   return JSON.parse(output) as Load
 }
 
-/** Adds the delay to fsync by strace, whose filter leaves all other system calls alone. */
-const slowly = (ms: number): [string, string[]] =>
+/** Adds the delay to fsync by strace, whose filter leaves all other system calls alone, or to commits by a preloaded module. */
+const slowly = (ms: number): { strace?: string[]; preload?: string[] } =>
   process.env.BENCH_STRACE === '0' || !hasStrace()
-    ? [process.execPath, ['--import', here('drivers/slow-commits.ts')]]
-    : [
-        'strace',
-        [
-          ...['-D', '-f', '--seccomp-bpf', '-qq', '-o', '/dev/null', '-e', 'trace=fsync,fdatasync'],
+    ? { preload: [`--import=${new URL('drivers/slow-commits.ts', import.meta.url)}`] }
+    : {
+        strace: [
+          ...['strace', '-D', '-f', '--seccomp-bpf', '-qq', '-o', '/dev/null', '-e', 'trace=fsync,fdatasync'],
           ...['-e', `inject=fsync,fdatasync:delay_exit=${ms * 1000}`, process.execPath],
         ],
-      ]
+      }
 
 /** Whether strace can add the delay. The results say which way was used. */
 export const hasStrace = () => spawnSync('strace', ['--seccomp-bpf', '-f', 'true']).status === 0

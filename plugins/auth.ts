@@ -106,7 +106,7 @@ const verifyWithAny = <T>(keys: readonly VerifyingSecret[], verify: (key: Verify
 const tokenOf = ({ headers, ws }: FastifyRequest): string | undefined =>
   /^Bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1] ?? (ws ? offeredToken(headers) : undefined)
 
-/** @returns the same. @throws AppError `UNAUTHORIZED` if the request has neither */
+/** @returns the token or the server key of a request. @throws AppError `UNAUTHORIZED` if it has neither */
 const requireToken = (request: FastifyRequest): string => {
   const token = tokenOf(request)
   if (!token)

@@ -2,8 +2,6 @@ import { asMessengerError, MessengerError } from "./error.js";
 import { closeCodes } from "./generated/close-codes.js";
 import { watchNetwork } from "./network-events.js";
 import { Socket } from "./socket.js";
-/** The close code for a user who was suspended. */
-const SUSPENDED = 4403;
 /**
  * Keeps a connection open: after each loss it opens the next socket, by the reconnect rule of the close code. It stops
  * at `close()`, or at an error that a retry cannot solve.
@@ -183,7 +181,7 @@ export class ReconnectingSocket {
         if (known?.reconnect === 'renew')
             await session.replace();
         // The error of the call has the reason and the end of the suspension. If it has ended already, the client reconnects.
-        else if (code === SUSPENDED)
+        else if (known?.name === 'suspended')
             await session.verify();
         else if (known?.reconnect === 'fix') {
             throw new MessengerError('CLOSED_BY_SERVER', `The server closed the connection with code ${code} (${known.name}): ${known.why}. ` +

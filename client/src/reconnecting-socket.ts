@@ -24,9 +24,6 @@ type Options = {
   onState: (event: Events['state']) => void
 }
 
-/** The close code for a user who was suspended. */
-const SUSPENDED = 4403
-
 type Waiter = { resolve: () => void; reject: (error: MessengerError) => void }
 
 /**
@@ -209,7 +206,7 @@ export class ReconnectingSocket {
     const known = (closeCodes as Partial<Record<number, (typeof closeCodes)[keyof typeof closeCodes]>>)[code]
     if (known?.reconnect === 'renew') await session.replace()
     // The error of the call has the reason and the end of the suspension. If it has ended already, the client reconnects.
-    else if (code === SUSPENDED) await session.verify()
+    else if (known?.name === 'suspended') await session.verify()
     else if (known?.reconnect === 'fix') {
       throw new MessengerError(
         'CLOSED_BY_SERVER',

@@ -25,7 +25,7 @@ export type CreateUser = {
   /** By default null. */
   owner?: Owner
   profile?: Profile | undefined
-  /** When the profile was known, in seconds since 1970; by default now. */
+  /** Since when the profile is as it is, in seconds since 1970; by default now. */
   profile_from?: number | undefined
 }
 export type PutUser = {

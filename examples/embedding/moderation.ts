@@ -9,11 +9,16 @@ const isInsult = ({ content }: Report) => /\bidiot\b/i.test(content)
 export const moderate = async () => {
   const { reports } = await asApp<{ reports: Report[] }>('GET', '/reports?status=open')
   for (const report of reports) {
-    const isUpheld = isInsult(report)
-    if (isUpheld) await punish(report)
-    await asApp('PATCH', `/reports/${report.id}`, { status: isUpheld ? 'resolved' : 'dismissed' })
-    console.log(`report of "${report.content}" ${isUpheld ? 'upheld' : 'dismissed'}`)
+    // One that fails, such as that of a user who is gone, holds up no other.
+    await decide(report).catch((error: Error) => console.error(`report ${report.id}: ${error.message}`))
   }
+}
+
+const decide = async (report: Report) => {
+  const isUpheld = isInsult(report)
+  if (isUpheld) await punish(report)
+  await asApp('PATCH', `/reports/${report.id}`, { status: isUpheld ? 'resolved' : 'dismissed' })
+  console.log(`report of "${report.content}" ${isUpheld ? 'upheld' : 'dismissed'}`)
 }
 
 const punish = async ({ message_id, sender }: Report) => {

@@ -39,8 +39,8 @@ export type Identity = {
 export type EventPage = { events: EventFrame[]; position: number }
 
 /**
- * Reads of the feed that run at the same time: few of the connections to PostgreSQL. Each has ten queries. Without a limit, the reads
- * of users wait behind those of all calls for events.
+ * Reads of the feed and for pushes that run at the same time. A read of the feed sends ten queries and holds a connection to
+ * PostgreSQL. Without the limit, 200 parallel calls of `GET /events` raise the median of `GET /users/{username}` from 35 to 975 ms.
  */
 const FEED_READS = 2
 

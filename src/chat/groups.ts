@@ -61,7 +61,7 @@ export const putGroup = async (
     members,
     metadata: metadata && metadataText(metadata),
   }
-  // A repeat is only a read: it never waits for, or is refused because of, changes of other groups.
+  // A repeat is only a read, which needs no place in the queue of the writer.
   const existing = await chat.reader.get(conversations.groupByKey, { key })
   const { id, duplicate } = existing
     ? { id: existing.id, duplicate: true }

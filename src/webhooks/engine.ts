@@ -127,13 +127,15 @@ export const createWebhooks = (chat: Chat, alone: boolean, log: WebhookLog, repo
       deliveries.get(name)?.noticeChange()
       void lookAgain()
     },
-    /** Sends a batch once, whatever else is delivered. @throws AppError `RATE_LIMITED` if too many are sent so */
+    /** Sends a batch once, whatever else is delivered. @throws AppError `RATE_LIMITED` if 32 tests are under way */
     async test(receiver: Receiver, batch: { id: string; body: string }): Promise<Attempt> {
       if (tests >= MAX_TESTS) throw tooManyTests()
       tests += 1
-      const attempt = await send(receiver, batch, stopping.signal)
-      tests -= 1
-      return attempt
+      try {
+        return await send(receiver, batch, stopping.signal)
+      } finally {
+        tests -= 1
+      }
     },
     /** What metrics show. */
     counts: counts as ReadonlyMap<string, Counts>,

@@ -1,7 +1,8 @@
 import { retryDelay } from './answers.ts'
 
 /**
- * Counts the answers 409 of a receiver. A receiver that answers 409 again and again must not be called without a pause. The count begins anew if another server continues because this one stops or is killed.
+ * Counts the answers 409 of a receiver. A receiver that answers 409 again and again must not be called without a pause. The count is in
+ * memory: it begins anew when this server ends and another one continues.
  */
 export const createMoves = () => {
   /** The highest number delivered since the start. */

@@ -346,7 +346,7 @@ t.test('reads of users do not wait for the reads of many calls for events', asyn
   const pages = Array.from({ length: 20 }, () => readFeed(chat, { after: 0, limit: 1000, head }))
   await gate.reached
   t.match(await ann.call('GET', '/history/ann'), { status: 200, body: [{ content: 'a note' }] })
-  t.ok(begun < 10, `${begun} reads of events have begun`)
+  t.ok(begun <= 2, `${begun} reads of events have begun`)
   gate.release()
   const [first, ...others] = await Promise.all(pages)
   end()

@@ -26,7 +26,6 @@ const skip = only('postgres', 'several nodes share the database')
 
 const ENV = { RATE_LIMIT_SEND: '0', RATE_LIMIT_CHANGES: '0' }
 
-/** Starts nodes on one new database. */
 /** A user at another node, with the same token. */
 const at = (t: Test, { url }: { url: string }, { session }: Person) => person(t, url, session)
 

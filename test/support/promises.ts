@@ -9,7 +9,10 @@ import { asyncApi, openApi } from './documents.ts'
 type Property = { type?: string | string[]; $ref?: string; default?: string | number }
 type Schema = { properties?: Record<string, Property>; required?: string[]; additionalProperties?: boolean }
 
-/** What the table of CHANGELOG.md promises to keep within a major version, except for the metrics. */
+/**
+ * The part of what CHANGELOG.md promises to keep that can be read from the documents and the modules. Commands, exported types,
+ * parameters and metrics are not in it.
+ */
 export const promises = () => ({
   operations: Object.entries(openApi.paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(

@@ -4,7 +4,8 @@ import { Worker } from 'node:worker_threads'
 const startThread = () =>
   new Worker(new URL('./worker.ts', import.meta.url), {
     workerData: module.getCompileCacheDir(),
-    // What the command line preloads, such as a test runner, is for the main thread. It would double the time to start.
+    // Options of the command line, such as the preloads of a test runner, are for the main thread: they double the start of this
+    // one (1.0 against 0.5 s for a server under tap). NODE_OPTIONS apply to both.
     execArgv: [],
   })
 

@@ -1,8 +1,8 @@
 import type { Kysely } from 'kysely'
 
 /**
- * Stores since when a profile is as it is, so that an older token does not change it back. A node of the version before does not:
- * while one runs, a token that is older than a change at that node can undo the change once.
+ * Stores since when a profile is as it is, so that an older token does not change it back. For a profile from before, and for a change
+ * at a node of the version before, no time is stored: any token can undo it.
  */
 export const up = async ({ schema }: Kysely<never>) => {
   await schema
