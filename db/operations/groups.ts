@@ -231,7 +231,7 @@ export const findLeaving = (tx: Transaction, conversation: Conversation, user_id
   }
 }
 
-/** @returns the oldest other member, if the last owner leaves: one who is not suspended, if there is one */
+/** @returns the member who becomes an owner when the last owner leaves: the oldest who is not suspended, else the oldest */
 const findSuccessor = (tx: Transaction, { members: all }: Conversation, leaving: Member) => {
   const others = all.filter((other) => other !== leaving)
   if (leaving.role !== 'owner' || others.length === 0 || ownersOf({ members: others }).length > 0)

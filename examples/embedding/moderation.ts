@@ -9,7 +9,7 @@ const isInsult = ({ content }: Report) => /\bidiot\b/i.test(content)
 export const moderate = async () => {
   const { reports } = await asApp<{ reports: Report[] }>('GET', '/reports?status=open')
   for (const report of reports) {
-    // One that fails, such as that of a user who is gone, holds up no other.
+    // If one fails, the others are still decided. It fails, for example, if its sender was removed.
     await decide(report).catch((error: Error) => console.error(`report ${report.id}: ${error.message}`))
   }
 }

@@ -87,13 +87,17 @@ export const createWebhooks = (chat: Chat, alone: boolean, log: WebhookLog, repo
     }))
 
   const look = async () => {
+    const before = new Map([...deliveries].map(([name, { version }]) => [name, version]))
     const { rows, head } = await readRows()
     if (stopping.signal.aborted) return
     const now = Date.now()
     seen = rows.map((row) => ({ ...lagOf(row, head, now), name: row.name, attempts: row.attempts }))
     const versions = new Map(rows.map(({ name, version }) => [name, version]))
-    for (const [name, delivery] of deliveries)
-      if (delivery.version !== versions.get(name)) delivery.noticeChange()
+    for (const [name, delivery] of deliveries) {
+      const version = versions.get(name)
+      // A step that the delivery stores during the read is no change of the webhook.
+      if (version !== before.get(name) && version !== delivery.version) delivery.noticeChange()
+    }
     for (const name of counts.keys()) if (!versions.has(name)) counts.delete(name)
     /* c8 ignore next -- whether a webhook fails when it is deleted is a race */
     for (const name of failing) if (!versions.has(name)) failing.delete(name)

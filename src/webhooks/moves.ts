@@ -2,7 +2,7 @@ import { retryDelay } from './answers.ts'
 
 /**
  * Counts the answers 409 of a receiver. A receiver that answers 409 again and again must not be called without a pause. The count is in
- * memory: it begins anew when this server ends and another one continues.
+ * memory: it starts again at 0 when another server takes over.
  */
 export const createMoves = () => {
   /** The highest number delivered since the start. */

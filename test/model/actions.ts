@@ -197,8 +197,8 @@ export class Actions {
   }
 
   /**
-   * Suspends a user, who can't change anything then, whoever makes the request. Others write to the user meanwhile. After the
-   * suspension the same send is a new one.
+   * Suspends a user. Until the suspension ends, every change by the user and on behalf of the user is refused, and others can
+   * still write to the user. A send that was refused is a new one when it is repeated after the suspension.
    */
   async suspend(who: string, target: Target) {
     const { host } = this.#requests

@@ -140,7 +140,7 @@ for (const [when, isBefore] of changed) {
       await app.put('a', { url: old.url })
       const { writer } = server.app.database
       const { append } = writer
-      /** As another node does it: this one is not notified. */
+      /** Changes the webhook as another node does: this node is not notified. */
       const change = () =>
         append('putWebhook', {
           name: 'a',

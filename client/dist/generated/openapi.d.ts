@@ -395,7 +395,7 @@ export interface paths {
         post?: never;
         /**
          * Remove a member from a group, or leave it
-         * @description Use your own name to leave. Only an owner and the app can remove others. If the last owner leaves, the member with the longest membership who is not suspended becomes an owner. If all are suspended, it is the one with the longest membership.
+         * @description Use your own name to leave. Only an owner and the app can remove others. When the last owner leaves, the member with the longest membership becomes an owner. Suspended members are passed over, unless all are suspended.
          */
         delete: operations["removeMember"];
         options?: never;
