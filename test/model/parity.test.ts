@@ -72,6 +72,7 @@ const suspendUnnoticed = async ({ server, ann }: Stage) => {
   loseNextBatch(server)
   await server.app.chat.writer.append('suspend', { username: ann.username, reason: 'Spam' })
 }
+const toBob = ({ bob }: Stage) => ({ receiver_username: bob.username, content: 'hi' })
 const keyed = ({ bob }: Stage) => ({ receiver_username: bob.username, content: 'keyed', client_id: 'key' })
 
 const scenarios: Record<string, Scenario> = {
@@ -136,7 +137,7 @@ const scenarios: Record<string, Scenario> = {
     content: 'x',
     metadata: { a: 'x'.repeat(1024) },
   })),
-  'during a block': send('BLOCKED', ({ bob }) => ({ receiver_username: bob.username, content: 'hi' }), block),
+  'during a block': send('BLOCKED', toBob, block),
   'to a group of other users': send('CONVERSATION_NOT_FOUND', ({ theirs }) => ({
     conversation_id: theirs.id,
     content: 'hi',
@@ -150,26 +151,14 @@ const scenarios: Record<string, Scenario> = {
     ({ group }) => ({ conversation_id: group.id, content: 'hi' }),
     ({ asApp, ann, group }) => asApp('DELETE', `/groups/${group.id}/members/${ann.username}`),
   ),
-  'to a suspended user': send(
-    'ok',
-    ({ bob }) => ({ receiver_username: bob.username, content: 'hi' }),
-    suspendBob,
-  ),
-  'to a removed user': send(
-    'USER_NOT_FOUND',
-    ({ bob }) => ({ receiver_username: bob.username, content: 'hi' }),
-    removeBob,
-  ),
+  'to a suspended user': send('ok', toBob, suspendBob),
+  'to a removed user': send('USER_NOT_FOUND', toBob, removeBob),
   'to a conversation with a removed user': send(
     'FORBIDDEN',
     ({ direct }) => ({ conversation_id: direct.conversation_id, content: 'hi' }),
     removeBob,
   ),
-  'by a suspended user': send(
-    'ACCOUNT_SUSPENDED',
-    ({ bob }) => ({ receiver_username: bob.username, content: 'hi' }),
-    suspendUnnoticed,
-  ),
+  'by a suspended user': send('ACCOUNT_SUSPENDED', toBob, suspendUnnoticed),
   'a reply to another conversation': send('MESSAGE_NOT_FOUND', ({ group, direct }) => ({
     conversation_id: group.id,
     content: 'hi',
